@@ -1,0 +1,54 @@
+# Two commands carry everything: `make repro` and `make test`. The environment makes itself, in .venv.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+BIN := .venv/bin
+ENVIRONMENT := .venv/installed
+ACTIVATE := source $(BIN)/activate
+
+.PHONY: help repro test test-browser check lint ui bench lock clean
+
+help: ## Show the commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
+
+repro: $(ENVIRONMENT) ## Run the pipeline on all studies; end with the summary
+	@$(ACTIVATE) && theragate check && { dvc repro --keep-going; status=$$?; theragate sync; theragate summary; exit $$status; }
+
+test: $(ENVIRONMENT) ## Run the tests, real servers included
+	@$(ACTIVATE) && python -m pytest -q -n 2 -m "not browser"
+
+test-browser: $(ENVIRONMENT) ## Run the tests that need a system Chromium
+	@$(ACTIVATE) && python -m pytest -q -m browser
+
+check: lint test ## Run ruff, mypy, lint-imports and the tests
+
+lint: $(ENVIRONMENT) ## Run ruff, mypy and lint-imports
+	@$(ACTIVATE) && ruff check . && ruff format --check . && mypy && lint-imports
+
+ui: $(ENVIRONMENT) ## Open the registry: MLflow's UI on this machine
+	@$(ACTIVATE) && theragate ui
+
+bench: $(ENVIRONMENT) ## Measure the pipeline; writes benchmarks/results.json
+	@$(ACTIVATE) && python -m benchmarks
+
+lock: $(ENVIRONMENT) ## Pin the dependencies of pyproject.toml anew
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --no-annotate --no-header --group dev --output-file requirements.lock pyproject.toml
+
+clean: ## Remove the environment
+	rm -rf .venv
+
+# uv itself comes out of the same hashed lock, by pip; it then installs the rest in seconds. Everything is compiled to
+# bytecode here, once, also where PYTHONDONTWRITEBYTECODE is set: imports are what a user of small cohorts waits for.
+$(ENVIRONMENT): requirements.lock pyproject.toml
+	@for python in "$(PYTHON)" python3 python3.13 python3.12 python3.11; do \
+	  "$$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && found=$$python && break; \
+	done; \
+	if [ -z "$$found" ]; then echo "error: Theragate needs Python 3.11, 3.12 or 3.13 on the PATH, or: make PYTHON=/path/to/python" >&2; exit 1; fi; \
+	echo "Making the environment in .venv with $$($$found --version), which takes about a minute"; \
+	"$$found" -m venv --clear .venv
+	@awk '/^uv==/{found=1} found{print} found && !/\\$$/{exit}' requirements.lock > .venv/uv.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r .venv/uv.txt
+	@VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --no-deps --require-hashes --compile-bytecode -r requirements.lock
+	@VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -m compileall -q src pipelines
+	@touch $@

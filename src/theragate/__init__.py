@@ -1,0 +1,3 @@
+"""Theragate: release gates for personalized-medicine models."""
+
+__version__ = "0.1.0"

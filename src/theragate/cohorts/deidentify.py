@@ -1,0 +1,151 @@
+"""Safe Harbor de-identification (45 CFR 164.514(b)(2)) by rules that a person can check.
+
+Direct identifiers are refused by the name of their column and by the form of their values; ages over 89 become 90;
+dates become years; ids become row numbers (public cohorts) or random numbers (all others).
+"""
+
+import re
+
+import numpy as np
+import pandas as pd
+
+from theragate.errors import DataError
+from theragate.study import Deidentification
+
+__all__ = ["TOP_AGE", "check_ids", "deidentify"]
+
+TOP_AGE = 90
+
+# A word of a column's name that says that the column identifies a person: 17 of the 18 identifiers of Safe Harbor
+# (the 18th, "any other unique code", is what the id rule and the uniqueness rule below are for).
+_WORDS = {
+    "name": "names", "surname": "names", "firstname": "names", "lastname": "names", "initials": "names",
+    "address": "places", "street": "places", "city": "places", "town": "places", "zip": "places",
+    "zipcode": "places", "postcode": "places", "postal": "places", "county": "places", "latitude": "places",
+    "longitude": "places", "geocode": "places",
+    "dob": "dates", "birthdate": "dates", "birthday": "dates",
+    "phone": "telephone numbers", "telephone": "telephone numbers", "mobile": "telephone numbers",
+    "fax": "fax numbers", "email": "e-mail addresses", "mail": "e-mail addresses",
+    "ssn": "social security numbers", "nhs": "social security numbers", "passport": "licence numbers",
+    "mrn": "medical record numbers", "insurance": "health plan numbers", "beneficiary": "health plan numbers",
+    "policy": "health plan numbers", "account": "account numbers", "iban": "account numbers",
+    "license": "licence numbers", "licence": "licence numbers", "certificate": "licence numbers",
+    "plate": "vehicle identifiers", "vin": "vehicle identifiers", "serial": "device identifiers",
+    "imei": "device identifiers", "url": "web addresses", "website": "web addresses", "ip": "IP addresses",
+    "fingerprint": "biometric identifiers", "voiceprint": "biometric identifiers", "photo": "photographs",
+    "photograph": "photographs",
+}  # fmt: skip
+_FORMS = {
+    "e-mail addresses": r"[^@\s]+@[^@\s]+\.[A-Za-z]{2,}",
+    "web addresses": r"(?i:https?://|www\.)\S+",
+    "social security numbers": r"\d{3}-\d{2}-\d{4}",
+    "IP addresses": r"(?:\d{1,3}\.){3}\d{1,3}",
+    "telephone numbers": r"\+?\d{0,3}[ .-]?\(?\d{3}\)?[ .-]\d{3}[ .-]\d{4}",
+    "dates": r"\d{4}-\d{2}-\d{2}(?:[T ].*)?|\d{1,2}[./]\d{1,2}[./]\d{2,4}",
+}
+
+
+def deidentify(frame: pd.DataFrame, spec: Deidentification, *, study: str) -> pd.DataFrame:
+    """Return the table without direct identifiers, ages over 89 or dates finer than years.
+
+    Parameters
+    ----------
+    frame
+        The source's table without its id column.
+    spec
+        Which columns are ages and dates; which identifiers to remove; which columns only look like identifiers.
+
+    Raises
+    ------
+    DataError
+        If a column named in `spec` is absent or of a wrong type, or a column is an identifier by name or by form.
+    """
+    _present(frame, spec, study)
+    kept = frame.drop(columns=list(spec.removed))
+    for column in kept.columns.difference([*spec.not_identifying, *spec.dates], sort=False):
+        found = _by_name(column) or _by_form(kept[column])
+        if found:
+            raise DataError(
+                f"study `{study}`, column `{column}`",
+                rule="a cohort holds none of Safe Harbor's identifiers",
+                received=f"a column that looks like {found}",
+                remedy="Name it with a reason under `deidentification.removed` (or, if it is none, under"
+                " `not_identifying`; a date, under `dates`) in params.yaml.",
+            )
+    ages = {column: _top_coded(kept[column], column, study) for column in spec.ages}
+    years = {column: _years(kept[column], column, study) for column in spec.dates}
+    return kept.assign(**ages, **years)
+
+
+def check_ids(ids: pd.Series, *, study: str) -> None:
+    """Refuse ids that are missing or given twice.
+
+    Raises
+    ------
+    DataError
+        With the count of such rows, never the ids themselves.
+    """
+    missing, repeated = int(ids.isna().sum()), int(ids.duplicated().sum())
+    if missing or repeated:
+        raise DataError(
+            f"study `{study}`, patient ids",
+            rule="every row is one patient with an id of its own",
+            received=f"{missing} rows without an id and {repeated} rows whose id stands above them already",
+            remedy="Join the rows of a patient, or correct `source.id` in params.yaml.",
+        )
+
+
+def _present(frame: pd.DataFrame, spec: Deidentification, study: str) -> None:
+    for key in ("ages", "dates", "removed", "not_identifying"):
+        for column in getattr(spec, key):
+            if column not in frame.columns:
+                raise _wrong(
+                    study, column, f"a column under `deidentification.{key}` is in the source", "no such column"
+                )
+
+
+def _by_name(column: str) -> str | None:
+    split = re.sub(r"([a-z])([A-Z])", r"\1 \2", column)
+    words = [word for word in re.split(r"[^a-z]+", split.lower()) if word]
+    if "birth" in words and "date" in words:
+        return "dates"
+    return next((_WORDS[word] for word in words if word in _WORDS), None)
+
+
+def _by_form(column: pd.Series) -> str | None:
+    if pd.api.types.is_datetime64_any_dtype(column):
+        return "dates"
+    if pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column):
+        return None
+    texts = column.dropna().astype(str).str.strip()
+    for found, form in _FORMS.items():
+        if texts.str.fullmatch(form).any():
+            return found
+    return None
+
+
+def _top_coded(ages: pd.Series, column: str, study: str) -> pd.Series:
+    if not pd.api.types.is_numeric_dtype(ages):
+        raise _wrong(study, column, "an age is a number of years", f"{ages.dtype} values")
+    return ages.mask(ages >= TOP_AGE, TOP_AGE)
+
+
+def _years(dates: pd.Series, column: str, study: str) -> pd.Series:
+    if pd.api.types.is_numeric_dtype(dates):
+        whole = dates.dropna()
+        if not ((whole == np.floor(whole)) & whole.between(1800, 2200)).all():
+            raise _wrong(study, column, "a date is a date or a year", "numbers that are no years")
+        return dates.astype("Int64")
+    try:
+        return pd.to_datetime(dates, errors="raise", format="ISO8601").dt.year.astype("Int64")
+    except (ValueError, TypeError) as error:
+        raise _wrong(study, column, "a date is written YYYY-MM-DD", "texts that are not") from error
+
+
+def _wrong(study: str, column: str, rule: str, received: str) -> DataError:
+    return DataError(
+        f"study `{study}`, column `{column}`",
+        rule=rule,
+        received=received,
+        remedy="Correct the source, or `deidentification` in params.yaml.",
+    )

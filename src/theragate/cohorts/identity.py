@@ -1,0 +1,71 @@
+"""Random ids for the patients of a private source. The table that links them stays at the site."""
+
+import csv
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+from filelock import FileLock
+
+from theragate.errors import DataError
+from theragate.files import whole_file
+
+__all__ = ["random_ids"]
+
+
+def random_ids(ids: pd.Series, table: Path, *, draw: Callable[[], str]) -> pd.Series:
+    """Replace every id by a random one, the same one as last time.
+
+    Parameters
+    ----------
+    ids
+        The source's ids, complete and unique, as text.
+    table
+        CSV of ``source_id,patient`` that holds the links; made on first use, readable by its owner only. Whoever
+        deletes it gives every patient a new id.
+    draw
+        Returns a new random id.
+
+    Raises
+    ------
+    DataError
+        If the table cannot be read.
+    """
+    table.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with FileLock(table.with_suffix(".lock")):
+        known = _read(table)
+        taken = set(known.values())
+        for source_id in ids:
+            if source_id not in known:
+                new = draw()
+                while new in taken:
+                    new = draw()
+                known[source_id] = new
+                taken.add(new)
+        with whole_file(table, mode=0o600) as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
+            writer = csv.writer(stream)
+            writer.writerow(["source_id", "patient"])
+            writer.writerows(known.items())
+    return ids.map(known)
+
+
+def _read(table: Path) -> dict[str, str]:
+    if not table.exists():
+        return {}
+    try:
+        with table.open(newline="", encoding="utf-8") as stream:
+            rows = list(csv.reader(stream))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise _broken(table, "a file that cannot be read") from error
+    if not rows or rows[0] != ["source_id", "patient"] or any(len(row) != 2 for row in rows):
+        raise _broken(table, "something else")
+    return dict(rows[1:])
+
+
+def _broken(table: Path, received: str) -> DataError:
+    return DataError(
+        f"id table `{table}`",
+        rule="it is a CSV with the columns source_id and patient",
+        received=received,
+        remedy="Restore it from a backup; without it every patient gets a new id.",
+    )

@@ -1,0 +1,81 @@
+"""Public cohorts that come with scikit-learn and scikit-survival, with their codes made plain."""
+
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from theragate.cohorts.sources._table import RawTable
+from theragate.errors import ConfigurationError
+from theragate.study import BundledSource
+
+__all__ = ["read_bundled"]
+
+
+def read_bundled(spec: BundledSource, root: Path) -> RawTable:  # noqa: ARG001 - the signature that all sources share
+    """Load a cohort by its name in `COHORTS`.
+
+    Raises
+    ------
+    ConfigurationError
+        If there is no cohort of that name.
+    """
+    if spec.name not in COHORTS:
+        raise ConfigurationError(
+            "params.yaml, key `source.name`",
+            rule=f"a bundled cohort is one of {', '.join(COHORTS)}",
+            received=f"`{spec.name}`",
+            remedy="Correct the name, or use a source of another kind.",
+        )
+    load, library = COHORTS[spec.name]
+    return RawTable(load(), version=f"{library} {version(library)}", id_column=None)
+
+
+def _wdbc() -> pd.DataFrame:
+    from sklearn.datasets import load_breast_cancer
+
+    bunch = load_breast_cancer(as_frame=True)
+    # scikit-learn codes malignant as 0; the words cannot be misread.
+    return pd.DataFrame(bunch.data).assign(diagnosis=bunch.target.map({0: "malignant", 1: "benign"}))
+
+
+def _diabetes() -> pd.DataFrame:
+    from sklearn.datasets import load_diabetes
+
+    bunch = load_diabetes(as_frame=True, scaled=False)
+    sex = bunch.data["sex"].astype(int).astype(str)
+    return pd.DataFrame(bunch.data).assign(sex=sex, progression=bunch.target)
+
+
+def _whas500() -> pd.DataFrame:
+    from sksurv.datasets import load_whas500
+
+    return _with_outcome(*load_whas500())
+
+
+def _flchain() -> pd.DataFrame:
+    from sksurv.datasets import load_flchain
+
+    frame = _with_outcome(*load_flchain())
+    return frame.astype({"flc.grp": "int64", "sample.yr": "int64"})
+
+
+def _with_outcome(features: pd.DataFrame, outcome: NDArray[np.void]) -> pd.DataFrame:
+    """Join the features and scikit-survival's structured outcome; categories become text, events 0 or 1."""
+    frame = pd.DataFrame(features).copy()
+    for column in frame.columns[[isinstance(dtype, pd.CategoricalDtype) for dtype in frame.dtypes]]:
+        frame[column] = frame[column].astype("str")
+    for column in outcome.dtype.names or ():
+        frame[column] = outcome[column].astype("int64" if outcome[column].dtype == bool else "float64")
+    return frame
+
+
+COHORTS: dict[str, tuple[Callable[[], pd.DataFrame], str]] = {
+    "wdbc": (_wdbc, "scikit-learn"),
+    "diabetes": (_diabetes, "scikit-learn"),
+    "whas500": (_whas500, "scikit-survival"),
+    "flchain": (_flchain, "scikit-survival"),
+}

@@ -1,0 +1,53 @@
+"""The errors a user can meet. Each message names the subject, the rule, what was received and the remedy.
+
+No message ever carries a patient's value: rows are named by id, columns by name, amounts by count.
+"""
+
+__all__ = ["ConfigurationError", "DataError", "EvidenceError", "StoreError", "TheragateError"]
+
+
+class TheragateError(Exception):
+    """A problem that the user can solve; shown as one line, without a traceback.
+
+    Parameters
+    ----------
+    subject
+        What the problem is about, as the user knows it: a key of ``params.yaml``, a file, a study.
+    rule
+        What was expected of it.
+    received
+        What was found instead, free of patients' values.
+    remedy
+        What to do now, as an imperative sentence.
+    """
+
+    exit_code = 1
+
+    def __init__(self, subject: str, *, rule: str, received: str, remedy: str) -> None:
+        self.subject, self.rule, self.received, self.remedy = subject, rule, received, remedy
+        parts = (f"{subject}: {rule}; received {received}. {remedy}").split()
+        super().__init__(" ".join(parts))
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Survive the way back from a worker process."""
+        return (_rebuild, (type(self), self.subject, self.rule, self.received, self.remedy))
+
+
+def _rebuild(kind: type[TheragateError], subject: str, rule: str, received: str, remedy: str) -> TheragateError:
+    return kind(subject, rule=rule, received=received, remedy=remedy)
+
+
+class ConfigurationError(TheragateError):
+    """``params.yaml``, a suite in ``expectations/`` or a setting is wrong."""
+
+
+class DataError(TheragateError):
+    """A source or a cohort is missing, unreadable or breaks a rule of the data."""
+
+
+class EvidenceError(TheragateError):
+    """Predictions or evidence are missing, inconsistent or not finite."""
+
+
+class StoreError(TheragateError):
+    """A store (MLflow, Optuna, the disk) is out of reach, locked, full or of another version."""

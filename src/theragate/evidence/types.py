@@ -1,0 +1,245 @@
+"""The form of evidence: estimates with intervals, overall and per subgroup, and how they vary together."""
+
+import math
+from collections.abc import Sequence
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from theragate.study import Spec
+
+__all__ = [
+    "Z95",
+    "CohortFacts",
+    "Comparison",
+    "Contrast",
+    "Curve",
+    "DataFacts",
+    "Estimate",
+    "Evidence",
+    "Family",
+    "GroupEvidence",
+    "ScenarioEvidence",
+    "ThresholdEvidence",
+]
+
+Z95 = 1.959963984540054
+Scale = Literal["identity", "log", "logit"]
+
+
+class Estimate(Spec):
+    """One number with its uncertainty.
+
+    ``lower`` and ``upper`` are the method's own two-sided 95% limits, in the metric's unit. ``se`` is the standard
+    error on ``scale`` (``identity``: the metric itself; ``log``; ``logit``), from which a band at another critical
+    value is drawn. An estimate that could not be made has no numbers and says ``why``.
+    """
+
+    value: float | None
+    lower: float | None = None
+    upper: float | None = None
+    se: Annotated[float, Field(ge=0)] | None = None
+    scale: Scale = "identity"
+    method: str
+    why: str = ""
+
+    @model_validator(mode="after")
+    def _whole_or_absent(self) -> Self:
+        if self.value is None:
+            if not self.why or self.lower is not None or self.upper is not None or self.se is not None:
+                raise ValueError("an estimate without a value has no limits and says why")
+        elif self.lower is not None and self.upper is not None and not self.lower <= self.upper:
+            raise ValueError("the limits of an estimate ascend")
+        return self
+
+    @classmethod
+    def absent(cls, why: str) -> "Estimate":
+        """An estimate that could not be made, with its reason."""
+        return cls(value=None, method="none", why=why)
+
+    @property
+    def decidable(self) -> bool:
+        """Whether there is a value with both limits: a number without an interval decides nothing."""
+        return self.value is not None and self.lower is not None and self.upper is not None
+
+    def band(self, critical: float) -> tuple[float, float] | None:
+        """Return the limits at `critical` standard errors on the estimate's scale, or None where there are none."""
+        if self.value is None or self.se is None:
+            return None
+        try:
+            centre = to_scale(self.value, self.scale)
+        except ValueError:
+            return None
+        return from_scale(centre - critical * self.se, self.scale), from_scale(centre + critical * self.se, self.scale)
+
+
+def to_scale(value: float, scale: Scale) -> float:
+    """Transform a metric's value to the scale on which its error is nearly normal.
+
+    Raises
+    ------
+    ValueError
+        If the value lies at or beyond the scale's bounds (a proportion of 0 or 1, a ratio of 0).
+    """
+    if scale == "log":
+        return math.log(value)
+    if scale == "logit":
+        if not 0 < value < 1:
+            raise ValueError("no logit outside (0, 1)")
+        return math.log(value) - math.log1p(-value)
+    return value
+
+
+def from_scale(value: float, scale: Scale) -> float:
+    """Transform back; the inverse of `to_scale`."""
+    if scale == "log":
+        return math.exp(min(value, 700.0))
+    if scale == "logit":
+        return 1 / (1 + math.exp(-value)) if value > -700 else 0.0
+    return value
+
+
+class Comparison(Spec):
+    """The model minus the simple reference model on the same patients (paired)."""
+
+    metric: str
+    model: Estimate
+    reference: Estimate
+    difference: Estimate
+
+
+class GroupEvidence(Spec):
+    """The evidence for the patients of one subgroup, or of one intersection of subgroups.
+
+    ``attribute`` is the subgroup's key in ``params.yaml``, or two joined by `` & ``; ``events`` counts events (by
+    the horizon, for survival) and is None for a regression.
+    """
+
+    attribute: str
+    label: str
+    judged: bool
+    n: int
+    share: float
+    events: int | None
+    non_events: int | None
+    metrics: dict[str, Estimate]
+
+    @property
+    def key(self) -> str:
+        """How members of a family, metrics and messages name this group: ``sex=female``."""
+        return f"{self.attribute}={self.label}"
+
+
+class Contrast(Spec):
+    """The difference of one metric between two groups of one attribute, `group` minus `other`."""
+
+    metric: str
+    attribute: str
+    group: str
+    other: str
+    difference: Estimate
+
+    @property
+    def key(self) -> str:
+        """The contrast's name: ``sex=female - sex=male``."""
+        return f"{self.attribute}={self.group} - {self.attribute}={self.other}"
+
+
+class Family(Spec):
+    """Estimates that are judged together, and their correlation on their scales.
+
+    ``members`` are ``<metric>`` (overall), ``<metric>[<group key>]`` or ``<metric>[<contrast key>]``, in the order of
+    the rows of ``correlation``. Members whose error could not be estimated are left out.
+    """
+
+    members: tuple[str, ...]
+    correlation: tuple[tuple[float, ...], ...]
+
+    @model_validator(mode="after")
+    def _square(self) -> Self:
+        n = len(self.members)
+        if len(self.correlation) != n or any(len(row) != n for row in self.correlation):
+            raise ValueError("a family's correlation matrix has one row and one column per member")
+        return self
+
+    def among(self, members: Sequence[str]) -> "Family":
+        """Return the family of those `members` that this family has."""
+        kept = [index for index, member in enumerate(self.members) if member in set(members)]
+        rows = tuple(tuple(self.correlation[i][j] for j in kept) for i in kept)
+        return Family(members=tuple(self.members[i] for i in kept), correlation=rows)
+
+
+class ThresholdEvidence(Spec):
+    """Net benefit at one threshold: of the model, of the better default, and their difference (paired)."""
+
+    threshold: float
+    model: Estimate
+    treat_all: float
+    difference: Estimate
+
+
+class ScenarioEvidence(Spec):
+    """How a declared stress of the inputs changes the metrics: stressed minus clean, on the same patients."""
+
+    name: str
+    metrics: dict[str, Estimate]
+    differences: dict[str, Estimate]
+
+
+class Curve(Spec):
+    """Points of a figure; ``lower`` and ``upper`` are pointwise 95% limits where there are any."""
+
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+    lower: tuple[float, ...] = ()
+    upper: tuple[float, ...] = ()
+
+
+class CohortFacts(Spec):
+    """How much there is to learn from. For survival, ``events`` counts those by the horizon."""
+
+    sha256: str
+    patients: int
+    events: int | None
+    non_events: int | None
+    censored_before_horizon: int | None = None
+    simulated: bool = False
+
+
+class DataFacts(Spec):
+    """What validation found. Expectations are named by their id in the suite."""
+
+    suite_sha256: str
+    expectations: int
+    critical: tuple[str, ...]
+    warnings: tuple[str, ...]
+    leakage: tuple[str, ...]
+
+
+class Evidence(Spec):
+    """Everything that the gates may know about a model."""
+
+    version: Literal[1] = 1
+    study: str
+    task: Literal["binary", "regression", "survival"]
+    horizon: float | None = None
+    cohort: CohortFacts
+    data: DataFacts
+    predictions_sha256: str
+    model_sha256: str
+    family: str
+    reference_family: str
+    overall: dict[str, Estimate]
+    comparisons: tuple[Comparison, ...]
+    groups: tuple[GroupEvidence, ...]
+    contrasts: tuple[Contrast, ...]
+    families: dict[str, Family]
+    net_benefit: tuple[ThresholdEvidence, ...] = ()
+    scenarios: tuple[ScenarioEvidence, ...] = ()
+    repeats: dict[str, tuple[float, ...]] = {}
+    curves: dict[str, Curve] = {}
+
+    def group_estimates(self, metric: str) -> list[tuple[GroupEvidence, Estimate]]:
+        """Return every subgroup with its estimate of `metric`; absent where the metric was not measured."""
+        missing = Estimate.absent("not measured for this group")
+        return [(group, group.metrics.get(metric, missing)) for group in self.groups]

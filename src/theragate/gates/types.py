@@ -1,0 +1,65 @@
+"""The words of judgement: comparison, finding, verdict."""
+
+from typing import Literal
+
+from theragate.study import Spec
+
+__all__ = ["Finding", "Judged", "Status", "Verdict"]
+
+Status = Literal["pass", "fail", "insufficient", "not_applicable"]
+
+
+class Judged(Spec):
+    """One estimate against one limit.
+
+    ``subject`` is ``overall``, a group (``sex=female``) or a contrast (``sex=female - sex=male``); ``limit`` is the
+    rule in words and numbers (``lower limit at least 0.75``). ``decides`` is false for what is listed only.
+    """
+
+    subject: str
+    metric: str
+    value: float | None
+    lower: float | None
+    upper: float | None
+    limit: str
+    status: Status
+    decides: bool = True
+    note: str = ""
+
+
+class Finding(Spec):
+    """One gate's answer, with everything it rests on."""
+
+    code: str
+    gate: str
+    title: str
+    protects: str
+    reason: str
+    status: Status
+    summary: str
+    next_step: str = ""
+    comparisons: tuple[Judged, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+class Verdict(Spec):
+    """All findings, bound by digests to the model, the data and the policy.
+
+    ``decision`` is ``PASS`` only where every finding passes or is not applicable; ``BLOCKED`` otherwise.
+    """
+
+    version: Literal[1] = 1
+    study: str
+    decision: Literal["PASS", "BLOCKED"]
+    findings: tuple[Finding, ...]
+    evidence_sha256: str
+    policy_sha256: str
+    cohort_sha256: str
+    predictions_sha256: str
+    model_sha256: str
+    comparator: str = "none: first release"
+
+    @property
+    def blocking(self) -> tuple[Finding, ...]:
+        """The findings that block."""
+        return tuple(finding for finding in self.findings if finding.status not in ("pass", "not_applicable"))

@@ -1,0 +1,80 @@
+"""Where the stores are: settings come from environment variables, with defaults that need nothing installed."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from theragate.errors import ConfigurationError
+
+__all__ = ["Settings", "read_settings"]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is set outside the repository.
+
+    ``home`` is the project's root, also for experiments that DVC runs in a temporary folder: default stores and
+    private tables live there. ``tracking``, ``registry`` and ``artifacts`` are MLflow's store URLs; ``jobs`` is the
+    number of processor cores that training may use.
+    """
+
+    home: Path
+    tracking: str
+    registry: str
+    artifacts: str
+    jobs: int
+
+    @property
+    def private(self) -> Path:
+        """The folder of what must not leave the site: the tables of random ids."""
+        return self.home / "private"
+
+    @property
+    def state(self) -> Path:
+        """The folder of what may be deleted at any time: interrupted searches, claims."""
+        return self.home / ".theragate"
+
+
+def read_settings(environ: Mapping[str, str], folder: Path) -> Settings:
+    """Read the settings.
+
+    Parameters
+    ----------
+    environ
+        Environment variables. MLflow's own ``MLFLOW_TRACKING_URI`` and ``MLFLOW_REGISTRY_URI`` name the stores,
+        ``THERAGATE_ARTIFACTS`` the artifact location of new experiments, ``THERAGATE_JOBS`` the cores; DVC gives
+        ``DVC_ROOT``.
+    folder
+        The current folder: the project's root where DVC does not say otherwise.
+
+    Raises
+    ------
+    ConfigurationError
+        If ``THERAGATE_JOBS`` is not a positive whole number.
+    """
+    home = Path(environ.get("DVC_ROOT") or folder).resolve()
+    tracking = environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{home / 'mlflow-store' / 'mlflow.db'}"
+    remote = tracking.startswith(("http://", "https://"))
+    local = "" if remote else (home / "mlflow-store" / "artifacts").as_uri()
+    return Settings(
+        home=home,
+        tracking=tracking,
+        registry=environ.get("MLFLOW_REGISTRY_URI") or tracking,
+        artifacts=environ.get("THERAGATE_ARTIFACTS") or local,
+        jobs=_jobs(environ.get("THERAGATE_JOBS")),
+    )
+
+
+def _jobs(text: str | None) -> int:
+    if not text:
+        available = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
+        return len(available)
+    if not text.isdigit() or int(text) < 1:
+        raise ConfigurationError(
+            "environment variable THERAGATE_JOBS",
+            rule="it is a whole number, 1 or above",
+            received=f"`{text}`",
+            remedy="Correct it, or unset it to use all cores.",
+        )
+    return int(text)

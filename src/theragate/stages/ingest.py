@@ -1,0 +1,67 @@
+"""Source to cohort: read, de-identify, name the patients, write Parquet with its provenance."""
+
+import secrets
+
+import pandas as pd
+
+from theragate.cohorts.deidentify import check_ids, deidentify
+from theragate.cohorts.identity import random_ids
+from theragate.cohorts.outcomes import read_outcome
+from theragate.cohorts.sources import RawTable, read_source
+from theragate.cohorts.tables import write_table
+from theragate.digests import sha256_file
+from theragate.errors import DataError
+from theragate.files import write_json
+from theragate.settings import Settings
+from theragate.stages.workspace import Workspace
+from theragate.study import Study, load_study
+
+__all__ = ["ingest"]
+
+
+def ingest(workspace: Workspace, settings: Settings) -> str:
+    """Write ``cohort.parquet`` and ``provenance.json``; return one line for the user.
+
+    Raises
+    ------
+    DataError
+        If the source is missing or broken, holds an identifier, or names a patient twice.
+    """
+    study = load_study(workspace.params, workspace.study)
+    table = read_source(study.source, workspace.root, study=study.name)
+    ids = _ids(table, study, settings)
+    features = table.frame.drop(columns=[table.id_column] if table.id_column else [])
+    if "patient" in features.columns:
+        raise DataError(
+            f"study `{study.name}`, column `patient`",
+            rule="`patient` is the name of Theragate's own id column",
+            received="a source with a column of that name",
+            remedy="Name it as `source.id`, or rename it in the source.",
+        )
+    cohort = deidentify(features, study.deidentification, study=study.name)
+    cohort.insert(0, "patient", ids)
+    read_outcome(cohort, study)
+    write_table(workspace.data("cohort.parquet"), cohort)
+    write_json(workspace.data("provenance.json"), _provenance(workspace, study, table, cohort))
+    return f"{len(cohort):,} patients, {cohort.shape[1] - 1} columns, from {table.version}"
+
+
+def _ids(table: RawTable, study: Study, settings: Settings) -> pd.Series:
+    if table.id_column is None:
+        return pd.Series(range(1, len(table.frame) + 1), dtype="int64").astype("str")
+    check_ids(table.frame[table.id_column], study=study.name)
+    ids = table.frame[table.id_column].astype("str")
+    links = settings.private / "ids" / f"{study.name}.csv"
+    return random_ids(ids, links, draw=lambda: secrets.token_hex(8))
+
+
+def _provenance(workspace: Workspace, study: Study, table: RawTable, cohort: pd.DataFrame) -> dict[str, object]:
+    return {
+        "study": study.name,
+        "source": study.source.model_dump(mode="json"),
+        "version": table.version,
+        "patients": len(cohort),
+        "columns": {column: str(dtype) for column, dtype in cohort.dtypes.items()},
+        "sha256": sha256_file(workspace.data("cohort.parquet")),
+        "deidentification": study.deidentification.model_dump(mode="json"),
+    }

@@ -1,0 +1,41 @@
+"""What git and DVC say about the work tree: facts for the record, never conditions of a stage."""
+
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = ["CodeState", "read_code_state"]
+
+
+@dataclass(frozen=True)
+class CodeState:
+    """The commit that HEAD names (None outside git), whether files differ from it, and DVC's experiment, if any."""
+
+    commit: str | None
+    dirty: bool
+    experiment: str | None
+    baseline: str | None
+
+
+def read_code_state(root: Path, environ: Mapping[str, str]) -> CodeState:
+    """Ask git for the commit and for changed files, and the environment for DVC's experiment."""
+    return CodeState(
+        commit=_git(root, "rev-parse", "HEAD") or None,
+        dirty=bool(_git(root, "status", "--porcelain", "--untracked-files=no")),
+        experiment=environ.get("DVC_EXP_NAME") or None,
+        baseline=environ.get("DVC_EXP_BASELINE_REV") or None,
+    )
+
+
+def _git(root: Path, *arguments: str) -> str:
+    try:
+        done = subprocess.run(  # noqa: S603 - fixed words
+            ["git", "-C", str(root), *arguments],  # noqa: S607 - the user's own git
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    except OSError:
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""

@@ -1,0 +1,65 @@
+"""Checked cohort to a tuned model, its held-out predictions and the record of how it came about."""
+
+import shutil
+from pathlib import Path
+
+from theragate.cohorts.outcomes import read_outcome
+from theragate.cohorts.tables import read_table, write_table
+from theragate.digests import sha256_file
+from theragate.errors import DataError
+from theragate.files import read_json, whole_directory, write_json
+from theragate.learning import train as train_study
+from theragate.learning.persistence import save
+from theragate.settings import Settings
+from theragate.stages.progress import show_progress
+from theragate.stages.workspace import Workspace
+from theragate.study import load_seed, load_study
+
+__all__ = ["train"]
+
+
+def train(workspace: Workspace, settings: Settings) -> str:
+    """Write ``estimator/``, ``predictions.parquet`` and ``record.json``.
+
+    An interrupted search is taken up again: its trials are kept below the settings' state folder until they are done.
+
+    Raises
+    ------
+    DataError
+        If the cohort is not the one that was validated.
+    """
+    study = load_study(workspace.params, workspace.study)
+    path = workspace.data("cohort.parquet")
+    check_validated(workspace, path)
+    cohort = read_table(path, remedy=f"Run `dvc repro ingest@{study.name}`.")
+    searches = settings.state / "searches" / study.name
+    with show_progress(study.name) as progress:
+        trained = train_study(
+            cohort,
+            read_outcome(cohort, study),
+            study,
+            seed=load_seed(workspace.params),
+            jobs=settings.jobs,
+            storage=searches,
+            progress=progress,
+        )
+    with whole_directory(workspace.model("estimator")) as folder:
+        save(trained.predictor, folder)
+    write_table(workspace.model("predictions.parquet"), trained.predictions)
+    write_json(workspace.model("record.json"), trained.record)
+    shutil.rmtree(searches, ignore_errors=True)
+    selected = trained.record["selected"]["family"]
+    return f"{selected} after {len(trained.record['trials'])} trials, {len(trained.predictions):,} held-out predictions"
+
+
+def check_validated(workspace: Workspace, cohort: Path) -> None:
+    """Refuse a cohort that is not, byte for byte, the one that passed validation."""
+    remedy = f"Run `dvc repro validate@{workspace.study}`."
+    validated = read_json(workspace.data("validated.json"), remedy=remedy)
+    if validated != {"study": workspace.study, "cohort_sha256": sha256_file(cohort), "passed": True}:
+        raise DataError(
+            f"study `{workspace.study}`",
+            rule="only the cohort that passed validation is learned from",
+            received="a cohort with another digest",
+            remedy=remedy,
+        )

@@ -1,0 +1,43 @@
+"""Cohort to a checked cohort: expectations and leakage check; a critical failure stops the study here."""
+
+from theragate.cohorts.tables import read_table
+from theragate.digests import sha256_file
+from theragate.errors import DataError
+from theragate.files import write_json, write_text
+from theragate.settings import Settings
+from theragate.stages.workspace import Workspace
+from theragate.study import load_study
+from theragate.validation.page import page
+from theragate.validation.run import validate as validate_cohort
+
+__all__ = ["validate"]
+
+
+def validate(workspace: Workspace, settings: Settings) -> str:  # noqa: ARG001 - the signature that all stages share
+    """Write ``validation.json``, ``validation.html`` and, if the cohort passes, ``validated.json``.
+
+    ``validated.json`` holds the cohort's digest and nothing that changes with a suite's wording, so that training
+    depends on what was learned from and not on how it was checked.
+
+    Raises
+    ------
+    DataError
+        If a critical expectation fails or a feature leaks the outcome.
+    """
+    study = load_study(workspace.params, workspace.study)
+    path = workspace.data("cohort.parquet")
+    cohort = read_table(path, remedy=f"Run `dvc repro ingest@{study.name}`.")
+    digest = sha256_file(path)
+    found = validate_cohort(cohort, study, suite=workspace.suite, cohort_sha256=digest)
+    write_json(workspace.report("validation.json"), found.model_dump(mode="json"))
+    write_text(workspace.report("validation.html"), page(found, study))
+    if not found.passed:
+        failed = [*found.critical, *(leak for leak in found.leaks if leak not in found.critical)]
+        raise DataError(
+            f"study `{study.name}`",
+            rule="a cohort meets every critical expectation, and no feature gives the outcome away",
+            received=f"{len(failed)} that do not hold: {', '.join(failed[:5])}",
+            remedy=f"Read reports/{study.name}/validation.html, then correct the source, the study or its suite.",
+        )
+    write_json(workspace.data("validated.json"), {"study": study.name, "cohort_sha256": digest, "passed": True})
+    return f"{len(found.results)} expectations, {len(found.warnings)} warnings, no leak found"

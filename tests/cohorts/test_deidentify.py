@@ -1,0 +1,100 @@
+"""Safe Harbor: identifiers refused by name and by form, ages top-coded, dates to years, ids checked."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from theragate.cohorts.deidentify import TOP_AGE, check_ids, deidentify
+from theragate.errors import DataError
+from theragate.study import Deidentification
+
+
+def one(column: str, *values: object) -> pd.DataFrame:
+    return pd.DataFrame({column: list(values)})
+
+
+@pytest.mark.parametrize(
+    ("column", "found"),
+    [
+        ("name", "names"), ("LastName", "names"), ("patient_name", "names"), ("street", "places"),
+        ("home address", "places"), ("ZIP", "places"), ("post_code_postcode", "places"), ("dob", "dates"),
+        ("birth_date", "dates"), ("dateOfBirth", "dates"), ("phone_number", "telephone"), ("fax", "fax"),
+        ("e_mail", "e-mail"), ("SSN", "social security"), ("MRN", "medical record"), ("insurance_no", "health plan"),
+        ("account", "account"), ("driving_licence", "licence"), ("licensePlate", "licence|vehicle"),
+        ("device_serial", "device"), ("url", "web"), ("ip_address", "IP|places"), ("fingerprint", "biometric"),
+        ("photo", "photographs"),
+    ],
+)  # fmt: skip
+def test_a_column_that_names_a_person_is_refused_by_its_name(column, found):
+    with pytest.raises(DataError, match=f"column `{column}`.*looks like.*({found})"):
+        deidentify(one(column, 1, 2), Deidentification(), study="s")
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        ("ada@example.org", "e-mail"), ("https://example.org/ada", "web"), ("123-45-6789", "social security"),
+        ("192.168.1.77", "IP"), ("(555) 867-5309", "telephone"), ("1815-12-10", "dates"), ("10.12.1815", "dates"),
+    ],
+)  # fmt: skip
+def test_a_column_is_refused_by_the_form_of_one_value_which_is_not_repeated(value, found):
+    with pytest.raises(DataError, match=f"looks like .*{found}") as caught:
+        deidentify(one("note", "none", value), Deidentification(), study="s")
+    assert value not in str(caught.value)
+
+
+@pytest.mark.parametrize("column", ["age", "mean radius", "gender", "hr", "descent", "zipper", "filename_free"])
+def test_clinical_columns_are_not_mistaken(column):
+    frame = one(column, 1.0, 2.0)
+    pd.testing.assert_frame_equal(deidentify(frame, Deidentification(), study="s"), frame)
+
+
+def test_a_person_may_overrule_with_a_reason_or_have_the_column_removed():
+    frame = pd.DataFrame({"name": ["a", "b"], "plate": [1, 2]})
+    spec = Deidentification(removed={"name": "Not needed."}, not_identifying={"plate": "The culture plate."})
+    assert list(deidentify(frame, spec, study="s").columns) == ["plate"]
+
+
+@given(st.lists(st.one_of(st.none(), st.floats(0, 130)), min_size=1, max_size=20))
+def test_no_age_over_89_is_left_and_no_other_is_changed(ages):
+    before = pd.DataFrame({"age": pd.Series(ages, dtype="float64")})
+    after = deidentify(before, Deidentification(ages=("age",)), study="s")["age"]
+    assert not (after > TOP_AGE).any()
+    young = before["age"] < TOP_AGE
+    assert after[young].equals(before["age"][young])
+    assert (after[before["age"] >= TOP_AGE] == TOP_AGE).all()
+    assert (after.isna() == before["age"].isna()).all()
+
+
+def test_dates_become_years():
+    frame = pd.DataFrame({"seen": ["1999-12-31", None, "2000-01-01"], "born": [1950, 1960, 1970]})
+    after = deidentify(frame, Deidentification(dates=("seen", "born")), study="s")
+    assert after["seen"].tolist() == [1999, pd.NA, 2000]
+    assert after["born"].tolist() == [1950, 1960, 1970]
+    stamps = pd.DataFrame({"seen": pd.to_datetime(["2001-05-05"])})
+    assert deidentify(stamps, Deidentification(dates=("seen",)), study="s")["seen"].tolist() == [2001]
+
+
+@pytest.mark.parametrize(
+    ("frame", "spec", "message"),
+    [
+        (one("age", "old"), {"ages": ("age",)}, "an age is a number"),
+        (one("seen", "last spring"), {"dates": ("seen",)}, "YYYY-MM-DD"),
+        (one("seen", 12.5), {"dates": ("seen",)}, "no years"),
+        (one("age", 1), {"ages": ("years",)}, "`years`.*no such column"),
+        (one("age", 1), {"removed": {"ssn": "A reason."}}, "`ssn`.*no such column"),
+    ],
+)
+def test_a_declaration_that_does_not_fit_is_one_clear_error(frame, spec, message):
+    with pytest.raises(DataError, match=message) as caught:
+        deidentify(frame, Deidentification(**spec), study="s")
+    assert "spring" not in str(caught.value)
+
+
+def test_ids_are_complete_and_unique():
+    check_ids(pd.Series(["a", "b"]), study="s")
+    with pytest.raises(DataError, match="1 rows without an id and 2 rows whose id stands above") as caught:
+        check_ids(pd.Series(["anna", "bert", "anna", np.nan, "anna"]), study="s")
+    assert "anna" not in str(caught.value)

@@ -1,0 +1,62 @@
+"""Two pipelines in one clone: the second is told, the claim of a dead one is taken over."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from theragate.errors import StoreError
+from theragate.stages.claim import claim_pipeline
+
+WAIT = "import sys; print('ready', flush=True); sys.stdin.read()"
+
+
+@pytest.fixture
+def other():
+    """Another process that lives until the test ends."""
+    with subprocess.Popen([sys.executable, "-c", WAIT], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        process.stdout.readline()
+        yield process
+        process.kill()
+
+
+def claim_of(process: psutil.Process) -> str:
+    return json.dumps({"pid": process.pid, "started": process.create_time()})
+
+
+def write_claim(root: Path, text: str) -> Path:
+    path = root / ".theragate" / "pipeline.json"
+    path.parent.mkdir()
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_a_claim_is_made_and_can_be_made_again_by_the_same_process(tmp_path):
+    claim_pipeline(tmp_path)
+    first = (tmp_path / ".theragate" / "pipeline.json").read_text(encoding="utf-8")
+    claim_pipeline(tmp_path)
+    assert (tmp_path / ".theragate" / "pipeline.json").read_text(encoding="utf-8") == first
+
+
+def test_a_living_pipeline_is_not_disturbed(tmp_path, other):
+    path = write_claim(tmp_path, claim_of(psutil.Process(other.pid)))
+    before = path.read_text(encoding="utf-8")
+    with pytest.raises(StoreError, match=rf"one `dvc repro` runs at a time.*process {other.pid}.*nothing was lost"):
+        claim_pipeline(tmp_path)
+    assert path.read_text(encoding="utf-8") == before
+
+
+def test_the_claim_of_a_dead_or_another_process_of_the_same_number_is_taken_over(tmp_path, other):
+    path = write_claim(tmp_path, json.dumps({"pid": other.pid, "started": 1.0}))
+    claim_pipeline(tmp_path)
+    assert json.loads(path.read_text(encoding="utf-8"))["pid"] != other.pid
+
+
+@pytest.mark.parametrize("text", ["", "not json", "[]", "{}", '{"pid": "x", "started": 1}', '{"pid": 0.5}'])
+def test_a_broken_claim_is_replaced(text, tmp_path):
+    path = write_claim(tmp_path, text)
+    claim_pipeline(tmp_path)
+    assert json.loads(path.read_text(encoding="utf-8"))["pid"]
