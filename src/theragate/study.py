@@ -276,19 +276,19 @@ class Study(Spec):
     task: Literal["binary", "regression", "survival"]
     card: Card
     source: Source
-    deidentification: Deidentification = Deidentification()
+    deidentification: Deidentification
     outcome: Annotated[
         Annotated[BinaryOutcome, Tag("binary")]
         | Annotated[QuantityOutcome, Tag("regression")]
         | Annotated[SurvivalOutcome, Tag("survival")],
         Discriminator(_outcome_kind),
     ]
-    features: Features = Features()
-    subgroups: dict[Name, LabelledGroups | BandedGroups] = {}
+    features: Features
+    subgroups: dict[Name, LabelledGroups | BandedGroups]
     decision: Decision | NoDecision
     validation: Validation
     tuning: Tuning
-    scenarios: dict[Name, Scenario] = {}
+    scenarios: dict[Name, Scenario]
     gates: dict[str, dict[str, Any]]
 
     @model_validator(mode="after")

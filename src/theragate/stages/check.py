@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from theragate.gates import read_policy
-from theragate.learning.persistence import check_families
+from theragate.learning.families import check_families
 from theragate.stages.workspace import Workspace
 from theragate.study import load_seed, load_studies
 from theragate.validation.suites import read_suite

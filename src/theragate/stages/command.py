@@ -11,7 +11,7 @@ from theragate.settings import Settings, read_settings
 from theragate.stages.claim import claim_pipeline
 from theragate.stages.workspace import Workspace
 
-__all__ = ["run_stage"]
+__all__ = ["exit_code", "run_stage"]
 
 
 def run_stage(stage: Callable[[Workspace, Settings], str]) -> None:
@@ -21,10 +21,11 @@ def run_stage(stage: Callable[[Workspace, Settings], str]) -> None:
     the user's keeps its traceback.
     """
     warnings.filterwarnings("ignore")  # a library's advice to programmers is nothing that a user can act on
-    sys.exit(_run(stage, sys.argv[1:]))
+    sys.exit(exit_code(stage, sys.argv[1:]))
 
 
-def _run(stage: Callable[[Workspace, Settings], str], arguments: list[str]) -> int:
+def exit_code(stage: Callable[[Workspace, Settings], str], arguments: list[str]) -> int:
+    """Run `stage` with a command line's arguments; show its line or its error; return the exit code."""
     try:
         workspace = Workspace(Path.cwd(), _study(arguments))
         settings = read_settings(os.environ, workspace.root)

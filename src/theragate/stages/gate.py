@@ -1,20 +1,14 @@
 """Evidence to a verdict. Nothing heavy is imported: a changed limit is judged anew in a moment."""
 
-from typing import Any
-
-from pydantic import ValidationError
-
-from theragate.digests import sha256_json
-from theragate.errors import EvidenceError
-from theragate.evidence.types import Evidence
 from theragate.files import read_json, write_json, write_text
 from theragate.gates import decide, read_policy
 from theragate.reports.card import metrics_summary, model_card
 from theragate.settings import Settings
+from theragate.stages.documents import read_evidence
 from theragate.stages.workspace import Workspace
 from theragate.study import load_study
 
-__all__ = ["gate", "read_evidence"]
+__all__ = ["gate"]
 
 
 def gate(workspace: Workspace, settings: Settings) -> str:  # noqa: ARG001 - the signature that all stages share
@@ -29,26 +23,12 @@ def gate(workspace: Workspace, settings: Settings) -> str:  # noqa: ARG001 - the
     """
     study = load_study(workspace.params, workspace.study)
     policy = read_policy(study)
-    raw = read_json(workspace.report("evidence.json"), remedy=f"Run `dvc repro evaluate@{study.name}`.")
-    evidence = read_evidence(raw, study.name)
+    evidence, evidence_sha256 = read_evidence(workspace)
     record = read_json(workspace.model("record.json"), remedy=f"Run `dvc repro train@{study.name}`.")
     provenance = read_json(workspace.data("provenance.json"), remedy=f"Run `dvc repro ingest@{study.name}`.")
-    verdict = decide(evidence, policy, evidence_sha256=sha256_json(raw))
+    verdict = decide(evidence, policy, evidence_sha256=evidence_sha256)
     write_json(workspace.report("verdict.json"), verdict.model_dump(mode="json"))
     write_json(workspace.report("metrics.json"), metrics_summary(evidence, verdict))
     write_text(workspace.report("card.md"), model_card(study, evidence, verdict, record, provenance))
     blocking = ", ".join(f"{finding.code} {finding.gate} {finding.status}" for finding in verdict.blocking)
     return f"{verdict.decision}" + (f" by {blocking}" if blocking else "")
-
-
-def read_evidence(raw: dict[str, Any], study: str) -> Evidence:
-    """Parse evidence; what is not of this version, or not finite, is refused."""
-    try:
-        return Evidence.model_validate(raw)
-    except ValidationError as error:
-        raise EvidenceError(
-            f"study `{study}`, evidence.json",
-            rule="the evidence has this version's form",
-            received=f"{error.error_count()} fields that do not",
-            remedy=f"Run `dvc repro -f evaluate@{study}`.",
-        ) from error

@@ -1,0 +1,41 @@
+"""``python -m benchmarks [--pairs N] [NAME …]``: print a table and write ``benchmarks/results.json``."""
+
+import argparse
+import json
+import statistics
+from pathlib import Path
+
+from benchmarks.pipeline import noop_overhead, repro
+from benchmarks.tracking import trial_logging
+
+RESULTS = Path(__file__).parent / "results.json"
+BENCHMARKS = {"repro": repro, "noop": noop_overhead, "trial_logging": trial_logging}
+
+
+def main() -> None:
+    """Run the benchmarks that are named, or all, and merge their results into the file."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"any of {', '.join(BENCHMARKS)}; all if none")
+    parser.add_argument("--pairs", type=int, default=3, help="how often each pair of runs is repeated")
+    chosen = parser.parse_args()
+    results = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
+    for name in chosen.names or BENCHMARKS:
+        pairs: dict[str, list[float]] = {}
+        for _ in range(chosen.pairs):
+            for key, value in BENCHMARKS[name]().items():
+                pairs.setdefault(key, []).append(value)
+        for key, values in pairs.items():
+            results[key] = {
+                "median": round(statistics.median(values), 3),
+                "min": round(min(values), 3),
+                "max": round(max(values), 3),
+                "pairs": len(values),
+            }
+    RESULTS.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    print(f"{'measure':<20}{'median':>10}{'min':>10}{'max':>10}{'pairs':>8}")
+    for key, row in sorted(results.items()):
+        print(f"{key:<20}{row['median']:>10.3f}{row['min']:>10.3f}{row['max']:>10.3f}{row['pairs']:>8}")
+
+
+if __name__ == "__main__":
+    main()

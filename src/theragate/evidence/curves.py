@@ -1,0 +1,111 @@
+"""The points of the figures, with pointwise 95% limits. No point is one patient's time or prediction."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from theragate.evidence.inputs import SurvivalTarget
+from theragate.evidence.intervals import ranking
+from theragate.evidence.metrics.arrays import Floats
+from theragate.evidence.metrics.ranks import area_under_curve
+from theragate.evidence.panels import risk_patients
+from theragate.evidence.resampling import draws
+from theragate.evidence.types import Z95, Curve, ThresholdEvidence
+
+__all__ = ["auc_over_time", "calibration_curve", "decision_curves", "error_curve", "roc_curve"]
+
+_ROC_RESAMPLES, _TIMES, _DECILES, _SMALLEST = 500, 10, 10, 11
+
+
+def calibration_curve(points: Floats, value: Floats, replicates: Floats) -> Curve:
+    """Return the smoothed outcome by prediction, from the first to the 99th percentile of the predictions.
+
+    Parameters
+    ----------
+    points, value
+        Shape (points,): predictions, and what was seen there.
+    replicates
+        Shape (b, points).
+    """
+    inner = np.isfinite(value) & np.isfinite(replicates).all(axis=0)
+    if inner.sum() > 4:
+        inner[[0, -1]] = False
+    lower, upper = np.quantile(replicates[:, inner], [0.025, 0.975], axis=0) if inner.any() else np.zeros((2, 0))
+    return _curve(points[inner], value[inner], lower, upper)
+
+
+def roc_curve(risk: Floats, event: NDArray[np.bool_], *, seed: int) -> Curve:
+    """Return sensitivity by one minus specificity on 101 even points, with bootstrap percentiles as limits."""
+    grid = np.linspace(0, 1, 101)
+    order = np.argsort(-risk, kind="stable")
+    ends = np.flatnonzero(np.append(np.diff(risk[order]) != 0, True))
+    happened = event[order].astype(np.float64)
+
+    def sensitivities(weights: Floats) -> Floats:
+        found = np.concatenate([[0.0], np.cumsum(weights * happened)[ends]])
+        false = np.concatenate([[0.0], np.cumsum(weights * (1 - happened))[ends]])
+        at_grid: Floats = np.interp(grid, false / false[-1], found / found[-1])
+        return at_grid
+
+    drawn = [
+        sensitivities(row)
+        for block in draws(len(risk), resamples=_ROC_RESAMPLES, seed=seed)
+        for row in block[:, order]
+        if 0 < row @ happened < row.sum()
+    ]
+    lower, upper = np.quantile(np.stack(drawn), [0.025, 0.975], axis=0)
+    return _curve(grid, sensitivities(np.ones_like(risk)), lower, upper)
+
+
+def auc_over_time(target: SurvivalTarget, risk: Floats) -> Curve:
+    """Return the area under the ROC curve at ten even times up to the horizon; early times with few events lack.
+
+    The marker is the risk at the horizon at every time (cumulative cases, dynamic controls).
+    """
+    times, values, lower, upper = [], [], [], []
+    for step in range(1, _TIMES + 1):
+        time = target.horizon * step / _TIMES
+        patients = risk_patients(target, np.arange(len(risk)), horizon=time)
+        seen = patients.seen_weights(np.ones((1, len(risk))))[0]
+        area = area_under_curve(risk[patients.rows], cases=seen * patients.event, controls=seen * patients.free)
+        if area is None:
+            continue
+        estimate = ranking(area.value, area.influence, fewer=patients.fewer, method="")
+        if estimate.lower is not None and estimate.upper is not None:
+            times.append(time)
+            values.append(area.value)
+            lower.append(estimate.lower)
+            upper.append(estimate.upper)
+    return Curve(x=tuple(times), y=tuple(values), lower=tuple(lower), upper=tuple(upper))
+
+
+def decision_curves(thresholds: tuple[ThresholdEvidence, ...]) -> dict[str, Curve]:
+    """Return the net benefit of the model and of acting in everybody, by threshold."""
+    x = tuple(item.threshold for item in thresholds)
+    model = Curve(
+        x=x,
+        y=tuple(item.model.value or 0.0 for item in thresholds),
+        lower=tuple(item.model.lower or 0.0 for item in thresholds) if _limited(thresholds) else (),
+        upper=tuple(item.model.upper or 0.0 for item in thresholds) if _limited(thresholds) else (),
+    )
+    return {"decision": model, "decision_treat_all": Curve(x=x, y=tuple(item.treat_all for item in thresholds))}
+
+
+def error_curve(prediction: Floats, observed: Floats) -> Curve:
+    """Return the mean of predicted minus observed by tenth of the predictions, each of at least 11 patients."""
+    bins = max(1, min(_DECILES, len(prediction) // _SMALLEST))
+    x, y, half = [], [], []
+    for rows in np.array_split(np.argsort(prediction, kind="stable"), bins):
+        error = prediction[rows] - observed[rows]
+        x.append(float(prediction[rows].mean()))
+        y.append(float(error.mean()))
+        half.append(Z95 * float(error.std(ddof=1)) / np.sqrt(len(rows)) if len(rows) > 1 else 0.0)
+    return _curve(np.array(x), np.array(y), np.array(y) - np.array(half), np.array(y) + np.array(half))
+
+
+def _limited(thresholds: tuple[ThresholdEvidence, ...]) -> bool:
+    return all(item.model.decidable for item in thresholds)
+
+
+def _curve(x: Floats, y: Floats, lower: Floats, upper: Floats) -> Curve:
+    columns = (tuple(float(value) for value in column) for column in (x, y, lower, upper))
+    return Curve(**dict(zip(("x", "y", "lower", "upper"), columns, strict=True)))

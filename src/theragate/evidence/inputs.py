@@ -1,0 +1,200 @@
+"""What is measured: outcomes and held-out predictions, checked at the door and put into one order."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from theragate.errors import EvidenceError
+
+__all__ = ["BinaryTarget", "HeldOut", "QuantityTarget", "SurvivalTarget", "Target", "check", "in_canonical_order"]
+
+Floats: TypeAlias = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class BinaryTarget:
+    """``event``: shape (n,), bool. ``threshold`` is the clinical one, ``threshold_range`` its span; or None, both."""
+
+    event: NDArray[np.bool_]
+    threshold: float | None
+    threshold_range: tuple[float, float] | None
+
+
+@dataclass(frozen=True)
+class QuantityTarget:
+    """``value``: shape (n,), finite, in the study's unit."""
+
+    value: Floats
+
+
+@dataclass(frozen=True)
+class SurvivalTarget:
+    """``time``: shape (n,), >= 0. ``event``: shape (n,), bool, False where censored. ``horizon``: in the time's unit."""
+
+    time: Floats
+    event: NDArray[np.bool_]
+    horizon: float
+    threshold: float | None
+    threshold_range: tuple[float, float] | None
+
+
+Target: TypeAlias = BinaryTarget | QuantityTarget | SurvivalTarget
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Predictions for patients that the predicting model never saw; every patient once in each repeat.
+
+    Parameters
+    ----------
+    selected, reference, null
+        Shape (repeats, n): of the model, of the simple reference model, and of a model without features. A risk in
+        [0, 1] (at the horizon, for survival) or a quantity in the outcome's unit.
+    scenarios
+        Stress -> predictions of the model under it, shape (repeats, n).
+    groups
+        Attribute -> each patient's label, shape (n,); ``Missing`` where unknown.
+    judged
+        The attributes that are declared judged.
+    """
+
+    selected: Floats
+    reference: Floats
+    null: Floats
+    scenarios: Mapping[str, Floats]
+    groups: Mapping[str, NDArray[np.str_]]
+    judged: frozenset[str]
+
+    @property
+    def predictions(self) -> dict[str, Floats]:
+        """Every set of predictions by what an error message calls it."""
+        return {
+            "selected": self.selected, "reference": self.reference, "null": self.null,
+            **{f"scenario {name}": values for name, values in self.scenarios.items()},
+        }  # fmt: skip
+
+
+def check(target: Target, held_out: HeldOut) -> None:
+    """Refuse what cannot be measured.
+
+    Raises
+    ------
+    EvidenceError
+        If there is no patient, a length differs, a number is not finite, a risk lies outside [0, 1], a label is
+        empty, or the outcome does not vary (for survival: no event by the horizon, or nobody followed beyond it).
+    """
+    n = _outcome(target).size
+    if n == 0:
+        raise _broken("outcome", "there is at least one patient", "none")
+    _check_target(target, n)
+    repeats = held_out.selected.shape[0]
+    for name, values in held_out.predictions.items():
+        _check_predictions(name, values, shape=(repeats, n), risk=not isinstance(target, QuantityTarget))
+    for name, labels in held_out.groups.items():
+        if labels.shape != (n,) or any(not label for label in labels):
+            raise _broken(
+                f"groups `{name}`",
+                f"each of the {n} patients has a label",
+                f"labels of shape {labels.shape}" if labels.shape != (n,) else "an empty label",
+            )
+    unknown = sorted(held_out.judged - set(held_out.groups))
+    if unknown:
+        raise _broken(f"groups `{unknown[0]}`", "a judged attribute has labels", "none")
+
+
+def in_canonical_order(target: Target, held_out: HeldOut) -> tuple[Target, HeldOut]:
+    """Sort the patients by what is known of them, so that their order in a file changes no number at all.
+
+    Outcomes and predictions come first, and labels last: renaming a group moves nothing unless two patients are
+    otherwise alike. Patients alike in everything may change places, which nobody can notice.
+    """
+    keys: list[NDArray[np.generic]] = [held_out.groups[name] for name in sorted(held_out.groups, reverse=True)]
+    for values in reversed(held_out.predictions.values()):
+        keys.extend(values[::-1])
+    if isinstance(target, SurvivalTarget):
+        keys += [target.event, target.time]
+    else:
+        keys.append(_outcome(target))
+    order = np.lexsort(keys)
+    moved = HeldOut(
+        selected=held_out.selected[:, order],
+        reference=held_out.reference[:, order],
+        null=held_out.null[:, order],
+        scenarios={name: values[:, order] for name, values in held_out.scenarios.items()},
+        groups={name: labels[order] for name, labels in held_out.groups.items()},
+        judged=held_out.judged,
+    )
+    if isinstance(target, QuantityTarget):
+        return replace(target, value=target.value[order]), moved
+    if isinstance(target, SurvivalTarget):
+        return replace(target, time=target.time[order], event=target.event[order]), moved
+    return replace(target, event=target.event[order]), moved
+
+
+def _outcome(target: Target) -> NDArray[np.generic]:
+    if isinstance(target, BinaryTarget):
+        return target.event
+    return target.value if isinstance(target, QuantityTarget) else target.time
+
+
+def _check_target(target: Target, n: int) -> None:
+    if isinstance(target, QuantityTarget):
+        _finite("outcome", target.value)
+        if float(np.ptp(target.value)) == 0:
+            raise _broken("outcome", "it varies between patients", "one value for all")
+        return
+    _check_decision(target.threshold, target.threshold_range)
+    if target.event.dtype != np.bool_ or target.event.shape != (n,):
+        raise _broken(
+            "outcome",
+            f"`event` is a vector of {n} truth values",
+            f"{target.event.dtype} values of shape {target.event.shape}",
+        )
+    if isinstance(target, BinaryTarget):
+        if target.event.all() or not target.event.any():
+            raise _broken("outcome", "there are patients with and without the event", f"{n} patients of one class")
+        return
+    _finite("outcome", target.time)
+    if (target.time < 0).any():
+        raise _broken("outcome", "a survival time is 0 or above", f"{int((target.time < 0).sum())} negative times")
+    events = int((target.event & (target.time <= target.horizon)).sum())
+    beyond = int((target.time > target.horizon).sum())
+    if not events or not beyond:
+        raise _broken(
+            "outcome",
+            "there are events by the horizon and patients followed beyond it",
+            f"{events} events by it and {beyond} patients beyond it",
+        )
+
+
+def _check_decision(threshold: float | None, limits: tuple[float, float] | None) -> None:
+    if (threshold is None) != (limits is None):
+        raise _broken("decision", "a threshold comes with its range", "one without the other")
+    if threshold is not None and limits is not None and not 0 < limits[0] <= threshold <= limits[1] < 1:
+        raise _broken("decision", "0 < start of the range <= threshold <= its end < 1", f"{threshold} in {limits}")
+
+
+def _check_predictions(name: str, values: Floats, *, shape: tuple[int, int], risk: bool) -> None:
+    subject = f"predictions `{name}`"
+    if values.shape != shape or not shape[0]:
+        rule = f"they have the shape (repeats, {shape[1]}), with as many repeats for every model"
+        raise _broken(subject, rule, f"shape {values.shape}")
+    _finite(subject, values)
+    outside = int(((values < 0) | (values > 1)).sum()) if risk else 0
+    if outside:
+        raise _broken(subject, "a risk lies between 0 and 1", f"{outside} values outside")
+
+
+def _finite(subject: str, values: Floats) -> None:
+    broken = int((~np.isfinite(values)).sum())
+    if broken:
+        raise _broken(subject, "every number is finite", f"{broken} that are not")
+
+
+def _broken(subject: str, rule: str, received: str) -> EvidenceError:
+    return EvidenceError(
+        subject, rule=rule, received=received, remedy="Correct the predictions (or the cohort) and run `dvc repro`."
+    )

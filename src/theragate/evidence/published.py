@@ -1,0 +1,164 @@
+"""Evidence for many readers: small cells are withheld, and whatever would give them away."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from theragate.errors import EvidenceError
+from theragate.evidence.types import CohortFacts, Estimate, Evidence, Family, GroupEvidence
+
+__all__ = ["SMALLEST_CELL", "publish"]
+
+SMALLEST_CELL = 11
+
+_WHY = f"withheld: a cell of under {SMALLEST_CELL} patients, or needed to keep one secret"
+
+
+def publish(evidence: Evidence) -> Evidence:
+    """Withhold small cells.
+
+    A cell is the number of patients of a group, or of those among them with the event, or known to be without it.
+
+    1. A group with a cell under 11 is withheld. None at all counts as small: it says the same of every member.
+    2. So is whatever would give it away by subtraction. The labels of one attribute add up to the cohort; the cells
+       of an intersection add up to the cohort and, in each row and column, to a single group. Where a sum leaves
+       fewer than two groups unknown, or unknown groups that together have a small cell, its smallest known group is
+       withheld too, until no sum does.
+    3. The withheld groups of an attribute are replaced by one, with their number of patients together and without
+       events or metrics, so that everybody stays counted.
+    4. Contrasts and members of families that name a withheld group are left out.
+    5. A cohort with a small cell loses both its counts of events.
+
+    Rates, figures and the number of patients lost to follow-up are no cells. Exact intervals between which a withheld
+    number must lie are not searched for.
+
+    Raises
+    ------
+    EvidenceError
+        If the whole cohort has fewer than 11 patients.
+    """
+    if evidence.cohort.patients < SMALLEST_CELL:
+        raise EvidenceError(
+            f"study `{evidence.study}`, evidence",
+            rule=f"what is published rests on at least {SMALLEST_CELL} patients",
+            received=f"{evidence.cohort.patients}",
+            remedy="Keep the evidence where the data is.",
+        )
+    hidden = _hidden(evidence.groups)
+    keys = {group.key for group in hidden}
+    return evidence.model_copy(
+        update={
+            "cohort": _counts_withheld(evidence.cohort),
+            "groups": _with_rest([group for group in evidence.groups if group.key not in keys], hidden, evidence),
+            "contrasts": tuple(
+                item
+                for item in evidence.contrasts
+                if not keys & {f"{item.attribute}={item.group}", f"{item.attribute}={item.other}"}
+            ),
+            "families": _families(evidence, keys),
+        }
+    )
+
+
+@dataclass(frozen=True)
+class _Sum:
+    """Groups that add up to `total`; None stands for the cohort, which is always known."""
+
+    total: str | None
+    parts: tuple[str, ...]
+
+
+def _hidden(groups: Sequence[GroupEvidence]) -> list[GroupEvidence]:
+    by_key = {group.key: group for group in groups}
+    hidden = {group.key for group in groups if _small([group])}
+    sums = _sums(groups)
+    changed = True
+    while changed:
+        changed = False
+        for line in sums:
+            known = [key for key in line.parts if key not in hidden]
+            if known and _gives_away(line, hidden, by_key):
+                hidden.add(min(known, key=lambda key: (by_key[key].n, key)))
+                changed = True
+    return [group for group in groups if group.key in hidden]
+
+
+def _gives_away(line: _Sum, hidden: set[str], by_key: dict[str, GroupEvidence]) -> bool:
+    unknown = [by_key[key] for key in line.parts if key in hidden]
+    if line.total in hidden:
+        return not unknown
+    return bool(unknown) and (len(unknown) < 2 or _small(unknown))
+
+
+def _sums(groups: Sequence[GroupEvidence]) -> list[_Sum]:
+    labels: dict[str, list[str]] = {}
+    for group in groups:
+        labels.setdefault(group.attribute, []).append(group.label)
+    sums = []
+    for attribute, own in labels.items():
+        sums.append(_Sum(None, tuple(f"{attribute}={label}" for label in own)))
+        first, joined, second = attribute.partition(" & ")
+        if joined:
+            present, cells = set(own), labels
+            rows = [(f"{first}={a}", [f"{a} & {b}" for b in cells[second]]) for a in cells[first]]
+            columns = [(f"{second}={b}", [f"{a} & {b}" for a in cells[first]]) for b in cells[second]]
+            sums += [
+                _Sum(total, tuple(f"{attribute}={label}" for label in parts if label in present))
+                for total, parts in rows + columns
+            ]
+    return sums
+
+
+def _small(groups: Sequence[GroupEvidence]) -> bool:
+    cells = [(group.n, group.events, group.non_events) for group in groups]
+    return any(
+        sum(count for count in column if count is not None) < SMALLEST_CELL
+        for column in zip(*cells, strict=True)
+        if None not in column
+    )
+
+
+def _with_rest(
+    kept: Sequence[GroupEvidence], hidden: Sequence[GroupEvidence], evidence: Evidence
+) -> tuple[GroupEvidence, ...]:
+    rest = []
+    for attribute in dict.fromkeys(group.attribute for group in hidden):
+        merged = [group for group in hidden if group.attribute == attribute]
+        patients = sum(group.n for group in merged)
+        rest.append(
+            GroupEvidence(
+                attribute=attribute,
+                label=f"withheld ({len(merged)} groups)",
+                judged=any(group.judged for group in merged),
+                n=patients,
+                share=patients / evidence.cohort.patients,
+                events=None,
+                non_events=None,
+                metrics=dict.fromkeys(merged[0].metrics, Estimate.absent(_WHY)),
+            )
+        )
+    order = list(dict.fromkeys(group.attribute for group in evidence.groups))
+    return tuple(sorted([*kept, *rest], key=lambda group: order.index(group.attribute)))
+
+
+def _families(evidence: Evidence, keys: set[str]) -> dict[str, Family]:
+    dropped = {
+        f"{item.metric}[{item.key}]"
+        for item in evidence.contrasts
+        if keys & {f"{item.attribute}={item.group}", f"{item.attribute}={item.other}"}
+    }
+    found = {}
+    for name, family in evidence.families.items():
+        metrics = {member.partition("[")[0] for member in family.members}
+        dropped_here = dropped | {f"{metric}[{key}]" for metric in metrics for key in keys}
+        kept = family.among([member for member in family.members if member not in dropped_here])
+        if kept.members:
+            found[name] = kept
+    return found
+
+
+def _counts_withheld(cohort: CohortFacts) -> CohortFacts:
+    if cohort.events is None or cohort.non_events is None:
+        return cohort
+    if min(cohort.events, cohort.non_events) >= SMALLEST_CELL:
+        return cohort
+    return cohort.model_copy(update={"events": None, "non_events": None, "censored_before_horizon": None})

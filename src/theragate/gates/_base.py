@@ -1,0 +1,144 @@
+"""What every gate is: limits with a reason, and one verb."""
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import ClassVar, Literal
+
+from pydantic import ConfigDict
+
+from theragate.evidence.published import SMALLEST_CELL
+from theragate.evidence.types import Evidence
+from theragate.gates._judging import Answer, more_data, overall_status, worst
+from theragate.gates.types import Finding, Judged, Status
+from theragate.gates.words import capital, plural
+from theragate.study import Decision, LabelledGroups, NoDecision, Sentence, Spec, Study
+
+__all__ = ["COMPARED", "RANKING", "Attribute", "Declared", "Gate", "Task", "amount_of", "one_of"]
+
+Task = Literal["binary", "regression", "survival"]
+
+# The metrics that say how well patients are told apart, and those that are also compared with the reference model.
+RANKING: dict[Task, tuple[str, ...]] = {
+    "binary": ("auroc",),
+    "regression": ("r2",),
+    "survival": ("concordance_index", "concordance_index_ipcw", "auc_at_horizon"),
+}
+COMPARED: dict[Task, tuple[str, ...]] = {
+    "binary": ("auroc",),
+    "regression": ("r2",),
+    "survival": ("concordance_index",),
+}
+
+
+def one_of(known: Sequence[str], metric: str, task: Task) -> None:
+    """Refuse a `metric` that this gate does not judge in a study of this `task`."""
+    if metric not in known:
+        raise ValueError(f"`metric: {metric}` is not judged here in a {task} study; it may be {', '.join(known)}")
+
+
+def amount_of(evidence: Evidence) -> tuple[int | None, str]:
+    """Return what the evidence rests on and its unit: events, or patients where there are no events.
+
+    The number is None where it is too small to be shown.
+    """
+    cohort = evidence.cohort
+    if cohort.events is None:
+        return cohort.patients, "patients"
+    few = min(cohort.events, cohort.patients - cohort.events) < SMALLEST_CELL
+    return (None if few else cohort.events), "events"
+
+
+class Attribute(Spec):
+    """A declared attribute: whether its groups decide, and how many there have to be."""
+
+    judged: bool
+    groups: int
+
+
+class Declared(Spec):
+    """What the study promised to measure; evidence that lacks a part of it never passes."""
+
+    study: str
+    task: Task
+    attributes: dict[str, Attribute]
+    scenarios: tuple[str, ...]
+    decision: Decision | NoDecision
+
+    @classmethod
+    def of(cls, study: Study) -> "Declared":
+        """Read it from a study."""
+        attributes = {
+            name: Attribute(
+                judged=spec.judged,
+                groups=len(set(spec.labels.values())) if isinstance(spec, LabelledGroups) else len(spec.bands) + 1,
+            )
+            for name, spec in study.subgroups.items()
+        }
+        return cls(
+            study=study.name, task=study.task, attributes=attributes, scenarios=tuple(study.scenarios),
+            decision=study.decision,
+        )  # fmt: skip
+
+
+class Gate(Spec):
+    """A rule that judges evidence.
+
+    Subclasses add their limits as fields, as they stand in ``params.yaml``, and answer one question in `judge`. They
+    see evidence alone: no file, no clock, no model, no patient. They never raise over evidence: what is absent is
+    ``insufficient``. ``declared`` comes from the study and not from the gate's entry.
+    """
+
+    model_config = ConfigDict(strict=True)
+
+    code: ClassVar[str]
+    name: ClassVar[str]
+    title: ClassVar[str]
+    protects: ClassVar[str]
+    after_fail: ClassVar[str]
+
+    reason: Sentence
+    declared: Declared
+
+    @abstractmethod
+    def judge(self, evidence: Evidence) -> Finding:
+        """Return this gate's answer to `evidence`."""
+
+    def finding(
+        self,
+        status: Status,
+        summary: str,
+        *,
+        next_step: str = "",
+        comparisons: Sequence[Judged] = (),
+        warnings: Sequence[str] = (),
+    ) -> Finding:
+        """Return a finding under this gate's name and reason."""
+        return Finding(
+            code=self.code, gate=self.name, title=self.title, protects=self.protects, reason=self.reason,
+            status=status, summary=summary, next_step=next_step, comparisons=tuple(comparisons),
+            warnings=tuple(warnings),
+        )  # fmt: skip
+
+    def conclude(self, answers: Sequence[Answer], *, warnings: Sequence[str] = ()) -> Finding:
+        """Return the finding that follows from answers of which at least one decides."""
+        status = overall_status(answers)
+        next_step = {"fail": self.after_fail, "insufficient": more_data(answers)}.get(status, "")
+        return self.finding(
+            status,
+            _summary(answers),
+            next_step=next_step,
+            comparisons=[answer.judged for answer in answers],
+            warnings=warnings,
+        )
+
+
+def _summary(answers: Sequence[Answer]) -> str:
+    deciding = [answer for answer in answers if answer.decides]
+    if len(deciding) <= 3:
+        return capital("; ".join(answer.sentence for answer in deciding)) + "."
+    counts = {status: sum(answer.status == status for answer in deciding) for status in ("pass", "fail")}
+    open_ones = len(deciding) - counts["pass"] - counts["fail"]
+    parts = [f"{counts['pass']} of {plural(len(deciding), 'comparison')} keep their limits"]
+    parts += [f"{counts['fail']} break{'s' if counts['fail'] == 1 else ''} one"] * bool(counts["fail"])
+    parts += [f"{open_ones} {'is' if open_ones == 1 else 'are'} not certain"] * bool(open_ones)
+    return f"{', '.join(parts)}. Closest to its limit or beyond: {worst(deciding).sentence}."

@@ -1,0 +1,48 @@
+"""TG001: the data are fit to learn from."""
+
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from theragate.evidence.types import Evidence
+from theragate.gates._base import Gate
+from theragate.gates.types import Finding
+from theragate.gates.words import listing, plural
+
+__all__ = ["DataQuality"]
+
+Count = Annotated[int, Field(ge=0)]
+
+
+class DataQuality(Gate):
+    """No critical expectation failed, no leak was found, and not more than a few warnings."""
+
+    code: ClassVar[str] = "TG001"
+    name: ClassVar[str] = "data_quality"
+    title: ClassVar[str] = "Quality of the data"
+    protects: ClassVar[str] = "Against a model that learned from broken data, or from the outcome itself."
+    after_fail: ClassVar[str] = "Correct the source or drop the column, then run `dvc repro` again."
+
+    max_warnings: Count
+
+    def judge(self, evidence: Evidence) -> Finding:
+        """Fail on a critical failure or a leak; ask for a person where there are many warnings or no checks."""
+        data = evidence.data
+        checked = f"{plural(data.expectations, 'expectation')} checked"
+        warnings = [f"Expectation `{name}` is not met." for name in data.warnings]
+        if data.leakage or data.critical:
+            causes = [f"`{name}` gives the outcome away" for name in data.leakage]
+            causes += [f"the critical expectation `{name}` is not met" for name in data.critical]
+            summary = f"{checked}: {listing(causes)}."
+            return self.finding("fail", summary, next_step=self.after_fail, warnings=warnings)
+        if data.expectations == 0:
+            next_step = "Declare expectations for this study and validate again."
+            return self.finding("insufficient", "No expectation was checked.", next_step=next_step)
+        summary = (
+            f"{checked}: none critical failed, {plural(len(data.warnings), 'warning')} "
+            f"(at most {self.max_warnings} allowed), no leak found."
+        )
+        if len(data.warnings) > self.max_warnings:
+            next_step = "Have a person look at the warnings; correct the data, or accept them by name and date."
+            return self.finding("insufficient", summary, next_step=next_step, warnings=warnings)
+        return self.finding("pass", summary, warnings=warnings)

@@ -1,0 +1,202 @@
+"""TG006: each group of patients is served, and none worse than another."""
+
+from itertools import combinations
+from typing import Annotated, ClassVar, Self
+
+from pydantic import Field, model_validator
+
+from theragate.evidence.types import Contrast, Estimate, Evidence, GroupEvidence
+from theragate.gates._base import Gate, Task
+from theragate.gates._groups import MISSING, lacking_groups, withheld_groups
+from theragate.gates._judging import Limit, Question, Weight, answer_all
+from theragate.gates.types import Finding
+from theragate.gates.words import capital, group_words, interval, title
+from theragate.study import NoDecision
+
+__all__ = ["Fairness"]
+
+WITHIN: dict[Task, tuple[str, ...]] = {
+    "binary": ("log_observed_expected", "net_benefit_gain"),
+    "regression": ("mean_error",),
+    "survival": ("log_observed_expected", "net_benefit_gain"),
+}
+BETWEEN: dict[Task, tuple[str, ...]] = {
+    "binary": ("log_observed_expected", "sensitivity", "specificity"),
+    "regression": ("mae", "mean_error"),
+    "survival": ("log_observed_expected", "sensitivity", "specificity"),
+}
+AT_THE_THRESHOLD = {"net_benefit_gain", "sensitivity", "specificity"}
+ONE_SIDED = {"net_benefit_gain"}
+# What an estimate's precision hangs on, where it is not the number of events.
+UNIT = {"specificity": "patients", "mae": "patients", "mean_error": "patients"}
+
+Margin = Annotated[float, Field(gt=0, strict=True)]
+
+
+class Fairness(Gate):
+    """Equivalence within margins: of each judged group to what is right for it, and of judged groups to each other."""
+
+    code: ClassVar[str] = "TG006"
+    name: ClassVar[str] = "fairness"
+    title: ClassVar[str] = "Fairness to groups of patients"
+    protects: ClassVar[str] = (
+        "Against a model that is right on average and wrong for women, for the old, for a minority."
+    )
+    after_fail: ClassVar[str] = (
+        "Do not release. Find out why the group is served worse: fewer patients, other causes, or a missing feature."
+    )
+
+    share_that_blocks: Annotated[float, Field(gt=0, lt=1)]
+    within_group: Annotated[dict[str, Margin], Field(min_length=1)]
+    between_groups: dict[str, Margin] = Field(default={})
+
+    @model_validator(mode="after")
+    def _known(self) -> Self:
+        task = self.declared.task
+        for key, given, known in (
+            ("within_group", self.within_group, WITHIN[task]),
+            ("between_groups", self.between_groups, BETWEEN[task]),
+        ):
+            for metric in given:
+                if metric not in known:
+                    raise ValueError(
+                        f"`{key}: {metric}` is not compared in a {task} study; it may be {', '.join(known)} "
+                        "(what moves with the mix of patients is reported and not judged)"
+                    )
+                if metric in AT_THE_THRESHOLD and isinstance(self.declared.decision, NoDecision):
+                    raise ValueError(f"`{key}: {metric}` needs a `decision` with a threshold")
+        return self
+
+    def judge(self, evidence: Evidence) -> Finding:
+        """Judged groups decide; a listed group of some size blocks where harm to it is shown; none goes unlisted."""
+        questions = [*self._lacking(evidence), *self._within(evidence), *self._between(evidence)]
+        answers = answer_all(questions, evidence.families)
+        warnings = [f"{capital(answer.sentence)}." for answer in answers if answer.status == "fail"]
+        if any(answer.decides for answer in answers):
+            finding = self.conclude(answers, warnings=warnings)
+            if finding.status == "fail" or self._judged:
+                return finding
+        recorded = "no attribute is declared as judged" if self.declared.attributes else ""
+        return self.finding(
+            "insufficient",
+            f"Not assessable: {recorded or 'no protected attribute was recorded'}.",
+            next_step="Record an attribute such as sex or age; until then a named person has to accept this.",
+            comparisons=[answer.judged for answer in answers],
+            warnings=warnings,
+        )
+
+    @property
+    def _judged(self) -> list[str]:
+        return [name for name, attribute in self.declared.attributes.items() if attribute.judged]
+
+    def _weight(self, group: GroupEvidence) -> Weight:
+        heavy = group.share >= self.share_that_blocks
+        if group.attribute in self._judged and (group.label != MISSING or heavy):
+            return "decides"
+        return "blocks on harm" if heavy else "listed"
+
+    def _lacking(self, evidence: Evidence) -> list[Question]:
+        metric = next(iter(self.within_group))
+        return [
+            Question(
+                subject=attribute,
+                metric=metric,
+                label=f"the {title(metric)} in every group of {attribute.replace('_', ' ')}",
+                estimate=Estimate.absent(why),
+                limit=_within_limit(metric, self.within_group[metric]),
+                amount=None,
+                unit="patients",
+            )
+            for attribute, why in lacking_groups(self.declared.attributes, evidence).items()
+        ]
+
+    def _within(self, evidence: Evidence) -> list[Question]:
+        hidden = withheld_groups(evidence)
+        return [
+            Question(
+                subject=group.key,
+                metric=metric,
+                label=f"the {title(metric)} in {group_words(group.attribute, group.label)}",
+                estimate=estimate,
+                limit=_within_limit(metric, margin),
+                amount=_amount(metric, group),
+                unit=UNIT.get(metric, "events"),
+                family=metric,
+                member=f"{metric}[{group.key}]",
+                weight=self._weight(group),
+                exact=metric in ONE_SIDED,
+                withheld=group.key in hidden,
+            )
+            for metric, margin in self.within_group.items()
+            for group, estimate in evidence.group_estimates(metric)
+        ]
+
+    def _between(self, evidence: Evidence) -> list[Question]:
+        found = {(c.metric, c.attribute, frozenset((c.group, c.other))): c for c in evidence.contrasts}
+        hidden = withheld_groups(evidence)
+        pairs = [
+            (one, other)
+            for one, other in combinations(evidence.groups, 2)
+            if one.attribute == other.attribute and " & " not in one.attribute
+        ]
+        return [
+            self._contrast(metric, (one, other), found=found, hidden=hidden)
+            for metric in self.between_groups
+            for one, other in pairs
+        ]
+
+    def _contrast(
+        self,
+        metric: str,
+        pair: tuple[GroupEvidence, GroupEvidence],
+        *,
+        found: dict[tuple[str, str, frozenset[str]], Contrast],
+        hidden: frozenset[str],
+    ) -> Question:
+        one, other = pair
+        contrast = found.get((metric, one.attribute, frozenset((one.label, other.label))))
+        if contrast is not None and contrast.group == other.label:
+            one, other = other, one
+        key = f"{one.key} - {other.key}"
+        names = [group_words(group.attribute, group.label) for group in (one, other)]
+        amounts = [_amount(metric, group) for group in pair]
+        margin = self.between_groups[metric]
+        weights = {self._weight(group) for group in pair}
+        return Question(
+            subject=key,
+            metric=metric,
+            label=f"the difference in {title(metric)} between {names[0]} and {names[1]}",
+            estimate=contrast.difference if contrast else Estimate.absent("the two groups were not compared"),
+            limit=Limit(low=-margin, high=margin),
+            amount=sum(amount for amount in amounts if amount is not None),
+            unit=UNIT.get(metric, "events"),
+            family=metric,
+            member=f"{metric}[{key}]",
+            weight=_lightest(weights),
+            withheld=not hidden.isdisjoint((one.key, other.key)),
+            context=_both(metric, one, other),
+        )
+
+
+def _within_limit(metric: str, margin: float) -> Limit:
+    return Limit(low=-margin, strict=True) if metric in ONE_SIDED else Limit(low=-margin, high=margin)
+
+
+def _amount(metric: str, group: GroupEvidence) -> int | None:
+    return group.n if UNIT.get(metric) == "patients" else group.events
+
+
+def _lightest(weights: set[Weight]) -> Weight:
+    if "listed" in weights:
+        return "listed"
+    return "blocks on harm" if "blocks on harm" in weights else "decides"
+
+
+def _both(metric: str, one: GroupEvidence, other: GroupEvidence) -> str:
+    estimates = [group.metrics.get(metric) for group in (one, other)]
+    texts = [
+        interval(metric, estimate.value, lower=estimate.lower, upper=estimate.upper)
+        for estimate in estimates
+        if estimate is not None and estimate.value is not None
+    ]
+    return f"that is {texts[0]} against {texts[1]}" if len(texts) == 2 else ""

@@ -1,0 +1,24 @@
+"""The gates, in the order in which a verdict lists them."""
+
+from theragate.gates._base import Gate
+from theragate.gates._calibration import Calibration
+from theragate.gates._data_quality import DataQuality
+from theragate.gates._discrimination import Discrimination
+from theragate.gates._fairness import Fairness
+from theragate.gates._robustness import Robustness
+from theragate.gates._subgroup_adequacy import SubgroupAdequacy
+from theragate.gates._suspicious_performance import SuspiciousPerformance
+from theragate.gates._utility import Utility
+
+__all__ = ["GATES"]
+
+GATES: dict[str, type[Gate]] = {
+    "data_quality": DataQuality,
+    "suspicious_performance": SuspiciousPerformance,
+    "discrimination": Discrimination,
+    "calibration": Calibration,
+    "utility": Utility,
+    "fairness": Fairness,
+    "subgroup_adequacy": SubgroupAdequacy,
+    "robustness": Robustness,
+}

@@ -1,0 +1,82 @@
+"""From a patient's features to the numbers that an estimator takes; everything is learned from the training rows."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.compose import ColumnTransformer
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, SplineTransformer, StandardScaler
+
+from theragate.learning.features import Feature
+
+__all__ = ["Design", "DesignKind", "fit_design"]
+
+DesignKind = Literal["linear", "splines", "trees"]
+
+# The usual places of five knots, in quantiles (Harrell, Regression Modeling Strategies, 2nd edition, table 2.3).
+_KNOTS = (0.05, 0.275, 0.5, 0.725, 0.95)
+
+
+@dataclass(frozen=True)
+class Design:
+    """A fitted transformation. ``curves`` are the columns of its matrix that hold spline terms."""
+
+    transformer: ColumnTransformer
+    curves: slice
+
+    def matrix(self, frame: pd.DataFrame) -> NDArray[np.float64]:
+        """Return the numbers for the patients of `frame` (as `as_features` gives it), shape (n, columns)."""
+        return np.ascontiguousarray(self.transformer.transform(frame), dtype=np.float64)
+
+
+def fit_design(kind: DesignKind, frame: pd.DataFrame, features: tuple[Feature, ...]) -> Design:
+    """Learn a transformation from training rows.
+
+    Parameters
+    ----------
+    kind
+        ``linear``: medians for missing numbers with an indicator, standard scores, one column per category.
+        ``splines``: the same, and cubic B-splines of every number that has five distinct knots, continued as
+        straight lines beyond the outer ones. ``trees``: numbers as they are (missing stays missing), one column per
+        category.
+    frame
+        The training rows, as `as_features` gives them.
+    features
+        The features of `frame`.
+
+    Returns
+    -------
+    Design, whose matrix has no missing values unless `kind` is ``trees``. A category that was not in the training
+    rows has zeros in all columns of its feature.
+    """
+    numbers = [feature.name for feature in features if feature.type == "number"]
+    texts = [feature.name for feature in features if feature.type == "text"]
+    steps: list[tuple[str, Any, list[str]]] = []
+    if kind == "trees":
+        steps.append(("numbers", "passthrough", numbers))
+    else:
+        imputer = SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True)
+        steps.append(("numbers", make_pipeline(imputer, StandardScaler()), numbers))
+    if kind == "splines":
+        knots = {name: _knots(frame[name]) for name in numbers}
+        curved = [name for name in numbers if np.all(np.diff(knots[name]) > 0)]
+        if curved:
+            steps.append(("curves", _curves(np.column_stack([knots[name] for name in curved])), curved))
+    steps.append(("texts", OneHotEncoder(handle_unknown="ignore", sparse_output=False), texts))
+    transformer = ColumnTransformer([step for step in steps if step[2]], verbose_feature_names_out=False)
+    transformer.fit(frame)
+    return Design(transformer, transformer.output_indices_.get("curves", slice(0, 0)))
+
+
+def _knots(column: pd.Series) -> NDArray[np.float64]:
+    known = column.to_numpy()[column.notna().to_numpy()]
+    return np.quantile(known, _KNOTS) if len(known) else np.zeros(len(_KNOTS))
+
+
+def _curves(knots: NDArray[np.float64]) -> Any:
+    splines = SplineTransformer(degree=3, knots=knots, extrapolation="linear", include_bias=False)
+    return make_pipeline(SimpleImputer(strategy="median"), splines)

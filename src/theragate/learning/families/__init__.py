@@ -1,0 +1,55 @@
+"""The estimator families of each task: a new one is one class and one line in `FAMILIES`."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from theragate.errors import ConfigurationError
+from theragate.learning.families.base import Family, FitError, Params, Training
+from theragate.learning.families.boosted import Boosted
+from theragate.learning.families.cox import Coxnet, RidgeCox, SplineCox
+from theragate.learning.families.linear import ElasticNetRegression, Linear, SplineRidge
+from theragate.learning.families.logistic import Logistic, SplineLogistic
+from theragate.study import Study
+
+__all__ = ["FAMILIES", "Family", "FitError", "Params", "Training", "check_families"]
+
+FAMILIES: Final[Mapping[str, Mapping[str, Family]]] = {
+    "binary": {
+        "logistic": Logistic(),
+        "spline_logistic": SplineLogistic(),
+        "xgboost": Boosted(),
+    },
+    "regression": {
+        "linear": Linear(),
+        "elastic_net": ElasticNetRegression(),
+        "spline_ridge": SplineRidge(),
+        "xgboost": Boosted(),
+    },
+    "survival": {
+        "ridge_cox": RidgeCox(),
+        "coxnet": Coxnet(),
+        "spline_cox": SplineCox(),
+        "xgboost_cox": Boosted(),
+    },
+}
+
+
+def check_families(study: Study) -> None:
+    """Refuse a study whose ``tuning`` names a family that its task has not, or one twice.
+
+    Raises
+    ------
+    ConfigurationError
+        With the names of the families that the task has.
+    """
+    known = FAMILIES[study.task]
+    for key, names in (("reference", (study.tuning.reference,)), ("families", study.tuning.families)):
+        for position, name in enumerate(names):
+            if name in known and name not in names[:position]:
+                continue
+            raise ConfigurationError(
+                f"params.yaml, key `studies.{study.name}.tuning.{key}`",
+                rule=f"a family of a {study.task} study is one of {', '.join(known)}, named once",
+                received=f"`{name}`" + (" twice" if name in known else ""),
+                remedy="Correct the name, or add the family under `learning/families`.",
+            )

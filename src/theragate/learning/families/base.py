@@ -1,0 +1,132 @@
+"""What an estimator family is."""
+
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from theragate.cohorts.outcomes import Binary, Censored, Outcome, Quantity
+from theragate.learning.models import Model, Response
+
+if TYPE_CHECKING:  # a study's families are checked by name in stages that have no use for these libraries
+    import xgboost
+    from optuna import Trial
+
+__all__ = ["Family", "FitError", "Params", "Training", "numerical_errors", "response_of"]
+
+Params = Mapping[str, float | int]
+
+
+class FitError(ArithmeticError):
+    """The optimiser found no finite or stable solution; the trial counts as failed and the search goes on."""
+
+
+@contextmanager
+def numerical_errors(*kinds: type[Exception]) -> Iterator[None]:
+    """Turn the numerical failures of a library (those listed and a failure to converge) into `FitError`."""
+    from sklearn.exceptions import ConvergenceWarning
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ConvergenceWarning)
+        warnings.simplefilter("error", RuntimeWarning)
+        try:
+            yield
+        except (np.linalg.LinAlgError, ArithmeticError, ConvergenceWarning, RuntimeWarning, *kinds) as error:
+            raise FitError(f"no stable solution ({type(error).__name__})") from error
+
+
+@dataclass(frozen=True)
+class Training:
+    """What a family learns from: ``matrix`` has shape (n, columns), ``curves`` are its columns of spline terms."""
+
+    matrix: NDArray[np.float64]
+    outcome: Outcome
+    curves: slice
+
+    @cached_property
+    def quantiles(self) -> "xgboost.QuantileDMatrix":
+        """The matrix in the form that boosting takes, made once and reused by every trial."""
+        import xgboost
+
+        return xgboost.QuantileDMatrix(self.matrix, label=_boosting_label(self.outcome), nthread=1)
+
+    def bent(self, curvature: float) -> NDArray[np.float64]:
+        """Return the matrix with its spline terms times `curvature`, so that a ridge holds them to straight lines.
+
+        A ridge shrinks a coefficient the more, the smaller its column is: near 0 only straight lines are left.
+        """
+        matrix = self.matrix.copy()
+        matrix[:, self.curves] *= curvature
+        return matrix
+
+    def unbent(self, coefficients: NDArray[np.float64], curvature: float) -> NDArray[np.float64]:
+        """Return coefficients of `bent` as coefficients of ``matrix``."""
+        straight = np.array(coefficients, dtype=np.float64)
+        straight[self.curves] *= curvature
+        return straight
+
+
+def _boosting_label(outcome: Outcome) -> NDArray[np.float64]:
+    # XGBoost takes a censored time as a negative one.
+    if isinstance(outcome, Binary):
+        return outcome.event.astype(np.float64)
+    if isinstance(outcome, Quantity):
+        return outcome.value
+    # A time of 0 has no sign, so it becomes the least positive one that XGBoost's 32-bit floats know.
+    time = np.maximum(outcome.time, float(np.finfo(np.float32).tiny))
+    return np.where(outcome.event, time, -time)
+
+
+def response_of(outcome: Outcome, score: NDArray[np.float64]) -> Response:
+    """Return how training scores become predictions; for survival with Breslow's baseline hazard at the horizon."""
+    if isinstance(outcome, Binary):
+        return Response("probability")
+    if isinstance(outcome, Quantity):
+        return Response("quantity")
+    return Response("risk", _hazard(outcome, score))
+
+
+def _hazard(outcome: Censored, score: NDArray[np.float64]) -> float:
+    from sksurv.linear_model.coxph import BreslowEstimator
+
+    with np.errstate(all="ignore"):  # a hazard that is not finite is refused below
+        step = BreslowEstimator().fit(score, outcome.event, outcome.time).cum_baseline_hazard_
+    before = np.searchsorted(step.x, outcome.horizon, side="right")
+    hazard = float(step.y[before - 1]) if before else 0.0
+    if not np.isfinite(hazard):
+        raise FitError("the baseline hazard is not finite")
+    return hazard
+
+
+class Family(ABC):
+    """One kind of estimator, with its search space.
+
+    A family holds no state: ``fit`` with the same arguments returns the same model, to the bit, on one thread. It
+    leaves the global random state and the warnings filters as they were, and raises `FitError`, and nothing else,
+    where the data allow no finite solution. Libraries are imported where they are used, so that the names of the
+    families can be checked without them.
+    """
+
+    design: ClassVar[Literal["linear", "splines", "trees"]]
+    fixed: ClassVar[Params]
+    """Parameters that are sensible without tuning: those of a reference model, and where a search begins."""
+
+    @abstractmethod
+    def suggest(self, trial: "Trial", prefix: str) -> dict[str, Any]:
+        """Draw one set of parameters; the trial knows each as `prefix` + its name."""
+
+    @abstractmethod
+    def fit(self, training: Training, params: Params, *, seed: int) -> Model:
+        """Fit one model.
+
+        Raises
+        ------
+        FitError
+            If there is no finite or stable solution.
+        """

@@ -1,0 +1,100 @@
+"""Cox regression with a penalty, and with the absolute risk by the horizon as its prediction."""
+
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from theragate.cohorts.outcomes import Censored
+from theragate.learning.families.base import Family, Params, Training, numerical_errors, response_of
+from theragate.learning.models import LinearModel
+
+__all__ = ["Coxnet", "RidgeCox", "SplineCox"]
+
+# A penalty with a trace of L1 is as good as a ridge, and is what the fast coordinate descent can do.
+_RIDGE = 0.01
+
+
+class RidgeCox(Family):
+    """Cox regression on standardised features with a ridge so light that it only keeps twins of a column apart."""
+
+    design: ClassVar = "linear"
+    fixed: ClassVar[Params] = {"penalty": 1.0}
+
+    def suggest(self, trial: Any, prefix: str) -> dict[str, Any]:
+        """Draw the penalty."""
+        return {"penalty": trial.suggest_float(f"{prefix}penalty", 0.1, 1000.0, log=True)}
+
+    def fit(self, training: Training, params: Params, *, seed: int) -> LinearModel:  # noqa: ARG002 - draws nothing
+        """Fit by Newton's method."""
+        from sksurv.linear_model import CoxPHSurvivalAnalysis
+
+        # ValueError: how this library says that a Newton step was not finite.
+        with numerical_errors(ValueError):
+            fitted = CoxPHSurvivalAnalysis(alpha=params["penalty"]).fit(training.matrix, _structured(training))
+        return _model(training, np.array(fitted.coef_, dtype=np.float64))
+
+
+class Coxnet(Family):
+    """Elastic-net Cox regression; ``penalty`` is per patient, ``lasso`` the share of L1."""
+
+    design: ClassVar = "linear"
+    fixed: ClassVar[Params] = {"penalty": 0.02, "lasso": 0.5}
+
+    def suggest(self, trial: Any, prefix: str) -> dict[str, Any]:
+        """Draw the penalty and its mixture."""
+        return {
+            "penalty": trial.suggest_float(f"{prefix}penalty", 0.001, 0.3, log=True),
+            "lasso": trial.suggest_float(f"{prefix}lasso", 0.01, 1.0),
+        }
+
+    def fit(self, training: Training, params: Params, *, seed: int) -> LinearModel:  # noqa: ARG002 - draws nothing
+        """Fit by coordinate descent in a fixed order."""
+        return _model(training, _coxnet(training, training.matrix, penalty=params["penalty"], lasso=params["lasso"]))
+
+
+class SplineCox(Family):
+    """Ridge Cox regression on straight lines and cubic splines; ``curvature`` near 0 leaves the lines only."""
+
+    design: ClassVar = "splines"
+    fixed: ClassVar[Params] = {"penalty": 0.02, "curvature": 0.5}
+
+    def suggest(self, trial: Any, prefix: str) -> dict[str, Any]:
+        """Draw the penalty, and how far the curves may leave the lines."""
+        return {
+            "penalty": trial.suggest_float(f"{prefix}penalty", 0.003, 0.3, log=True),
+            "curvature": trial.suggest_float(f"{prefix}curvature", 0.02, 2.0, log=True),
+        }
+
+    def fit(self, training: Training, params: Params, *, seed: int) -> LinearModel:  # noqa: ARG002 - draws nothing
+        """Fit by coordinate descent in a fixed order."""
+        curvature = params["curvature"]
+        coefficients = _coxnet(training, training.bent(curvature), penalty=params["penalty"], lasso=_RIDGE)
+        return _model(training, training.unbent(coefficients, curvature))
+
+
+def _coxnet(training: Training, matrix: NDArray[np.float64], *, penalty: float, lasso: float) -> NDArray[np.float64]:
+    from sksurv.linear_model import CoxnetSurvivalAnalysis
+
+    # ValueError: how this library says that a penalty was too small for the data.
+    with numerical_errors(ValueError):
+        fitted = CoxnetSurvivalAnalysis(alphas=[penalty], l1_ratio=lasso, tol=1e-8)
+        fitted.fit(matrix, _structured(training))
+    return np.array(fitted.coef_[:, 0], dtype=np.float64)
+
+
+def _model(training: Training, coefficients: NDArray[np.float64]) -> LinearModel:
+    # Centred, so that the baseline is that of an average patient and its hazard a number of ordinary size.
+    intercept = -float(training.matrix.mean(axis=0) @ coefficients)
+    score = training.matrix @ coefficients + intercept
+    return LinearModel(coefficients, intercept, response_of(training.outcome, score))
+
+
+def _structured(training: Training) -> NDArray[Any]:
+    from sksurv.util import Surv
+
+    outcome = training.outcome
+    if not isinstance(outcome, Censored):
+        raise TypeError("Cox regression needs a censored outcome")
+    structured: NDArray[Any] = Surv.from_arrays(outcome.event, outcome.time)
+    return structured

@@ -1,0 +1,89 @@
+"""Least squares with a penalty: ridge on straight lines or splines, and the elastic net."""
+
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from theragate.cohorts.outcomes import Quantity
+from theragate.learning.families.base import Family, FitError, Params, Training, numerical_errors
+from theragate.learning.models import LinearModel, Response
+
+__all__ = ["ElasticNetRegression", "Linear", "SplineRidge"]
+
+
+class Linear(Family):
+    """Least squares on standardised features, with a ridge so light that it only keeps twins of a column apart."""
+
+    design: ClassVar = "linear"
+    fixed: ClassVar[Params] = {"penalty": 1.0}
+
+    def suggest(self, trial: Any, prefix: str) -> dict[str, Any]:
+        """Draw the penalty."""
+        return {"penalty": trial.suggest_float(f"{prefix}penalty", 0.01, 1000.0, log=True)}
+
+    def fit(self, training: Training, params: Params, *, seed: int) -> LinearModel:  # noqa: ARG002 - draws nothing
+        """Solve the normal equations."""
+        return _ridge(training, training.matrix, params, curvature=1.0)
+
+
+class SplineRidge(Family):
+    """Ridge regression on straight lines and cubic splines; ``curvature`` near 0 leaves the lines only."""
+
+    design: ClassVar = "splines"
+    fixed: ClassVar[Params] = {"penalty": 10.0, "curvature": 0.5}
+
+    def suggest(self, trial: Any, prefix: str) -> dict[str, Any]:
+        """Draw the penalty, and how far the curves may leave the lines."""
+        return {
+            "penalty": trial.suggest_float(f"{prefix}penalty", 0.1, 1000.0, log=True),
+            "curvature": trial.suggest_float(f"{prefix}curvature", 0.02, 2.0, log=True),
+        }
+
+    def fit(self, training: Training, params: Params, *, seed: int) -> LinearModel:  # noqa: ARG002 - draws nothing
+        """Solve the normal equations."""
+        curvature = params["curvature"]
+        return _ridge(training, training.bent(curvature), params, curvature=curvature)
+
+
+class ElasticNetRegression(Family):
+    """Elastic net; ``penalty`` is a share of the smallest one that leaves no feature, ``lasso`` the share of L1."""
+
+    design: ClassVar = "linear"
+    fixed: ClassVar[Params] = {"penalty": 0.02, "lasso": 0.5}
+
+    def suggest(self, trial: Any, prefix: str) -> dict[str, Any]:
+        """Draw the penalty and its mixture."""
+        return {
+            "penalty": trial.suggest_float(f"{prefix}penalty", 0.0003, 0.5, log=True),
+            "lasso": trial.suggest_float(f"{prefix}lasso", 0.1, 1.0),
+        }
+
+    def fit(self, training: Training, params: Params, *, seed: int) -> LinearModel:  # noqa: ARG002 - draws nothing
+        """Fit by coordinate descent in a fixed order."""
+        from sklearn.linear_model import ElasticNet
+
+        value = _value(training)
+        correlation = np.abs(training.matrix.T @ (value - value.mean())).max() / len(value)
+        if correlation == 0:
+            raise FitError("no feature is related to the outcome")
+        with numerical_errors():
+            alpha = params["penalty"] * correlation / params["lasso"]
+            fitted = ElasticNet(alpha=alpha, l1_ratio=params["lasso"], max_iter=10_000, tol=1e-8)
+            fitted.fit(training.matrix, value)
+        return LinearModel(np.array(fitted.coef_, dtype=np.float64), float(fitted.intercept_), Response("quantity"))
+
+
+def _ridge(training: Training, matrix: NDArray[np.float64], params: Params, *, curvature: float) -> LinearModel:
+    from sklearn.linear_model import Ridge
+
+    with numerical_errors():
+        fitted = Ridge(alpha=params["penalty"], solver="cholesky").fit(matrix, _value(training))
+    coefficients = training.unbent(fitted.coef_, curvature)
+    return LinearModel(coefficients, float(fitted.intercept_), Response("quantity"))
+
+
+def _value(training: Training) -> NDArray[np.float64]:
+    if not isinstance(training.outcome, Quantity):
+        raise TypeError("least squares needs a quantity as outcome")
+    return training.outcome.value

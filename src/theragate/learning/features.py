@@ -1,0 +1,92 @@
+"""Which columns a model may see, and the one form in which it sees them: numbers as floats, all else as text."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from theragate.errors import ConfigurationError, DataError
+from theragate.study import Study
+
+__all__ = ["MISSING_TEXT", "Feature", "as_features", "read_features"]
+
+MISSING_TEXT = "(missing)"
+
+
+@dataclass(frozen=True)
+class Feature:
+    """A column that a model sees; ``type`` is how it was recorded in the cohort that the model learned from."""
+
+    name: str
+    type: Literal["number", "text"]
+
+
+def read_features(cohort: pd.DataFrame, study: Study) -> tuple[Feature, ...]:
+    """Return the features of a study: all columns but ``patient``, the outcome's and the dropped ones.
+
+    Raises
+    ------
+    ConfigurationError
+        If a dropped column is not there (its name may be mistyped, and the real one would be learned from), or no
+        feature is left.
+    DataError
+        If a numeric feature holds an infinite value.
+    """
+    absent = sorted(set(study.features.dropped) - set(map(str, cohort.columns)))
+    if absent:
+        raise ConfigurationError(
+            f"params.yaml, key `studies.{study.name}.features.dropped`",
+            rule="a dropped column is a column of the cohort",
+            received=f"`{absent[0]}`, which is none",
+            remedy="Correct the name, or remove the entry.",
+        )
+    unseen = {"patient", *study.outcome_columns, *study.features.dropped}
+    features = tuple(
+        Feature(name, "number" if pd.api.types.is_numeric_dtype(cohort[name]) else "text")
+        for name in map(str, cohort.columns)
+        if name not in unseen
+    )
+    if not features:
+        raise ConfigurationError(
+            f"study `{study.name}`",
+            rule="at least one column is left to learn from",
+            received="none",
+            remedy="Drop fewer columns under `features.dropped`.",
+        )
+    as_features(cohort, features)
+    return features
+
+
+def as_features(frame: pd.DataFrame, features: tuple[Feature, ...]) -> pd.DataFrame:
+    """Return the features of `frame` in their order: numbers as float64 with NaN, text with ``(missing)``.
+
+    Raises
+    ------
+    DataError
+        If a feature's column is absent, holds text where numbers were learned from, or an infinite value.
+    """
+    absent = [feature.name for feature in features if feature.name not in frame.columns]
+    if absent:
+        raise _broken(absent[0], "every feature of the model is a column of the data", f"{len(absent)} columns too few")
+    columns = {feature.name: _as_feature(frame[feature.name], feature) for feature in features}
+    return pd.DataFrame(columns, index=frame.index, copy=False)
+
+
+def _as_feature(column: pd.Series, feature: Feature) -> pd.Series:
+    if feature.type == "text":
+        return column.astype(object).where(column.notna(), MISSING_TEXT).astype(str).astype(object)
+    try:
+        numbers = column.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise _broken(feature.name, "the column holds numbers", f"{column.dtype} values") from error
+    infinite = int(np.isinf(numbers.to_numpy()).sum())
+    if infinite:
+        raise _broken(feature.name, "a number is finite or missing", f"{infinite} infinite values")
+    return numbers
+
+
+def _broken(column: str, rule: str, received: str) -> DataError:
+    return DataError(
+        f"feature `{column}`", rule=rule, received=received, remedy="Correct the column where the data come from."
+    )

@@ -1,0 +1,65 @@
+"""One inner fold: its designs are made once and serve every trial of the search."""
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from theragate.cohorts.outcomes import Outcome
+from theragate.learning.design import DesignKind, fit_design
+from theragate.learning.families import Family, FitError, Params, Training
+from theragate.learning.features import Feature, as_features
+from theragate.learning.loss import Loss
+
+__all__ = ["Fold"]
+
+
+class Fold:
+    """A part to learn from and a part to score on.
+
+    Parameters
+    ----------
+    frame, outcome
+        The patients of the search.
+    train, test
+        Positions of the two parts.
+    schema
+        The features.
+    """
+
+    def __init__(
+        self,
+        frame: pd.DataFrame,
+        outcome: Outcome,
+        *,
+        train: NDArray[np.intp],
+        test: NDArray[np.intp],
+        schema: tuple[Feature, ...],
+    ) -> None:
+        features = as_features(frame, schema)
+        self._learned, self._scored = features.iloc[train], features.iloc[test]
+        self._outcome, self._schema = outcome.take(train), schema
+        # The censoring is a nuisance and no part of the model: all patients of the search tell most about it.
+        self._loss = Loss.of(outcome.take(test), development=outcome)
+        self._designs: dict[DesignKind, tuple[Training, NDArray[np.float64]]] = {}
+
+    def score(self, family: Family, params: Params, *, seed: int) -> float:
+        """Fit on the one part and return the mean loss on the other.
+
+        Raises
+        ------
+        FitError
+            If there is no stable solution, or a prediction is not finite.
+        """
+        training, held_out = self._design(family.design)
+        model = family.fit(training, params, seed=seed)
+        prediction = model.response.of(model.score(held_out))
+        if not np.isfinite(prediction).all():
+            raise FitError("a prediction is not finite")
+        return self._loss.mean(prediction)
+
+    def _design(self, kind: DesignKind) -> tuple[Training, NDArray[np.float64]]:
+        if kind not in self._designs:
+            design = fit_design(kind, self._learned, self._schema)
+            training = Training(design.matrix(self._learned), self._outcome, design.curves)
+            self._designs[kind] = (training, design.matrix(self._scored))
+        return self._designs[kind]

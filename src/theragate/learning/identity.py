@@ -1,0 +1,36 @@
+"""What makes two trainings the same, so that a search is never continued with another's trials."""
+
+from importlib.metadata import version
+from pathlib import Path
+
+import pandas as pd
+
+from theragate.digests import sha256_bytes, sha256_file, sha256_json
+from theragate.study import Study
+
+__all__ = ["library_versions", "problem_digest"]
+
+_LIBRARIES = ("numpy", "optuna", "pandas", "scikit-learn", "scikit-survival", "scipy", "xgboost")
+
+
+def library_versions() -> dict[str, str]:
+    """Return the versions of the libraries that a model's numbers depend on."""
+    return {name: version(name) for name in _LIBRARIES}
+
+
+def problem_digest(cohort: pd.DataFrame, study: Study, *, seed: int) -> str:
+    """Return the SHA-256 of all that a search depends on: cohort, study, seed, libraries and this package's code."""
+    rows = pd.util.hash_pandas_object(cohort, index=False).to_numpy()
+    here = Path(__file__).parent
+    return sha256_json(
+        {
+            "cohort": sha256_bytes(rows.tobytes()),
+            "columns": [[str(name), str(kind)] for name, kind in cohort.dtypes.items()],
+            "study": study.model_dump(
+                mode="json", include={"name", "task", "outcome", "features", "validation", "tuning"}
+            ),
+            "seed": seed,
+            "versions": library_versions(),
+            "code": [sha256_file(path) for path in sorted(here.rglob("*.py"))],
+        }
+    )

@@ -1,0 +1,73 @@
+"""Fitted models in the smallest form that predicts: numbers for a linear one, a booster for trees."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:  # imported where it is used: a linear model predicts without it
+    import xgboost
+
+__all__ = ["BoostedModel", "LinearModel", "Model", "Response"]
+
+
+@dataclass(frozen=True)
+class Response:
+    """How a score becomes a prediction.
+
+    ``probability``: the inverse logit. ``quantity``: the score itself. ``risk``: the absolute risk by the horizon,
+    ``1 - exp(-hazard * exp(score))``, where ``hazard`` is the cumulative baseline hazard at the horizon. A model keeps
+    this one number and not the whole baseline, whose steps are the times of single patients.
+    """
+
+    kind: Literal["probability", "quantity", "risk"]
+    hazard: float = 0.0
+
+    def of(self, score: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the prediction for each score, shape (n,)."""
+        if self.kind == "probability":
+            # Beyond 700 the exponential overflows; the probability is 0 long before.
+            return np.asarray(1 / (1 + np.exp(-np.maximum(score, -700.0))), dtype=np.float64)
+        if self.kind == "quantity":
+            return score
+        return np.asarray(-np.expm1(-self.hazard * np.exp(np.minimum(score, 700.0))), dtype=np.float64)
+
+
+class Model(Protocol):
+    """What a family's ``fit`` returns."""
+
+    @property
+    def response(self) -> Response:
+        """How scores become predictions."""
+
+    def score(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return one score per row of `matrix`, shape (n,)."""
+
+
+@dataclass(frozen=True)
+class LinearModel:
+    """``coefficients``: shape (columns of the design,)."""
+
+    coefficients: NDArray[np.float64]
+    intercept: float
+    response: Response
+
+    def score(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the linear predictor, shape (n,)."""
+        return np.asarray(matrix @ self.coefficients + self.intercept, dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class BoostedModel:
+    """Gradient-boosted trees."""
+
+    booster: "xgboost.Booster"
+    response: Response
+
+    def score(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the sum of the trees, before any link, shape (n,)."""
+        import xgboost
+
+        margin = self.booster.predict(xgboost.DMatrix(matrix, nthread=1), output_margin=True)
+        return np.asarray(margin, dtype=np.float64)

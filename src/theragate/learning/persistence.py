@@ -1,0 +1,191 @@
+"""A predictor as files that hold data only: no pickle, no code, and the same bytes for the same predictor.
+
+``predictor.json`` has the features, the response and, for a linear model, its coefficients, so that a person can read
+them; ``design.skops`` the preprocessing; ``booster.ubj`` the trees, where there are any.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+
+import numpy as np
+from pydantic import Field, ValidationError, model_validator
+
+from theragate.errors import DataError
+from theragate.files import read_json, whole_directory, write_json
+from theragate.learning.families import FAMILIES, check_families
+from theragate.learning.features import Feature
+from theragate.learning.models import BoostedModel, LinearModel, Model, Response
+from theragate.study import Spec
+
+if TYPE_CHECKING:  # scikit-learn is imported only when a model is saved or loaded
+    from theragate.learning.predictor import Predictor
+
+__all__ = ["check_families", "load", "save"]
+
+_SHEET, _DESIGN, _BOOSTER = "predictor.json", "design.skops", "booster.ubj"
+_REMEDY = "Restore the directory with `dvc checkout`, or train again with `dvc repro`."
+
+
+class _Column(Spec):
+    name: str
+    type: Literal["number", "text"]
+
+
+class _Linear(Spec):
+    names: tuple[str, ...] = Field(description="the columns of the design")
+    coefficients: tuple[float, ...]
+    intercept: float
+
+    @model_validator(mode="after")
+    def _equally_long(self) -> Self:
+        if len(self.names) != len(self.coefficients):
+            raise ValueError("one coefficient per column")
+        return self
+
+
+class _Sheet(Spec):
+    version: Literal[1] = 1
+    task: Literal["binary", "regression", "survival"]
+    family: str
+    inputs: Annotated[tuple[_Column, ...], Field(min_length=1)]
+    horizon: Annotated[float, Field(gt=0)] | None
+    response: Literal["probability", "quantity", "risk"]
+    hazard: Annotated[float, Field(ge=0)]
+    linear: _Linear | None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        expected = {"binary": "probability", "regression": "quantity", "survival": "risk"}[self.task]
+        if self.response != expected or (self.horizon is None) != (self.task != "survival"):
+            raise ValueError("the response and the horizon are those of the task")
+        if self.family not in FAMILIES[self.task]:
+            raise ValueError("the family is one of the task's")
+        if (self.linear is None) != (FAMILIES[self.task][self.family].design == "trees"):
+            raise ValueError("a linear family has coefficients, and trees have none")
+        return self
+
+
+def save(predictor: "Predictor", directory: Path) -> None:
+    """Write a predictor to `directory`, whose former content is replaced; the same predictor gives the same bytes.
+
+    Raises
+    ------
+    StoreError
+        If the disk does not take the files.
+    """
+    from theragate.learning.archive import pack
+
+    model = predictor.model
+    transformer = predictor.design.transformer
+    linear = None
+    if isinstance(model, LinearModel):
+        names = tuple(map(str, transformer.get_feature_names_out()))
+        linear = _Linear(names=names, coefficients=tuple(map(float, model.coefficients)), intercept=model.intercept)
+    sheet = _Sheet(
+        task=predictor.task,
+        family=predictor.family,
+        inputs=tuple(_Column(name=feature.name, type=feature.type) for feature in predictor.schema),
+        horizon=predictor.horizon,
+        response=model.response.kind,
+        hazard=model.response.hazard,
+        linear=linear,
+    )
+    with whole_directory(directory) as temporary:
+        write_json(temporary / _SHEET, sheet.model_dump(mode="json"))
+        (temporary / _DESIGN).write_bytes(pack(transformer))
+        if isinstance(model, BoostedModel):
+            (temporary / _BOOSTER).write_bytes(model.booster.save_raw("ubj"))
+
+
+def load(directory: Path) -> "Predictor":
+    """Read a predictor that `save` wrote, without running anything that its files bring along.
+
+    Raises
+    ------
+    DataError
+        If a file is missing, damaged, of another version or no part of a predictor, or holds a type that no
+        predictor has.
+    """
+    from theragate.learning.design import Design
+    from theragate.learning.predictor import Predictor
+
+    sheet = _sheet(directory)
+    transformer = _transformer(directory)
+    predictor = Predictor(
+        task=sheet.task,
+        family=sheet.family,
+        schema=tuple(Feature(column.name, column.type) for column in sheet.inputs),
+        horizon=sheet.horizon,
+        design=Design(transformer, slice(0, 0)),
+        model=_model(directory, sheet),
+    )
+    _try_out(directory, predictor)
+    return predictor
+
+
+def _sheet(directory: Path) -> _Sheet:
+    found = {path.name for path in directory.iterdir()} if directory.is_dir() else set()
+    strange = sorted(found - {_SHEET, _DESIGN, _BOOSTER})
+    if strange or not found:
+        raise _refused(directory, "it holds the files of a predictor only", f"`{strange[0]}`" if strange else "none")
+    if any((directory / name).is_symlink() for name in found):
+        raise _refused(directory, "its files are plain files", "a symbolic link")
+    content = read_json(directory / _SHEET, remedy=_REMEDY)
+    try:
+        sheet = _Sheet.model_validate(content)
+    except ValidationError as error:
+        key = ".".join(str(part) for part in error.errors()[0]["loc"]) or "its keys"
+        raise _refused(
+            directory / _SHEET, "it describes a predictor", f"a description that is wrong in {key}"
+        ) from error
+    expected = {_SHEET, _DESIGN} | ({_BOOSTER} if sheet.linear is None else set())
+    if found != expected:
+        raise _refused(directory, f"it holds {', '.join(sorted(expected))}", ", ".join(sorted(found)))
+    return sheet
+
+
+def _transformer(directory: Path) -> Any:
+    from theragate.learning.archive import UNREADABLE, unpack
+
+    try:
+        return unpack((directory / _DESIGN).read_bytes())
+    except UNREADABLE as error:
+        raise _refused(
+            directory / _DESIGN,
+            "it is a whole design of these versions, made of the listed types only",
+            f"something else ({type(error).__name__})",
+        ) from error
+
+
+def _model(directory: Path, sheet: _Sheet) -> Model:
+    response = Response(sheet.response, sheet.hazard)
+    if sheet.linear is not None:
+        return LinearModel(np.array(sheet.linear.coefficients, dtype=np.float64), sheet.linear.intercept, response)
+    import xgboost
+
+    try:
+        booster = xgboost.Booster(params={"nthread": 1, "verbosity": 0})
+        booster.load_model(bytearray((directory / _BOOSTER).read_bytes()))
+    except (OSError, ValueError, xgboost.core.XGBoostError) as error:
+        raise _refused(
+            directory / _BOOSTER, "it is a whole booster", f"a damaged file ({type(error).__name__})"
+        ) from error
+    return BoostedModel(booster, response)
+
+
+def _try_out(directory: Path, predictor: "Predictor") -> None:
+    """Predict for a patient of whom nothing is known: files that do not belong together fail here."""
+    import pandas as pd
+
+    from theragate.errors import TheragateError
+    from theragate.learning.archive import UNREADABLE
+
+    unknown = {feature.name: [np.nan if feature.type == "number" else None] for feature in predictor.schema}
+    try:
+        predictor.predict(pd.DataFrame(unknown))
+    except (TheragateError, *UNREADABLE) as error:
+        raise _refused(directory, "its files belong together", f"files that do not ({type(error).__name__})") from error
+
+
+def _refused(path: Path, rule: str, received: str) -> DataError:
+    return DataError(f"model `{path}`", rule=rule, received=received, remedy=_REMEDY)

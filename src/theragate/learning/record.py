@@ -1,0 +1,114 @@
+"""What training leaves behind in words and numbers: the table of held-out predictions and the record of the search."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from theragate.cohorts.outcomes import Censored, Outcome
+from theragate.cohorts.splits import Split
+from theragate.learning.families import FAMILIES
+from theragate.learning.features import Feature
+from theragate.learning.identity import library_versions
+from theragate.learning.selection import RULE, TrialResult
+from theragate.learning.splits import SplitResult
+from theragate.study import Study
+
+__all__ = ["predictions_table", "training_record"]
+
+
+def predictions_table(
+    cohort: pd.DataFrame, outcome: Outcome, *, splits: list[Split], results: list[SplitResult]
+) -> pd.DataFrame:
+    """Return one row per held-out patient, repeat, model and scenario, sorted so that the order is always the same."""
+    horizon = outcome.horizon if isinstance(outcome, Censored) else np.nan
+    parts = []
+    for split, result in zip(splits, results, strict=True):
+        for (model, scenario), prediction in result.predictions.items():
+            part = pd.DataFrame({"patient": cohort["patient"].to_numpy()[split.test]})
+            part["patient"] = part["patient"].astype(cohort["patient"].dtype)
+            part["repeat"] = np.int16(split.repeat)
+            part["fold"] = np.int16(split.fold)
+            part["model"] = model
+            part["scenario"] = scenario
+            part["horizon"] = np.float64(horizon)
+            part["prediction"] = prediction
+            parts.append(part)
+    table = pd.concat(parts, ignore_index=True)
+    return table.sort_values(["model", "scenario", "repeat", "patient"], kind="stable", ignore_index=True)
+
+
+def training_record(
+    study: Study,
+    *,
+    schema: tuple[Feature, ...],
+    splits: list[Split],
+    outer: list[SplitResult],
+    final: SplitResult,
+    patients: int,
+    seed: int,
+) -> dict[str, Any]:
+    """Return what a reviewer asks about the search, fit for JSON, with no time and no path in it."""
+    selection = final.selection
+    return {
+        "study": study.name,
+        "task": study.task,
+        "selected": _recipe(selection.chosen),
+        "reference": _recipe(final.trials[0]),
+        "best": {**_recipe(selection.best), "number": selection.best.number},
+        "selection": {
+            "difference": selection.difference,
+            "standard_error": selection.standard_error,
+            "rule": RULE,
+            "reference_kept": selection.reference_kept,
+        },
+        "loss": "squared error" if study.task == "regression" else "log loss",
+        "trials": [
+            {
+                **_recipe(trial),
+                "number": trial.number,
+                "state": trial.state,
+                "value": trial.value,
+                "folds": list(trial.folds),
+            }
+            for trial in final.trials
+        ],
+        "outer": [_outer(split, result) for split, result in zip(splits, outer, strict=True)],
+        "importances": _importances(schema, outer),
+        "families": {"searched": list(study.tuning.families), "known": list(FAMILIES[study.task])},
+        "features": [feature.name for feature in schema],
+        "input_schema": [{"name": feature.name, "type": feature.type} for feature in schema],
+        "validation": study.validation.model_dump(mode="json"),
+        "patients": patients,
+        "developed_on": len(splits[0].train) if len(splits) == 1 else patients,
+        "seed": seed,
+        "versions": library_versions(),
+    }
+
+
+def _recipe(trial: TrialResult) -> dict[str, Any]:
+    return {"family": trial.family, "params": dict(trial.params)}
+
+
+def _outer(split: Split, result: SplitResult) -> dict[str, Any]:
+    chosen = result.selection.chosen
+    return {
+        **_recipe(chosen),
+        "repeat": split.repeat,
+        "fold": split.fold,
+        "inner_value": chosen.value,
+        "reference_kept": result.selection.reference_kept,
+        "trials": len(result.trials),
+        "pruned": sum(trial.state == "pruned" for trial in result.trials),
+        "failed": sum(trial.state == "failed" for trial in result.trials),
+    }
+
+
+def _importances(schema: tuple[Feature, ...], outer: list[SplitResult]) -> dict[str, dict[str, float]]:
+    table = np.array([result.importances for result in outer])
+    spread = table.std(axis=0, ddof=1) if len(table) > 1 else np.zeros(len(schema))
+    means = table.mean(axis=0)
+    return {
+        feature.name: {"mean": float(mean), "sd": float(deviation)}
+        for feature, mean, deviation in zip(schema, means, spread, strict=True)
+    }

@@ -1,0 +1,111 @@
+"""The work of one worker: one outer split from search to held-out predictions, or the released model."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import threadpoolctl
+from numpy.typing import NDArray
+
+from theragate.cohorts.outcomes import Outcome
+from theragate.errors import DataError
+from theragate.learning.families import FitError
+from theragate.learning.features import Feature
+from theragate.learning.importance import permutation_importance
+from theragate.learning.loss import Loss, null_prediction
+from theragate.learning.predictor import Predictor, fit_predictor
+from theragate.learning.scenarios import CLEAN
+from theragate.learning.seeds import derive
+from theragate.learning.selection import Selection, TrialResult, select
+from theragate.learning.tuning import Search, tune
+
+__all__ = ["SplitResult", "SplitWork", "work"]
+
+
+@dataclass(frozen=True)
+class SplitWork:
+    """What a worker gets. ``held_out`` maps ``clean`` and each scenario to the features of the held-out patients.
+
+    For the released model nobody is held out: ``held_out`` is empty and ``held_out_outcome`` None.
+    """
+
+    position: int
+    name: str
+    frame: pd.DataFrame
+    outcome: Outcome
+    held_out: dict[str, pd.DataFrame]
+    held_out_outcome: Outcome | None
+    search: Search
+    schema: tuple[Feature, ...]
+    seed: int
+    journal: Path
+
+
+@dataclass(frozen=True)
+class SplitResult:
+    """What a worker gives back; ``predictions`` by (model, scenario), ``importances`` in the order of the features."""
+
+    position: int
+    trials: list[TrialResult]
+    selection: Selection
+    predictor: Predictor | None
+    predictions: dict[tuple[str, str], NDArray[np.float64]]
+    importances: NDArray[np.float64]
+
+
+def work(split: SplitWork) -> SplitResult:
+    """Search, fit, and predict the held-out patients, on one thread: sums in one order give the same bits.
+
+    Raises
+    ------
+    DataError
+        If the reference model, or the selected one on all rows, cannot be fitted.
+    """
+    with threadpoolctl.threadpool_limits(1):
+        trials = tune(
+            split.frame,
+            split.outcome,
+            search=split.search,
+            schema=split.schema,
+            seed=split.seed,
+            journal=split.journal,
+        )
+        if trials[0].state != "complete":
+            raise _unfit(split, trials[0].family)
+        selection = select(trials)
+        selected = _fit(split, selection.chosen)
+        if split.held_out_outcome is None:
+            return SplitResult(split.position, trials, selection, selected, {}, np.empty(0))
+        reference = selected if selection.reference_kept else _fit(split, trials[0])
+        clean = split.held_out[CLEAN]
+        predictions = {("selected", name): selected.predict(frame) for name, frame in split.held_out.items()}
+        predictions["reference", CLEAN] = reference.predict(clean)
+        predictions["null", CLEAN] = np.full(len(clean), null_prediction(split.outcome))
+        loss = Loss.of(split.held_out_outcome, development=split.outcome)
+        importances = permutation_importance(selected, clean, loss=loss, seed=derive(split.seed, "importance"))
+        return SplitResult(split.position, trials, selection, None, predictions, importances)
+
+
+def _fit(split: SplitWork, trial: TrialResult) -> Predictor:
+    try:
+        return fit_predictor(
+            split.frame,
+            split.outcome,
+            task=split.search.task,
+            family=trial.family,
+            params=trial.params,
+            schema=split.schema,
+            seed=derive(split.seed, "final fit"),
+        )
+    except FitError as error:
+        raise _unfit(split, trial.family) from error
+
+
+def _unfit(split: SplitWork, family: str) -> DataError:
+    return DataError(
+        f"{split.name}, model `{family}`",
+        rule="the model has a finite, stable solution on the training patients",
+        received="none",
+        remedy="Look for features that separate the outcome perfectly or that repeat one another, and drop them.",
+    )

@@ -1,0 +1,155 @@
+"""Training: the outer splits and the released model, shared out over processes, then gathered in one order."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import joblib
+import pandas as pd
+from joblib.externals import loky
+
+from theragate.cohorts.outcomes import Outcome
+from theragate.cohorts.splits import Split, development_rows, outer_splits
+from theragate.learning.families import check_families
+from theragate.learning.features import Feature, as_features, read_features
+from theragate.learning.identity import problem_digest
+from theragate.learning.predictor import Predictor
+from theragate.learning.record import predictions_table, training_record
+from theragate.learning.scenarios import CLEAN, check_scenarios, stressed
+from theragate.learning.seeds import derive
+from theragate.learning.splits import SplitResult, SplitWork, work
+from theragate.learning.tuning import Search
+from theragate.study import Study
+
+__all__ = ["Trained", "train"]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What training gives.
+
+    ``predictions`` has one row per held-out patient, repeat, model and scenario: ``patient``, ``repeat``, ``fold``
+    (int16), ``model`` (``selected``, ``reference``, ``null``), ``scenario`` (``clean`` or the study's), ``horizon``
+    (NaN unless survival) and ``prediction``, sorted by model, scenario, repeat and patient. ``record`` is what a
+    reviewer wants to know of the search, fit for JSON. ``predictor`` is the released model, fitted to the development
+    patients.
+    """
+
+    predictions: pd.DataFrame
+    record: dict[str, Any]
+    predictor: Predictor
+
+
+def train(
+    cohort: pd.DataFrame,
+    outcome: Outcome,
+    study: Study,
+    *,
+    seed: int,
+    jobs: int,
+    storage: Path,
+    progress: Callable[[int, int, str], None],
+) -> Trained:
+    """Tune, fit and predict held-out patients; the same arguments give the same bytes, however many `jobs`.
+
+    Parameters
+    ----------
+    cohort, outcome, study
+        One row per patient with a column ``patient``; the outcome in the cohort's order; what to predict from what.
+    seed
+        Of splits, search and stresses.
+    jobs
+        Processes to work in, each on one thread; 1 works in this one.
+    storage
+        A folder for the journals of unfinished searches. The same training, started again after its death, goes on
+        from them; they are removed when all is done.
+    progress
+        Called as ``progress(done, total, text)`` in this process whenever a split is done.
+
+    Raises
+    ------
+    ConfigurationError
+        If a family or a scenario does not fit the study.
+    DataError
+        If the cohort is too small for its splits, a feature is unfit, or a model has no stable solution.
+    StoreError
+        If `storage` cannot be written.
+    """
+    check_families(study)
+    schema = read_features(cohort, study)
+    check_scenarios(study, schema)
+    splits = outer_splits(cohort, outcome, study, seed=seed)
+    key = f"{study.name}-{problem_digest(cohort, study, seed=seed)[:16]}"
+    works = _works(cohort, outcome, study, schema=schema, splits=splits, seed=seed, storage=storage / key)
+    results: dict[int, SplitResult] = {}
+    progress(0, len(works), study.name)
+    for result in _shared_out(works, jobs=jobs):
+        results[result.position] = result
+        progress(len(results), len(works), works[result.position].name)
+    outer = [results[position] for position in range(len(splits))]
+    final = results[len(splits)]
+    if final.predictor is None:
+        raise RuntimeError("the last piece of work fits the released model")
+    trained = Trained(
+        predictions=predictions_table(cohort, outcome, splits=splits, results=outer),
+        record=training_record(
+            study, schema=schema, splits=splits, outer=outer, final=final, patients=len(cohort), seed=seed
+        ),
+        predictor=final.predictor,
+    )
+    shutil.rmtree(storage / key, ignore_errors=True)
+    return trained
+
+
+def _works(
+    cohort: pd.DataFrame,
+    outcome: Outcome,
+    study: Study,
+    *,
+    schema: tuple[Feature, ...],
+    splits: list[Split],
+    seed: int,
+    storage: Path,
+) -> list[SplitWork]:
+    clean = as_features(cohort, schema)
+    frames = {CLEAN: clean}
+    for name, scenario in study.scenarios.items():
+        frames[name] = stressed(clean, scenario, study=study.name, name=name, seed=seed)
+    tuning = study.tuning
+    search = Search(study.task, tuning.reference, tuning.families, tuning.trials, study.validation.inner_folds)
+    works = []
+    for position, split in enumerate([*splits, None]):
+        rows = split.train if split else development_rows(splits, len(cohort))
+        label = f"r{split.repeat}-f{split.fold}" if split else "released"
+        works.append(
+            SplitWork(
+                position=position,
+                name=f"repeat {split.repeat + 1}, fold {split.fold + 1}" if split else "released model",
+                frame=clean.iloc[rows],
+                outcome=outcome.take(rows),
+                held_out={name: frame.iloc[split.test] for name, frame in frames.items()} if split else {},
+                held_out_outcome=outcome.take(split.test) if split else None,
+                search=search,
+                schema=schema,
+                seed=derive(seed, study.name, label),
+                journal=storage / f"{label}.journal",
+            )
+        )
+    return works
+
+
+def _shared_out(works: list[SplitWork], *, jobs: int) -> Iterator[SplitResult]:
+    # The released model's search is the longest, so it goes first.
+    order = [works[-1], *works[:-1]]
+    if jobs == 1:
+        yield from map(work, order)
+        return
+    try:
+        with joblib.parallel_config(backend="loky", inner_max_num_threads=1):
+            parallel = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1, max_nbytes=None)
+            yield from parallel(joblib.delayed(work)(split) for split in order)
+    finally:
+        # Idle workers would keep their memory for minutes, and busy ones work on after an error or Ctrl-C.
+        loky.get_reusable_executor().shutdown(wait=True, kill_workers=True)

@@ -1,0 +1,133 @@
+"""The search for one training set: serial, seeded, resumable, and led by the reference model."""
+
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import optuna
+import pandas as pd
+from optuna.trial import FrozenTrial, Trial, TrialState
+
+from theragate.cohorts.outcomes import Outcome
+from theragate.cohorts.splits import inner_folds
+from theragate.learning.families import FAMILIES, FitError
+from theragate.learning.features import Feature
+from theragate.learning.folds import Fold
+from theragate.learning.journal import open_journal
+from theragate.learning.seeds import derive
+from theragate.learning.selection import TrialResult
+
+__all__ = ["Search", "tune"]
+
+_STATES = {TrialState.COMPLETE: "complete", TrialState.PRUNED: "pruned", TrialState.FAIL: "failed"}
+
+
+@dataclass(frozen=True)
+class Search:
+    """What is searched: trial 0 is the reference; then each family's fixed parameters; then TPE over all families."""
+
+    task: str
+    reference: str
+    families: tuple[str, ...]
+    trials: int
+    inner_folds: int
+
+    @property
+    def first(self) -> tuple[str, ...]:
+        """The families of the first trials, whose parameters are fixed."""
+        return (self.reference, *self.families)
+
+    @property
+    def length(self) -> int:
+        """How many trials there are: with nothing to compare the reference with, the reference alone."""
+        return self.trials if self.families else 1
+
+
+def tune(
+    frame: pd.DataFrame,
+    outcome: Outcome,
+    *,
+    search: Search,
+    schema: tuple[Feature, ...],
+    seed: int,
+    journal: Path,
+) -> list[TrialResult]:
+    """Run the search on the training rows, or what is left of it if `journal` holds its beginning.
+
+    Every trial draws with a seed of its own, so that an interrupted search ends as an uninterrupted one does: a
+    trial that was running when its process died is run again under the same number.
+
+    Returns
+    -------
+    The trials in their order, the reference first.
+    """
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    splits = inner_folds(outcome, search.inner_folds, seed=derive(seed, "inner folds"))
+    folds = [Fold(frame, outcome, train=train, test=test, schema=schema) for train, test in splits]
+    with open_journal(journal) as storage:
+        # Running means over two folds or more are compared with those of the finished trials on the same folds.
+        pruner = optuna.pruners.MedianPruner(n_startup_trials=len(search.first), n_warmup_steps=1)
+        study = optuna.create_study(storage=storage, study_name="search", pruner=pruner, load_if_exists=True)
+        for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+            storage.set_trial_user_attr(trial._trial_id, "interrupted", True)
+            study.tell(trial.number, state=TrialState.FAIL)
+        for number in range(len(_finished(study)), search.length):
+            _run(study, number, search=search, folds=folds, seed=seed)
+        return [_result(number, trial) for number, trial in enumerate(_finished(study))]
+
+
+def _finished(study: optuna.Study) -> list[FrozenTrial]:
+    trials = study.get_trials(deepcopy=False)
+    return [trial for trial in trials if trial.state.is_finished() and "interrupted" not in trial.user_attrs]
+
+
+def _run(study: optuna.Study, number: int, *, search: Search, folds: list[Fold], seed: int) -> None:
+    trial, family, params = _draw(study, number, search=search, seed=derive(seed, "sampler", number))
+    kind = FAMILIES[search.task][family]
+    losses: list[float] = []
+    state = TrialState.COMPLETE
+    try:
+        for step, fold in enumerate(folds):
+            losses.append(fold.score(kind, params, seed=derive(seed, "fit", step)))
+            trial.report(float(np.mean(losses)), step)
+            if step + 1 < len(folds) and trial.should_prune():
+                state = TrialState.PRUNED
+                break
+    except FitError:
+        state = TrialState.FAIL
+    trial.set_user_attr("result", {"family": family, "params": params, "folds": losses})
+    study.tell(trial, float(np.mean(losses)) if state == TrialState.COMPLETE else None, state=state)
+
+
+def _draw(study: optuna.Study, number: int, *, search: Search, seed: int) -> tuple[Trial, str, dict[str, Any]]:
+    # The space depends on the family drawn, so each parameter is drawn by itself.
+    sampler: optuna.samplers.BaseSampler = optuna.samplers.TPESampler(
+        seed=seed, multivariate=False, n_startup_trials=len(search.first)
+    )
+    if number < len(search.first):
+        family = search.first[number]
+        fixed = dict(FAMILIES[search.task][family].fixed)
+        if number == 0:
+            study.sampler = sampler
+            return study.ask(), family, fixed
+        given = {"family": family, **{f"{family}.{key}": value for key, value in fixed.items()}}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            sampler = optuna.samplers.PartialFixedSampler(given, sampler)
+    study.sampler = sampler
+    trial = study.ask()
+    family = trial.suggest_categorical("family", search.families)
+    return trial, family, FAMILIES[search.task][family].suggest(trial, f"{family}.")
+
+
+def _result(number: int, trial: FrozenTrial) -> TrialResult:
+    result = trial.user_attrs["result"]
+    return TrialResult(
+        number=number,
+        family=result["family"],
+        params=dict(result["params"]),
+        state=_STATES[trial.state],
+        folds=tuple(result["folds"]),
+    )

@@ -1,0 +1,1 @@
+"""What people read: figures, the numbers behind them, and the model card."""

@@ -1,0 +1,157 @@
+"""How reports put numbers, groups and metrics into words. Light: no plotting library."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from theragate.evidence.catalogue import METRICS
+from theragate.evidence.published import SMALLEST_CELL
+from theragate.evidence.types import Estimate, Evidence
+from theragate.study import BandedGroups, BinaryOutcome, LabelledGroups, QuantityOutcome, Study, SurvivalOutcome
+
+__all__ = [
+    "absence_text",
+    "attribute_title",
+    "counts_text",
+    "event_word",
+    "feature_label",
+    "importances",
+    "interval_text",
+    "label_place",
+    "metric_digits",
+    "number_text",
+    "numbers_line",
+    "outcome_unit",
+    "patients_line",
+    "percent_text",
+]
+
+NO_BREAK = "\N{NO-BREAK SPACE}"
+
+_FINE = {"auc_at_horizon", "auroc", "brier", "concordance_index", "concordance_index_ipcw", "ece", "ici"}
+_FINE |= {"net_benefit", "net_benefit_gain"}
+
+
+def number_text(value: float, digits: int = 2) -> str:
+    """Write a number with a fixed number of decimals, a true minus sign, and never a minus zero."""
+    text = f"{value:,.{digits}f}"
+    if float(text.replace(",", "")) == 0:
+        text = text.lstrip("-")
+    return text.replace("-", "−")
+
+
+def interval_text(estimate: Estimate, digits: int = 2) -> str:
+    """Write an estimate as ``0.81 (0.77 to 0.85)``, or say why there is none."""
+    if estimate.value is None:
+        return absence_text(estimate)
+    value = number_text(estimate.value, digits)
+    if estimate.lower is None or estimate.upper is None:
+        return f"{value} (no interval)"
+    return f"{value} ({number_text(estimate.lower, digits)} to {number_text(estimate.upper, digits)})"
+
+
+def absence_text(estimate: Estimate) -> str:
+    """Say why there is no estimate."""
+    return estimate.why if estimate.why.startswith("withheld") else f"not estimable: {estimate.why}"
+
+
+def percent_text(share: float) -> str:
+    """Write a share as a percentage, with a decimal only where it says something."""
+    return f"{round(share * 100, 1):g}%"
+
+
+def metric_digits(metric: str) -> int:
+    """Return with how many decimals a metric is written."""
+    if METRICS[metric].unit == "outcome":
+        return 1
+    return 3 if metric in _FINE else 2
+
+
+def counts_text(patients: int, events: int | None, non_events: int | None) -> tuple[str, str]:
+    """Write the numbers of patients and of events; a number below 11 could point at a person and is not written.
+
+    Where there are fewer than 11 patients *without* the event, the number of events is written as a bound, since the
+    two numbers add up.
+    """
+    if 0 < patients < SMALLEST_CELL:
+        return f"<{SMALLEST_CELL}", "–" if events is None else f"<{SMALLEST_CELL}"
+    if events is None:
+        return f"{patients:,}", "–"
+    if 0 < events < SMALLEST_CELL:
+        return f"{patients:,}", f"<{SMALLEST_CELL}"
+    if non_events is not None and 0 < non_events < SMALLEST_CELL:
+        return f"{patients:,}", f">{patients - SMALLEST_CELL:,}"
+    return f"{patients:,}", f"{events:,}"
+
+
+def feature_label(study: Study, feature: str) -> str:
+    """Return what a clinician calls the column."""
+    return study.features.labels.get(feature, feature.replace("_", " "))
+
+
+def attribute_title(study: Study, attribute: str) -> str:
+    """Return the title of a subgroup's attribute, or of two attributes that are crossed (``sex & age_band``)."""
+    titles = [study.subgroups[key].title if key in study.subgroups else key for key in attribute.split(" & ")]
+    return " × ".join(titles)
+
+
+def label_place(study: Study, attribute: str, label: str) -> tuple[tuple[int, float], ...]:
+    """Return where a label stands among those of its attribute: as declared, bands ascending, the unknown last."""
+    keys, labels = attribute.split(" & "), label.split(" & ")
+    if len(keys) != len(labels):  # groups withheld together
+        return ((4, 0.0),)
+    return tuple(_place(study, *pair) for pair in zip(keys, labels, strict=True))
+
+
+def _place(study: Study, key: str, label: str) -> tuple[int, float]:
+    spec = study.subgroups.get(key)
+    if isinstance(spec, LabelledGroups) and label in spec.labels.values():
+        return 0, list(spec.labels.values()).index(label)
+    bound = label.lstrip("≤>").partition("–")[0]
+    if isinstance(spec, BandedGroups) and bound in {f"{band:g}" for band in spec.bands}:
+        return {"≤": 0, ">": 2}.get(label[0], 1), float(bound)
+    return 3, 0.0
+
+
+def event_word(study: Study) -> str:
+    """Return the event that a risk is about, in the study's words."""
+    outcome = study.outcome
+    if isinstance(outcome, BinaryOutcome):
+        return outcome.positive
+    if isinstance(outcome, SurvivalOutcome):
+        return f"event within {outcome.horizon:g} {outcome.unit}"
+    return outcome.column.replace("_", " ")
+
+
+def outcome_unit(study: Study) -> str:
+    """Return the unit of what is predicted or of its time; empty for a risk without time."""
+    if isinstance(study.outcome, QuantityOutcome | SurvivalOutcome):
+        return study.outcome.unit
+    return ""
+
+
+def patients_line(evidence: Evidence, study: Study) -> str:
+    """Say on how many patients a figure rests."""
+    cohort = evidence.cohort
+    patients, events = counts_text(cohort.patients, cohort.events, cohort.non_events)
+    if cohort.events is None:
+        return f"{patients} patients, each predicted by models that never saw that patient."
+    kind = event_word(study) if isinstance(study.outcome, BinaryOutcome) else "with the event"
+    return f"{patients} patients, {events} {kind}, each predicted by models that never saw that patient."
+
+
+def numbers_line(evidence: Evidence, *metrics: str) -> str:
+    """Write the estimates of some metrics on one line, with their 95% intervals."""
+    parts = []
+    for metric in metrics:
+        if metric in evidence.overall:
+            part = f"{METRICS[metric].title} {interval_text(evidence.overall[metric], metric_digits(metric))}"
+            parts.append(part.replace(" ", NO_BREAK))
+    return " · ".join(parts)
+
+
+def importances(record: Mapping[str, Any]) -> list[tuple[str, float, float]]:
+    """Return (feature, mean, standard deviation), the most important first, from a training record."""
+    rows = [(str(name), float(row["mean"]), float(row["sd"])) for name, row in record.get("importances", {}).items()]
+    finite = [row for row in rows if math.isfinite(row[1]) and math.isfinite(row[2])]
+    return sorted(finite, key=lambda row: (-row[1], row[0]))

@@ -1,0 +1,356 @@
+"""The model card, and the short forms of a verdict: a table for MLflow, numbers for DVC, rows for the screen.
+
+The card has the sections of the CHAI Applied Model Card, version 0.2. What nobody has written or measured stands there
+as not known, with the reason; nothing is invented. The card goes to MLflow with everything else that is published, so
+that numbers of a few patients are kept out of it (see ``gates/_groups.py``).
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from theragate.evidence.catalogue import METRICS, metrics_of
+from theragate.evidence.published import SMALLEST_CELL
+from theragate.evidence.types import Estimate, Evidence
+from theragate.gates.types import Finding, Judged, Verdict
+from theragate.gates.words import interval, percent, plural, title
+from theragate.study import BinaryOutcome, Decision, QuantityOutcome, Study
+
+__all__ = ["headline", "metrics_summary", "model_card", "summary_rows", "verdict_table"]
+
+HEADLINE = {
+    "binary": ("auroc", "brier_skill", "calibration_slope", "observed_expected", "ici", "net_benefit_gain"),
+    "regression": ("r2", "rmse", "mae", "calibration_slope", "mean_error"),
+    "survival": (
+        "concordance_index", "concordance_index_ipcw", "brier_skill", "calibration_slope", "observed_expected", "ici",
+        "net_benefit_gain",
+    ),
+}  # fmt: skip
+ANSWERS = {"pass": "pass", "fail": "**fail**", "insufficient": "**insufficient**", "not_applicable": "not applicable"}
+APART = "The released model is the one that was tested: it was fitted without the patients held out."
+REFIT = {
+    "nested_cross_validation": "The released model is refitted on all patients; that refit itself was not tested.",
+    "holdout": APART,
+    "temporal": APART,
+    "site": APART,
+}
+COUNTS = ("events", "non_events", "patients")
+USEFULNESS = ("discrimination", "calibration", "utility")
+FAIRNESS = ("fairness", "subgroup_adequacy")
+SAFETY = ("data_quality", "suspicious_performance", "robustness")
+
+
+def headline(evidence: Evidence) -> dict[str, str]:
+    """Return the study's main metrics by their titles, each as ``0.77 (0.73 to 0.81)`` or as not known."""
+    return {METRICS[name].title: _text(name, evidence.overall.get(name)) for name in HEADLINE[evidence.task]}
+
+
+def summary_rows(evidence: Evidence, verdict: Verdict) -> list[tuple[str, str]]:
+    """Return the rows of a terminal's summary: the verdict, what blocks, and the main metrics."""
+    blocking = ", ".join(f"{finding.code} {finding.gate} ({finding.status})" for finding in verdict.blocking)
+    return [("verdict", verdict.decision), ("blocked by", blocking or "nothing"), *headline(evidence).items()]
+
+
+def metrics_summary(evidence: Evidence, verdict: Verdict) -> dict[str, Any]:
+    """Return what ``dvc metrics show`` prints: the verdict, each gate's answer, main metrics rounded to 4 decimals."""
+    summary: dict[str, Any] = {
+        "verdict": verdict.decision,
+        "gates": {finding.gate: finding.status for finding in verdict.findings},
+    }
+    for name in HEADLINE[evidence.task]:
+        estimate = evidence.overall.get(name)
+        parts = {"": "value", "_lower": "lower", "_upper": "upper"}
+        for ending, part in parts.items():
+            value = getattr(estimate, part) if estimate else None
+            if value is not None:
+                summary[name + ending] = round(value, 4) + 0.0
+    return summary
+
+
+def verdict_table(verdict: Verdict) -> str:
+    """Return the verdict as a Markdown table: gate, answer, in a sentence, next step."""
+    rows = [
+        (f"{finding.code} {finding.title}", ANSWERS[finding.status], finding.summary, finding.next_step or "–")
+        for finding in verdict.findings
+    ]
+    table = _table(("Gate", "Answer", "In a sentence", "Next step"), rows)
+    return f"**{verdict.decision}**: {_decision_words(verdict)}\n\n{table}\n"
+
+
+def model_card(
+    study: Study,
+    evidence: Evidence,
+    verdict: Verdict,
+    record: Mapping[str, Any],
+    provenance: Mapping[str, Any],
+) -> str:
+    """Return the model card as Markdown.
+
+    Parameters
+    ----------
+    study
+        What people have written about the model.
+    evidence, verdict
+        What was measured, and how it was judged.
+    record
+        From training: the selected family, its parameters, the rule of selection, the features.
+    provenance
+        From ingestion: the source and its version.
+    """
+    parts = [
+        f"# {_escape(study.card.title)}",
+        *_banner(evidence, verdict),
+        _fields("Basic information", _basic(study)),
+        _fields("Release information", _release(evidence, verdict)),
+        _fields("Model summary", _model_summary(study, evidence)),
+        _fields("Uses and directions", _uses(study)),
+        _fields("Warnings", _warnings(study, verdict)),
+        _fields("Trust ingredients", _trust(study, evidence, record, provenance)),
+        *_key_metrics(study, evidence, verdict),
+        _fields("Resources", _resources(study, evidence, verdict)),
+        _fields("Bibliography", {"Data": study.source.citation} | _bibliography(evidence)),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _banner(evidence: Evidence, verdict: Verdict) -> list[str]:
+    lines = [f"> **{verdict.decision}**: {_decision_words(verdict)}"]
+    if evidence.cohort.simulated:
+        lines.insert(0, "> **SIMULATED**: these patients do not exist; the model must not be used on a person.")
+    return lines
+
+
+def _decision_words(verdict: Verdict) -> str:
+    if verdict.decision == "PASS":
+        return "every gate passes or does not apply."
+    names = ", ".join(finding.title.lower() for finding in verdict.blocking)
+    return f"{plural(len(verdict.blocking), 'finding')} must be resolved or accepted by name: {names}."
+
+
+def _basic(study: Study) -> dict[str, str]:
+    return {
+        "Model name": study.name,
+        "Model developer": study.card.owner,
+        "Developer contact": _unknown("params.yaml has no field for it"),
+    }
+
+
+def _release(evidence: Evidence, verdict: Verdict) -> dict[str, str]:
+    stage = "Passed by its gates; not approved by anybody" if verdict.decision == "PASS" else "Blocked by its gates"
+    return {
+        "Release stage": stage + (" (simulated cohort)" if evidence.cohort.simulated else ""),
+        "Release date": _unknown("a card is written before any release"),
+        "Release version": f"model {verdict.model_sha256[:12]}, evidence {verdict.evidence_sha256[:12]}",
+        "Global availability": _unknown("nobody has declared where it may be used"),
+        "Regulatory approval": _unknown("none is recorded"),
+    }
+
+
+def _model_summary(study: Study, evidence: Evidence) -> dict[str, str]:
+    outcome = study.outcome
+    if isinstance(outcome, BinaryOutcome):
+        predicted = f"the probability of `{outcome.positive}`"
+    elif isinstance(outcome, QuantityOutcome):
+        predicted = f"`{outcome.column}`, in {outcome.unit}"
+    else:
+        predicted = f"the risk of the event within {outcome.horizon:g} {outcome.unit}"
+    return {
+        "Summary": f"Predicts, for one patient, {predicted}. Outcome: {outcome.description} "
+        f"Learned and tested on {_cohort_words(evidence)}",
+        "Keywords": f"{evidence.task}, {evidence.family.replace('_', ' ')}, {study.name.replace('_', ' ')}",
+    }
+
+
+def _uses(study: Study) -> dict[str, str]:
+    decision = study.decision
+    if isinstance(decision, Decision):
+        low, high = decision.range
+        action, threshold = decision.action.rstrip("."), percent(decision.threshold)
+        how = (
+            f"{action}, from a predicted risk of {threshold} on; reasonable people differ between {percent(low)} and "
+            f"{percent(high)}. Source: {decision.source}"
+        )
+    else:
+        how = f"No decision at a threshold is prepared. {decision.none}"
+    return {
+        "Intended use and workflow": study.card.intended_use,
+        "Primary intended users": study.card.users,
+        "How to use": how,
+        "Targeted patient population": study.card.population,
+        "Cautioned out-of-scope settings": _sentences(study.card.out_of_scope),
+    }
+
+
+def _warnings(study: Study, verdict: Verdict) -> dict[str, str]:
+    gates = [warning for finding in verdict.findings for warning in finding.warnings]
+    found = _finding(verdict, "fairness")
+    return {
+        "Known risks and limitations": _sentences(study.card.cautions),
+        "Known biases or ethical considerations": found.summary if found else _unknown("fairness was not judged"),
+        "Warnings of the gates": _sentences(gates) or "None.",
+        "Clinical risk level": _unknown("a clinician has to declare it"),
+    }
+
+
+def _trust(
+    study: Study, evidence: Evidence, record: Mapping[str, Any], provenance: Mapping[str, Any]
+) -> dict[str, str]:
+    columns = record.get("features")
+    dropped = study.features.dropped
+    return {
+        "Outcomes and outputs": study.outcome.description,
+        "Model type": _model_words(evidence, record),
+        "Input data source": f"{study.source.citation} Licence: {study.source.licence}",
+        "Version of the source": str(provenance.get("version") or _unknown("ingestion recorded none")),
+        "Input data types": ", ".join(map(str, columns)) if columns else _unknown("the training record lists none"),
+        "Columns kept from the model": " ".join(f"`{column}`: {reason}" for column, reason in dropped.items())
+        or "None.",
+        "Development data characterization": _cohort_words(evidence),
+        "Bias mitigation approaches": "None was applied; differences are measured and judged.",
+        "Ongoing maintenance": _unknown("no plan is declared"),
+        "Funding source": _unknown("params.yaml has no field for it"),
+        "Stakeholders consulted": _unknown("params.yaml has no field for it"),
+    }
+
+
+def _model_words(evidence: Evidence, record: Mapping[str, Any]) -> str:
+    selected = record.get("selected", {})
+    params = selected.get("params", {}) if isinstance(selected, Mapping) else {}
+    settings = ", ".join(f"{name} {_value(value)}" for name, value in sorted(params.items()))
+    rule = record.get("selection", {}).get("rule", "")
+    return (
+        f"`{evidence.family}`{f' ({settings})' if settings else ''}, compared with the simple reference "
+        f"`{evidence.reference_family}`. {rule}"
+    ).strip()
+
+
+def _value(value: Any) -> str:
+    if value is None:
+        return "unset"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _key_metrics(study: Study, evidence: Evidence, verdict: Verdict) -> list[str]:
+    names = [metric.name for metric in metrics_of(evidence.task) if metric.name in evidence.overall]
+    overall = _table(
+        ("Metric", "Overall (95% interval)", "What it says"),
+        [(METRICS[name].title, _text(name, evidence.overall[name]), METRICS[name].description) for name in names],
+    )
+    sections = {
+        "Usefulness, usability and efficacy": (USEFULNESS, overall),
+        "Fairness and equity": (
+            FAIRNESS,
+            f"{_comparisons(verdict, 'subgroup_adequacy')}\n\n{_comparisons(verdict, 'fairness')}",
+        ),
+        "Safety and reliability": (SAFETY, _comparisons(verdict, "robustness")),
+    }
+    parts = ["## Key metrics"]
+    for heading, (gates, results) in sections.items():
+        parts += [f"### {heading}", _key_metric(study, evidence, [_finding(verdict, gate) for gate in gates], results)]
+    return parts
+
+
+def _key_metric(study: Study, evidence: Evidence, findings: Sequence[Finding | None], results: str) -> str:
+    known = [finding for finding in findings if finding is not None]
+    scheme = study.validation
+    rows = {
+        "Test type": f"Internal validation, {scheme.scheme.replace('_', ' ')}.",
+        "Testing data description": _cohort_words(evidence),
+        "Validation process and justification": f"{scheme.reason} {REFIT[scheme.scheme]}",
+    }
+    judged = _table(
+        ("Gate", "Metric goal", "Answer", "Interpretation"),
+        [(finding.title, finding.reason, ANSWERS[finding.status], finding.summary) for finding in known],
+    )
+    return f"{judged}\n\n{_list(rows)}\n\n**Results**\n\n{results}"
+
+
+def _comparisons(verdict: Verdict, gate: str) -> str:
+    finding = _finding(verdict, gate)
+    if finding is None or not finding.comparisons:
+        return finding.summary if finding else "Not judged."
+    rows = [
+        (
+            row.subject,
+            title(row.metric),
+            _judged_text(row),
+            row.limit,
+            row.status,
+            "decides" if row.decides else "listed",
+        )
+        for row in finding.comparisons
+    ]
+    return _table(("Patients", "Metric", "Estimate (95% interval)", "Limit", "Answer", "Weight"), rows)
+
+
+def _judged_text(row: Judged) -> str:
+    if row.value is None:
+        return row.note or "not measured"
+    if row.metric in COUNTS:
+        return f"{row.value:,.0f}"
+    return interval(row.metric, row.value, lower=row.lower, upper=row.upper, difference=" - " in row.subject)
+
+
+def _resources(study: Study, evidence: Evidence, verdict: Verdict) -> dict[str, str]:
+    return {
+        "Evaluation references": f"Evidence {verdict.evidence_sha256}, policy {verdict.policy_sha256}, "
+        f"cohort {evidence.cohort.sha256}, predictions {evidence.predictions_sha256}, model {evidence.model_sha256}.",
+        "Comparator": verdict.comparator,
+        "Reproduce": f"`dvc repro gate@{study.name}`",
+        "Peer-reviewed publications": _unknown("none about this model is recorded; for the data see the bibliography"),
+        "Patient consent or disclosure": _unknown("params.yaml has no field for it"),
+    }
+
+
+def _bibliography(evidence: Evidence) -> dict[str, str]:
+    sources = [METRICS[name].source for name in HEADLINE[evidence.task]]
+    return {"Measures": "; ".join(dict.fromkeys(sources)) + "."}
+
+
+def _cohort_words(evidence: Evidence) -> str:
+    cohort = evidence.cohort
+    words = plural(cohort.patients, "simulated patient" if cohort.simulated else "patient")
+    if cohort.events is None:
+        return f"{words}."
+    if min(cohort.events, cohort.patients - cohort.events) < SMALLEST_CELL:
+        return f"{words}, few of them with or without the event."
+    lost = cohort.censored_before_horizon
+    return f"{words}, {cohort.events:,} with the event" + (
+        f", {lost:,} lost to follow-up before the horizon." if lost else "."
+    )
+
+
+def _text(metric: str, estimate: Estimate | None) -> str:
+    if estimate is None or estimate.value is None:
+        return _unknown(estimate.why if estimate else "it was not measured")
+    return interval(metric, estimate.value, lower=estimate.lower, upper=estimate.upper)
+
+
+def _finding(verdict: Verdict, gate: str) -> Finding | None:
+    return next((finding for finding in verdict.findings if finding.gate == gate), None)
+
+
+def _unknown(reason: str) -> str:
+    return f"not known ({reason.rstrip('.')})"
+
+
+def _sentences(texts: Sequence[str]) -> str:
+    return " ".join(texts)
+
+
+def _fields(heading: str, rows: Mapping[str, str]) -> str:
+    return f"## {heading}\n\n{_list(rows)}"
+
+
+def _list(rows: Mapping[str, str]) -> str:
+    return "\n".join(f"- **{name}**: {_escape(text)}" for name, text in rows.items())
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = ["| " + " | ".join(header) + " |", "|" + " --- |" * len(header)]
+    lines += ["| " + " | ".join(_escape(cell).replace("|", "\\|") for cell in row) + " |" for row in rows]
+    return "\n".join(lines)
+
+
+def _escape(text: str) -> str:
+    """Keep text of others from becoming markup or breaking a table."""
+    return " ".join(text.split()).replace("<", "&lt;")

@@ -1,0 +1,120 @@
+"""What is published of one study: the parsed files of its stages, and the one digest that names them all."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from theragate.digests import sha256_file, sha256_json, sha256_tree
+from theragate.errors import DataError, EvidenceError
+from theragate.evidence.published import SMALLEST_CELL
+from theragate.evidence.types import Evidence
+from theragate.gates.types import Verdict
+from theragate.study import Study
+
+__all__ = ["Bundle"]
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """The files of one study, ready for MLflow.
+
+    Parameters
+    ----------
+    study, verdict, record, provenance
+        The study's specification and the content of ``verdict.json``, ``record.json`` and ``provenance.json``.
+    evidence
+        The *published* evidence, in which small cells are suppressed.
+    estimator
+        The directory with the released model, as learning saved it.
+    artifacts
+        Path within the run (``figures/roc.png``) to local file. An ``evidence.json`` among them is the published one.
+    description
+        The verdict as a Markdown table; becomes the text of the run and of the version.
+    commit, dirty
+        The git commit of the project, None outside a repository, and whether files differ from it.
+    reproduce
+        The command that makes all of this again.
+    experiment, baseline
+        The name and the baseline revision of the DVC experiment, None outside one.
+
+    Raises
+    ------
+    DataError
+        If a file is missing, or the files do not belong together.
+    EvidenceError
+        If the evidence is not the published one.
+    """
+
+    study: Study
+    evidence: Evidence
+    verdict: Verdict
+    record: Mapping[str, Any]
+    provenance: Mapping[str, Any]
+    estimator: Path
+    artifacts: Mapping[str, Path]
+    description: str
+    commit: str | None
+    dirty: bool
+    reproduce: str
+    experiment: str | None = None
+    baseline: str | None = None
+
+    def __post_init__(self) -> None:
+        absent = sorted(name for name, path in self.artifacts.items() if not path.is_file())
+        if absent:
+            raise self._torn(f"no file for {', '.join(absent)}")
+        if {self.evidence.study, self.verdict.study, self.record.get("study")} != {self.study.name}:
+            raise self._torn("the evidence, verdict or record of another study")
+        for part in ("cohort", "predictions", "model"):
+            judged = getattr(self.verdict, f"{part}_sha256")
+            measured = self.evidence.cohort.sha256 if part == "cohort" else getattr(self.evidence, f"{part}_sha256")
+            if judged != measured:
+                raise self._torn(f"a verdict about another {part} than the evidence")
+        if self.verdict.model_sha256 != self.model_sha256:
+            raise self._torn("a verdict about another model")
+        self._check_published()
+
+    @cached_property
+    def model_sha256(self) -> str:
+        """The digest of the estimator's directory."""
+        return sha256_tree(self.estimator)
+
+    @cached_property
+    def key(self) -> str:
+        """The SHA-256 that names this projection: the same files have the same key, wherever they are published."""
+        return sha256_json(
+            {
+                "artifacts": {name: sha256_file(path) for name, path in self.artifacts.items()},
+                "estimator": self.model_sha256,
+                "record": sha256_json(dict(self.record)),
+                "verdict": sha256_json(self.verdict.model_dump(mode="json")),
+            }
+        )
+
+    def _check_published(self) -> None:
+        """Refuse evidence with small cells: MLflow is read by more people than the data."""
+        for group in self.evidence.groups:
+            cells = [cell for cell in (group.n, group.events, group.non_events) if cell is not None]
+            if any(cell < SMALLEST_CELL for cell in cells):
+                raise self._unpublished(f"a group with a cell under {SMALLEST_CELL} patients")
+        path = self.artifacts.get("evidence.json")
+        if path is not None and Evidence.model_validate_json(path.read_bytes()) != self.evidence:
+            raise self._unpublished("an evidence.json that differs from it")
+
+    def _torn(self, received: str) -> DataError:
+        return DataError(
+            f"study `{self.study.name}`",
+            rule="the files to publish are whole and belong together",
+            received=received,
+            remedy=f"Run `dvc repro register@{self.study.name}`.",
+        )
+
+    def _unpublished(self, received: str) -> EvidenceError:
+        return EvidenceError(
+            f"study `{self.study.name}`",
+            rule="only evidence whose small cells are suppressed goes to MLflow",
+            received=received,
+            remedy="Pass it through `theragate.evidence.published.publish` first.",
+        )

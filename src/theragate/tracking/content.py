@@ -1,0 +1,166 @@
+"""From a bundle to the words and numbers that MLflow shows: tags, parameters, metrics, descriptions."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from theragate.evidence.types import Estimate
+from theragate.tracking.bundle import Bundle
+from theragate.tracking.names import group_names
+
+__all__ = [
+    "dataset_fields",
+    "experiment_text",
+    "metrics",
+    "parameters",
+    "revision_tags",
+    "run_name",
+    "run_text",
+    "tags",
+    "trial_name",
+]
+
+_LONGEST_TEXT = 5000  # what the smallest of MLflow's description columns holds
+
+
+def run_name(bundle: Bundle) -> str:
+    """Name the run by the verdict, by what was selected and by the key's first digits: MLflow's list shows no tags."""
+    simulated = "SIMULATED · " if bundle.evidence.cohort.simulated else ""
+    return f"{simulated}{bundle.verdict.decision} · {bundle.evidence.family} · {bundle.key[:7]}"
+
+
+def trial_name(number: int, family: str) -> str:
+    """Name a trial's run so that an alphabetical order is the order of the trials."""
+    return f"trial {number:03d} · {family}"
+
+
+def tags(bundle: Bundle) -> dict[str, str]:
+    """Return the tags that bind a run, or a version, to what it was made of and to what was decided."""
+    verdict = bundle.verdict
+    found = {
+        "theragate.key": bundle.key,
+        "theragate.verdict": verdict.decision,
+        "theragate.blocked_by": ", ".join(finding.gate for finding in verdict.blocking),
+        "theragate.comparator": verdict.comparator,
+        "sha256.data": verdict.cohort_sha256,
+        "sha256.policy": verdict.policy_sha256,
+        "sha256.evidence": verdict.evidence_sha256,
+        "sha256.model": verdict.model_sha256,
+        "theragate.simulated": "true" if bundle.evidence.cohort.simulated else "",
+        "dvc.experiment": bundle.experiment or "",
+        "dvc.baseline": bundle.baseline or "",
+    }
+    return {name: value for name, value in found.items() if value} | revision_tags(bundle)
+
+
+def revision_tags(bundle: Bundle) -> dict[str, str]:
+    """Return the tags that say where the project stood; these alone, and the command below, may change later."""
+    commit = {} if bundle.commit is None else {"git.commit": bundle.commit}
+    return commit | {"git.dirty": str(bundle.dirty).lower()}
+
+
+def parameters(bundle: Bundle) -> dict[str, str]:
+    """Return what was chosen: the family with its settings, the search, the split, the seed."""
+    record, study = bundle.record, bundle.study
+    validation = study.validation.model_dump(exclude={"reason"})
+    found = {
+        "family": bundle.evidence.family,
+        **{f"model.{name}": value for name, value in record["selected"]["params"].items()},
+        "reference": bundle.evidence.reference_family,
+        "features": len(record["features"]),
+        "patients": bundle.evidence.cohort.patients,
+        "seed": record["seed"],
+        "tuning.trials": study.tuning.trials,
+        **{f"validation.{name}": value for name, value in validation.items()},
+    }
+    return {name: _text(value) for name, value in found.items()}
+
+
+def metrics(bundle: Bundle) -> dict[str, float]:
+    """Return the published numbers: ``auroc``, ``auroc.lower``, ``auroc.upper``, ``auroc/sex female`` and so on.
+
+    Of subgroups and stresses only the metrics are logged that the study's gates look at, so that a comparison of runs
+    stays readable, and six digits of each number; all else is in the artifact ``evidence.json``. What could not be
+    estimated has no number here.
+    """
+    evidence, found = bundle.evidence, dict[str, float]()
+    for metric, estimate in evidence.overall.items():
+        found.update(_limits(metric, estimate))
+    for comparison in evidence.comparisons:
+        found.update(_limits(f"{comparison.metric}/minus reference", comparison.difference))
+    judged = _judged_metrics(bundle.study.gates)
+    for group, name in zip(evidence.groups, group_names(evidence.groups), strict=True):
+        for metric in sorted(judged & set(group.metrics)):
+            found.update(_limits(f"{metric}/{name}", group.metrics[metric]))
+    for scenario in evidence.scenarios:
+        for metric in sorted(judged & set(scenario.metrics)):
+            found.update(_limits(f"{metric}/stress {scenario.name}", scenario.metrics[metric]))
+    return found
+
+
+def _limits(name: str, estimate: Estimate) -> Iterator[tuple[str, float]]:
+    for suffix, value in (("", estimate.value), (".lower", estimate.lower), (".upper", estimate.upper)):
+        if value is not None:
+            yield f"{name}{suffix}", float(f"{value:.6g}")
+
+
+def _judged_metrics(gates: Mapping[str, Mapping[str, Any]]) -> set[str]:
+    """Return the metrics that the gates name for groups and stresses."""
+    named = {gates[gate]["metric"] for gate in ("discrimination", "robustness") if "metric" in gates.get(gate, {})}
+    fairness = gates.get("fairness", {})
+    return named | set(fairness.get("within_group", {})) | set(fairness.get("between_groups", {}))
+
+
+def dataset_fields(bundle: Bundle) -> dict[str, str]:
+    """Return name, digest, source, schema and profile of the cohort, from its files and without loading the table."""
+    cohort, source = bundle.evidence.cohort, bundle.study.source
+    origin = {"kind": source.kind, "citation": source.citation, "version": str(bundle.provenance.get("version", ""))}
+    types = {"number": "double", "text": "string"}
+    schema = [
+        {"type": types[column["type"]], "name": column["name"], "required": True}
+        for column in bundle.record["input_schema"]
+    ]
+    profile = {"num_rows": cohort.patients, "events": cohort.events, "sha256": cohort.sha256}
+    return {
+        "name": bundle.study.name,
+        "digest": cohort.sha256[:12],  # MLflow takes 36 digits at most; all of them are in the profile and in a tag
+        "source_type": "theragate",
+        "source": json.dumps(origin, ensure_ascii=False),
+        "schema": json.dumps({"mlflow_colspec": schema}, ensure_ascii=False),
+        "profile": json.dumps({name: value for name, value in profile.items() if value is not None}),
+    }
+
+
+def experiment_text(bundle: Bundle) -> str:
+    """Describe the study for a reviewer who sees it for the first time. The first line is plain: lists show it raw."""
+    card, metric = bundle.study.card, bundle.study.gates.get("discrimination", {}).get("metric", "metric")
+    simulated = "SIMULATED COHORT. " if bundle.evidence.cohort.simulated else ""
+    text = f"""{simulated}{card.title}
+
+{card.intended_use}
+
+- For: {card.users}
+- Population: {card.population}
+- Owner: {card.owner}
+
+A run is one training, named by what the gates decided; the runs below it are the trials of the final tuning.
+`{metric}.lower` and `{metric}.upper` are the limits of the 95% interval of `{metric}`. `{metric}/minus reference` is
+the difference to the simple reference model, `{metric}/…` with a group's name the value in that group, and
+`{metric}/stress …` the value under a declared stress of the inputs."""
+    return text[:_LONGEST_TEXT]
+
+
+def run_text(bundle: Bundle) -> str:
+    """Describe a run or a version: the verdict, and how to make it again."""
+    simulated = "SIMULATED COHORT: can never be released.\n\n" if bundle.evidence.cohort.simulated else ""
+    end = f"\n\nReproduce: `{bundle.reproduce}`"
+    more = "\n\n(The rest is in the artifact `card.md`.)"
+    room = _LONGEST_TEXT - len(simulated) - len(end) - len(more)
+    table = bundle.description.strip()
+    if len(table) > room:
+        table = table[:room].rsplit("\n", 1)[0] + more
+    return simulated + table + end
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=list)

@@ -1,0 +1,151 @@
+"""The model in MLflow: packaged without pickle, registered as a version, named `candidate` when its verdict passes."""
+
+import json
+import tempfile
+import warnings
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+
+import mlflow
+from mlflow import MlflowClient
+from mlflow.entities import LoggedModelOutput
+from mlflow.entities.model_registry import ModelVersion
+from mlflow.exceptions import MlflowException
+from mlflow.models import Model, ModelSignature
+from mlflow.types import ColSpec, DataType, Schema, TensorSpec
+
+from theragate.errors import StoreError
+from theragate.tracking.bundle import Bundle
+from theragate.tracking.content import experiment_text, run_text, tags
+
+with warnings.catch_warnings():
+    warnings.filterwarnings("ignore", message=".*Any type hint is inferred")  # MLflow warns about its own types
+    import mlflow.pyfunc
+
+__all__ = ["CANDIDATE", "find_version", "log_model", "register_version"]
+
+CANDIDATE = "candidate"
+_PENDING = "theragate.pending"
+_TYPES = {"number": DataType.double, "text": DataType.string}
+
+
+def log_model(client: MlflowClient, bundle: Bundle, experiment_id: str, *, run_id: str, now: int) -> str:
+    """Package the estimator under the loader `theragate.serving` and log it as the run's model; return its id.
+
+    The package holds the estimator's files as they are, the schema of the inputs and the versions of the libraries;
+    no pickle, no code, and no patient as an example.
+    """
+    logged = client.create_logged_model(
+        experiment_id, bundle.evidence.family, source_run_id=run_id, tags=tags(bundle), model_type=bundle.study.task
+    )
+    client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
+    created = datetime.fromtimestamp(now / 1000, UTC).replace(tzinfo=None)
+    package = Model(
+        artifact_path=logged.artifact_location,
+        run_id=run_id,
+        model_id=logged.model_id,
+        model_uuid=logged.model_id,
+        utc_time_created=str(created),
+        metadata={"study": bundle.study.name, "key": bundle.key, "model_sha256": bundle.model_sha256},
+    )
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*input example was not provided")  # it would be a patient
+        path = Path(folder, "model")
+        mlflow.pyfunc.save_model(
+            path,
+            loader_module="theragate.serving",
+            data_path=str(bundle.estimator),
+            mlflow_model=package,
+            signature=_signature(bundle),
+            pip_requirements=_requirements(bundle),
+        )
+        client.log_model_artifacts(logged.model_id, str(path))
+    client.finalize_logged_model(logged.model_id, "READY")
+    return str(logged.model_id)
+
+
+def find_version(client: MlflowClient, bundle: Bundle) -> ModelVersion | None:
+    """Return the version that holds this bundle, or None."""
+    found = client.search_model_versions(f"name = '{bundle.study.name}' and tags.`theragate.key` = '{bundle.key}'")
+    return min(found, key=lambda version: int(version.version)) if found else None
+
+
+def register_version(
+    client: MlflowClient, bundle: Bundle, *, run_id: str, version: ModelVersion | None
+) -> ModelVersion:
+    """Register the run's model as a version, unless it is one; return the version.
+
+    The alias ``candidate`` names the version that was *registered* last among those whose verdict passes. It moves
+    only together with a new version: publishing again what is registered moves nothing, nor does a BLOCKED verdict,
+    and where a person has moved or removed the alias, it stays as that person left it. The tag ``theragate.pending``
+    marks a version whose alias is still to be set, so that a process killed in between leaves no doubt.
+    """
+    if version is None:
+        _ensure_registered_model(client, bundle)
+        model = client.get_logged_model(_model_id(client, run_id))
+        version = client.create_model_version(
+            bundle.study.name,
+            # Not `models:/<id>`: MLflow would look that up in the process's default store, not in this client's.
+            model.artifact_location,
+            run_id=run_id,
+            model_id=model.model_id,
+            tags=tags(bundle) | {_PENDING: "true"},
+            description=run_text(bundle),
+            await_creation_for=0,
+        )
+    if _PENDING in version.tags:
+        _link(client, version, model_id=_model_id(client, run_id))
+        if bundle.verdict.decision == "PASS":
+            _name_candidate(client, version)
+        client.delete_model_version_tag(version.name, version.version, _PENDING)
+    return client.get_model_version(version.name, version.version)  # a search leaves the aliases out
+
+
+def _model_id(client: MlflowClient, run_id: str) -> str:
+    outputs = client.get_run(run_id).outputs
+    if outputs is None or not outputs.model_outputs:
+        raise StoreError(
+            f"MLflow run `{run_id}`",
+            rule="a finished run has a model",
+            received="none",
+            remedy="Delete the run in MLflow, then run the same command again: it is written anew.",
+        )
+    return str(outputs.model_outputs[0].model_id)
+
+
+def _link(client: MlflowClient, version: ModelVersion, *, model_id: str) -> None:
+    """Tell the logged model of its version, so that MLflow's pages lead from one to the other."""
+    versions = [{"name": version.name, "version": int(version.version)}]
+    client.set_logged_model_tags(model_id, {"mlflow.modelVersions": json.dumps(versions)})
+
+
+def _name_candidate(client: MlflowClient, version: ModelVersion) -> None:
+    named = client.get_registered_model(version.name).aliases.get(CANDIDATE)
+    if named is None or int(named) < int(version.version):
+        client.set_registered_model_alias(version.name, CANDIDATE, version.version)
+
+
+def _ensure_registered_model(client: MlflowClient, bundle: Bundle) -> None:
+    try:
+        client.create_registered_model(
+            bundle.study.name, tags={"theragate.task": bundle.study.task}, description=experiment_text(bundle)
+        )
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+
+
+def _signature(bundle: Bundle) -> ModelSignature:
+    """Every feature is a column that must be there; its values may be missing."""
+    columns: list[ColSpec | TensorSpec] = [
+        ColSpec(_TYPES[column["type"]], column["name"]) for column in bundle.record["input_schema"]
+    ]
+    return ModelSignature(inputs=Schema(columns), outputs=Schema([ColSpec(DataType.double)]))
+
+
+def _requirements(bundle: Bundle) -> list[str]:
+    """Name what loads the model; given explicitly, because MLflow's own inference takes ten seconds."""
+    versions = {name: version for name, version in bundle.record["versions"].items() if name != "python"}
+    own = {"mlflow": mlflow.__version__, "theragate": metadata.version("theragate")}
+    return [f"{name}=={version}" for name, version in sorted((versions | own).items())]

@@ -1,0 +1,95 @@
+"""One bundle into MLflow: completely, or not at all as far as anyone can see; and once, however often it is asked."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from mlflow import MlflowClient
+from mlflow.entities import Run
+from mlflow.entities.model_registry import ModelVersion
+
+from theragate.tracking.bundle import Bundle
+from theragate.tracking.content import revision_tags, run_text
+from theragate.tracking.experiments import ensure_experiment
+from theragate.tracking.models import CANDIDATE, find_version, log_model, register_version
+from theragate.tracking.runs import complete_run, find_runs, log_trials, remove_run, revision_notes, start_run
+from theragate.tracking.store import Stores, opened
+
+__all__ = ["Published", "publish"]
+
+
+@dataclass(frozen=True)
+class Published:
+    """Where a bundle is in MLflow.
+
+    ``version`` is None where nothing was registered; ``created`` says whether this call wrote a run or a version;
+    ``alias`` whether ``candidate`` now names the version.
+    """
+
+    run_id: str
+    version: str | None
+    created: bool
+    alias: bool
+
+
+def publish(bundle: Bundle, stores: Stores, *, register: bool, now: int) -> Published:
+    """Write to MLflow what it lacks of `bundle`.
+
+    A run that a killed process left half-made is deleted and written anew. What is there already is not touched, but
+    for one thing: where it was first published from a changed working tree and the tree is clean now, the run and the
+    version are told the commit and the command.
+
+    Parameters
+    ----------
+    register
+        Whether a version is registered; without it only the run is logged, as for an experiment.
+    now
+        The time of the run, in milliseconds since 1970.
+
+    Raises
+    ------
+    StoreError
+        If a store is out of reach, locked, read-only, full, damaged or of another version.
+    """
+    with opened(stores) as client:
+        experiment_id = ensure_experiment(client, bundle, artifacts=stores.artifacts)
+        whole, half_made = find_runs(client, experiment_id, bundle.key)
+        for run in half_made:
+            remove_run(client, run)
+        if whole:
+            run_id = str(whole[0].info.run_id)
+            _tell_commit_of_run(client, bundle, whole[0])
+        else:
+            run_id = _write_run(client, bundle, experiment_id, now=now)
+        if not register:
+            return Published(run_id, version=None, created=not whole, alias=False)
+        found = find_version(client, bundle)
+        if found is not None:
+            _tell_commit_of_version(client, bundle, found)
+        version = register_version(client, bundle, run_id=run_id, version=found)
+        created = not whole or found is None
+        return Published(run_id, str(version.version), created, alias=CANDIDATE in version.aliases)
+
+
+def _write_run(client: MlflowClient, bundle: Bundle, experiment_id: str, *, now: int) -> str:
+    run_id = start_run(client, bundle, experiment_id, now=now)
+    model_id = log_model(client, bundle, experiment_id, run_id=run_id, now=now)
+    log_trials(client, bundle.record["trials"], experiment_id=experiment_id, parent=run_id, now=now)
+    complete_run(client, bundle, run_id, model_id=model_id, now=now)
+    return run_id
+
+
+def _tell_commit_of_run(client: MlflowClient, bundle: Bundle, run: Run) -> None:
+    if _was_dirty(run.data.tags, bundle):
+        for name, value in (revision_tags(bundle) | revision_notes(bundle)).items():
+            client.set_tag(run.info.run_id, name, value)
+
+
+def _tell_commit_of_version(client: MlflowClient, bundle: Bundle, version: ModelVersion) -> None:
+    if _was_dirty(version.tags, bundle):
+        for name, value in revision_tags(bundle).items():
+            client.set_model_version_tag(version.name, version.version, name, value)
+        client.update_model_version(version.name, version.version, description=run_text(bundle))
+
+
+def _was_dirty(published: Mapping[str, str], bundle: Bundle) -> bool:
+    return published.get("git.dirty") == "true" and not bundle.dirty and bundle.commit is not None

@@ -1,0 +1,179 @@
+"""Opening MLflow's stores: created once, checked before use, every failure told in one line."""
+
+import hashlib
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import mlflow
+import sqlalchemy
+from filelock import FileLock, Timeout
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+from mlflow.store.db.utils import _get_latest_schema_revision, _initialize_tables
+from mlflow.utils.credentials import get_default_host_creds
+from mlflow.utils.rest_utils import http_request
+from requests.exceptions import RequestException
+from sqlalchemy.exc import SQLAlchemyError
+
+from theragate.errors import StoreError
+from theragate.files import whole_file
+from theragate.tracking.failures import store_error
+
+__all__ = ["Stores", "opened", "prepare"]
+
+_DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
+_PATIENCE = 120  # seconds that one publication waits for another
+
+
+@dataclass(frozen=True)
+class Stores:
+    """MLflow's stores as URLs.
+
+    ``tracking`` and ``registry`` are a database (``sqlite:///…``, ``postgresql+psycopg2://…``) or a server
+    (``http://…``). ``artifacts`` is where the artifacts of a new experiment go; empty leaves it to the server.
+    """
+
+    tracking: str
+    registry: str
+    artifacts: str
+
+
+def prepare(stores: Stores) -> None:
+    """Create the database where there is none yet, and check that the stores can be used.
+
+    Raises
+    ------
+    StoreError
+        If a store is out of reach, locked, read-only, damaged, or of another version of MLflow.
+    """
+    with opened(stores):
+        pass
+
+
+@contextmanager
+def opened(stores: Stores) -> Iterator[MlflowClient]:
+    """Yield a client of checked stores, alone among the processes of this machine.
+
+    Two first users of a fresh database would both create it, and two publications of one bundle would both write it:
+    the lock lets one go first, so that the other finds the work done.
+
+    Raises
+    ------
+    StoreError
+        For whatever goes wrong with a store inside the block.
+    """
+    with ExitStack() as stack:
+        for url in sorted({stores.tracking, stores.registry}):
+            stack.enter_context(_alone(url))
+        try:
+            for url in sorted({stores.tracking, stores.registry}):
+                _check(url)
+            yield MlflowClient(tracking_uri=stores.tracking, registry_uri=stores.registry)
+        except (MlflowException, SQLAlchemyError, RequestException, ImportError, OSError) as error:
+            raise store_error(error, stores.tracking) from error
+
+
+@contextmanager
+def _alone(url: str) -> Iterator[None]:
+    try:
+        with FileLock(_lock_path(url), timeout=_PATIENCE):
+            yield
+    except Timeout as error:
+        raise StoreError(
+            "MLflow store",
+            rule="one process publishes at a time",
+            received=f"another one that has not finished after {_PATIENCE} seconds",
+            remedy="Wait for it to end, then run the same command again.",
+        ) from error
+
+
+def _lock_path(url: str) -> Path:
+    path = _sqlite_path(url)
+    if path is not None:
+        with _told(url):
+            path.parent.mkdir(parents=True, exist_ok=True)
+        return path.with_name(f"{path.name}.lock")
+    # A home is one person's: another person's lock file in the shared folder could not be opened.
+    name = hashlib.sha256(f"{Path.home()} {url}".encode()).hexdigest()[:16]
+    return Path(tempfile.gettempdir()) / f"theragate-{name}.lock"
+
+
+@contextmanager
+def _told(url: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise store_error(error, url) from error
+
+
+def _sqlite_path(url: str) -> Path | None:
+    """Return the file of a SQLite URL; None for any other store."""
+    if not url.startswith("sqlite:"):
+        return None
+    database = sqlalchemy.make_url(url).database
+    return Path(database) if database and not database.startswith((":", "file:")) else None
+
+
+def _check(url: str) -> None:
+    path = _sqlite_path(url)
+    if url.partition(":")[0] in ("file", url):
+        raise StoreError(
+            f"MLflow store `{url}`",
+            rule="it is the URL of a database or of a server",
+            received="a folder",
+            remedy="Set MLFLOW_TRACKING_URI to `sqlite:///…` or `http://…`, or unset it.",
+        )
+    if path is not None and (not path.exists() or path.stat().st_size == 0):
+        _create(path)
+    elif url.startswith(("http://", "https://")):
+        _check_server(url)
+    elif url.partition("://")[0].partition("+")[0] in _DATABASES:
+        _check_database(url)
+
+
+def _create(path: Path) -> None:
+    """Create the database beside its place and rename it: killed in between, nothing half-made is left."""
+    with whole_file(path) as temporary:
+        engine = sqlalchemy.create_engine(f"sqlite:///{temporary}", poolclass=sqlalchemy.NullPool)
+        _initialize_tables(engine)  # type: ignore[no-untyped-call]  # MLflow's own
+        engine.dispose()
+
+
+def _check_database(url: str) -> None:
+    """Look before MLflow does: it would retry for minutes, and upgrade an older database unasked."""
+    engine = sqlalchemy.create_engine(url, poolclass=sqlalchemy.NullPool)
+    with engine.connect() as connection:
+        tables = sqlalchemy.inspect(connection).get_table_names()
+        if not tables:
+            return  # a new server's database, which MLflow sets up itself
+        known = "alembic_version" in tables
+        found = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalars().all() if known else []
+        if found == [_get_latest_schema_revision()]:  # type: ignore[no-untyped-call]  # MLflow's own
+            # Changes nothing, but fails where the database is locked or cannot be written.
+            connection.exec_driver_sql("UPDATE alembic_version SET version_num = version_num")
+            connection.rollback()
+            return
+    raise StoreError(
+        f"MLflow store `{sqlalchemy.make_url(url).render_as_string(hide_password=True)}`",
+        rule=f"the database is one of MLflow {mlflow.__version__}",
+        received="one of another version or of another program",
+        remedy="Take a backup and run `mlflow db upgrade` on it, or name another database.",
+    )
+
+
+def _check_server(url: str) -> None:
+    creds = get_default_host_creds(url)  # type: ignore[no-untyped-call]  # MLflow's own
+    answer = http_request(  # type: ignore[no-untyped-call]  # MLflow's own
+        creds, "/version", "GET", max_retries=0, timeout=10, raise_on_status=False
+    )
+    mine, theirs = mlflow.__version__, answer.text.strip()
+    if answer.status_code != 200 or mine.split(".")[:2] != theirs.split(".")[:2]:
+        raise StoreError(
+            "MLflow server",
+            rule=f"it answers, and is of version {mine}",
+            received=f"version {theirs[:20]}" if answer.status_code == 200 else f"HTTP status {answer.status_code}",
+            remedy="Check MLFLOW_TRACKING_URI and the sign-in, or install the server's version.",
+        )

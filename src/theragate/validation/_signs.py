@@ -1,0 +1,199 @@
+"""The signs of a leak, one function each, in the literal `SIGNS`.
+
+The limits were fixed before they met a cohort and lie far from what medicine offers: a leak stands out.
+"""
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from theragate.cohorts.outcomes import Binary, Censored, Outcome, Quantity
+from theragate.validation._columns import Column
+from theragate.validation._measures import (
+    Measured,
+    agreement,
+    auroc,
+    concordance,
+    explained,
+    rank_correlation,
+    wilson,
+)
+from theragate.validation.types import LeakageFinding, Severity
+
+__all__ = ["SIGNS"]
+
+MISSINGNESS = 0.80  # AUROC; whether a test was done seldom tells the outcome better than the test itself
+STATUS = 0.95  # AUROC for the event status in a survival study, whose declared ceiling is a concordance
+AGREEMENT = 0.90  # Cohen's kappa; two readers of one slide seldom agree so well
+COPY = 0.98  # rank correlation with the outcome; repeated measurements of one quantity reach about 0.95
+CHANCE = 3.0  # how many times more often than by chance a value may equal the follow-up time
+FEWEST = 30  # patients with a value, below whom an explained variation is not estimated
+EXPECTED = 10.0  # patients expected in a cell before its emptiness means something
+
+
+def _missingness(column: Column, outcome: Outcome, _ceiling: float) -> LeakageFinding | None:
+    missing = ~column.present
+    if not missing.any():
+        return None
+    statistic = "AUROC of being missing"
+    if isinstance(outcome, Quantity):
+        found = _highest([auroc(outcome.value, missing)])
+        sentence = f"Whether `{column.name}` is missing tells the outcome."
+        return _judged("missingness", column, statistic, found, limit=MISSINGNESS, sentence=sentence)
+    found = _highest([auroc(missing[known].astype(float), event[known]) for known, event in _questions(outcome)])
+    event = outcome.event
+    if found and np.array_equal(missing, event):
+        sentence = f"`{column.name}` is missing exactly where the event happened, and for nobody else."
+        return _finding("missingness", column, statistic, found, limit=MISSINGNESS, sentence=sentence)
+    if found and np.array_equal(missing, ~event):
+        sentence = f"`{column.name}` is missing exactly where no event happened: it was filled in after the outcome."
+        return _finding("missingness", column, statistic, found, limit=MISSINGNESS, sentence=sentence)
+    sentence = f"Whether `{column.name}` is missing tells who had the event."
+    judged = _judged("missingness", column, statistic, found, limit=MISSINGNESS, sentence=sentence)
+    if judged or found is None or not _one_sided(missing, event):
+        return judged
+    sentence = f"`{column.name}` is filled in, or missing, only for patients of one outcome. Was it recorded later?"
+    return _finding("missingness", column, statistic, found, limit=MISSINGNESS, sentence=sentence, severity="warning")
+
+
+def _value(column: Column, outcome: Outcome, ceiling: float) -> LeakageFinding | None:
+    ranks, present = column.ranks, column.present
+    sentence = f"`{column.name}` alone tells the outcome better than the study expects of any model."
+    if isinstance(outcome, Quantity):
+        if present.sum() < FEWEST:
+            return None
+        level, value = column.level[present], outcome.value[present]
+        return _judged("value", column, "R²", explained(level, value), limit=ceiling, sentence=sentence)
+    if isinstance(outcome, Binary):
+        found = _highest(_status(column, present, outcome.event))
+        return _judged("value", column, "AUROC", found, limit=ceiling, sentence=sentence)
+    time, event = outcome.time, outcome.event
+    tried = [concordance(_by_rate(column.level, time, event), time, event)]
+    if ranks is not None:
+        tried.append(concordance(ranks, time[present], event[present]))
+    judged = _judged("value", column, "concordance", _highest(tried), limit=ceiling, sentence=sentence)
+    if judged:
+        return judged
+    status = [area for known, event in _questions(outcome) for area in _status(column, known, event)]
+    sentence = f"`{column.name}` alone tells who had the event."
+    limit = max(ceiling, STATUS)
+    return _judged("value", column, "AUROC of the event status", _highest(status), limit=limit, sentence=sentence)
+
+
+def _copy(column: Column, outcome: Outcome, _ceiling: float) -> LeakageFinding | None:
+    present = column.present
+    sentence = f"`{column.name}` is the outcome in other words."
+    if isinstance(outcome, Quantity):
+        value = outcome.value[present]
+        if column.number is not None:
+            found = rank_correlation(column.number[present], value)
+            return _judged("copy", column, "rank correlation", found, limit=COPY, sentence=sentence)
+        return _finding("copy", column, sentence=sentence) if _renamed(column.label[present], value) else None
+    tried = []
+    for known, event in _questions(outcome):
+        rows = known & present
+        if not rows.any():
+            continue
+        kappa = agreement(column.level[rows], event[rows])
+        tried.append(kappa)
+        area = auroc(column.number[rows], event[rows]) if column.number is not None else None
+        if area and area.estimate == 1 and area.lower > AGREEMENT:
+            sentence = f"`{column.name}` separates those with and without the event without a single error."
+            return _finding("copy", column, "AUROC", area, limit=AGREEMENT, sentence=sentence)
+    return _judged("copy", column, "Cohen's kappa", _highest(tried), limit=AGREEMENT, sentence=sentence)
+
+
+def _outcome_time(column: Column, outcome: Outcome, _ceiling: float) -> LeakageFinding | None:
+    if not isinstance(outcome, Censored) or column.number is None:
+        return None
+    number, time = column.number[column.present], outcome.time[column.present]
+    distinct, label = np.unique(np.concatenate([number, time]), return_inverse=True)
+    values, times = (np.bincount(part, minlength=len(distinct)) for part in np.split(label, [len(number)]))
+    chance = values @ times
+    limit = CHANCE * max(float(chance) / len(number), 1.0) / len(number)
+    equal = wilson(int((number == time).sum()), len(number))
+    within = not (number > time)[outcome.event[column.present]].any()
+    sentence = f"`{column.name}` equals the follow-up time far more often than by chance" + (
+        ", and is never longer in a patient with an event: it may end with the event." if within else "."
+    )
+    severity: Severity = "critical" if within else "warning"
+    statistic = "share of patients in whom it equals the follow-up time"
+    return _judged("outcome_time", column, statistic, equal, limit=limit, sentence=sentence, severity=severity)
+
+
+SIGNS: tuple[Callable[[Column, Outcome, float], LeakageFinding | None], ...] = (
+    _missingness,
+    _value,
+    _copy,
+    _outcome_time,
+)
+
+
+def _questions(outcome: Binary | Censored) -> list[tuple[NDArray[np.bool_], NDArray[np.bool_]]]:
+    """Return (whose answer is known, the answer): had the event at all; had it by the horizon."""
+    everyone = np.ones(len(outcome), dtype=bool)
+    if isinstance(outcome, Binary):
+        return [(everyone, outcome.event)]
+    return [(everyone, outcome.event), (outcome.by_horizon | outcome.free_at_horizon, outcome.by_horizon)]
+
+
+def _status(column: Column, known: NDArray[np.bool_], event: NDArray[np.bool_]) -> list[Measured | None]:
+    """AUROC of the numbers, and of the event rate in each level, which needs no order among the values."""
+    if not known.any():
+        return []
+    level = column.level[known]
+    rate = np.bincount(level, weights=event[known]) / np.maximum(np.bincount(level), 1)
+    found = [auroc(rate[level], event[known])]
+    rows = known & column.present
+    if column.number is not None and rows.any():
+        found.append(auroc(column.number[rows], event[rows]))
+    return found
+
+
+def _by_rate(level: NDArray[np.intp], time: NDArray[np.float64], event: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """Score each patient by the rank of the events per time in the patient's level."""
+    observed = np.maximum(np.bincount(level, weights=time), np.finfo(float).tiny)
+    rate = np.bincount(level, weights=event) / observed
+    score: NDArray[np.intp] = np.unique(rate, return_inverse=True)[1][level]
+    return score
+
+
+def _one_sided(missing: NDArray[np.bool_], event: NDArray[np.bool_]) -> bool:
+    """Whether one of the four cells is empty although at least `EXPECTED` patients would be in it by chance."""
+    cells = [(a, b) for a in (missing, ~missing) for b in (event, ~event)]
+    return any(not (a & b).any() and a.sum() * b.sum() / len(event) >= EXPECTED for a, b in cells)
+
+
+def _renamed(label: NDArray[np.intp], value: NDArray[np.float64]) -> bool:
+    """Whether labels and outcomes correspond one to one although enough patients share one."""
+    values, code = np.unique(value, return_inverse=True)
+    pairs = len(np.unique(np.column_stack([label, code]), axis=0))
+    return pairs == len(values) == len(np.unique(label)) and len(value) - pairs >= EXPECTED
+
+
+def _highest(found: list[Measured | None]) -> Measured | None:
+    return max((measured for measured in found if measured), key=lambda measured: measured.lower, default=None)
+
+
+def _judged(
+    check: Any, column: Column, statistic: str, found: Measured | None, *, limit: float, sentence: str,
+    severity: Severity = "critical",
+) -> LeakageFinding | None:  # fmt: skip
+    """Return a finding if the whole interval lies above the limit."""
+    if found is None or not found.lower > limit:
+        return None
+    return _finding(check, column, statistic, found, limit=limit, sentence=sentence, severity=severity)
+
+
+def _finding(
+    check: Literal["missingness", "value", "copy", "outcome_time"], column: Column, statistic: str = "",
+    found: Measured | None = None, *, limit: float | None = None, sentence: str, severity: Severity = "critical",
+) -> LeakageFinding:  # fmt: skip
+    """Return a finding, its numbers rounded so that they do not depend on the order of a sum."""
+    numbers = {} if found is None else {key: round(float(part), 6) for key, part in found._asdict().items()}
+    return LeakageFinding.model_validate(
+        {"check": check, "feature": column.name, "severity": severity, "statistic": statistic, "sentence": sentence,
+         "limit": None if limit is None else round(limit, 6), **numbers}
+    )  # fmt: skip

@@ -1,0 +1,64 @@
+"""Leakage: features that know the outcome in a way that no new patient's record could."""
+
+from collections.abc import Iterator
+
+import pandas as pd
+
+from theragate.cohorts.outcomes import read_outcome
+from theragate.errors import DataError
+from theragate.study import Study
+from theragate.validation._columns import read_column
+from theragate.validation._signs import SIGNS
+from theragate.validation.types import LeakageFinding
+
+__all__ = ["find_leaks"]
+
+UNDECLARED = 0.99  # the ceiling of a study that declares none
+
+
+def find_leaks(cohort: pd.DataFrame, study: Study) -> tuple[LeakageFinding, ...]:
+    """Look at every feature that a model would see, one by one.
+
+    The checks are: ``identity`` (a patient who occurs twice would be learned from and tested on), ``missingness``
+    (who has a value tells the outcome), ``value`` (one feature alone beats the study's declared
+    ``gates.suspicious_performance.ceiling``), ``copy`` (the outcome in other words) and ``outcome_time`` (a duration
+    that ends with the follow-up). The order of rows and the patients' ids make no difference.
+
+    Returns
+    -------
+    At most one finding per feature and check, in the order of the columns. If the outcome cannot be read there is
+    one critical finding, ``outcome``, that says so. In few patients intervals are wide and findings rare.
+    """
+    found = list(_identity(cohort))
+    try:
+        outcome = read_outcome(cohort, study)
+    except DataError as error:
+        sentence = f"No leak could be looked for. Rule: {error.rule}; found: {error.received}."
+        column = next((name for name in study.outcome_columns if f"`{name}`" in error.subject), study.name)
+        return (*found, LeakageFinding(check="outcome", feature=column, severity="critical", sentence=sentence))
+    hidden = {"patient", *study.outcome_columns, *study.features.dropped}
+    ceiling = _ceiling(study)
+    for name in cohort.columns:
+        if name not in hidden:
+            feature = read_column(cohort[name], name)
+            if feature.present.any():
+                found += filter(None, (sign(feature, outcome, ceiling) for sign in SIGNS))
+    return tuple(found)
+
+
+def _ceiling(study: Study) -> float:
+    declared = study.gates.get("suspicious_performance", {}).get("ceiling")
+    return float(declared) if isinstance(declared, int | float) else UNDECLARED
+
+
+def _identity(cohort: pd.DataFrame) -> Iterator[LeakageFinding]:
+    ids = cohort["patient"]
+    repeated, missing = int(ids.dropna().duplicated().sum()), int(ids.isna().sum())
+    if repeated or missing:
+        yield LeakageFinding(
+            check="identity",
+            feature="patient",
+            severity="critical",
+            sentence=f"{repeated} rows repeat the id of an earlier row and {missing} have none. A patient who occurs "
+            "twice would be learned from and tested on.",
+        )

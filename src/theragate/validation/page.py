@@ -1,0 +1,134 @@
+"""The data docs of one cohort: a single page that a clinician and an engineer can both read, offline."""
+
+from collections.abc import Iterable
+from html import escape
+
+from theragate.study import Study
+from theragate.validation._style import STYLE
+from theragate.validation.types import CheckResult, LeakageFinding, Validation
+
+__all__ = ["page"]
+
+
+def page(validation: Validation, study: Study) -> str:
+    """Return the page as HTML.
+
+    It needs no network and runs no script. It holds counts, shares and patients' ids, and no value of a patient.
+    The same validation gives the same bytes.
+    """
+    failed = [result for result in validation.results if not result.passed]
+    parts = [
+        f"<h1>Data check: {escape(study.card.title)}</h1>",
+        f"<p class=soft>Study <code>{escape(study.name)}</code>. {escape(study.card.population)}</p>",
+        _verdict(validation),
+        _facts(validation),
+        _checks("What stops this study", [result for result in failed if result.severity == "critical"]),
+        _leaks(validation.leakage, study),
+        _checks("What a person should look at", [result for result in failed if result.severity == "warning"]),
+        _checks("What holds", [result for result in validation.results if result.passed]),
+        _legend(),
+    ]
+    title = f"{escape(study.card.title)}: data check"
+    return (
+        f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{title}</title>\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<style>\n{STYLE}\n</style>\n</head>\n<body>\n<main>\n" + "\n".join(filter(None, parts)) + "\n</main>\n</body>"
+        "\n</html>\n"
+    )
+
+
+def _verdict(validation: Validation) -> str:
+    leaks, warnings = len(validation.leaks), len(validation.warnings)
+    if validation.passed:
+        kind, head = ("warn" if warnings else "good"), "The cohort may be learned from."
+    else:
+        kind, head = "bad", "The study stops here: nothing is learned from this cohort."
+    counts = f"Critical failures: {len(validation.critical)}. Leaks: {leaks}. Warnings: {warnings}."
+    return f'<div class="verdict {kind}"><p><strong>{head}</strong></p><p>{counts}</p></div>'
+
+
+def _facts(validation: Validation) -> str:
+    facts = {
+        "Patients": f"{validation.patients:,}",
+        "Expectations": f"{sum(result.passed for result in validation.results)} of {len(validation.results)} hold",
+        "Cohort, SHA-256": f"<code>{escape(validation.cohort_sha256)}</code>",
+        "Suite, SHA-256": f"<code>{escape(validation.suite_sha256)}</code>",
+    }
+    return "<dl>" + "".join(f"<dt>{name}</dt><dd>{value}</dd>" for name, value in facts.items()) + "</dl>"
+
+
+def _checks(title: str, results: list[CheckResult]) -> str:
+    if not results:
+        return ""
+    rows = "\n".join(_check(result) for result in results)
+    return _table(title, ("Expectation", "Answer", "Patients that differ"), rows)
+
+
+def _check(result: CheckResult) -> str:
+    word, kind = ("holds", "good") if result.passed else ("fails", "bad" if result.severity == "critical" else "warn")
+    about = " · ".join(
+        [*(f"<code>{escape(column)}</code>" for column in result.columns), f"<code>{escape(result.id)}</code>"]
+    )
+    unit = f"Unit: {result.unit}." if result.unit else ""
+    lines = [f"<p>{escape(result.description)}</p>"]
+    lines += [f"<p class=small>{escape(text)}</p>" for text in (unit, result.reason) if text]
+    lines += [f"<p><em>{escape(text)}</em></p>" for text in (result.note,) if text]
+    answer = f'<span class="mark {kind}">{word}</span> <span class=small>{result.severity}</span>'
+    return (
+        f"<tr><th scope=row>{''.join(lines)}<p class=small>{about}</p></th>"
+        f'<td data-label="Answer">{answer}</td>'
+        f'<td data-label="Patients that differ">{_patients(result)}</td></tr>'
+    )
+
+
+def _patients(result: CheckResult) -> str:
+    if result.unexpected is None:
+        return "<span class=small>concerns all patients together</span>"
+    share = f" ({result.unexpected_share:.1%})" if result.unexpected and result.unexpected_share is not None else ""
+    text = f"{result.unexpected:,}{share}"
+    if result.rows:
+        more = f" and {result.unexpected - len(result.rows):,} more" if result.unexpected > len(result.rows) else ""
+        text += f"<p class=small>ids {escape(', '.join(result.rows))}{more}</p>"
+    return text
+
+
+def _leaks(leakage: Iterable[LeakageFinding], study: Study) -> str:
+    rows = "\n".join(_leak(leak, study) for leak in leakage)
+    if not rows:
+        return (
+            "<h2>Leaks</h2><p>No feature knows the outcome in a way that a new patient’s record could not: each was "
+            "held, alone, against what the study expects of a whole model.</p>"
+        )
+    return _table("Leaks", ("Feature", "Answer", "Found"), rows)
+
+
+def _leak(leak: LeakageFinding, study: Study) -> str:
+    label = study.features.labels.get(leak.feature)
+    name = f"<code>{escape(leak.feature)}</code>" + (f" ({escape(label)})" if label else "")
+    kind = "bad" if leak.severity == "critical" else "warn"
+    found = ""
+    if leak.estimate is not None and leak.lower is not None and leak.upper is not None:
+        found = f"{escape(leak.statistic)} {leak.estimate:.3f} (95% interval {leak.lower:.3f} to {leak.upper:.3f})"
+        found += f", limit {leak.limit:.3f}" if leak.limit is not None else ""
+    return (
+        f"<tr><th scope=row><p>{name}</p><p class=small>{escape(leak.sentence)}</p></th>"
+        f'<td data-label="Answer"><span class="mark {kind}">{leak.check.replace("_", " ")}</span> '
+        f'<span class=small>{leak.severity}</span></td><td data-label="Found">{found}</td></tr>'
+    )
+
+
+def _table(title: str, heads: tuple[str, ...], rows: str) -> str:
+    cells = "".join(f"<th scope=col>{head}</th>" for head in heads)
+    return f"<h2>{title}</h2>\n<table>\n<thead><tr>{cells}</tr></thead>\n<tbody>\n{rows}\n</tbody>\n</table>"
+
+
+def _legend() -> str:
+    return (
+        "<h2>How to read this page</h2>"
+        "<p>A <strong>critical</strong> expectation that fails stops the study. A <strong>warning</strong> lets it go "
+        "on, and its gate allows only a few. Patients are named by id; what was measured in them stands nowhere on "
+        "this page. Missing values break only expectations that say a value is known.</p>"
+        "<p>A <strong>leak</strong> is a feature that knows the outcome because it was recorded after it, or is it "
+        "under another name. Drop it under <code>features.dropped</code> in params.yaml, with the reason, or mend the "
+        "source.</p>"
+    )

@@ -1,0 +1,154 @@
+"""Suites of expectations: JSON files that a clinician can read and sign, checked before anything runs."""
+
+import difflib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import StringConstraints, ValidationError, model_validator
+
+from theragate.digests import sha256_bytes
+from theragate.errors import ConfigurationError
+from theragate.study import Spec
+from theragate.validation._vocabulary import ARGUMENTS, EXPECTATIONS
+from theragate.validation.types import Severity
+
+__all__ = ["Expectation", "Suite", "read_suite"]
+
+Sentence = Annotated[str, StringConstraints(strip_whitespace=True, min_length=3)]
+REMEDY = "Correct the suite; docs/studies.md lists the expectations and their arguments."
+
+
+class Meta(Spec):
+    """What a reader needs to know of an expectation: its name, what it says, its unit, and why it is so."""
+
+    id: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_.-]{0,79}$")]
+    description: Sentence
+    unit: str = ""
+    reason: str = ""
+
+
+class Expectation(Spec):
+    """One rule of a suite, in the form of Great Expectations."""
+
+    type: str
+    kwargs: dict[str, Any]
+    severity: Severity
+    meta: Meta
+
+    @model_validator(mode="after")
+    def _known(self) -> "Expectation":
+        if self.type not in EXPECTATIONS:
+            close = difflib.get_close_matches(self.type, EXPECTATIONS, n=1)
+            raise ValueError(f"`{self.type}` is no known expectation" + (f"; is it `{close[0]}`?" if close else ""))
+        allowed = EXPECTATIONS[self.type]
+        for name, value in self.kwargs.items():
+            if name not in (*allowed.needed, *allowed.taken):
+                raise ValueError(f"`{self.type}` takes no argument `{name}`")
+            accepts, rule = ARGUMENTS[name]
+            if not accepts(value):
+                raise ValueError(f"the argument `{name}` is {rule}")
+        absent = [name for name in allowed.needed if name not in self.kwargs]
+        if absent:
+            raise ValueError(f"`{self.type}` needs the argument `{absent[0]}`")
+        if allowed.one_of and not set(allowed.one_of) & set(self.kwargs):
+            raise ValueError(f"`{self.type}` needs {' or '.join(f'`{name}`' for name in allowed.one_of)}")
+        if self.kwargs.get("min_value", float("-inf")) > self.kwargs.get("max_value", float("inf")):
+            raise ValueError("`min_value` is at most `max_value`")
+        return self
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that the rule reads; none for a rule about the table."""
+        named = [self.kwargs[name] for name in ("column", "column_A", "column_B") if name in self.kwargs]
+        return (*named, *self.kwargs.get("column_list", ()))
+
+
+@dataclass(frozen=True)
+class Suite:
+    """The expectations of one study, in the file's order, and the SHA-256 of the file."""
+
+    study: str
+    expectations: tuple[Expectation, ...]
+    sha256: str
+
+
+def read_suite(path: Path, *, study: str) -> Suite:
+    """Read ``expectations/<study>.json``: ``{name, meta, expectations: [{type, kwargs, severity, meta}]}``.
+
+    Great Expectations is not loaded, so that all suites are checked in milliseconds.
+
+    Raises
+    ------
+    ConfigurationError
+        If the file is missing, is not JSON, belongs to another study or holds no expectation, or an expectation has
+        an unknown type, severity, key or argument, an argument of a wrong form, no id, or another's id.
+    """
+    content, raw = _read(path)
+    subject = f"suite `{path.name}`"
+    if not isinstance(raw, dict) or set(raw) - {"name", "meta", "expectations"}:
+        raise _wrong(subject, "its keys are name, meta, expectations", "something else")
+    if raw.get("name") != study:
+        raise _wrong(subject, f"its `name` is its study's, `{study}`", f"`{str(raw.get('name'))[:80]}`")
+    entries = raw.get("expectations")
+    if not isinstance(entries, list) or not entries:
+        raise _wrong(subject, "`expectations` lists at least one expectation", "none")
+    expectations = tuple(_expectation(entry, number, subject) for number, entry in enumerate(entries, start=1))
+    seen: set[str] = set()
+    for expectation in expectations:
+        if expectation.meta.id in seen:
+            raise _wrong(subject, "every expectation has an id of its own", f"`{expectation.meta.id}` twice")
+        seen.add(expectation.meta.id)
+    return Suite(study, expectations, sha256_bytes(content))
+
+
+def _read(path: Path) -> tuple[bytes, Any]:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        received = "no such file" if isinstance(error, FileNotFoundError) else error.strerror or "an error"
+        remedy = f"Write the expectations of the study into expectations/{path.name}."
+        raise ConfigurationError(
+            f"suite `{path.name}`", rule="every study has a suite", received=received, remedy=remedy
+        ) from error
+    try:
+        return content, json.loads(content, object_pairs_hook=_unique, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        where = f"an error at line {error.lineno}" if isinstance(error, json.JSONDecodeError) else str(error)[:120]
+        raise _wrong(f"suite `{path.name}`", "the file is valid JSON", where) from error
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    keys = [key for key, _ in pairs]
+    twice = sorted({key for key in keys if keys.count(key) > 1})
+    if twice:
+        raise ValueError(f"the key `{twice[0]}` twice in one place")
+    return dict(pairs)
+
+
+def _no_constant(name: str) -> float:
+    raise ValueError(f"the word {name}, which is no JSON number")
+
+
+def _expectation(entry: Any, number: int, subject: str) -> Expectation:
+    try:
+        return Expectation.model_validate(entry)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        meta = entry.get("meta") if isinstance(entry, dict) else None
+        name = meta.get("id") if isinstance(meta, dict) else None
+        at = f"{subject}, expectation {number}" + (f" (`{str(name)[:80]}`)" if name else "")
+        key = ".".join(str(part) for part in first["loc"])
+        if first["type"] == "value_error":
+            raise _wrong(at, first["msg"].removeprefix("Value error, "), "this entry") from error
+        if first["type"] == "extra_forbidden":
+            raise _wrong(at, "its keys are type, kwargs, severity, meta (id, description, unit, reason)",
+                         f"the unknown key `{key}`") from error  # fmt: skip
+        if first["type"] == "missing":
+            raise _wrong(at, f"`{key}` is required", "none") from error
+        raise _wrong(at, f"`{key}`: {first['msg']}", repr(first["input"])[:80]) from error
+
+
+def _wrong(subject: str, rule: str, received: str) -> ConfigurationError:
+    return ConfigurationError(subject, rule=rule, received=received, remedy=REMEDY)

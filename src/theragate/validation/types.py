@@ -1,0 +1,84 @@
+"""The words of validation: a check's result, a leak, and everything found in one cohort."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from theragate.study import Spec
+
+__all__ = ["CheckResult", "LeakageFinding", "Severity", "Validation"]
+
+Severity = Literal["critical", "warning"]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class CheckResult(Spec):
+    """What one expectation of the suite found. It counts and names patients; it never repeats a value.
+
+    ``unexpected`` counts the patients that break the rule and ``unexpected_share`` is their share of those with a
+    value; both are None where the rule is about the whole column or table. ``rows`` are the ids of at most 20 of
+    them, given only where the check failed. ``note`` says why a rule could not be applied.
+    """
+
+    id: str
+    type: str
+    columns: tuple[str, ...]
+    severity: Severity
+    passed: bool
+    description: str
+    reason: str = ""
+    unit: str = ""
+    unexpected: int | None = None
+    unexpected_share: Share | None = None
+    rows: tuple[str, ...] = ()
+    note: str = ""
+
+
+class LeakageFinding(Spec):
+    """A sign that a feature knows the outcome in a way that no new patient's record could.
+
+    ``estimate`` with its two-sided 95% limits is the ``statistic`` that was found and ``limit`` what it was held
+    against; all are None where the check is not about a number.
+    """
+
+    check: Literal["missingness", "value", "outcome_time", "copy", "identity", "outcome"]
+    feature: str
+    severity: Severity
+    statistic: str = ""
+    estimate: float | None = None
+    lower: float | None = None
+    upper: float | None = None
+    limit: float | None = None
+    sentence: str
+
+
+class Validation(Spec):
+    """Everything that was found in one cohort, bound by digests to the cohort and the suite's file."""
+
+    version: Literal[1] = 1
+    study: str
+    cohort_sha256: str
+    suite_sha256: str
+    patients: int
+    results: tuple[CheckResult, ...]
+    leakage: tuple[LeakageFinding, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether the study may go on: no critical failure and no critical leak."""
+        return not self.critical and not self.leaks
+
+    @property
+    def critical(self) -> tuple[str, ...]:
+        """The ids of the critical expectations that failed, in the suite's order."""
+        return tuple(result.id for result in self.results if not result.passed and result.severity == "critical")
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """The ids of the expectations that failed as a warning, in the suite's order."""
+        return tuple(result.id for result in self.results if not result.passed and result.severity == "warning")
+
+    @property
+    def leaks(self) -> tuple[str, ...]:
+        """The features with a critical leak, each once, in the cohort's order."""
+        return tuple(dict.fromkeys(leak.feature for leak in self.leakage if leak.severity == "critical"))

@@ -1,0 +1,264 @@
+import math
+import time as clock
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from theragate.evidence.catalogue import METRICS, metrics_of
+from theragate.evidence.inputs import BinaryTarget
+from theragate.evidence.measure import measure
+from theragate.evidence.types import Estimate
+
+FAST = 200
+
+
+def permuted(target, held_out, order):
+    moved = replace(
+        held_out,
+        **{name: getattr(held_out, name)[:, order] for name in ("selected", "reference", "null")},
+        scenarios={name: values[:, order] for name, values in held_out.scenarios.items()},
+        groups={name: labels[order] for name, labels in held_out.groups.items()},
+    )
+    columns = {name: getattr(target, name)[order] for name in ("event", "time", "value") if hasattr(target, name)}
+    return replace(target, **columns), moved
+
+
+def every_estimate(found):
+    for group in found.groups:
+        yield from group.metrics.values()
+    for comparison in found.comparisons:
+        yield from (comparison.model, comparison.reference, comparison.difference)
+    for scenario in found.scenarios:
+        yield from (*scenario.metrics.values(), *scenario.differences.values())
+    for item in found.net_benefit:
+        yield from (item.model, item.difference)
+    yield from (item.difference for item in found.contrasts)
+    yield from found.overall.values()
+
+
+def assert_sound(found):
+    for estimate in every_estimate(found):
+        numbers = [estimate.value, estimate.lower, estimate.upper, estimate.se]
+        assert all(number is None or math.isfinite(number) for number in numbers), estimate
+        if estimate.decidable:
+            assert estimate.lower <= estimate.value + 1e-12, estimate
+            assert estimate.value - 1e-12 <= estimate.upper, estimate
+        else:
+            assert estimate.why, estimate
+    for family in found.families.values():
+        matrix = np.array(family.correlation)
+        assert np.isfinite(matrix).all()
+        assert np.allclose(matrix, matrix.T)
+        assert np.allclose(np.diag(matrix), 1)
+        assert np.linalg.eigvalsh(matrix).min() > -1e-8
+
+
+def test_everything_is_measured(make_cohort, task):
+    found = measure(*make_cohort(task, n=400), resamples=FAST, seed=1)
+    assert set(found.overall) == {metric.name for metric in metrics_of(task)}
+    assert all(estimate.decidable for estimate in found.overall.values())
+    assert_sound(found)
+    assert {group.key for group in found.groups if group.judged} == {"sex=female", "sex=male"}
+    assert "sex & age_band" in {group.attribute for group in found.groups}
+    assert "age_band=Missing" in {group.key for group in found.groups}
+    assert sum(group.n for group in found.groups if group.attribute == "sex & age_band") == 400
+    assert all(len(values) == 2 for values in found.repeats.values())
+    assert [scenario.name for scenario in found.scenarios] == ["noise"]
+
+
+@pytest.mark.parametrize(
+    ("task", "curves"),
+    [
+        ("binary", {"roc", "calibration", "decision", "decision_treat_all"}),
+        ("survival", {"auc_over_time", "calibration", "decision", "decision_treat_all"}),
+        ("regression", {"calibration", "errors"}),
+    ],
+)
+def test_curves_have_points_and_limits(make_cohort, task, curves):
+    found = measure(*make_cohort(task), resamples=FAST, seed=1).curves
+    assert set(found) == curves
+    for name, curve in found.items():
+        assert len(curve.x) == len(curve.y) > 5
+        assert list(curve.x) == sorted(curve.x)
+        if name != "decision_treat_all":
+            assert all(low <= y + 1e-9 and y <= high + 1e-9 for low, y, high in
+                       zip(curve.lower, curve.y, curve.upper, strict=True))  # fmt: skip
+
+
+def test_counts(make_cohort):
+    target, held_out = make_cohort("survival")
+    found = measure(target, held_out, resamples=FAST, seed=1)
+    assert found.events == int((target.event & (target.time <= 1)).sum())
+    assert found.non_events == int((target.time > 1).sum())
+    assert found.events + found.non_events + found.censored_before_horizon == 300
+    assert measure(*make_cohort("binary"), resamples=FAST, seed=1).censored_before_horizon is None
+    assert measure(*make_cohort("regression"), resamples=FAST, seed=1).events is None
+
+
+def test_same_seed_same_numbers_and_another_seed_other_limits(make_cohort, task):
+    cohort = make_cohort(task)
+    first, again = (measure(*cohort, resamples=FAST, seed=1) for _ in range(2))
+    assert first == again
+    other = measure(*cohort, resamples=FAST, seed=2)
+    assert other.overall["calibration_slope"].value == first.overall["calibration_slope"].value
+    assert other.overall["calibration_slope"].se != first.overall["calibration_slope"].se
+
+
+@settings(deadline=None, max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(seed=st.integers(0, 1000))
+def test_the_order_of_patients_changes_nothing(make_cohort, task, seed):
+    cohort = make_cohort(task, n=120, seed=seed)
+    order = np.random.default_rng(seed).permutation(120)
+    assert measure(*permuted(*cohort, order), resamples=FAST, seed=1) == measure(*cohort, resamples=FAST, seed=1)
+
+
+def test_the_names_of_groups_change_nothing_but_names(make_cohort, task):
+    target, held_out = make_cohort(task, n=200)
+    renamed = {"sex": np.where(held_out.groups["sex"] == "female", "a", "b"), "age_band": held_out.groups["age_band"]}
+    first = measure(target, held_out, resamples=FAST, seed=1)
+    second = measure(target, replace(held_out, groups=renamed), resamples=FAST, seed=1)
+    assert [group.metrics for group in first.groups] == [group.metrics for group in second.groups]
+    assert first.overall == second.overall
+
+
+def test_a_group_is_measured_as_if_it_were_the_cohort(make_cohort, task):
+    target, held_out = make_cohort(task, n=400)
+    (group,) = [item for item in measure(target, held_out, resamples=FAST, seed=1).groups if item.key == "sex=female"]
+    alone = measure(*permuted(target, held_out, np.flatnonzero(held_out.groups["sex"] == "female")),
+                    resamples=FAST, seed=1)  # fmt: skip
+    assert group.n == (held_out.groups["sex"] == "female").sum()
+    for name, estimate in alone.overall.items():
+        assert group.metrics[name].value == pytest.approx(estimate.value, abs=1e-9), name
+
+
+def test_contrasts_are_differences_of_groups(make_cohort, task):
+    found = measure(*make_cohort(task, n=400), resamples=FAST, seed=1)
+    groups = {group.key: group.metrics for group in found.groups}
+    assert {item.metric for item in found.contrasts} == {m.name for m in metrics_of(task) if m.contrasted}
+    assert len({item.key for item in found.contrasts}) == 1 + 3
+    for item in found.contrasts:
+        first, second = (groups[f"{item.attribute}={label}"][item.metric] for label in (item.group, item.other))
+        assert item.difference.value == pytest.approx(first.value - second.value)
+
+
+def test_families_hold_all_that_has_an_error(make_cohort, task):
+    found = measure(*make_cohort(task, n=400), resamples=FAST, seed=1)
+    for metric in metrics_of(task):
+        expected = [metric.name] if found.overall[metric.name].se else []
+        expected += [f"{metric.name}[{group.key}]" for group in found.groups if group.metrics[metric.name].se]
+        expected += [f"{metric.name}[{c.key}]" for c in found.contrasts if c.metric == metric.name and c.difference.se]
+        assert list(found.families[metric.name].members) == expected
+    assert set(found.families["calibration"].members) >= {"calibration_slope"}
+
+
+def test_correlations_are_those_of_shared_patients(make_cohort):
+    found = measure(*make_cohort("binary", n=600, groups=True), resamples=1000, seed=1)
+    for name in ("auroc", "brier"):
+        family = found.families[name].among([name, f"{name}[sex=female]", f"{name}[sex=male]"])
+        matrix = np.array(family.correlation)
+        assert abs(matrix[1, 2]) < 0.12, "groups without a common patient"
+        assert (matrix[0, 1:] > 0.4).all(), "a group is part of the whole"
+
+
+def test_net_benefit_covers_the_declared_range(make_cohort):
+    found = measure(*make_cohort("binary"), resamples=FAST, seed=1)
+    thresholds = [item.threshold for item in found.net_benefit]
+    assert (thresholds[0], thresholds[-1]) == (0.1, 0.5)
+    assert 25 <= len(thresholds) <= 26
+    (clinical,) = [item for item in found.net_benefit if item.threshold == 0.25]
+    assert clinical.difference.value == pytest.approx(found.overall["net_benefit_gain"].value, abs=1e-12)
+    assert clinical.difference.se == pytest.approx(found.overall["net_benefit_gain"].se, rel=1e-9)
+    assert "net_benefit_gain@0.25" in found.families["net_benefit_range"].members
+
+
+def test_without_a_decision_there_is_no_benefit(make_cohort):
+    target, held_out = make_cohort("binary")
+    found = measure(BinaryTarget(target.event, None, None), held_out, resamples=FAST, seed=1)
+    assert found.net_benefit == ()
+    assert "net_benefit_range" not in found.families
+    assert "no clinical threshold declared" in found.overall["sensitivity"].why
+    assert found.overall["auroc"].decidable
+
+
+def test_a_model_that_is_its_reference_differs_by_nothing(make_cohort, task):
+    target, held_out = make_cohort(task)
+    same = replace(held_out, reference=held_out.selected, scenarios={"none": held_out.selected})
+    found = measure(target, same, resamples=FAST, seed=1)
+    differences = [item.difference for item in found.comparisons] + list(found.scenarios[0].differences.values())
+    assert {(item.value, item.lower, item.upper) for item in differences} == {(0.0, 0.0, 0.0)}
+
+
+def test_better_predictions_measure_better(make_cohort, task):
+    """Direction: mixing predictions with noise is never good for what has a good direction."""
+    target, held_out = make_cohort(task, n=2000, groups=False)
+    rng = np.random.default_rng(0)
+    shuffled = rng.permuted(held_out.selected, axis=1)
+    worse = replace(held_out, selected=(held_out.selected + 2 * shuffled) / 3, scenarios={})
+    good, bad = (measure(target, item, resamples=FAST, seed=1).overall for item in (held_out, worse))
+    for metric in metrics_of(task):
+        if metric.direction == "higher" and metric.name not in ("sensitivity", "specificity"):
+            assert good[metric.name].value > bad[metric.name].value, metric.name
+        if metric.direction == "lower":
+            assert good[metric.name].value < bad[metric.name].value, metric.name
+
+
+def test_values_stay_in_their_range(make_cohort, task):
+    found = measure(*make_cohort(task, n=60), resamples=FAST, seed=1)
+    for metrics in [found.overall, *(group.metrics for group in found.groups)]:
+        for name, estimate in metrics.items():
+            low, high = METRICS[name].bounds
+            for number in (estimate.value, estimate.lower, estimate.upper):
+                if number is not None:
+                    assert (low is None or number >= low) and (high is None or number <= high), name
+
+
+@settings(deadline=None, max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(seed=st.integers(0, 10_000), n=st.integers(6, 40))
+def test_tiny_cohorts_give_sound_evidence_or_none(make_cohort, task, seed, n):
+    target, held_out = make_cohort(task, n=n, seed=seed)
+    if task == "survival" and not ((target.event & (target.time <= 1)).any() and (target.time > 1).any()):
+        return
+    if task == "binary" and (target.event.all() or not target.event.any()):
+        return
+    assert_sound(measure(target, held_out, resamples=FAST, seed=1))
+
+
+def test_extreme_risks_of_0_and_1_are_measured(make_cohort):
+    target, held_out = make_cohort("binary")
+    certain = np.round(held_out.selected)
+    assert_sound(measure(target, replace(held_out, selected=certain), resamples=FAST, seed=1))
+    perfect = np.repeat(target.event.astype(float)[None], 2, axis=0)
+    found = measure(target, replace(held_out, selected=perfect), resamples=FAST, seed=1)
+    assert_sound(found)
+    assert (found.overall["auroc"].value, found.overall["auroc"].upper) == (1.0, 1.0)
+    assert found.overall["auroc"].lower < 1
+    assert found.overall["calibration_slope"].value is None
+
+
+def test_a_constant_prediction_is_measured(make_cohort, task):
+    target, held_out = make_cohort(task)
+    found = measure(target, replace(held_out, selected=np.full_like(held_out.selected, 0.3)), resamples=FAST, seed=1)
+    assert_sound(found)
+    assert found.overall["calibration_slope"].value is None
+
+
+def test_a_group_of_one_class_says_so(make_cohort):
+    target, held_out = make_cohort("binary")
+    labels = np.where(target.event & (np.arange(300) % 7 == 0), "rare", "other")
+    found = measure(target, replace(held_out, groups={"ward": labels}, judged=frozenset()), resamples=FAST, seed=1)
+    (rare,) = [group for group in found.groups if group.label == "rare"]
+    assert rare.non_events == 0
+    assert rare.metrics["auroc"] == Estimate.absent("nobody in this group is known to be free of the event")
+    assert rare.metrics["sensitivity"].decidable
+    assert rare.metrics["specificity"].value is None
+
+
+def test_a_cohort_of_the_largest_study_takes_seconds(make_cohort):
+    cohort = make_cohort("survival", n=7874)
+    start = clock.process_time()
+    measure(*cohort, seed=1)
+    # About 4 s of one core; the limit leaves room for a busy or slower one.
+    assert clock.process_time() - start < 12

@@ -1,0 +1,158 @@
+"""Evidence made by hand: for each task a model that every gate lets through, and ways to make it worse."""
+
+from pathlib import Path
+from typing import Any
+
+from theragate.evidence.types import (
+    CohortFacts,
+    Comparison,
+    Contrast,
+    DataFacts,
+    Estimate,
+    Evidence,
+    Family,
+    GroupEvidence,
+    ScenarioEvidence,
+    ThresholdEvidence,
+)
+from theragate.gates import GATES, Gate, read_policy
+from theragate.study import Decision, Study, load_study
+
+ROOT = Path(__file__).parents[2]
+SHA = "0" * 64
+TASKS = {
+    "binary": "breast_cancer_diagnosis",
+    "regression": "diabetes_progression",
+    "survival": "heart_attack_survival",
+}
+
+
+def estimate(value: float, se: float) -> Estimate:
+    """An estimate with a normal interval on its own scale."""
+    return Estimate(value=value, lower=value - 1.96 * se, upper=value + 1.96 * se, se=se, method="by hand")
+
+
+GOOD = {
+    "binary": {
+        "auroc": estimate(0.98, 0.005), "brier_skill": estimate(0.8, 0.02), "calibration_slope": estimate(1.0, 0.05),
+        "observed_expected": estimate(1.0, 0.05), "ici": estimate(0.02, 0.005),
+        "sensitivity": estimate(0.97, 0.005), "net_benefit_gain": estimate(0.05, 0.01),
+    },
+    "regression": {
+        "r2": estimate(0.48, 0.04), "rmse": estimate(54.0, 2.0), "mae": estimate(44.0, 1.5),
+        "calibration_slope": estimate(1.0, 0.05), "mean_error": estimate(0.5, 2.0),
+    },
+    "survival": {
+        "concordance_index": estimate(0.78, 0.015), "brier_skill": estimate(0.3, 0.05),
+        "calibration_slope": estimate(1.0, 0.05), "observed_expected": estimate(1.0, 0.05),
+        "ici": estimate(0.02, 0.005), "sensitivity": estimate(0.8, 0.005), "net_benefit_gain": estimate(0.04, 0.01),
+    },
+}  # fmt: skip
+FAIR = {
+    "log_observed_expected": estimate(0.0, 0.05),
+    "net_benefit_gain": estimate(0.03, 0.01),
+    "mean_error": estimate(0.0, 2.0),
+    "mae": estimate(44.0, 2.0),
+    "sensitivity": estimate(0.9, 0.01),
+}
+EQUAL = {"sensitivity": estimate(0.0, 0.01), "mae": estimate(0.0, 2.0), "log_observed_expected": estimate(0.0, 0.04)}
+
+
+def group(
+    attribute: str, label: str, *, judged: bool = True, n: int = 1000, share: float = 0.5, **more: Any
+) -> GroupEvidence:
+    """A group that is served well."""
+    events = more.pop("events", 400)
+    return GroupEvidence(
+        attribute=attribute, label=label, judged=judged, n=n, share=share, events=events,
+        non_events=None if events is None else n - events, metrics=FAIR | more.pop("metrics", {}),
+    )  # fmt: skip
+
+
+def with_groups(evidence: Evidence, groups: list[GroupEvidence], **differences: Estimate) -> Evidence:
+    """Replace the groups, their contrasts (equal but for `differences`) and the families of both."""
+    pairs = [(a, b) for i, a in enumerate(groups) for b in groups[i + 1 :] if a.attribute == b.attribute]
+    contrasts = [
+        Contrast(metric=metric, attribute=a.attribute, group=a.label, other=b.label, difference=difference)
+        for metric, difference in (EQUAL | differences).items()
+        for a, b in pairs
+    ]
+    families = dict(evidence.families)
+    for metric in FAIR:
+        members = [f"{metric}[{g.key}]" for g in groups]
+        members += [f"{metric}[{c.key}]" for c in contrasts if c.metric == metric]
+        families[metric] = independent(metric, *members)
+    return changed(evidence, groups=tuple(groups), contrasts=tuple(contrasts), families=families)
+
+
+def independent(*members: str) -> Family:
+    size = len(members)
+    return Family(members=members, correlation=tuple(tuple(float(i == j) for j in range(size)) for i in range(size)))
+
+
+def changed(evidence: Evidence, **parts: Any) -> Evidence:
+    """A copy with other parts."""
+    return evidence.model_copy(update=parts)
+
+
+def overall(evidence: Evidence, **estimates: Estimate | None) -> Evidence:
+    """A copy with other overall metrics; None takes one away."""
+    merged = {name: value for name, value in (evidence.overall | estimates).items() if value is not None}
+    return changed(evidence, overall=merged)
+
+
+def declared_groups(study: Study, **more: Any) -> list[GroupEvidence]:
+    events = None if study.task == "regression" else 400
+    sexes = list(getattr(study.subgroups.get("sex"), "labels", {}).values())
+    labels = {"sex": sexes, "age_band": ["≤65", "65–75", ">75"]}
+    return [
+        group(name, label, judged=spec.judged, events=events, **more)
+        for name, spec in study.subgroups.items()
+        for label in labels[name]
+    ]
+
+
+def good_evidence(study: Study) -> Evidence:
+    """A large, calibrated, useful, fair and robust model."""
+    task, events = study.task, None if study.task == "regression" else 800
+    ranking = {"binary": "auroc", "regression": "r2", "survival": "concordance_index"}[task]
+    evidence = Evidence(
+        study=study.name, task=task, horizon=getattr(study.outcome, "horizon", None),
+        cohort=CohortFacts(sha256=SHA, patients=2000, events=events, non_events=None if events is None else 1200),
+        data=DataFacts(suite_sha256=SHA, expectations=20, critical=(), warnings=(), leakage=()),
+        predictions_sha256="1" * 64, model_sha256="2" * 64, family="xgboost", reference_family=study.tuning.reference,
+        overall=GOOD[task],
+        comparisons=(
+            Comparison(metric=ranking, model=GOOD[task][ranking], reference=GOOD[task][ranking],
+                       difference=estimate(0.005, 0.004)),
+        ),
+        groups=(), contrasts=(),
+        families={"calibration": independent("calibration_slope", "observed_expected", "ici", "mean_error")},
+        net_benefit=thresholds(study),
+        scenarios=tuple(
+            ScenarioEvidence(name=name, metrics={}, differences={ranking: estimate(-0.002, 0.002)})
+            for name in study.scenarios
+        ),
+    )  # fmt: skip
+    return with_groups(evidence, declared_groups(study))
+
+
+def thresholds(study: Study, gain: Estimate | None = None) -> tuple[ThresholdEvidence, ...]:
+    decision = study.decision
+    if not isinstance(decision, Decision):
+        return ()
+    low, high = decision.range
+    grid = sorted({decision.threshold, low, low + (high - low) / 4, (low + high) / 2, high})
+    model, gained = estimate(0.2, 0.01), gain or estimate(0.03, 0.01)
+    return tuple(ThresholdEvidence(threshold=t, model=model, treat_all=0.1, difference=gained) for t in grid)
+
+
+STUDIES = {task: load_study(ROOT / "params.yaml", name) for task, name in TASKS.items()}
+
+
+def gate_of(name: str, task: str = "survival", **limits: Any) -> Gate:
+    """Return a gate of a task's study, with other limits where given."""
+    study = STUDIES[task]
+    gates = study.gates | {name: study.gates[name] | limits}
+    policy = read_policy(study.model_copy(update={"gates": gates}))
+    return policy.gates[list(GATES).index(name)]

@@ -1,0 +1,76 @@
+"""From evidence and policy to a verdict."""
+
+import pytest
+from gates.evidence_by_hand import STUDIES, changed, estimate, good_evidence, overall
+
+from theragate.errors import EvidenceError
+from theragate.gates import GATES, Policy, decide, read_policy
+from theragate.gates.types import Verdict
+
+SHA = "9" * 64
+
+
+def verdict_of(task: str, evidence=None) -> Verdict:
+    study = STUDIES[task]
+    return decide(evidence or good_evidence(study), read_policy(study), evidence_sha256=SHA)
+
+
+def test_evidence_that_every_gate_lets_through_passes():
+    for task in ("regression", "survival"):
+        verdict = verdict_of(task)
+        assert verdict.decision == "PASS"
+        assert verdict.blocking == ()
+
+
+def test_a_study_without_groups_is_blocked_once_and_for_that():
+    verdict = verdict_of("binary")
+    assert verdict.decision == "BLOCKED"
+    assert [finding.gate for finding in verdict.blocking] == ["fairness"]
+    assert "no protected attribute was recorded" in verdict.blocking[0].summary
+
+
+def test_one_finding_that_is_not_a_pass_blocks(survival):
+    for slope in (estimate(1.0, 0.1), estimate(0.3, 0.05), None):
+        assert verdict_of("survival", overall(survival, calibration_slope=slope)).decision == "BLOCKED"
+
+
+def test_findings_come_in_the_order_of_the_registry(survival):
+    assert [finding.gate for finding in verdict_of("survival", survival).findings] == list(GATES)
+
+
+def test_an_empty_policy_blocks(survival):
+    empty = Policy(declared=read_policy(STUDIES["survival"]).declared, gates=())
+    verdict = decide(survival, empty, evidence_sha256=SHA)
+    assert verdict.decision == "BLOCKED"
+    assert {finding.status for finding in verdict.findings} == {"insufficient"}
+    assert len(verdict.blocking) == len(GATES)
+
+
+def test_a_policy_that_lacks_one_gate_blocks(survival):
+    policy = read_policy(STUDIES["survival"])
+    fewer = policy.model_copy(update={"gates": policy.gates[:-1]})
+    assert [finding.gate for finding in decide(survival, fewer, evidence_sha256=SHA).blocking] == ["robustness"]
+
+
+def test_the_verdict_carries_every_digest(survival):
+    verdict = verdict_of("survival", survival)
+    policy = read_policy(STUDIES["survival"])
+    assert verdict.evidence_sha256 == SHA
+    assert verdict.policy_sha256 == policy.sha256
+    assert (verdict.cohort_sha256, verdict.predictions_sha256, verdict.model_sha256) == (
+        survival.cohort.sha256, survival.predictions_sha256, survival.model_sha256,
+    )  # fmt: skip
+
+
+def test_a_verdict_survives_json(study, evidence):
+    verdict = decide(evidence, read_policy(study), evidence_sha256=SHA)
+    assert Verdict.model_validate_json(verdict.model_dump_json()) == verdict
+    assert Verdict.model_validate(verdict.model_dump(mode="json")).model_dump_json() == verdict.model_dump_json()
+
+
+def test_evidence_of_another_study_or_task_is_refused(survival):
+    policy = read_policy(STUDIES["binary"])
+    with pytest.raises(EvidenceError, match="evidence of `heart_attack_survival`, task `survival`"):
+        decide(survival, policy, evidence_sha256=SHA)
+    with pytest.raises(EvidenceError, match="task `binary`"):
+        decide(changed(survival, study="breast_cancer_diagnosis"), policy, evidence_sha256=SHA)

@@ -1,0 +1,106 @@
+"""Small cohorts of every task: with text, missing values and a column that must not be learned from."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from theragate.cohorts.outcomes import Outcome, read_outcome
+from theragate.study import Study, parse
+
+Problem = tuple[pd.DataFrame, Outcome, Study]
+
+_OUTCOMES: dict[str, dict[str, Any]] = {
+    "binary": {"column": "ill", "positive": "yes", "description": "Illness."},
+    "regression": {"column": "score", "unit": "points", "description": "A score."},
+    "survival": {
+        "time": "time",
+        "event": "died",
+        "unit": "days",
+        "horizon": 400,
+        "horizon_reason": "For the tests.",
+        "description": "Death.",
+    },
+}
+_TUNING: dict[str, dict[str, Any]] = {
+    "binary": {"reference": "logistic", "families": ["spline_logistic", "xgboost"], "trials": 5},
+    "regression": {"reference": "linear", "families": ["elastic_net", "spline_ridge", "xgboost"], "trials": 6},
+    "survival": {"reference": "ridge_cox", "families": ["coxnet", "spline_cox", "xgboost_cox"], "trials": 6},
+}
+
+
+def make_cohort(task: str, *, patients: int = 150) -> pd.DataFrame:
+    random = np.random.default_rng(3)
+    age = random.uniform(30, 90, patients).round()
+    marker = random.normal(0, 1, patients).round(3)
+    smoker = random.integers(0, 2, patients)
+    score = 0.04 * (age - 60) + marker + 0.5 * smoker
+    cohort = pd.DataFrame(
+        {
+            "patient": np.arange(1000, 1000 + patients),
+            "age": age,
+            "marker": np.where(random.uniform(size=patients) < 0.15, np.nan, marker),
+            "smoker": smoker,
+            "stage": pd.Series(random.choice(["I", "II", "III"], patients), dtype="str").mask(
+                random.uniform(size=patients) < 0.1
+            ),
+            "leak": score,
+        }
+    )
+    if task == "binary":
+        cohort["ill"] = np.where(random.uniform(size=patients) < 1 / (1 + np.exp(-score)), "yes", "no")
+    elif task == "regression":
+        cohort["score"] = 10 + 5 * score + random.normal(0, 3, patients)
+    else:
+        death = random.exponential(600 * np.exp(-score))
+        censoring = random.uniform(100, 1500, patients)
+        cohort["time"] = np.minimum(death, censoring).round()
+        cohort["died"] = (death <= censoring).astype(int)
+    return cohort
+
+
+def make_study(task: str, **changes: Any) -> Study:
+    content: dict[str, Any] = {
+        "name": f"small_{task}",
+        "task": task,
+        "card": {
+            "title": "A small study",
+            "intended_use": "To test learning.",
+            "users": "Testers.",
+            "population": "Nobody.",
+            "out_of_scope": [],
+            "cautions": [],
+            "owner": "The tests",
+        },
+        "source": {"kind": "bundled", "name": "none", "citation": "Drawn by the tests.", "licence": "None needed."},
+        "outcome": _OUTCOMES[task],
+        "features": {"dropped": {"leak": "It is the truth itself."}},
+        "decision": {"none": "For the tests."},
+        "validation": {
+            "scheme": "nested_cross_validation",
+            "repeats": 2,
+            "folds": 3,
+            "inner_folds": 3,
+            "reason": "A small cohort.",
+        },
+        "tuning": _TUNING[task],
+        "scenarios": {
+            "no_marker": {"missing": {"marker": 1.0, "stage": 0.5}, "reason": "The laboratory is closed."},
+            "rough_age": {"noise": {"age": 3.0}, "reason": "Ages are guessed."},
+        },
+        "gates": {},
+    }
+    return parse(Study, {**content, **changes}, at="test")
+
+
+@pytest.fixture
+def problem() -> Callable[..., Problem]:
+    """Make a cohort, its outcome and its study; keywords change the study."""
+
+    def make(task: str, *, patients: int = 150, **changes: Any) -> Problem:
+        cohort, study = make_cohort(task, patients=patients), make_study(task, **changes)
+        return cohort, read_outcome(cohort, study), study
+
+    return make

@@ -1,0 +1,126 @@
+"""The contract of an estimator family: every one, in every task, passes the same tests."""
+
+import numpy as np
+import optuna
+import pandas as pd
+import pytest
+
+from theragate.cohorts.outcomes import Censored
+from theragate.digests import sha256_tree
+from theragate.errors import ConfigurationError, DataError
+from theragate.learning.families import FAMILIES, check_families
+from theragate.learning.features import read_features
+from theragate.learning.loss import Loss, null_prediction
+from theragate.learning.persistence import load, save
+from theragate.learning.predictor import Predictor, fit_predictor
+
+ALL = [(task, family) for task, families in FAMILIES.items() for family in families]
+
+
+def fitted(problem, task: str, family: str, *, seed: int = 5, **changes) -> tuple[Predictor, pd.DataFrame]:
+    cohort, outcome, study = problem(task)
+    params = {**FAMILIES[task][family].fixed, **changes}
+    schema = read_features(cohort, study)
+    return fit_predictor(
+        cohort, outcome, task=task, family=family, params=params, schema=schema, seed=seed
+    ), cohort
+
+
+@pytest.mark.parametrize(("task", "family"), ALL)
+def test_it_learns_something(problem, task: str, family: str) -> None:
+    predictor, cohort = fitted(problem, task, family)
+    _, outcome, _ = problem(task)
+    prediction = predictor.predict(cohort)
+    assert prediction.dtype == np.float64
+    assert prediction.shape == (len(cohort),)
+    assert task == "regression" or ((prediction >= 0) & (prediction <= 1)).all()
+    loss = Loss.of(outcome, development=outcome)
+    assert loss.mean(prediction) < loss.mean(np.full(len(cohort), null_prediction(outcome)))
+    assert (predictor.task, predictor.family) == (task, family)
+    assert predictor.features == ["age", "marker", "smoker", "stage"]
+    assert predictor.horizon == (400 if isinstance(outcome, Censored) else None)
+
+
+@pytest.mark.parametrize(("task", "family"), ALL)
+def test_stored_and_loaded_it_predicts_the_same_bits_from_the_same_bytes(problem, tmp_path, task, family) -> None:
+    predictor, cohort = fitted(problem, task, family)
+    save(predictor, tmp_path / "one")
+    loaded = load(tmp_path / "one")
+    np.testing.assert_array_equal(loaded.predict(cohort), predictor.predict(cohort))
+    save(loaded, tmp_path / "two")
+    save(fitted(problem, task, family)[0], tmp_path / "three")
+    assert sha256_tree(tmp_path / "one") == sha256_tree(tmp_path / "two") == sha256_tree(tmp_path / "three")
+    assert loaded.schema == predictor.schema
+    assert loaded.horizon == predictor.horizon
+
+
+@pytest.mark.parametrize(("task", "family"), ALL)
+def test_a_complete_feature_may_be_missing_and_a_category_new(problem, task: str, family: str) -> None:
+    predictor, cohort = fitted(problem, task, family)
+    strange = cohort.assign(age=np.nan, stage="IV")
+    assert np.isfinite(predictor.predict(strange)).all()
+    blank = cohort.assign(age=np.nan, marker=np.nan, smoker=np.nan, stage=None)
+    assert np.ptp(predictor.predict(blank)) == 0
+
+
+@pytest.mark.parametrize(("task", "family"), ALL)
+def test_a_patient_is_predicted_alike_in_any_company_and_order_of_columns(problem, task: str, family: str) -> None:
+    predictor, cohort = fitted(problem, task, family)
+    alone = np.concatenate([predictor.predict(cohort.iloc[[row]]) for row in range(5)])
+    np.testing.assert_allclose(alone, predictor.predict(cohort[cohort.columns[::-1]])[:5], rtol=1e-12)
+
+
+@pytest.mark.parametrize(("task", "family"), ALL)
+def test_far_beyond_the_data_predictions_stay_finite(problem, task: str, family: str) -> None:
+    predictor, cohort = fitted(problem, task, family)
+    assert np.isfinite(predictor.predict(cohort.assign(age=1e6, marker=-1e6))).all()
+
+
+@pytest.mark.parametrize(("task", "family"), ALL)
+def test_its_fixed_parameters_are_those_of_its_space(task: str, family: str) -> None:
+    kind = FAMILIES[task][family]
+    fixed = {f"it.{name}": value for name, value in kind.fixed.items()}
+    assert kind.suggest(optuna.trial.FixedTrial(fixed), "it.") == dict(kind.fixed)
+
+
+@pytest.mark.parametrize(("task", "family"), ALL)
+def test_nobody_to_predict_for_gives_no_prediction(problem, task: str, family: str) -> None:
+    predictor, cohort = fitted(problem, task, family)
+    assert predictor.predict(cohort.iloc[:0]).shape == (0,)
+
+
+def test_an_absent_feature_is_refused(problem) -> None:
+    predictor, cohort = fitted(problem, "binary", "logistic")
+    with pytest.raises(DataError, match="feature `marker`: every feature of the model is a column of the data"):
+        predictor.predict(cohort.drop(columns="marker"))
+
+
+def test_cox_risk_by_hand() -> None:
+    from theragate.learning.families.base import response_of
+
+    # With equal scores of 0 Breslow's hazard is Nelson–Aalen's: 1/4 at time 1, and 1/2 at time 3.
+    outcome = Censored(np.array([1.0, 2.0, 3.0, 5.0]), np.array([True, False, True, True]), 4.0)
+    response = response_of(outcome, np.zeros(4))
+    assert response.hazard == pytest.approx(0.75)
+    assert response.of(np.array([0.0, np.log(2), 1e9])) == pytest.approx([1 - np.exp(-0.75), 1 - np.exp(-1.5), 1])
+
+
+def test_curvature_near_zero_leaves_straight_lines(problem) -> None:
+    predictor, cohort = fitted(problem, "regression", "spline_ridge", curvature=1e-6)
+    line = predictor.predict(cohort.iloc[[0] * 3].assign(age=[40.0, 55.0, 70.0]))
+    assert line[1] - line[0] == pytest.approx(line[2] - line[1], rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("tuning", "message"),
+    [
+        ({"reference": "ridge_cox"}, r"tuning\.reference`: a family of a binary study is one of logistic, spline_logistic"),
+        ({"families": ["xgboots"]}, r"tuning\.families`: .* received `xgboots`"),
+        ({"families": ["xgboost", "xgboost"]}, "received `xgboost` twice"),
+    ],
+    ids=["task", "typo", "twice"],
+)
+def test_unknown_families_are_refused_by_name(problem, tuning, message: str) -> None:
+    _, _, study = problem("binary", tuning={"reference": "logistic", "families": [], "trials": 3, **tuning})
+    with pytest.raises(ConfigurationError, match=message):
+        check_families(study)

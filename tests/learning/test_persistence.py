@@ -1,0 +1,238 @@
+import io
+import json
+import pickle
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import skops.io
+from sklearn.compose import ColumnTransformer
+from sklearn.linear_model import LinearRegression
+from sklearn.preprocessing import FunctionTransformer
+
+from theragate.errors import DataError
+from theragate.learning.families import FAMILIES
+from theragate.learning.features import read_features
+from theragate.learning.persistence import load, save
+from theragate.learning.predictor import Predictor, fit_predictor
+
+
+class Harm:
+    """Whoever unpickles or constructs it leaves a file behind."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (Path.touch, (Path("harmed"),))
+
+
+@pytest.fixture
+def stored(problem, tmp_path, monkeypatch):
+    """Store a predictor of a family and return its directory."""
+    monkeypatch.chdir(tmp_path)
+
+    def make(family: str = "spline_logistic", *, at: str = "model") -> Path:
+        cohort, outcome, study = problem("binary")
+        params = FAMILIES["binary"][family].fixed
+        schema = read_features(cohort, study)
+        predictor = fit_predictor(
+            cohort, outcome, task="binary", family=family, params=params, schema=schema, seed=5
+        )
+        save(predictor, tmp_path / at)
+        return tmp_path / at
+
+    return make
+
+
+def refused(directory: Path, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        load(directory)
+    assert not Path("harmed").exists()
+
+
+def sheet(directory: Path, **changes) -> None:
+    path = directory / "predictor.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
+def test_the_files_are_those_documented_and_readable(stored) -> None:
+    assert sorted(path.name for path in stored("logistic").iterdir()) == ["design.skops", "predictor.json"]
+    boosted = stored("xgboost", at="boosted")
+    assert sorted(path.name for path in boosted.iterdir()) == ["booster.ubj", "design.skops", "predictor.json"]
+    content = json.loads((stored("logistic") / "predictor.json").read_text())
+    assert content["linear"]["names"][:2] == ["age", "marker"]
+
+
+def test_saving_replaces_what_was_there(stored) -> None:
+    stored("xgboost")
+    assert load(stored("logistic")).family == "logistic"
+
+
+def test_no_times_and_no_addresses_in_the_archive(stored) -> None:
+    with zipfile.ZipFile(stored() / "design.skops") as archive:
+        assert {member.date_time for member in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+        numbered = {f"{number}.npy" for number in range(len(archive.namelist()) - 1)}
+        assert set(archive.namelist()) == {"schema.json", *numbered}
+
+
+@pytest.mark.parametrize("name", ["predictor.json", "design.skops", "booster.ubj"])
+@pytest.mark.parametrize("content", [pickle.dumps(Harm()), b"", b"PK\x03\x04", b"{}"], ids=["pickle", "empty", "zip", "json"])
+def test_another_content_is_refused(stored, name: str, content: bytes) -> None:
+    directory = stored("xgboost")
+    (directory / name).write_bytes(content)
+    refused(directory, "model|predictor.json")
+
+
+@pytest.mark.parametrize("name", ["predictor.json", "design.skops", "booster.ubj"])
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9, 0.999])
+def test_a_truncated_file_is_refused(stored, name: str, share: float) -> None:
+    path = stored("xgboost") / name
+    content = path.read_bytes()
+    path.write_bytes(content[: int(share * len(content))])
+    refused(path.parent, "model|predictor.json")
+
+
+@pytest.mark.parametrize("name", ["predictor.json", "design.skops", "booster.ubj"])
+def test_a_missing_file_is_refused(stored, name: str) -> None:
+    directory = stored("xgboost")
+    (directory / name).unlink()
+    refused(directory, "model|predictor.json")
+
+
+def test_no_directory_is_refused(tmp_path) -> None:
+    refused(tmp_path / "absent", "it holds the files of a predictor only; received none")
+
+
+def test_a_stray_file_is_refused(stored) -> None:
+    directory = stored()
+    (directory / "model.pkl").write_bytes(pickle.dumps(Harm()))
+    refused(directory, "it holds the files of a predictor only; received `model.pkl`")
+
+
+def test_a_link_is_refused(stored) -> None:
+    directory = stored()
+    (directory / "design.skops").rename(directory.parent / "elsewhere")
+    (directory / "design.skops").symlink_to(directory.parent / "elsewhere")
+    refused(directory, "its files are plain files; received a symbolic link")
+
+
+@pytest.mark.parametrize(
+    "thing",
+    [
+        LinearRegression(),
+        ColumnTransformer([("harm", FunctionTransformer(np.exp), ["age"])]),
+        ColumnTransformer([("harm", FunctionTransformer(print), ["age"])]),
+        Path("harmed"),
+        {"a": 1},
+    ],
+    ids=["trusted by skops", "ufunc", "builtin", "path", "plain"],
+)
+def test_a_skops_file_with_another_type_is_refused(stored, thing) -> None:
+    directory = stored()
+    skops.io.dump(thing, directory / "design.skops")
+    refused(directory, "made of the listed types only")
+
+
+def rewritten(path: Path, change) -> None:
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    change(members)
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+    path.write_bytes(content.getvalue())
+
+
+def test_a_type_slipped_into_a_whole_file_is_refused(stored) -> None:
+    def change(members: dict[str, bytes]) -> None:
+        old = b'"sklearn.preprocessing._data","__class__":"StandardScaler"'
+        flipped = b'"__class__":"StandardScaler","__module__":"sklearn.preprocessing._data"'
+        assert old in members["schema.json"] or flipped in members["schema.json"]
+        members["schema.json"] = members["schema.json"].replace(b'"StandardScaler"', b'"PowerTransformer"')
+
+    path = stored("logistic") / "design.skops"
+    rewritten(path, change)
+    refused(path.parent, "made of the listed types only")
+
+
+def test_a_stray_member_of_the_archive_is_refused(stored) -> None:
+    path = stored() / "design.skops"
+    rewritten(path, lambda members: members.update({"../evil.py": b"raise SystemExit"}))
+    refused(path.parent, "made of the listed types only")
+
+
+def test_a_design_of_another_version_of_the_library_is_refused(stored) -> None:
+    def change(members: dict[str, bytes]) -> None:
+        import sklearn
+
+        now = json.dumps(json.dumps(sklearn.__version__)).encode()
+        assert now in members["schema.json"]
+        members["schema.json"] = members["schema.json"].replace(now, now.replace(b"1.", b"0."))
+
+    path = stored() / "design.skops"
+    rewritten(path, change)
+    refused(path.parent, r"a whole design of these versions.*InconsistentVersionWarning")
+
+
+def test_files_of_two_models_are_refused_together(stored) -> None:
+    one, two = stored("logistic"), stored("spline_logistic", at="other")
+    shutil.copy(two / "design.skops", one / "design.skops")
+    refused(one, "its files belong together")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"family": "ridge_cox"},
+        {"task": "survival"},
+        {"response": "quantity"},
+        {"linear": None},
+        {"horizon": 3.0},
+        {"version": 2},
+        {"hazard": -1.0},
+        {"inputs": []},
+        {"code": "import os"},
+    ],
+    ids=lambda changes: next(iter(changes)),
+)
+def test_a_description_that_contradicts_itself_is_refused(stored, changes) -> None:
+    directory = stored()
+    sheet(directory, **changes)
+    refused(directory, "it describes a predictor")
+
+
+def test_a_coefficient_too_few_is_refused(stored) -> None:
+    directory = stored()
+    linear = json.loads((directory / "predictor.json").read_text())["linear"]
+    sheet(directory, linear={**linear, "coefficients": linear["coefficients"][1:]})
+    refused(directory, "a description that is wrong in linear")
+
+
+def test_every_flipped_byte_of_the_booster_is_refused_or_harmless(stored, problem) -> None:
+    directory = stored("xgboost")
+    cohort, _, _ = problem("binary")
+    path = directory / "booster.ubj"
+    content = path.read_bytes()
+    for position in np.random.default_rng(1).integers(0, len(content), 60):
+        path.write_bytes(content[:position] + bytes([content[position] ^ 0xFF]) + content[position + 1 :])
+        try:
+            predictor = load(directory)
+        except DataError:
+            continue
+        assert isinstance(predictor, Predictor)
+        assert predictor.features == ["age", "marker", "smoker", "stage"]
+
+
+def test_loading_needs_neither_optuna_nor_mlflow(stored) -> None:
+    directory = stored("xgboost")
+    code = (
+        "import sys; from theragate.learning.persistence import check_families, load;"
+        "early = {'sklearn', 'skops', 'xgboost', 'sksurv', 'scipy', 'optuna'} & set(sys.modules); assert not early, early;"
+        f"load(__import__('pathlib').Path({str(directory)!r}));"
+        "late = {'optuna', 'mlflow', 'sksurv', 'great_expectations'} & set(sys.modules); assert not late, late"
+    )
+    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

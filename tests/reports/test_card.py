@@ -1,0 +1,209 @@
+"""The model card and the short forms of a verdict, for each task."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+from gates.evidence_by_hand import STUDIES, changed, estimate, good_evidence, group, overall, with_groups
+
+from theragate.evidence.catalogue import METRICS
+from theragate.evidence.types import Estimate, Evidence
+from theragate.gates import decide, read_policy
+from theragate.gates.types import Verdict
+from theragate.reports.card import HEADLINE, headline, metrics_summary, model_card, summary_rows, verdict_table
+from theragate.study import Holdout, Study
+
+SECTIONS = [
+    "Basic information", "Release information", "Model summary", "Uses and directions", "Warnings",
+    "Trust ingredients", "Key metrics", "Resources", "Bibliography",
+]  # fmt: skip
+RECORD: dict[str, Any] = {
+    "selected": {"family": "xgboost", "params": {"learning_rate": 0.0312345, "max_depth": 3, "seed": None}},
+    "selection": {"rule": "The best trial replaces the reference only if it is better by one standard error."},
+    "features": ["age", "bmi"],
+}
+PROVENANCE: dict[str, Any] = {"version": "a library, version 1.2"}
+TASKS = list(STUDIES)
+
+
+def judged(evidence: Evidence) -> Verdict:
+    return decide(evidence, read_policy(study_of(evidence)), evidence_sha256="9" * 64)
+
+
+def study_of(evidence: Evidence) -> Study:
+    return STUDIES[evidence.task]
+
+
+def card_of(evidence: Evidence, **more: Any) -> str:
+    study = more.get("study", study_of(evidence))
+    return model_card(study, evidence, judged(evidence), more.get("record", RECORD), more.get("provenance", PROVENANCE))
+
+
+def poor(task: str) -> Evidence:
+    """Evidence in which nothing could be estimated."""
+    evidence = good_evidence(STUDIES[task])
+    nothing = dict.fromkeys(evidence.overall, Estimate.absent("too few patients"))
+    return changed(
+        evidence, overall=nothing, comparisons=(), groups=(), contrasts=(), families={}, net_benefit=(), scenarios=()
+    )
+
+
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("state", ["good", "poor"])
+def test_a_card_has_every_section_and_no_trace_of_the_machine(task, state):
+    card = card_of(good_evidence(STUDIES[task]) if state == "good" else poor(task))
+    assert re.findall(r"^## (.+)$", card, flags=re.MULTILINE) == SECTIONS
+    assert not re.search(r"\bNone[^.|\s]|\bNone,|\bnan\b|\binf\b|<class|\{\}|\[\]|Estimate\(", card)
+    assert not re.search(r": *$", card, flags=re.MULTILINE), "a field is never empty"
+    assert card.startswith(f"# {STUDIES[task].card.title}\n")
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_what_people_wrote_stands_on_the_card(task):
+    study = STUDIES[task]
+    card = card_of(good_evidence(study))
+    written = study.card
+    for sentence in (written.intended_use, written.users, written.population, *written.out_of_scope, *written.cautions):
+        assert sentence in card
+    assert study.source.citation in card
+    assert study.source.licence in card
+    assert all(study.gates[gate]["reason"].strip() in card for gate in study.gates)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_every_measured_metric_stands_on_the_card_with_its_interval(task):
+    evidence = good_evidence(STUDIES[task])
+    card = card_of(evidence)
+    for name in evidence.overall:
+        assert f"| {METRICS[name].title} | " in card
+    assert "too few patients" in card_of(poor(task))
+
+
+def test_what_is_not_known_is_said_with_its_reason():
+    card = card_of(good_evidence(STUDIES["binary"]), record={}, provenance={})
+    assert "**Version of the source**: not known (ingestion recorded none)" in card
+    assert "**Input data types**: not known (the training record lists none)" in card
+    assert "**Funding source**: not known (params.yaml has no field for it)" in card
+    assert "**Clinical risk level**: not known (a clinician has to declare it)" in card
+    assert "Not assessable: no protected attribute was recorded" in card
+
+
+def test_a_simulated_cohort_is_labelled_at_the_top():
+    evidence = good_evidence(STUDIES["survival"])
+    simulated = changed(evidence, cohort=evidence.cohort.model_copy(update={"simulated": True}))
+    lines = [line for line in card_of(simulated).splitlines() if line.strip()]
+    assert lines[1].startswith("> **SIMULATED**")
+    assert "2,000 simulated patients" in card_of(simulated)
+    assert "SIMULATED" not in card_of(evidence)
+
+
+def test_the_verdict_is_at_the_top_and_names_what_blocks():
+    evidence = overall(good_evidence(STUDIES["survival"]), calibration_slope=estimate(0.3, 0.05))
+    banner = "> **BLOCKED**: 1 finding must be resolved or accepted by name: predictions that come true."
+    assert banner in card_of(evidence)
+    assert "> **PASS**" in card_of(good_evidence(STUDIES["survival"]))
+
+
+def test_the_card_says_whether_the_released_model_itself_was_tested():
+    evidence = good_evidence(STUDIES["survival"])
+    assert "that refit itself was not tested" in card_of(evidence)
+    held = Holdout(scheme="holdout", fraction=0.3, inner_folds=5, reason="A large cohort.")
+    card = card_of(evidence, study=STUDIES["survival"].model_copy(update={"validation": held}))
+    assert "The released model is the one that was tested" in card
+
+
+def test_every_group_stands_on_the_card_and_few_patients_are_not_counted():
+    evidence = good_evidence(STUDIES["survival"])
+    few = group("sex", "Missing", n=7, events=3, share=0.0035, metrics={"sensitivity": estimate(0.6667, 0.1)})
+    card = card_of(with_groups(evidence, [*evidence.groups, few]))
+    for item in (*evidence.groups, few):
+        assert f"| {item.key} |" in card
+    assert "0.667" not in card
+    assert re.search(r"\| sex=Missing \| patients with the event \| withheld", card)
+
+
+def test_few_events_in_a_cohort_are_not_counted():
+    evidence = good_evidence(STUDIES["binary"])
+    cohort = evidence.cohort.model_copy(update={"events": 8, "non_events": 1992})
+    assert "few of them with or without the event" in card_of(changed(evidence, cohort=cohort))
+    assert ", 8 with the event" not in card_of(changed(evidence, cohort=cohort))
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_the_same_evidence_gives_the_same_card(task):
+    evidence = good_evidence(STUDIES[task])
+    again = Evidence.model_validate_json(evidence.model_dump_json())
+    assert card_of(evidence) == card_of(again)
+
+
+def test_text_of_others_breaks_neither_table_nor_page():
+    study = STUDIES["survival"]
+    nasty = study.card.model_copy(update={"users": "Nurses | doctors <script>alert(1)</script>\nand others."})
+    gates = study.gates | {"utility": study.gates["utility"] | {"reason": "a | b\n| c |"}}
+    odd = study.model_copy(update={"card": nasty, "gates": gates})
+    evidence = good_evidence(study)
+    verdict = decide(evidence, read_policy(odd), evidence_sha256="9" * 64)
+    card = model_card(odd, evidence, verdict, RECORD, PROVENANCE)
+    assert "<script>" not in card
+    assert "a \\| b \\| c \\|" in card
+    for table in re.findall(r"(?:^\|.*\n)+", card, flags=re.MULTILINE):
+        assert len({len(re.findall(r"(?<!\\)\|", line)) for line in table.splitlines()}) == 1
+
+
+def test_the_verdict_table_has_a_row_for_each_gate_and_what_to_do():
+    evidence = overall(good_evidence(STUDIES["survival"]), calibration_slope=estimate(0.3, 0.05))
+    verdict = judged(evidence)
+    table = verdict_table(verdict)
+    rows = [line for line in table.splitlines() if line.startswith("| TG")]
+    assert len(rows) == 8
+    assert table.startswith("**BLOCKED**")
+    calibration = next(row for row in rows if "TG004" in row)
+    assert "**fail**" in calibration
+    assert "Recalibrate on new data" in calibration
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_the_metrics_file_is_small_flat_and_json(task):
+    evidence = good_evidence(STUDIES[task])
+    summary = metrics_summary(evidence, judged(evidence))
+    assert json.loads(json.dumps(summary, allow_nan=False)) == summary
+    assert summary["verdict"] in ("PASS", "BLOCKED")
+    assert summary["gates"]["discrimination"] == "pass"
+    first = HEADLINE[task][0]
+    known = evidence.overall[first]
+    assert summary[first] == known.value
+    assert summary[f"{first}_lower"] == round(known.lower or 0, 4)
+    assert {type(value) for key, value in summary.items() if key not in ("verdict", "gates")} == {float}
+
+
+def test_the_metrics_file_leaves_out_what_was_not_measured():
+    evidence = poor("survival")
+    summary = metrics_summary(evidence, judged(evidence))
+    assert set(summary) == {"verdict", "gates"}
+
+
+def test_a_minus_zero_is_a_zero():
+    evidence = overall(good_evidence(STUDIES["regression"]), mean_error=estimate(-0.00001, 1e-6))
+    assert str(metrics_summary(evidence, judged(evidence))["mean_error"]) == "0.0"
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_the_headline_has_the_main_metrics_in_words(task):
+    lines = headline(good_evidence(STUDIES[task]))
+    assert list(lines) == [METRICS[name].title for name in HEADLINE[task]]
+    assert re.fullmatch(r"0\.\d+ \(0\.\d+ to 0\.\d+\)", next(iter(lines.values())))
+    assert all(text.startswith("not known (") for text in headline(poor(task)).values())
+
+
+def test_the_summary_names_the_verdict_and_what_blocks():
+    evidence = good_evidence(STUDIES["binary"])
+    rows = summary_rows(evidence, judged(evidence))
+    assert rows[:2] == [("verdict", "BLOCKED"), ("blocked by", "TG006 fairness (insufficient)")]
+    passing = good_evidence(STUDIES["survival"])
+    assert summary_rows(passing, judged(passing))[1] == ("blocked by", "nothing")
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_the_headline_metrics_are_measured_for_the_task(task):
+    assert all(task in METRICS[name].tasks for name in HEADLINE[task])

@@ -1,0 +1,177 @@
+"""A small study that runs in seconds, from a CSV file, as a user would declare one."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import yaml
+
+BIN = Path(sys.executable).parent
+ROOT = Path(__file__).resolve().parents[1]
+STUDY = "small_study"
+
+
+def small_cohort(patients: int = 160, *, seed: int = 7) -> pd.DataFrame:
+    """A cohort in which age and a marker raise the risk; the marker is missing for some."""
+    random = np.random.default_rng(seed)
+    age = random.uniform(30, 95, patients).round()
+    marker = random.normal(0, 1, patients).round(3)
+    sex = random.choice(["f", "m"], patients)
+    risk = 1 / (1 + np.exp(-(-0.4 + 0.05 * (age - 60) + 1.2 * marker)))
+    ill = np.where(random.uniform(size=patients) < risk, "yes", "no")
+    marker[random.uniform(size=patients) < 0.1] = np.nan
+    record = [f"record {number:05d}" for number in range(patients)]
+    return pd.DataFrame({"record": record, "age": age, "sex": sex, "marker": marker, "ill": ill})
+
+
+def small_study() -> dict[str, Any]:
+    """The entry of ``params.yaml`` that goes with `small_cohort`."""
+    return {
+        "task": "binary",
+        "card": {
+            "title": "A small study",
+            "intended_use": "To try the pipeline.",
+            "users": "Testers.",
+            "population": "Nobody: the patients are drawn.",
+            "out_of_scope": ["Any use on a person."],
+            "cautions": ["It means nothing."],
+            "owner": "The tests",
+        },
+        "source": {
+            "kind": "file",
+            "path": "small.csv",
+            "id": "record",
+            "citation": "Drawn by the tests.",
+            "licence": "None needed.",
+        },
+        "deidentification": {"ages": ["age"]},
+        "outcome": {"column": "ill", "positive": "yes", "description": "Illness within a year."},
+        "features": {"labels": {"marker": "blood marker, mg/dl"}},
+        "subgroups": {
+            "sex": {"title": "Sex", "column": "sex", "labels": {"f": "female", "m": "male"}, "judged": True},
+            "age_band": {"title": "Age in years", "column": "age", "bands": [60], "judged": False},
+        },
+        "decision": {
+            "action": "A test.",
+            "threshold": 0.3,
+            "range": [0.2, 0.5],
+            "source": "Made up for the tests.",
+        },
+        "validation": {
+            "scheme": "nested_cross_validation",
+            "repeats": 2,
+            "folds": 3,
+            "inner_folds": 2,
+            "reason": "A small cohort.",
+        },
+        "tuning": {"reference": "logistic", "families": ["xgboost"], "trials": 4},
+        "scenarios": {"no_marker": {"missing": {"marker": 1.0}, "reason": "The laboratory is closed."}},
+        "gates": {
+            "data_quality": {"max_warnings": 1, "reason": "For the tests."},
+            "suspicious_performance": {"metric": "auroc", "ceiling": 0.99, "reason": "For the tests."},
+            "discrimination": {
+                "metric": "auroc", "floor": 0.6, "skill": 0.0, "margin": 0.05, "reason": "For the tests.",
+            },
+            "calibration": {
+                "slope": [0.5, 2.0], "observed_expected": [0.5, 2.0], "ici": 0.2, "reason": "For the tests.",
+            },
+            "utility": {"tolerance": 0.05, "reason": "For the tests."},
+            "fairness": {
+                "share_that_blocks": 0.05,
+                "within_group": {"log_observed_expected": 0.7},
+                "between_groups": {"sensitivity": 0.5},
+                "reason": "For the tests.",
+            },
+            "subgroup_adequacy": {"events": 10, "non_events": 10, "reason": "For the tests."},
+            "robustness": {"metric": "auroc", "margin": 0.5, "reason": "For the tests."},
+        },
+    }  # fmt: skip
+
+
+def small_suite() -> dict[str, Any]:
+    """An expectation suite that `small_cohort` meets."""
+    return {
+        "name": STUDY,
+        "meta": {"purpose": "For the tests."},
+        "expectations": [
+            {
+                "type": "expect_column_values_to_be_between",
+                "kwargs": {"column": "age", "min_value": 18, "max_value": 90},
+                "severity": "critical",
+                "meta": {"id": "age-range", "description": "Adults; ages over 89 are top-coded to 90."},
+            },
+            {
+                "type": "expect_column_values_to_be_in_set",
+                "kwargs": {"column": "sex", "value_set": ["f", "m"]},
+                "severity": "critical",
+                "meta": {"id": "sex-codes", "description": "Sex is coded f or m."},
+            },
+        ],
+    }
+
+
+class Project:
+    """A project folder with one small study; its parts can be changed before it is used."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.params: dict[str, Any] = {"seed": 11, "studies": {STUDY: small_study()}}
+        self.suite: dict[str, Any] = small_suite()
+        self.write()
+        small_cohort().to_csv(root / "small.csv", index=False)
+
+    @property
+    def study(self) -> dict[str, Any]:
+        """The study's entry."""
+        return self.params["studies"][STUDY]
+
+    def write(self) -> None:
+        """Write params and suite as they are now."""
+        (self.root / "params.yaml").write_text(yaml.safe_dump(self.params, sort_keys=False), encoding="utf-8")
+        folder = self.root / "expectations"
+        folder.mkdir(exist_ok=True)
+        (folder / f"{STUDY}.json").write_text(json.dumps(self.suite, indent=2), encoding="utf-8")
+
+
+def clone_of_the_repository(target: Path) -> None:
+    """Copy what git tracks or would track into a new repository with one commit."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard", "-z"], cwd=ROOT, capture_output=True, check=True
+    )
+    for name in filter(None, listed.stdout.decode().split("\0")):
+        if (ROOT / name).is_file():
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, target / name)
+    author = ["-c", "user.name=Test", "-c", "user.email=test@example.org"]
+    for arguments in (["init", "-q", "-b", "main"], ["add", "-A"], [*author, "commit", "-q", "-m", "A clone"]):
+        subprocess.run(["git", *arguments], cwd=target, check=True)
+
+
+def environment(**more: str) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("DVC_", "MLFLOW_", "THERAGATE_"))}
+    author = {f"GIT_{who}_{what}": value for who in ("AUTHOR", "COMMITTER") for what, value in
+              (("NAME", "Test"), ("EMAIL", "test@example.org"))}  # fmt: skip
+    return {**kept, **author, "PATH": f"{BIN}{os.pathsep}{kept['PATH']}", **more}
+
+
+def run(folder: Path, *command: str, code: int = 0) -> str:
+    done = subprocess.run(command, cwd=folder, env=environment(), capture_output=True, text=True, check=False)
+    assert done.returncode == code, f"{command} gave {done.returncode}:\n{done.stdout}\n{done.stderr}"
+    return done.stdout + done.stderr
+
+
+def pipeline_clone(folder: Path) -> None:
+    """Make `folder` a clone whose only study is the small one, run its pipeline, and commit the results."""
+    clone_of_the_repository(folder)
+    run(folder, "git", "rm", "-rq", "--ignore-unmatch", "dvc.lock", "reports")
+    Project(folder)
+    for message, command in (("The small study", ("dvc", "repro")), ("Its results", ("git", "status"))):
+        run(folder, "git", "add", "-A")
+        run(folder, "git", "commit", "-qm", message)
+        run(folder, *command)

@@ -1,0 +1,156 @@
+"""A small study through the whole pipeline in a clone, as a user runs it: `dvc repro`, `dvc exp run`, `theragate`."""
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from support import STUDY, environment, pipeline_clone, run
+
+OUTPUTS = (
+    "data/{}/cohort.parquet",
+    "models/{}/predictions.parquet",
+    "reports/{}/evidence.json",
+    "reports/{}/verdict.json",
+)
+
+
+def digests(folder: Path) -> dict[str, str]:
+    paths = [folder / output.format(STUDY) for output in OUTPUTS]
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
+
+
+def runs_and_versions(folder: Path) -> tuple[int, int]:
+    code = (
+        "import mlflow; c = mlflow.MlflowClient('sqlite:///mlflow-store/mlflow.db');"
+        "e = [x.experiment_id for x in c.search_experiments()];"
+        "r = [x for x in c.search_runs(e) if 'mlflow.parentRunId' not in x.data.tags];"
+        "print(len(r), len(c.search_model_versions()))"
+    )
+    runs, versions = run(folder, sys.executable, "-c", code).split()[-2:]
+    return int(runs), int(versions)
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory):
+    """A clone whose only study is the small one, after its first `dvc repro`."""
+    folder = tmp_path_factory.mktemp("clone")
+    pipeline_clone(folder)
+    return folder
+
+
+def test_every_output_is_there_and_the_work_tree_is_clean(clone):
+    for name in ("evidence.json", "verdict.json", "card.md", "validation.html", "metrics.json", "registration.json"):
+        assert (clone / "reports" / STUDY / name).stat().st_size > 0
+    assert run(clone, "git", "status", "--porcelain") == ""
+    assert runs_and_versions(clone) == (1, 1)
+
+
+def test_a_second_repro_does_nothing(clone):
+    lock = (clone / "dvc.lock").read_bytes()
+    assert "Data and pipelines are up to date" in run(clone, "dvc", "repro")
+    assert (clone / "dvc.lock").read_bytes() == lock
+
+
+def test_a_changed_limit_is_judged_anew_without_training(clone):
+    params = (clone / "params.yaml").read_text(encoding="utf-8")
+    changed = yaml.safe_load(params)
+    changed["studies"][STUDY]["gates"]["discrimination"]["floor"] = 0.999
+    try:
+        (clone / "params.yaml").write_text(yaml.safe_dump(changed, sort_keys=False), encoding="utf-8")
+        shown = run(clone, "dvc", "repro", f"gate@{STUDY}")
+        assert f"Running stage 'gate@{STUDY}'" in shown
+        assert "train@" not in shown.replace(f"Stage 'train@{STUDY}' didn't change", "")
+        assert "evaluate@" not in shown.replace(f"Stage 'evaluate@{STUDY}' didn't change", "")
+        verdict = json.loads((clone / "reports" / STUDY / "verdict.json").read_text(encoding="utf-8"))
+        assert verdict["decision"] == "BLOCKED"
+        assert "discrimination" in run(clone, "dvc", "metrics", "diff")
+        assert "floor" in run(clone, "dvc", "params", "diff")
+        run(clone, "theragate", "verdict", STUDY, "--require-pass", code=1)
+    finally:
+        (clone / "params.yaml").write_text(params, encoding="utf-8")
+        run(clone, "dvc", "repro")
+    assert run(clone, "git", "status", "--porcelain") == ""
+
+
+def test_a_lost_mlflow_is_rebuilt_once(clone):
+    import shutil
+
+    shutil.rmtree(clone / "mlflow-store")
+    assert "written to MLflow" in run(clone, "theragate", "sync")
+    assert "MLflow has it" in run(clone, "theragate", "sync")
+    assert runs_and_versions(clone) == (1, 1)
+
+
+def test_an_experiment_is_logged_and_nothing_is_registered(clone):
+    before = runs_and_versions(clone)
+    shown = run(clone, "dvc", "exp", "run", "-n", "more-trials", "-S", f"studies.{STUDY}.tuning.trials=6")
+    assert "more-trials" in shown
+    assert runs_and_versions(clone) == (before[0] + 1, before[1])
+    assert "more-trials" in run(clone, "dvc", "exp", "show", "--csv")
+    run(clone, "git", "checkout", "-q", ".")
+    run(clone, "dvc", "checkout")
+
+
+def test_an_experiment_in_a_temporary_folder_uses_the_stores_of_the_clone(clone):
+    before = runs_and_versions(clone)
+    run(clone, "dvc", "exp", "run", "--temp", "-n", "elsewhere", "-S", f"studies.{STUDY}.tuning.trials=5")
+    assert runs_and_versions(clone) == (before[0] + 1, before[1])
+
+
+def test_a_second_clone_has_the_same_bytes(clone, tmp_path):
+    run(tmp_path, "git", "clone", "-q", str(clone), "second")
+    second = tmp_path / "second"
+    ids = Path("private") / "ids" / f"{STUDY}.csv"
+    (second / ids).parent.mkdir(parents=True)
+    (second / ids).write_bytes((clone / ids).read_bytes())
+    run(second, "dvc", "repro")
+    assert digests(second) == digests(clone)
+    assert run(second, "git", "status", "--porcelain") == ""
+
+
+def test_the_commands_that_show_results(clone):
+    assert STUDY in run(clone, "theragate", "summary")
+    assert "auroc" in run(clone, "dvc", "metrics", "show")
+    assert f"train@{STUDY}" in run(clone, "dvc", "dag")
+    assert "TG" in run(clone, "theragate", "verdict", STUDY)
+
+
+def test_two_pipelines_at_once_lose_nothing(clone):
+    run(clone, "dvc", "repro", "-f", f"ingest@{STUDY}")
+    lock = (clone / "dvc.lock").read_bytes()
+    command = ["dvc", "repro", "-f", f"validate@{STUDY}"]
+    both = [
+        subprocess.Popen(
+            command, cwd=clone, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        for _ in range(2)
+    ]
+    shown = [process.communicate()[0] for process in both]
+    assert 0 in [process.returncode for process in both], shown
+    assert not any("Traceback" in text for text in shown)
+    assert (clone / "dvc.lock").read_bytes() == lock
+    assert "up to date" in run(clone, "dvc", "repro")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX")
+def test_a_training_that_was_killed_goes_on_and_ends_the_same(clone):
+    before = digests(clone)
+    process = subprocess.Popen(
+        ["dvc", "repro", "-f", "-s", f"train@{STUDY}"],
+        cwd=clone, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        start_new_session=True,
+    )  # fmt: skip
+    searches = clone / ".theragate" / "searches"
+    while process.poll() is None and not any(searches.rglob("*")):
+        pass
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    run(clone, "dvc", "repro")
+    assert digests(clone) == before
+    assert run(clone, "git", "status", "--porcelain") == ""

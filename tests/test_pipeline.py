@@ -1,0 +1,61 @@
+"""dvc.yaml against the code: a stage depends on exactly the modules that it imports and the keys that it reads."""
+
+from pathlib import Path
+
+import grimp
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[1]
+STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+
+
+@pytest.fixture(scope="module")
+def imports():
+    return grimp.build_graph("theragate", include_external_packages=False, cache_dir=None)
+
+
+def file_of(module: str) -> str:
+    path = Path("src", *module.split("."))
+    return str(path / "__init__.py" if (ROOT / path).is_dir() else path.with_suffix(".py"))
+
+
+def closure(imports, *modules: str) -> set[str]:
+    """The files of `modules`, of what they import, and of the packages around them."""
+    reached = set(modules).union(*(imports.find_upstream_modules(module) for module in modules))
+    packages = {module.rsplit(".", depth)[0] for module in reached for depth in range(1, module.count(".") + 1)}
+    return {file_of(module) for module in reached | packages}
+
+
+def covers(dependency: str, file: str) -> bool:
+    return file == dependency or file.startswith(f"{dependency}/")
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_depends_on_exactly_the_modules_that_it_imports(stage, imports):
+    needed = {
+        file
+        for file in closure(imports, f"theragate.stages.{stage}", "theragate.stages.command")
+        if (ROOT / file).stat().st_size and not _only_a_docstring(file)
+    }
+    declared = [dep for dep in STAGES[stage]["do"]["deps"] if dep.startswith("src/")]
+    assert sorted(file for file in needed if not any(covers(dep, file) for dep in declared)) == []
+    assert [dep for dep in declared if not any(covers(dep, file) for file in needed)] == []
+
+
+def _only_a_docstring(file: str) -> bool:
+    """Whether a package's file says what the package is and does nothing: such a file changes no result."""
+    import ast
+
+    body = ast.parse((ROOT / file).read_text(encoding="utf-8")).body
+    return file.endswith("__init__.py") and all(
+        isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) for node in body
+    )
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_depends_on_its_script(stage):
+    deps = STAGES[stage]["do"]["deps"]
+    assert {f"pipelines/{stage}.py", "pipelines/_source.py"} <= set(deps)
+    assert len((ROOT / "pipelines" / f"{stage}.py").read_text(encoding="utf-8").splitlines()) <= 30
+    assert ("requirements.lock" in deps) == (stage == "train")

@@ -1,0 +1,230 @@
+"""Leaks that are put in are found; what a real cohort holds, or chance makes, is not."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from theragate.study import Study
+from theragate.validation._columns import read_column
+from theragate.validation.leakage import find_leaks
+
+SURVIVAL = ("heart_attack_survival", "light_chain_mortality")
+EVENTS = ("breast_cancer_diagnosis", *SURVIVAL)
+
+
+def seen(study: Study, column: str) -> Study:
+    """The study without its decision to drop a column."""
+    dropped = {name: why for name, why in study.features.dropped.items() if name != column}
+    return study.model_copy(update={"features": study.features.model_copy(update={"dropped": dropped})})
+
+
+def event_of(frame: pd.DataFrame, study: Study) -> np.ndarray:
+    column = frame[study.outcome_columns[-1]]
+    return (column == "malignant").to_numpy(bool) if study.task == "binary" else (column == 1).to_numpy(bool)
+
+
+def found_in(frame: pd.DataFrame, study: Study, column: object) -> dict[str, str]:
+    """Checks that fire, and their severity, for a column put into the cohort."""
+    leaks = find_leaks(frame.assign(planted=column), study)
+    assert {leak.feature for leak in leaks} <= {"planted"}
+    return {leak.check: leak.severity for leak in leaks}
+
+
+def test_the_real_cohorts_as_declared_hold_no_leak(name, real):
+    assert find_leaks(*real(name)) == ()
+
+
+def test_the_cause_of_death_is_found_when_it_is_a_feature_again(real):
+    frame, study = real("light_chain_mortality")
+    leaks = find_leaks(frame, seen(study, "chapter"))
+    assert {(leak.check, leak.feature, leak.severity) for leak in leaks} == {
+        ("missingness", "chapter", "critical"),
+        ("value", "chapter", "critical"),
+    }
+    missing = next(leak for leak in leaks if leak.check == "missingness")
+    assert (missing.estimate, missing.limit) == (1.0, 0.8)
+    assert missing.sentence == (
+        "`chapter` is missing exactly where no event happened: it was filled in after the outcome."
+    )
+
+
+def test_the_year_of_the_sample_is_no_leak(real):
+    frame, study = real("light_chain_mortality")
+    assert find_leaks(frame, seen(study, "sample.yr")) == ()
+
+
+def test_the_hospital_stay_is_found_when_it_is_a_feature_again(real):
+    frame, study = real("heart_attack_survival")
+    (leak,) = find_leaks(frame, seen(study, "los"))
+    assert (leak.check, leak.feature, leak.severity) == ("outcome_time", "los", "critical")
+    assert leak.estimate == pytest.approx(40 / 500)
+    assert "it may end with the event" in leak.sentence
+
+
+def test_a_stay_that_sometimes_outlasts_the_follow_up_is_a_warning(real):
+    frame, study = real("heart_attack_survival")
+    late = frame.index[(frame["fstat"] == 1) & (frame["los"] < frame["lenfol"])][:1]
+    column = frame["los"].mask(frame.index.isin(late), frame["lenfol"] + 1)
+    assert found_in(frame, study, column) == {"outcome_time": "warning"}
+
+
+@pytest.mark.parametrize("study_name", EVENTS)
+def test_the_event_in_other_words_is_found(study_name, real):
+    frame, study = real(study_name)
+    event = event_of(frame, study)
+    random = np.random.default_rng(0)
+    finer = np.where(event, random.choice(["a", "b", "c"], len(event)), random.choice(["d", "e"], len(event)))
+    copies = {
+        "truth values": event,
+        "reversed numbers": 1.0 - event,
+        "words": np.where(event, "u", "v"),
+        "finer words": finer,
+        "2% wrong": event ^ (random.random(len(event)) < 0.02),
+        "with noise": event + random.normal(0, 0.1, len(event)),
+        "two-sided": np.where(event, 0.0, random.choice([-1.0, 1.0], len(event))) + random.normal(0, 0.1, len(event)),
+    }
+    for words, column in copies.items():
+        found = found_in(frame, study, column)
+        assert found, words
+        assert set(found.values()) == {"critical"}, words
+
+
+@pytest.mark.parametrize("study_name", SURVIVAL)
+def test_the_follow_up_time_in_other_words_is_found(study_name, real):
+    frame, study = real(study_name)
+    time = frame[study.outcome.time].to_numpy()
+    random = np.random.default_rng(0)
+    exact = found_in(frame, study, time)
+    assert exact["value"] == exact["outcome_time"] == "critical"
+    assert "outcome_time" in found_in(frame, study, [f"{entry:.0f}" for entry in time])
+    assert found_in(frame, study, time / 365.25)["value"] == "critical"
+    assert found_in(frame, study, -(time // 365))["value"] == "critical"
+    assert found_in(frame, study, time * np.exp(random.normal(0, 0.1, len(time))))["value"] == "critical"
+    cut_short = np.minimum(time, random.integers(0, 500, len(time)))
+    assert found_in(frame, study, cut_short) == {"outcome_time": "critical"}
+    by_horizon = event_of(frame, study) & (time <= study.outcome.horizon)
+    assert found_in(frame, study, np.where(by_horizon, "early", "not"))["copy"] == "critical"
+
+
+def test_a_quantity_in_other_words_is_found(real):
+    frame, study = real("diabetes_progression")
+    value = frame["progression"].to_numpy()
+    random = np.random.default_rng(0)
+    assert found_in(frame, study, value) == {"value": "critical", "copy": "critical"}
+    assert found_in(frame, study, -np.exp(value / 50)) == {"value": "critical", "copy": "critical"}
+    assert found_in(frame, study, [f"code {entry:.0f}" for entry in value]) == {"copy": "critical"}
+    assert found_in(frame, study, value + random.normal(0, 25, len(value))) == {"value": "critical"}
+    assert found_in(frame, study, np.where(random.random(len(value)) < 0.5, value, -value)) == {"value": "critical"}
+    assert found_in(frame, study, pd.qcut(value, 8).astype(str)) == {"value": "critical"}
+    assert found_in(frame, study, np.where(value > 150, 1.0, np.nan)) == {"missingness": "critical"}
+
+
+@pytest.mark.parametrize("study_name", EVENTS)
+def test_who_has_a_value_may_tell_the_event(study_name, real):
+    frame, study = real(study_name)
+    event = event_of(frame, study)
+    random = np.random.default_rng(0)
+    assert found_in(frame, study, np.where(event, 1.0, np.nan))["missingness"] == "critical"
+    assert found_in(frame, study, np.where(event, np.nan, 1.0))["missingness"] == "critical"
+    nearly = event ^ (random.random(len(event)) < 0.05)
+    assert found_in(frame, study, np.where(nearly, 1.0, np.nan))["missingness"] == "critical"
+    some = event & (random.random(len(event)) < 0.3)
+    assert found_in(frame, study, np.where(some, 1.0, np.nan)) == {"missingness": "warning"}
+    assert found_in(frame, study, np.where(random.random(len(event)) < 0.3, 1.0, np.nan)) == {}
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_chance_is_no_leak(name, real, seed):
+    frame, study = real(name)
+    random = np.random.default_rng(seed)
+    hidden = {"patient", *study.outcome_columns}
+    shuffled = {f"shuffled {column}": random.permutation(frame[column].to_numpy()) for column in frame.columns}
+    made = {
+        "noise": random.normal(size=len(frame)),
+        "letters": random.choice(list("abcdefghijklmnopqrstuvwxyz"), len(frame)),
+        "unique": [f"token {number}" for number in random.permutation(len(frame))],
+        "sparse": np.where(random.random(len(frame)) < 0.02, 1.0, np.nan),
+        "constant": 1.0,
+        "endless": np.where(random.random(len(frame)) < 0.5, np.inf, 3.0),
+    }
+    planted = pd.DataFrame({**shuffled, **made}, index=frame.index)
+    kept = frame[[column for column in frame.columns if column in hidden]]
+    assert find_leaks(pd.concat([kept, planted], axis=1), study) == ()
+
+
+@settings(deadline=None, max_examples=15)
+@given(seed=st.integers(0, 2**32 - 1), at=st.sampled_from(("diabetes_progression", "heart_attack_survival")))
+def test_the_order_of_rows_and_the_ids_make_no_difference(seed, at, real):
+    frame, study = real(at)
+    random = np.random.default_rng(seed)
+    leaky = frame.assign(planted=frame[study.outcome_columns[0]], gaps=frame.iloc[:, 3].where(frame.index % 7 > 0))
+    study = seen(study, "los")
+    moved = leaky.iloc[random.permutation(len(leaky))].assign(patient=[f"x{n}" for n in range(len(leaky))])
+    before = find_leaks(leaky, study)
+    assert before
+    assert find_leaks(moved, study) == before
+    assert find_leaks(moved.reset_index(drop=True), study) == before
+
+
+def test_the_declared_ceiling_decides(real):
+    frame, study = real("breast_cancer_diagnosis")
+    strict = study.model_copy(
+        update={"gates": {**study.gates, "suspicious_performance": {"metric": "auroc", "ceiling": 0.95}}}
+    )
+    leaks = find_leaks(frame, strict)
+    assert {leak.check for leak in leaks} == {"value"}
+    assert "worst perimeter" in {leak.feature for leak in leaks}
+    assert all(leak.limit == 0.95 < leak.lower < leak.estimate for leak in leaks)
+    assert find_leaks(frame, study.model_copy(update={"gates": {}})) == ()
+
+
+def test_a_small_cohort_is_not_accused_of_what_chance_could_do(study):
+    few = pd.DataFrame(
+        {"patient": list("abcdef"), "age": [1.0, 2, 3, 4, 5, 6], "ill": ["no", "no", "no", "yes", "yes", "yes"]}
+    )
+    assert find_leaks(few, study) == ()
+
+
+def test_an_empty_feature_is_left_to_the_suite(real):
+    frame, study = real("diabetes_progression")
+    assert find_leaks(frame.assign(empty=np.nan, void=None), study) == ()
+
+
+@pytest.mark.parametrize(
+    ("column", "number"),
+    [
+        (pd.Series([True, False, True]), [1, 0, 1]),
+        (pd.Series([1, None, 3], dtype="Int64"), [1, np.nan, 3]),
+        (pd.Series([True, None, False], dtype="boolean"), [1, np.nan, 0]),
+        (pd.Series(["1.5", None, "-2"], dtype="str"), [1.5, np.nan, -2]),
+        (pd.Series([np.inf, 0, np.nan]), [np.inf, 0, np.nan]),
+        (pd.Series(["a", None, "b"]).astype("category"), None),
+        (pd.Series(["1", "2", "x"]), None),
+    ],
+)
+def test_columns_of_every_type_are_read(column, number):
+    read = read_column(column, "x")
+    assert read.present.tolist() == column.notna().tolist()
+    if number is None:
+        assert read.number is None
+        assert read.ranks is None
+    else:
+        np.testing.assert_array_equal(read.number, number)
+        assert len(read.ranks) == column.notna().sum()
+    assert len(set(read.label[read.present])) == column.nunique()
+
+
+def test_dates_keep_their_order():
+    dates = read_column(pd.Series(pd.to_datetime(["2021-01-01", None, "2020-01-01"])), "x")
+    spans = read_column(pd.Series(pd.to_timedelta([2, None, 1], unit="D")), "x")
+    assert dates.ranks.tolist() == spans.ranks.tolist() == [1, 0]
+
+
+def test_levels_hold_enough_patients():
+    rare = ["often"] * 30 + ["seldom"] * 4 + ["once"] * 7
+    assert np.bincount(read_column(pd.Series(rare), "x").level).tolist() == [30, 11]
+    cut = read_column(pd.Series(np.random.default_rng(0).normal(size=105)), "x")
+    assert np.bincount(cut.level).min() >= 10
+    assert read_column(pd.Series(np.arange(2000.0)), "x").ranks.max() == 255
