@@ -14,7 +14,7 @@ repro: $(ENVIRONMENT) ## Run the pipeline on all studies; end with the summary
 	@$(ACTIVATE) && theragate check && { dvc repro --keep-going; status=$$?; theragate sync; theragate summary; exit $$status; }
 
 test: $(ENVIRONMENT) ## Run the tests, real servers included
-	@$(ACTIVATE) && python -m pytest -q -n 2 -m "not browser"
+	@$(ACTIVATE) && python -m pytest -q -n 2 --dist loadgroup -m "not browser"
 
 test-browser: $(ENVIRONMENT) ## Run the tests that need a system Chromium
 	@$(ACTIVATE) && python -m pytest -q -m browser

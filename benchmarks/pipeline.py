@@ -114,13 +114,14 @@ def bare_graph(folder: Path) -> None:
         body["deps"] = [dep for dep in body["deps"] if "${key}" in dep]
         body["outs"] = [{output: {"persist": True}} for output in outputs(folder, stage)]
         body.pop("metrics", None)
+        body.pop("plots", None)
     path.write_text(yaml.safe_dump(pipeline, sort_keys=False), encoding="utf-8")
 
 
 def outputs(folder: Path, stage: str) -> list[str]:
     """Return the outputs of a stage as ``dvc.yaml`` declares them."""
     body = yaml.safe_load((folder / "dvc.yaml").read_text(encoding="utf-8"))["stages"][stage]["do"]
-    return [next(iter(item)) if isinstance(item, dict) else item for item in body["outs"] + body.get("metrics", [])]
+    return [next(iter(item)) if isinstance(item, dict) else item for item in body["outs"] + body.get("plots", []) + body.get("metrics", [])]
 
 
 def importable(modules: list[str]) -> list[str]:

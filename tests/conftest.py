@@ -10,3 +10,8 @@ from support import Project
 def project(tmp_path: Path) -> Project:
     """A folder with the small study, without DVC or git."""
     return Project(tmp_path)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest: the groups of tests that share a clone."""
+    items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)

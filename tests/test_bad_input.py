@@ -142,7 +142,7 @@ def test_an_empty_source_and_a_source_without_its_outcome(project, refused):
     small_cohort().head(0).to_csv(project.root / "small.csv", index=False)
     assert "at least one patient" in refused(ingest)
     small_cohort().drop(columns="ill").to_csv(project.root / "small.csv", index=False)
-    assert "outcome column `ill`: the outcome column is in the cohort; received no such column" in refused(ingest)
+    assert "outcome column `ill`: the outcome column is in the cohort, once; received no such column" in refused(ingest)
 
 
 def test_negative_survival_times(project, refused):

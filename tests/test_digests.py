@@ -104,3 +104,10 @@ def test_what_is_neither_file_nor_folder_is_refused(tmp_path):
     os.mkfifo(root / "pipe")
     with pytest.raises(DataError, match="plain files only"):
         sha256_tree(root)
+
+
+def test_a_missing_file_and_a_folder_are_named(tmp_path):
+    with pytest.raises(DataError, match=r"gone: the file can be read; received No such file.*dvc checkout"):
+        sha256_file(tmp_path / "gone")
+    with pytest.raises(DataError, match="Is a directory"):
+        sha256_file(tmp_path)

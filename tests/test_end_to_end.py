@@ -12,6 +12,7 @@ import pytest
 import yaml
 from support import STUDY, environment, pipeline_clone, run
 
+pytestmark = pytest.mark.xdist_group("pipeline")  # one clone serves all of these tests
 OUTPUTS = (
     "data/{}/cohort.parquet",
     "models/{}/predictions.parquet",
@@ -91,6 +92,8 @@ def test_an_experiment_is_logged_and_nothing_is_registered(clone):
     before = runs_and_versions(clone)
     shown = run(clone, "dvc", "exp", "run", "-n", "more-trials", "-S", f"studies.{STUDY}.tuning.trials=6")
     assert "more-trials" in shown
+    assert runs_and_versions(clone) == (before[0] + 1, before[1])
+    assert "the result of an experiment, not registered" in run(clone, "theragate", "sync")
     assert runs_and_versions(clone) == (before[0] + 1, before[1])
     assert "more-trials" in run(clone, "dvc", "exp", "show", "--csv")
     run(clone, "git", "checkout", "-q", ".")

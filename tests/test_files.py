@@ -194,6 +194,38 @@ def test_many_writers_of_one_file_leave_one_whole_file(tmp_path):
     assert [entry.name for entry in tmp_path.iterdir()] == ["a.json"]
 
 
+def test_many_writers_of_one_folder_leave_one_whole_folder(tmp_path):
+    target = tmp_path / "target"
+    code = (
+        "import sys; from pathlib import Path; from theragate.files import whole_directory\n"
+        "for _ in range(200):\n"
+        "    with whole_directory(Path(sys.argv[1])) as temporary:\n"
+        "        for name in 'abc': (temporary / name).write_text(sys.argv[2])\n"
+    )
+    writers = [subprocess.Popen([sys.executable, "-c", code, str(target), str(number)]) for number in range(3)]
+    assert [writer.wait(timeout=60) for writer in writers] == [0, 0, 0]
+    assert contents(target) in [dict.fromkeys("abc", str(number)) for number in range(3)]
+    assert [entry.name for entry in tmp_path.iterdir()] == ["target"]
+
+
+def test_a_folder_that_is_interrupted_between_the_renames_comes_back(tmp_path):
+    target = tmp_path / "target"
+    target.mkdir()
+    (target / "a").write_text("former")
+    code = (
+        "import sys; from pathlib import Path; from theragate.files import whole_directory\n"
+        "renames = 0\n"
+        "def strike(event, arguments):\n"
+        "    global renames\n"
+        "    renames += event == 'os.rename'\n"
+        "    if renames == 3: renames += 1; raise KeyboardInterrupt\n"
+        "sys.addaudithook(strike)\n"
+        "with whole_directory(Path(sys.argv[1])) as temporary: (temporary / 'a').write_text('new')\n"
+    )
+    assert "KeyboardInterrupt" in run(code, target).stderr
+    assert contents(tmp_path) == {"target/a": "former"}
+
+
 def test_json_has_one_form(tmp_path):
     write_json(tmp_path / "a", {"b": [1, "é"], "a": None})
     write_json(tmp_path / "b", {"a": None, "b": [1, "é"]})
@@ -225,8 +257,9 @@ def test_a_folder_is_not_said_to_be_invalid_json(tmp_path):
         read_json(tmp_path, remedy="Run that.")
 
 
-def test_numbers_that_json_does_not_know_are_not_read(tmp_path):
-    (tmp_path / "a.json").write_text('{"auroc": NaN}')
+@pytest.mark.parametrize("number", ["NaN", "-Infinity", "1e999"])
+def test_numbers_that_json_does_not_know_are_not_read(number, tmp_path):
+    (tmp_path / "a.json").write_text(f'{{"auroc": {number}}}')
     with pytest.raises(DataError, match="not valid JSON"):
         read_json(tmp_path / "a.json", remedy="Run that.")
 

@@ -5,7 +5,20 @@ import sys
 
 import pytest
 
-HEAVY = set(["pandas", "scipy", "sklearn", "sksurv", "mlflow", "optuna", "great_expectations", "xgboost", "matplotlib", "pyarrow"])
+HEAVY = set(
+    [
+        "pandas",
+        "scipy",
+        "sklearn",
+        "sksurv",
+        "mlflow",
+        "optuna",
+        "great_expectations",
+        "xgboost",
+        "matplotlib",
+        "pyarrow",
+    ]
+)
 
 
 def loaded_by(statement: str) -> set[str]:

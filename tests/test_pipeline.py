@@ -1,10 +1,17 @@
 """dvc.yaml against the code: a stage depends on exactly the modules that it imports and the keys that it reads."""
 
+import ast
+import importlib
 from pathlib import Path
+from typing import Any
 
 import grimp
 import pytest
 import yaml
+from support import STUDY, Project
+
+from theragate.stages.command import exit_code
+from theragate.study import Study, load_study
 
 ROOT = Path(__file__).resolve().parents[1]
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
@@ -45,8 +52,6 @@ def test_a_stage_depends_on_exactly_the_modules_that_it_imports(stage, imports):
 
 def _only_a_docstring(file: str) -> bool:
     """Whether a package's file says what the package is and does nothing: such a file changes no result."""
-    import ast
-
     body = ast.parse((ROOT / file).read_text(encoding="utf-8")).body
     return file.endswith("__init__.py") and all(
         isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) for node in body
@@ -59,3 +64,45 @@ def test_a_stage_depends_on_its_script(stage):
     assert {f"pipelines/{stage}.py", "pipelines/_source.py"} <= set(deps)
     assert len((ROOT / "pipelines" / f"{stage}.py").read_text(encoding="utf-8").splitlines()) <= 30
     assert ("requirements.lock" in deps) == (stage == "train")
+
+
+KEYS = set(Study.model_fields) - {"name"}
+
+
+def keys_read(stage: str, project: Project, monkeypatch) -> set[str]:
+    """Run a stage in this process; return the keys of the study that it looked at."""
+    module = importlib.import_module(f"theragate.stages.{stage}")
+    seen: set[str] = set()
+
+    class Watched(Study):
+        def __getattribute__(self, name: str) -> Any:
+            if name in KEYS:
+                seen.add(name)
+            return super().__getattribute__(name)
+
+    def watched(path: Path, name: str) -> Study:
+        study = load_study(path, name)
+        made = Watched.model_construct(**{key: getattr(study, key) for key in Study.model_fields})
+        seen.clear()
+        return made
+
+    monkeypatch.setattr(module, "load_study", watched)
+    assert exit_code(getattr(module, stage), [STUDY]) == 0
+    return seen
+
+
+@pytest.mark.xdist_group("watched")
+def test_a_stage_depends_on_exactly_the_keys_that_it_reads(tmp_path, monkeypatch):
+    project = Project(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("THERAGATE_JOBS", "1")
+    for name in ("DVC_ROOT", "DVC_EXP_NAME", "MLFLOW_TRACKING_URI"):
+        monkeypatch.delenv(name, raising=False)
+    for stage, body in STAGES.items():
+        prefix = "studies.${key}"
+        declared = {param.removeprefix(prefix).removeprefix(".") for param in body["do"]["params"] if prefix in param}
+        read = keys_read(stage, project, monkeypatch)
+        if declared == {""}:
+            continue  # the whole study
+        sections = {key.split(".")[0] for key in declared}
+        assert read == sections, f"{stage} reads {sorted(read)} and declares {sorted(sections)}"

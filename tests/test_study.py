@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from theragate.errors import ConfigurationError
-from theragate.study import Study, load_seed, load_studies, load_study, parse, study_names
+from theragate.study import Spec, Study, load_seed, load_studies, load_study, parse, study_names
 
 PARAMS = Path(__file__).parents[1] / "params.yaml"
 STUDIES = yaml.safe_load(PARAMS.read_text(encoding="utf-8"))["studies"]
@@ -122,6 +122,27 @@ def test_the_key_in_the_message_is_the_key_in_the_file(changes, key):
     assert caught.value.subject.startswith(f"params.yaml, key `studies.{SURVIVAL}.{key}")
 
 
+def test_the_key_of_a_gate_s_entry_is_the_key_in_the_file():
+    gates = {**STUDIES[SURVIVAL]["gates"], "calibration": {"slope": [0.85, "x"], "reason": "Why not."}}
+    with pytest.raises(ConfigurationError, match=r"gates\.calibration\.slope\.1`.*received 'x'"):
+        parse(Slope, read(gates=gates).gates["calibration"], at="gates.calibration")
+
+
+class Slope(Spec):
+    slope: tuple[float, float]
+    reason: str
+
+
+def test_a_long_entry_is_shown_cut():
+    with pytest.raises(ConfigurationError, match=f"received '{'x' * 78}…"):
+        read(tuning__trials="x" * 100)
+
+
+def test_a_column_is_declared_once():
+    with pytest.raises(ConfigurationError, match="`age` is named more than once"):
+        read(deidentification={"ages": ["age"], "removed": {"age": "Not needed."}})
+
+
 def test_bands_that_do_not_ascend_are_said_to_be_so():
     with pytest.raises(ConfigurationError, match="must ascend"):
         read(subgroups__age_band__bands=[75, 65])
@@ -160,7 +181,16 @@ def test_a_study_s_name_is_its_key(params):
 
 
 @pytest.mark.parametrize(
-    "text", ["studies: [", "studies: *nobody", b"\xff\xfe\x00", b"studies: \xe9", "\x00", "a: b: c"]
+    "text",
+    [
+        "studies: {abc: {since: 2024-13-45}}",
+        "studies: [",
+        "studies: *nobody",
+        b"\xff\xfe\x00",
+        b"studies: \xe9",
+        "\x00",
+        "a: b: c",
+    ],
 )
 def test_invalid_yaml_is_one_line(text, params):
     with pytest.raises(ConfigurationError, match=r"the file is valid YAML; received a syntax error at") as caught:
@@ -199,7 +229,7 @@ def test_a_file_of_another_form_is_refused(text, message, params):
         load_study(params(text), "abc")
 
 
-@pytest.mark.parametrize("name", ["1", "yes", "2024-01-01", "null", "1.5"])
+@pytest.mark.parametrize("name", ["1", "true", "2024-01-01", "null", "1.5"])
 def test_a_study_name_that_yaml_does_not_read_as_text_is_refused(name, params):
     path = params(f"studies: {{{name}: {{}}}}")
     with pytest.raises(ConfigurationError, match="stud"):
@@ -215,6 +245,16 @@ def test_a_study_name_that_yaml_does_not_read_as_text_is_refused(name, params):
 def test_a_key_that_is_written_twice_is_refused(text, params):
     with pytest.raises(ConfigurationError, match="twice"):
         study_names(params(text))
+
+
+def test_the_second_place_of_a_key_is_named(params):
+    with pytest.raises(ConfigurationError, match=r"received `task` twice, again at line 4, column 3"):
+        study_names(params("studies:\n abc:\n  task: a\n  task: b\n"))
+
+
+def test_an_entry_may_be_reused_and_changed(params):
+    path = params("studies:\n abc: {deep: &a {<<: &b {x: 1}, x: 2}}\n xyz: {<<: *a, y: *b}\n")
+    assert study_names(path) == ["abc", "xyz"]
 
 
 def test_a_missing_file_and_a_folder(tmp_path):
@@ -247,3 +287,7 @@ def test_any_value_of_any_key_is_read_or_refused_in_one_line(key, value):
         refusal = str(error)
     assert "\n" not in refusal
     assert len(refusal) < 600
+
+
+def test_words_are_words_as_dvc_writes_them(params):
+    assert study_names(params("studies: {yes: {}, off: {}}")) == ["yes", "off"]

@@ -2,12 +2,15 @@
 
 import hashlib
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 from theragate.errors import DataError
 
 __all__ = ["canonical_json", "sha256_bytes", "sha256_file", "sha256_json", "sha256_tree"]
+
+_RESTORE = "Run `dvc repro` (or `dvc checkout`) to restore it."
 
 
 def canonical_json(value: Any) -> bytes:
@@ -32,9 +35,18 @@ def sha256_json(value: Any) -> str:
 
 
 def sha256_file(path: Path) -> str:
-    """Return the SHA-256 of a file's bytes, read in pieces."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    """Return the SHA-256 of a file's bytes, read in pieces.
+
+    Raises
+    ------
+    DataError
+        If the file is missing or cannot be read.
+    """
+    try:
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise _unreadable(error, path) from error
 
 
 def sha256_tree(directory: Path) -> str:
@@ -43,24 +55,43 @@ def sha256_tree(directory: Path) -> str:
     Raises
     ------
     DataError
-        If the directory is missing, empty, or holds a symbolic link (whose target could change unseen).
+        If the directory is missing, empty or cannot be read, or holds anything but files and folders: the target of
+        a symbolic link could change unseen.
     """
     rows: list[list[str | int]] = []
-    for path in sorted(directory.rglob("*")):
-        if path.is_symlink():
+    for path in _below(directory):
+        if path.is_symlink() or not (path.is_file() or path.is_dir()):
             raise DataError(
                 str(path),
                 rule="a model directory holds plain files only",
-                received="a symbolic link",
-                remedy="Replace the link by the file itself.",
+                received="a symbolic link" if path.is_symlink() else "a pipe, socket or device",
+                remedy="Replace it by a plain file, or remove it.",
             )
         if path.is_file():
             rows.append([path.relative_to(directory).as_posix(), path.stat().st_size, sha256_file(path)])
     if not rows:
         raise DataError(
-            str(directory),
-            rule="a model directory holds at least one file",
-            received="none",
-            remedy="Run `dvc repro` (or `dvc checkout`) to restore it.",
+            str(directory), rule="a model directory holds at least one file", received="none", remedy=_RESTORE
         )
     return sha256_json(rows)
+
+
+def _below(directory: Path) -> list[Path]:
+    """Return all that is below a directory. Unlike `Path.rglob`, a folder that cannot be read is not passed over."""
+
+    def refuse(error: OSError) -> None:
+        raise _unreadable(error, directory) from error
+
+    if not directory.is_dir():
+        return []
+    walk = os.walk(directory, onerror=refuse)
+    return sorted(Path(folder, name) for folder, folders, files in walk for name in (*folders, *files))
+
+
+def _unreadable(error: OSError, path: Path) -> DataError:
+    return DataError(
+        str(error.filename or path),
+        rule="the file can be read",
+        received=error.strerror or type(error).__name__,
+        remedy=_RESTORE,
+    )

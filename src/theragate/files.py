@@ -1,17 +1,22 @@
 """Files are written beside their place and then renamed into it, so that none is ever half-written."""
 
+import errno
 import json
+import math
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from theragate.errors import DataError, StoreError
 
 __all__ = ["read_json", "whole_directory", "whole_file", "write_json", "write_text"]
+
+_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
+_OCCUPIED = {errno.ENOTEMPTY, errno.EEXIST}
 
 
 @contextmanager
@@ -23,7 +28,7 @@ def whole_file(path: Path, *, mode: int = 0o644) -> Iterator[Path]:
     Raises
     ------
     StoreError
-        If the disk is full or the folder cannot be written.
+        If the disk is full or the folder cannot be written. Other errors of the block are the block's own.
     """
     with _translated(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -31,8 +36,9 @@ def whole_file(path: Path, *, mode: int = 0o644) -> Iterator[Path]:
         os.close(descriptor)
     temporary = Path(name)
     try:
-        with _translated(path):
+        with _translated(path, block=temporary):
             yield temporary
+        with _translated(path):
             with temporary.open("rb") as stream:
                 os.fsync(stream.fileno())
             temporary.chmod(mode)
@@ -45,36 +51,73 @@ def whole_file(path: Path, *, mode: int = 0o644) -> Iterator[Path]:
 def whole_directory(path: Path) -> Iterator[Path]:
     """Yield a temporary folder beside `path`; swap it into place when the block ends well.
 
+    On an error `path` keeps its former content. If the process dies, `path` is the former folder, the new one, or
+    for a moment none, but never a part of one. Of two processes that write it at once, the last one wins.
+
     Raises
     ------
     StoreError
-        If the disk is full or the folder cannot be written.
+        If the disk is full or the folder cannot be written. Other errors of the block are the block's own.
     """
     with _translated(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent))
+        part = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent))
+    new, former = part / "new", part / "former"
     try:
         with _translated(path):
-            yield temporary
-            temporary.chmod(0o755)
-            if path.exists():
-                shutil.rmtree(path)
-            temporary.replace(path)
+            new.mkdir()
+        with _translated(path, block=new):
+            yield new
+        with _translated(path):
+            new.chmod(0o755)
+            _swap(new, path, former=former)
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        if former.exists() and not path.exists():  # interrupted between the two renames
+            with suppress(OSError):
+                former.rename(path)
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def _swap(new: Path, path: Path, *, former: Path) -> None:
+    """Rename `new` to `path`, whose content becomes `former`; no rename of a folder replaces one that is not empty."""
+    while True:
+        try:
+            new.rename(path)
+        except OSError as error:
+            if error.errno not in _OCCUPIED:
+                raise
+        else:
+            return
+        # A second turn means that another process has put its folder there in between.
+        shutil.rmtree(former, ignore_errors=True)
+        with suppress(FileNotFoundError):
+            path.rename(former)
 
 
 @contextmanager
-def _translated(path: Path) -> Iterator[None]:
+def _translated(path: Path, *, block: Path | None = None) -> Iterator[None]:
+    """Say in the user's words that `path` cannot be written.
+
+    All errors of our own calls mean that. Of a caller's `block`, which fills that temporary path and may read other
+    files, only those do that the disk alone can cause, or that refuse to write below the temporary path.
+    """
     try:
         yield
     except OSError as error:
+        if block is not None and error.errno not in _DISK and not _refused(error, block):
+            raise
         raise StoreError(
             str(path),
             rule="the disk takes the file",
             received=error.strerror or type(error).__name__,
             remedy="Free space or mend the folder's permissions, then run the same command again; nothing was lost.",
         ) from error
+
+
+def _refused(error: OSError, block: Path) -> bool:
+    if not isinstance(error, PermissionError) or not isinstance(error.filename, str | os.PathLike):
+        return False
+    return Path(error.filename).is_relative_to(block)
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -94,10 +137,23 @@ def read_json(path: Path, *, remedy: str) -> Any:
     Raises
     ------
     DataError
-        If the file is missing, unreadable or not JSON; `remedy` tells the user what restores it.
+        If the file is missing, unreadable or not JSON (which knows no NaN and no infinity); `remedy` tells the user
+        what restores it.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        received = "no such file" if isinstance(error, FileNotFoundError) else "a file that is not valid JSON"
+        return json.loads(path.read_text(encoding="utf-8"), parse_float=_finite, parse_constant=_finite)
+    except (OSError, ValueError, RecursionError) as error:
+        if isinstance(error, FileNotFoundError):
+            received = "no such file"
+        elif isinstance(error, OSError):
+            received = f"what the disk refuses to read ({error.strerror})"
+        else:
+            received = "a file that is not valid JSON"
         raise DataError(str(path), rule="the file is readable JSON", received=received, remedy=remedy) from error
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError("a number is finite")
+    return number

@@ -83,8 +83,10 @@ def test_an_unknown_bundled_cohort_names_those_that_exist(tmp_path):
     [
         (None, "t.csv", "no such file"),
         (b"", "t.csv", "EmptyDataError"),
-        (b"record,age\n", "t.csv", "0 rows and 2 columns"),
+        (b"record,code\n", "t.csv", "0 rows and 2 columns"),
         (b"age\n50\n", "t.csv", "the column `record`.*no such column"),
+        (b"record,coed\n1,01\n", "t.csv", r"the column `code` that `source\.text` names.*no such column"),
+        (b"record,code\n1,01,secret\n", "t.csv", r"not \(ValueError\)"),
         (b"\xff\xfe\x00secret", "t.csv", "not"),
         (b"PAR1 this is not it", "t.parquet", "ArrowInvalid"),
         (b"record\n1\n", "t.xlsx", "neither|ValueError"),
@@ -99,8 +101,9 @@ def test_a_file_that_is_missing_empty_or_broken_is_one_clear_error(content, name
 
 
 def test_a_column_named_twice_is_refused(tmp_path):
-    (tmp_path / "t.csv").write_text("record,age,age\n1,2,3\n", encoding="utf-8")
-    pq.write_table(pa.Table.from_arrays([["1"], [2], [3]], names=["record", "age", "age"]), tmp_path / "t.parquet")
+    (tmp_path / "t.csv").write_text("record,code,age,age\n1,01,2,3\n", encoding="utf-8")
+    twice = pa.Table.from_arrays([["1"], ["01"], [2], [3]], names=["record", "code", "age", "age"])
+    pq.write_table(twice, tmp_path / "t.parquet")
     for name in ("t.csv", "t.parquet"):
         with pytest.raises(DataError, match=r"`age` more than once|file that is not"):
             read_source(file(name), tmp_path, study="s")

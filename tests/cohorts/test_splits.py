@@ -192,3 +192,22 @@ def test_inner_folds_cover_everybody_once(seed, folds):
     parts = inner_folds(EVENT, folds, seed=seed)
     assert sorted(np.concatenate([test for _, test in parts])) == list(range(PATIENTS))
     assert all(not set(train) & set(test) for train, test in parts)
+
+
+def test_fewer_events_by_the_horizon_than_folds_do_not_join_the_others():
+    time = np.concatenate([np.full(3, 10.0), np.full(97, 400.0)])
+    outcome = Censored(time, np.arange(PATIENTS) < 50, 365.0)
+    with pytest.raises(DataError, match=r"at least 5 patients; received 3 in one \(with the event by the horizon\)"):
+        inner_folds(outcome, 5, seed=1)
+
+
+def test_the_folds_of_a_survival_keep_the_later_events_apart_where_there_are_enough():
+    time = np.concatenate([np.full(50, 10.0), np.full(50, 400.0)])
+    outcome = Censored(time, np.arange(PATIENTS) < 60, 365.0)
+    for _, test in inner_folds(outcome, 5, seed=1):
+        assert np.bincount(outcome.strata[test]).tolist() == [8, 2, 10]
+
+
+def test_quantities_that_are_fewer_than_the_folds_are_refused():
+    with pytest.raises(DataError, match="at least 5 patients; received 4 in one"):
+        inner_folds(Quantity(np.arange(4.0)), 5, seed=1)

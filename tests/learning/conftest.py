@@ -1,6 +1,8 @@
 """Small cohorts of every task: with text, missing values and a column that must not be learned from."""
 
 from collections.abc import Callable
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,6 +10,7 @@ import pandas as pd
 import pytest
 
 from theragate.cohorts.outcomes import Outcome, read_outcome
+from theragate.learning import Trained, train
 from theragate.study import Study, parse
 
 Problem = tuple[pd.DataFrame, Outcome, Study]
@@ -77,12 +80,14 @@ def make_study(task: str, **changes: Any) -> Study:
         "source": {"kind": "bundled", "name": "none", "citation": "Drawn by the tests.", "licence": "None needed."},
         "outcome": _OUTCOMES[task],
         "features": {"dropped": {"leak": "It is the truth itself."}},
+        "deidentification": {},
+        "subgroups": {},
         "decision": {"none": "For the tests."},
         "validation": {
             "scheme": "nested_cross_validation",
             "repeats": 2,
-            "folds": 3,
-            "inner_folds": 3,
+            "folds": 2,
+            "inner_folds": 2,
             "reason": "A small cohort.",
         },
         "tuning": _TUNING[task],
@@ -95,12 +100,39 @@ def make_study(task: str, **changes: Any) -> Study:
     return parse(Study, {**content, **changes}, at="test")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def problem() -> Callable[..., Problem]:
     """Make a cohort, its outcome and its study; keywords change the study."""
 
     def make(task: str, *, patients: int = 150, **changes: Any) -> Problem:
         cohort, study = make_cohort(task, patients=patients), make_study(task, **changes)
         return cohort, read_outcome(cohort, study), study
+
+    return make
+
+
+Step = tuple[int, int, str]
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory) -> Callable[[str, int], tuple[Trained, list[Step]]]:
+    """Train on a small cohort, once per session for each task and number of jobs, and keep what progress told."""
+
+    @cache
+    def make(task: str, jobs: int = 1) -> tuple[Trained, list[Step]]:
+        cohort, study = make_cohort(task), make_study(task)
+        told: list[Step] = []
+        storage: Path = tmp_path_factory.mktemp("storage")
+        result = train(
+            cohort,
+            read_outcome(cohort, study),
+            study,
+            seed=9,
+            jobs=jobs,
+            storage=storage,
+            progress=lambda *step: told.append(step),
+        )
+        assert list(storage.iterdir()) == []
+        return result, told
 
     return make

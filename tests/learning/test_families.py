@@ -21,9 +21,7 @@ def fitted(problem, task: str, family: str, *, seed: int = 5, **changes) -> tupl
     cohort, outcome, study = problem(task)
     params = {**FAMILIES[task][family].fixed, **changes}
     schema = read_features(cohort, study)
-    return fit_predictor(
-        cohort, outcome, task=task, family=family, params=params, schema=schema, seed=seed
-    ), cohort
+    return fit_predictor(cohort, outcome, task=task, family=family, params=params, schema=schema, seed=seed), cohort
 
 
 @pytest.mark.parametrize(("task", "family"), ALL)
@@ -114,7 +112,10 @@ def test_curvature_near_zero_leaves_straight_lines(problem) -> None:
 @pytest.mark.parametrize(
     ("tuning", "message"),
     [
-        ({"reference": "ridge_cox"}, r"tuning\.reference`: a family of a binary study is one of logistic, spline_logistic"),
+        (
+            {"reference": "ridge_cox"},
+            r"tuning\.reference`: a family of a binary study is one of logistic, spline_logistic",
+        ),
         ({"families": ["xgboots"]}, r"tuning\.families`: .* received `xgboots`"),
         ({"families": ["xgboost", "xgboost"]}, "received `xgboost` twice"),
     ],

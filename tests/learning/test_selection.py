@@ -50,7 +50,9 @@ def test_the_first_of_equal_trials_is_the_best() -> None:
 
 
 @pytest.mark.parametrize(
-    "trials", [[], [trial(0, (), "failed")], [trial(0, (0.5,))], [trial(1, (0.5, 0.5))]], ids=["no", "bad", "one", "rival"]
+    "trials",
+    [[], [trial(0, (), "failed")], [trial(0, (0.5,))], [trial(1, (0.5, 0.5))]],
+    ids=["no", "bad", "one", "rival"],
 )
 def test_no_selection_without_a_reference(trials: list[TrialResult]) -> None:
     with pytest.raises(ValueError, match="the first trial is the reference"):

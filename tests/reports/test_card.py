@@ -157,7 +157,7 @@ def test_the_verdict_table_has_a_row_for_each_gate_and_what_to_do():
     table = verdict_table(verdict)
     rows = [line for line in table.splitlines() if line.startswith("| TG")]
     assert len(rows) == 8
-    assert table.startswith("**BLOCKED**")
+    assert table.startswith("BLOCKED")
     calibration = next(row for row in rows if "TG004" in row)
     assert "**fail**" in calibration
     assert "Recalibrate on new data" in calibration

@@ -135,6 +135,35 @@ def test_who_has_a_value_may_tell_the_event(study_name, real):
     assert found_in(frame, study, np.where(random.random(len(event)) < 0.3, 1.0, np.nan)) == {}
 
 
+@pytest.mark.parametrize("study_name", EVENTS)
+def test_a_few_gaps_that_happen_to_be_of_one_outcome_are_no_leak(study_name, real):
+    frame, study = real(study_name)
+    alive = np.flatnonzero(~event_of(frame, study))[:8]
+    assert found_in(frame, study, np.where(np.isin(frame.index, alive), np.nan, 1.0)) == {}
+
+
+@pytest.mark.parametrize("study_name", SURVIVAL)
+def test_a_strong_marker_of_the_event_below_the_limits_is_no_leak(study_name, real):
+    frame, study = real(study_name)
+    event = event_of(frame, study)
+    marker = event + np.random.default_rng(0).normal(0, 0.6, len(event))  # an AUROC of .88
+    assert found_in(frame, study, marker) == {}
+
+
+def test_a_few_measured_patients_are_not_enough_for_a_quantity(real):
+    frame, study = real("diabetes_progression")
+    rank = frame["progression"].rank(method="first")
+    words = np.where(rank <= 12, "low", "high").astype(object)
+    words[(rank > 12) & (rank <= len(frame) - 12)] = None
+    assert "value" not in found_in(frame, study, words)
+
+
+def test_a_token_for_each_patient_is_no_copy_of_an_outcome_that_never_repeats(real):
+    frame, study = real("diabetes_progression")
+    frame["progression"] = frame["progression"] + np.arange(len(frame)) / 1000
+    assert found_in(frame, study, [f"token {number}" for number in range(len(frame))]) == {}
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_chance_is_no_leak(name, real, seed):
     frame, study = real(name)
@@ -227,4 +256,5 @@ def test_levels_hold_enough_patients():
     assert np.bincount(read_column(pd.Series(rare), "x").level).tolist() == [30, 11]
     cut = read_column(pd.Series(np.random.default_rng(0).normal(size=105)), "x")
     assert np.bincount(cut.level).min() >= 10
-    assert read_column(pd.Series(np.arange(2000.0)), "x").ranks.max() == 255
+    many = read_column(pd.Series(np.arange(2000.0)), "x")
+    assert (many.ranks.max(), many.level.max()) == (255, 19)

@@ -62,6 +62,15 @@ def test_concordance_by_hand():
     assert concordance(np.array([1, 2]), np.array([1.0, 2.0]), np.array([False, False])) is None
 
 
+def test_the_limits_of_a_concordance_count_events_and_not_patients():
+    random = np.random.default_rng(6)
+    time, score = random.exponential(size=200), random.integers(0, 50, 200)
+    everyone = concordance(score, time, np.ones(200, dtype=bool))
+    few = concordance(score, time, np.arange(200) < 20)
+    assert everyone.upper - everyone.lower < 0.12
+    assert few.upper - few.lower > 0.2
+
+
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(1, 6), st.booleans()), min_size=3, max_size=40))
 def test_concordance_agrees_with_scikit_survival(rows):
     score, time, event = (np.array(part) for part in zip(*rows, strict=True))

@@ -154,7 +154,8 @@ def test_a_missing_and_an_empty_column_fail_critically_whatever_the_severity(run
     assert found.leakage == ()
 
 
-def test_a_rule_that_does_not_fit_the_values_fails_critically_and_quietly(run, cohort, rule, capfd):
+def test_a_rule_that_does_not_fit_the_values_fails_critically_and_quietly(run, cohort, rule, capfd, caplog):
+    caplog.set_level("DEBUG")
     cohort["mixed"] = pd.Series([SECRET, "text"] * 20, dtype=object)
     found = run(
         cohort,
@@ -166,6 +167,7 @@ def test_a_rule_that_does_not_fit_the_values_fails_critically_and_quietly(run, c
     assert found.results[0].note.startswith("The rule could not be applied")
     assert str(SECRET) not in found.model_dump_json()
     assert "Traceback" not in found.model_dump_json()
+    assert caplog.records == []
     assert capfd.readouterr() == ("", "")
 
 
@@ -238,7 +240,7 @@ def test_a_patient_who_occurs_twice_is_found_by_the_suite_and_without_it(run, co
     assert found.results[0].unexpected == 2
     without = run(cohort, rule("column_to_exist", column="age"))
     assert (without.passed, without.critical, without.leaks) == (False, (), ("patient",))
-    assert without.leakage[0].sentence.startswith("1 rows repeat the id of an earlier row and 0 have none.")
+    assert without.leakage[0].sentence.startswith("Rows that repeat an earlier row's id: 1; rows without an id: 0.")
 
 
 def test_a_missing_id(run, cohort, rule):

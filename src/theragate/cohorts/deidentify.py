@@ -127,7 +127,7 @@ def _by_form(column: pd.Series) -> str | None:
 def _top_coded(ages: pd.Series, column: str, study: str) -> pd.Series:
     if not pd.api.types.is_numeric_dtype(ages):
         raise _wrong(study, column, "an age is a number of years", f"{ages.dtype} values")
-    return ages.mask(ages >= TOP_AGE, TOP_AGE)
+    return ages.clip(upper=TOP_AGE)  # unlike `mask`, it leaves the unknown age of a nullable column unknown
 
 
 def _years(dates: pd.Series, column: str, study: str) -> pd.Series:
@@ -138,8 +138,9 @@ def _years(dates: pd.Series, column: str, study: str) -> pd.Series:
         return dates.astype("Int64")
     try:
         return pd.to_datetime(dates, errors="raise", format="ISO8601").dt.year.astype("Int64")
-    except (ValueError, TypeError) as error:
-        raise _wrong(study, column, "a date is written YYYY-MM-DD", "texts that are not") from error
+    except (ValueError, TypeError):
+        # The cause quotes the text that is no date.
+        raise _wrong(study, column, "a date is written YYYY-MM-DD", "texts that are not") from None
 
 
 def _wrong(study: str, column: str, rule: str, received: str) -> DataError:

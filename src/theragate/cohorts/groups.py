@@ -1,16 +1,13 @@
 """Who belongs to which subgroup. A patient whose group is unknown belongs to the group ``Missing``."""
 
-from itertools import pairwise
-
 import numpy as np
 import pandas as pd
 
+from theragate.cohorts.codes import as_codes
 from theragate.errors import DataError
-from theragate.study import BandedGroups, GroupSpec, Study
+from theragate.study import MISSING, BandedGroups, GroupSpec, LabelledGroups, Study
 
 __all__ = ["MISSING", "read_groups"]
-
-MISSING = "Missing"
 
 
 def read_groups(cohort: pd.DataFrame, study: Study) -> pd.DataFrame:
@@ -34,24 +31,30 @@ def _labels(cohort: pd.DataFrame, name: str, spec: GroupSpec, study: str) -> pd.
     if spec.column not in cohort.columns:
         raise _broken(study, name, f"column `{spec.column}` is in the cohort", "no such column")
     column = cohort[spec.column]
-    if isinstance(spec, BandedGroups):
-        if not pd.api.types.is_numeric_dtype(column):
-            raise _broken(study, name, f"column `{spec.column}` holds numbers", f"{column.dtype} values")
-        edges = [-np.inf, *spec.bands, np.inf]
-        texts = [f"{bound:g}" for bound in spec.bands]
-        names = [f"≤{texts[0]}", *(f"{a}–{b}" for a, b in pairwise(texts)), f">{texts[-1]}"]
-        banded = pd.cut(column.astype(float), bins=edges, labels=names)
-        return banded.astype(object).where(column.notna(), MISSING).astype(str)
-    values = column.astype(str)
-    known = values.isin(spec.labels) | column.isna()
-    if not known.all():
+    return _banded(column, name, spec, study) if isinstance(spec, BandedGroups) else _named(column, name, spec, study)
+
+
+def _banded(column: pd.Series, name: str, spec: BandedGroups, study: str) -> pd.Series:
+    if not pd.api.types.is_numeric_dtype(column):
+        raise _broken(study, name, f"column `{spec.column}` holds numbers", f"{column.dtype} values")
+    # A bound belongs to the group below it.
+    band = np.searchsorted(spec.bands, column.to_numpy(dtype=np.float64, na_value=np.nan), side="left")
+    unknown = column.isna().to_numpy()
+    # NaN sorts above every bound; it is overwritten here.
+    return pd.Series(np.where(unknown, MISSING, np.array(spec.names)[band]), index=column.index, dtype=str)
+
+
+def _named(column: pd.Series, name: str, spec: LabelledGroups, study: str) -> pd.Series:
+    codes = as_codes(column)
+    unlabelled = codes[codes.notna() & ~codes.isin(spec.labels)]
+    if len(unlabelled):
         raise _broken(
             study,
             name,
             f"every value of column `{spec.column}` has a label",
-            f"{values[~known].nunique()} values without one, in {int((~known).sum())} patients",
+            f"{unlabelled.nunique()} values without one, in {len(unlabelled)} patients",
         )
-    return values.map(spec.labels).where(column.notna(), MISSING).astype(str)
+    return codes.map(spec.labels).fillna(MISSING).astype(str)
 
 
 def _broken(study: str, name: str, rule: str, received: str) -> DataError:

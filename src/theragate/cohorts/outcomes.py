@@ -7,10 +7,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from theragate.cohorts.codes import as_codes
 from theragate.errors import DataError
-from theragate.study import BinaryOutcome, QuantityOutcome, Study
+from theragate.study import BinaryOutcome, QuantityOutcome, Study, SurvivalOutcome
 
 __all__ = ["Binary", "Censored", "Outcome", "Quantity", "read_outcome"]
+
+Classes: TypeAlias = dict[str, NDArray[np.bool_]]
 
 _REMEDY = "Correct the source, or the study's `outcome` in params.yaml."
 
@@ -27,6 +30,11 @@ class Binary:
     def take(self, rows: NDArray[np.intp]) -> "Binary":
         """Return the outcome of some patients."""
         return Binary(self.event[rows])
+
+    @property
+    def classes(self) -> Classes:
+        """What every part of the patients needs some of, each of shape (n,)."""
+        return {"with the event": self.event, "without the event": ~self.event}
 
     @property
     def strata(self) -> NDArray[np.intp]:
@@ -46,6 +54,11 @@ class Quantity:
     def take(self, rows: NDArray[np.intp]) -> "Quantity":
         """Return the outcome of some patients."""
         return Quantity(self.value[rows])
+
+    @property
+    def classes(self) -> Classes:
+        """What every part of the patients needs some of, each of shape (n,)."""
+        return {"with the quantity": np.ones(len(self.value), dtype=bool)}
 
     @property
     def strata(self) -> NDArray[np.intp]:
@@ -72,6 +85,11 @@ class Censored:
         return Censored(self.time[rows], self.event[rows], self.horizon)
 
     @property
+    def classes(self) -> Classes:
+        """What every part of the patients needs some of, each of shape (n,)."""
+        return {"with the event by the horizon": self.by_horizon, "followed beyond it": self.free_at_horizon}
+
+    @property
     def strata(self) -> NDArray[np.intp]:
         """Labels within which folds are balanced (event by the horizon, later event, censored), shape (n,)."""
         return np.where(self.event, np.where(self.time <= self.horizon, 2, 1), 0).astype(np.intp)
@@ -96,42 +114,55 @@ def read_outcome(cohort: pd.DataFrame, study: Study) -> Outcome:
     Raises
     ------
     DataError
-        If a column is absent or incomplete, a time is negative, or the outcome does not vary.
+        If a column is absent, there twice or incomplete, holds what is no outcome, or the outcome does not vary.
     """
     spec = study.outcome
-    for column in study.outcome_columns:
-        _present(cohort, column, study.name)
+    columns = {column: _complete(cohort, column, study.name) for column in study.outcome_columns}
     if isinstance(spec, BinaryOutcome):
-        values = cohort[spec.column].astype(str)
-        event = (values == spec.positive).to_numpy(dtype=bool)
-        if event.all() or not event.any():
-            raise _broken(
-                study.name,
-                spec.column,
-                "the outcome has patients with and without the event",
-                f"{len(event)} patients of one class (positive is `{spec.positive}`)",
-            )
-        return Binary(event)
+        return _binary(columns[spec.column], spec, study.name)
     if isinstance(spec, QuantityOutcome):
-        quantity = _numbers(cohort, spec.column, study.name)
-        if np.ptp(quantity) == 0:
+        value = _numbers(columns[spec.column], spec.column, study.name)
+        if np.ptp(value) == 0:
             raise _broken(study.name, spec.column, "the outcome varies", "one value for all patients")
-        return Quantity(quantity)
-    time = _numbers(cohort, spec.time, study.name)
-    if (time < 0).any():
-        raise _broken(study.name, spec.time, "a survival time is 0 or above", f"{int((time < 0).sum())} negative times")
-    code = _numbers(cohort, spec.event, study.name)
-    if not np.isin(code, (0, 1)).all():
+        return Quantity(value)
+    return _censored(columns[spec.time], columns[spec.event], spec, study.name)
+
+
+def _binary(column: pd.Series, spec: BinaryOutcome, study: str) -> Binary:
+    codes = as_codes(column)
+    if codes.nunique() > 2:
         raise _broken(
-            study.name,
+            study,
+            spec.column,
+            "the outcome has two values, one of which is `positive`: what is unknown is no absence of the event",
+            f"{codes.nunique()} distinct values",
+        )
+    event = (codes == spec.positive).to_numpy(dtype=bool)
+    if event.all() or not event.any():
+        raise _broken(
+            study,
+            spec.column,
+            "the outcome has patients with and without the event",
+            f"{len(event)} patients of one class (`{spec.positive}`, which is positive, in {int(event.sum())})",
+        )
+    return Binary(event)
+
+
+def _censored(time: pd.Series, event: pd.Series, spec: SurvivalOutcome, study: str) -> Censored:
+    times, codes = _numbers(time, spec.time, study), _numbers(event, spec.event, study)
+    if (times < 0).any():
+        raise _broken(study, spec.time, "a survival time is 0 or above", f"{int((times < 0).sum())} negative times")
+    if not np.isin(codes, (0, 1)).all():
+        raise _broken(
+            study,
             spec.event,
             "the event is 0 (censored) or 1 (seen); competing events are not supported",
-            f"{len(np.unique(code))} distinct codes",
+            f"{len(np.unique(codes))} distinct codes",
         )
-    outcome = Censored(time, code.astype(bool), spec.horizon)
+    outcome = Censored(times, codes.astype(bool), spec.horizon)
     if not outcome.by_horizon.any() or not outcome.free_at_horizon.any():
         raise _broken(
-            study.name,
+            study,
             spec.event,
             f"there are events by the horizon of {spec.horizon:g} {spec.unit}, and patients followed beyond it",
             f"{int(outcome.by_horizon.sum())} events and {int(outcome.free_at_horizon.sum())} patients beyond it",
@@ -139,23 +170,26 @@ def read_outcome(cohort: pd.DataFrame, study: Study) -> Outcome:
     return outcome
 
 
-def _present(cohort: pd.DataFrame, column: str, study: str) -> None:
+def _complete(cohort: pd.DataFrame, column: str, study: str) -> pd.Series:
     if len(cohort) == 0:
         raise _broken(study, column, "the cohort has patients", "an empty cohort")
-    if column not in cohort.columns:
-        raise _broken(study, column, "the outcome column is in the cohort", "no such column")
+    found = int((cohort.columns == column).sum())
+    if found != 1:
+        received = f"{found} columns of that name" if found else "no such column"
+        raise _broken(study, column, "the outcome column is in the cohort, once", received)
     missing = int(cohort[column].isna().sum())
     if missing:
         raise _broken(study, column, "the outcome is known for every patient", f"{missing} missing values")
+    return cohort[column]
 
 
-def _numbers(cohort: pd.DataFrame, column: str, study: str) -> NDArray[np.float64]:
-    try:
-        values = cohort[column].to_numpy(dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise _broken(study, column, "the outcome column holds numbers", f"{cohort[column].dtype} values") from error
+def _numbers(column: pd.Series, name: str, study: str) -> NDArray[np.float64]:
+    # Dates and durations would become nanoseconds.
+    if not pd.api.types.is_numeric_dtype(column):
+        raise _broken(study, name, "the outcome column holds numbers", f"{column.dtype} values")
+    values = column.to_numpy(dtype=np.float64)
     if not np.isfinite(values).all():
-        raise _broken(study, column, "the outcome is finite", f"{int((~np.isfinite(values)).sum())} infinite values")
+        raise _broken(study, name, "the outcome is finite", f"{int((~np.isfinite(values)).sum())} infinite values")
     return values
 
 

@@ -1,5 +1,6 @@
 """Who is learned from and who is predicted: the outer splits of a study, and the inner folds of tuning."""
 
+import operator
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,11 +8,14 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedKFold, StratifiedShuffleSplit
 
+from theragate.cohorts.codes import as_codes
 from theragate.cohorts.outcomes import Outcome
 from theragate.errors import DataError
 from theragate.study import Holdout, NestedCrossValidation, SiteSplit, Study, TemporalSplit
 
 __all__ = ["Split", "development_rows", "inner_folds", "outer_splits"]
+
+FEWEST = 2  # patients of a class who are held out: of a single one nobody knows how much chance is in it
 
 
 @dataclass(frozen=True)
@@ -30,22 +34,18 @@ def outer_splits(cohort: pd.DataFrame, outcome: Outcome, study: Study, *, seed: 
     Raises
     ------
     DataError
-        If there are fewer events than folds, or a split by time or site leaves one side empty.
+        If a part would lack what it needs (see `_enough`), or the column of a split by time or site is unfit.
     """
-    spec = study.validation
+    spec, subject = study.validation, f"study `{study.name}`, validation"
     if isinstance(spec, NestedCrossValidation):
-        _enough(outcome, spec.folds, study.name)
-        splits: list[Split] = []
-        for repeat in range(spec.repeats):
-            folds = inner_folds(outcome, spec.folds, seed=seed + repeat)
-            splits += [Split(repeat, fold, train, test) for fold, (train, test) in enumerate(folds)]
-        return splits
-    if isinstance(spec, Holdout):
-        _enough(outcome, 2, study.name)
-        shuffle = StratifiedShuffleSplit(n_splits=1, test_size=spec.fraction, random_state=seed)
-        train, test = next(iter(shuffle.split(np.zeros(len(outcome)), outcome.strata)))
-        return [Split(0, 0, np.sort(train), np.sort(test))]
-    return [_declared(cohort, spec, study.name)]
+        splits = _repeated(outcome, spec, subject, seed=seed)
+    elif isinstance(spec, Holdout):
+        splits = [_random(outcome, spec, subject, seed=seed)]
+    else:
+        splits = [_declared(cohort, outcome, spec, subject)]
+    for split in splits:
+        _enough(outcome.take(split.train), spec.inner_folds, subject, whose="those learned from, in inner folds")
+    return splits
 
 
 def development_rows(splits: list[Split], patients: int) -> NDArray[np.intp]:
@@ -57,35 +57,115 @@ def development_rows(splits: list[Split], patients: int) -> NDArray[np.intp]:
 
 
 def inner_folds(outcome: Outcome, folds: int, *, seed: int) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
-    """Return (train, test) positions of stratified folds within the patients of `outcome`."""
-    _enough(outcome, folds, "inner folds")
+    """Return (train, test) positions of stratified folds within the patients of `outcome`.
+
+    Raises
+    ------
+    DataError
+        If there are fewer patients of a class than folds.
+    """
+    return _folds(outcome, folds, "the inner folds", seed=seed)
+
+
+def _folds(outcome: Outcome, folds: int, subject: str, *, seed: int) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
+    _enough(outcome, folds, subject, whose="all")
     folder = StratifiedKFold(n_splits=folds, shuffle=True, random_state=seed)
-    return list(folder.split(np.zeros(len(outcome)), outcome.strata))
+    return list(folder.split(np.zeros(len(outcome)), _strata(outcome, folds)))
 
 
-def _declared(cohort: pd.DataFrame, spec: TemporalSplit | SiteSplit, study: str) -> Split:
+def _repeated(outcome: Outcome, spec: NestedCrossValidation, subject: str, *, seed: int) -> list[Split]:
+    return [
+        Split(repeat, fold, train, test)
+        for repeat in range(spec.repeats)
+        for fold, (train, test) in enumerate(_folds(outcome, spec.folds, subject, seed=seed + repeat))
+    ]
+
+
+def _random(outcome: Outcome, spec: Holdout, subject: str, *, seed: int) -> Split:
+    _enough(outcome, FEWEST, subject, whose="all")
+    shuffle = StratifiedShuffleSplit(n_splits=1, test_size=spec.fraction, random_state=seed)
+    try:
+        train, test = next(iter(shuffle.split(np.zeros(len(outcome)), _strata(outcome, FEWEST))))
+    except ValueError as error:
+        raise _broken(
+            subject,
+            "some patients of every stratum are learned from and some held out",
+            f"a `fraction` of {spec.fraction:g} of {len(outcome)} patients",
+        ) from error
+    _enough(outcome.take(test), FEWEST, subject, whose="those held out")
+    return Split(0, 0, np.sort(train), np.sort(test))
+
+
+def _declared(cohort: pd.DataFrame, outcome: Outcome, spec: TemporalSplit | SiteSplit, subject: str) -> Split:
     if spec.column not in cohort.columns:
-        raise _broken(study, f"column `{spec.column}` is in the cohort", "no such column")
-    if isinstance(spec, TemporalSplit):
-        held_out = (cohort[spec.column].astype(float) >= spec.since).to_numpy(dtype=bool)
-    else:
-        held_out = cohort[spec.column].astype(str).isin(spec.held_out).to_numpy(dtype=bool)
+        raise _broken(subject, f"column `{spec.column}` is in the cohort", "no such column")
+    column = cohort[spec.column]
+    missing = int(column.isna().sum())
+    if missing:
+        # They could be learned from as well as held out, and either might be wrong.
+        raise _broken(subject, f"column `{spec.column}` is known for every patient", f"{missing} missing values")
+    held_out = _since(column, spec, subject) if isinstance(spec, TemporalSplit) else _at(column, spec, subject)
     if held_out.all() or not held_out.any():
         raise _broken(
-            study,
+            subject,
             "some patients are learned from and some held out",
             f"{int(held_out.sum())} of {len(held_out)} held out",
         )
-    return Split(0, 0, np.flatnonzero(~held_out), np.flatnonzero(held_out))
+    split = Split(0, 0, np.flatnonzero(~held_out), np.flatnonzero(held_out))
+    _enough(outcome.take(split.test), FEWEST, subject, whose="those held out")
+    return split
 
 
-def _enough(outcome: Outcome, folds: int, study: str) -> None:
-    _, counts = np.unique(outcome.strata, return_counts=True)
-    if counts.min() < folds:
-        raise _broken(study, f"every stratum of the outcome has at least {folds} patients", f"{counts.min()} in one")
+def _since(column: pd.Series, spec: TemporalSplit, subject: str) -> NDArray[np.bool_]:
+    if not pd.api.types.is_numeric_dtype(column):
+        raise _broken(subject, f"column `{spec.column}` holds numbers, such as years", f"{column.dtype} values")
+    return column.to_numpy(dtype=np.float64) >= spec.since
 
 
-def _broken(study: str, rule: str, received: str) -> DataError:
-    return DataError(
-        f"study `{study}`, validation", rule=rule, received=received, remedy="Correct `validation` in params.yaml."
+def _at(column: pd.Series, spec: SiteSplit, subject: str) -> NDArray[np.bool_]:
+    sites = as_codes(column)
+    absent = [site for site in spec.held_out if site not in set(sites)]
+    if absent:
+        raise _broken(subject, f"a site held out occurs in column `{spec.column}`", f"`{absent[0]}`, which does not")
+    return sites.isin(spec.held_out).to_numpy(dtype=bool)
+
+
+def _enough(outcome: Outcome, fewest: int, subject: str, *, whose: str) -> None:
+    """Refuse patients of whom a class is too small, such as those with the event."""
+    name, count = min(
+        ((name, int(members.sum())) for name, members in outcome.classes.items()), key=operator.itemgetter(1)
     )
+    if count < fewest:
+        raise _broken(
+            subject, f"each class of the outcome of {whose} has at least {fewest} patients", f"{count} in one ({name})"
+        )
+
+
+def _strata(outcome: Outcome, smallest: int) -> NDArray[np.intp]:
+    """Return the strata, shape (n,), of which each that is smaller than `smallest` has joined its neighbour.
+
+    Patients with the event, by the horizon where there is one, never join those without it.
+    """
+    strata = outcome.strata
+    event = next(iter(outcome.classes.values()))
+    for part in (event, ~event):
+        strata[part] = _joined(strata[part], smallest)
+    return strata
+
+
+def _joined(strata: NDArray[np.intp], smallest: int) -> NDArray[np.intp]:
+    """Let a stratum that is too small join the next one; what is left of the last joins the one before."""
+    labels, position, counts = np.unique(strata, return_inverse=True, return_counts=True)
+    joined, first, size = labels.copy(), 0, 0
+    for index, count in enumerate(counts):
+        joined[index] = labels[first]
+        size += count
+        if size >= smallest:
+            first, size = index + 1, 0
+    if first:
+        joined[first:] = joined[first - 1]
+    return joined[position]
+
+
+def _broken(subject: str, rule: str, received: str) -> DataError:
+    return DataError(subject, rule=rule, received=received, remedy="Correct `validation` in params.yaml.")

@@ -32,7 +32,7 @@ class QuantityTarget:
 
 @dataclass(frozen=True)
 class SurvivalTarget:
-    """``time``: shape (n,), >= 0. ``event``: shape (n,), bool, False where censored. ``horizon``: in the time's unit."""
+    """``time``: shape (n,), >= 0. ``event``: shape (n,), bool, False where censored. ``horizon``: a time."""
 
     time: Floats
     event: NDArray[np.bool_]

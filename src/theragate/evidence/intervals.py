@@ -86,7 +86,7 @@ def ranking(value: float, influence: Floats, *, fewer: int, method: str) -> Esti
     """
     if fewer < FEWEST:
         return Estimate(value=value, method="none", why=_TOO_FEW)
-    if not 1e-12 < value < 1 - 1e-12:
+    if value in (0.0, 1.0):
         edge = 0.025 ** (1 / fewer)
         lower, upper = (edge, 1.0) if value > 0.5 else (0.0, 1 - edge)
         return Estimate(value=value, lower=lower, upper=upper, method="exact limit at perfect separation")

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from theragate.errors import EvidenceError
 from theragate.evidence.benefits import range_members, threshold_evidence, threshold_range
@@ -88,7 +89,9 @@ def measure(target: Target, held_out: HeldOut, *, resamples: int = RESAMPLES, se
             remedy=f"Use {RESAMPLES}.",
         )
     check(target, held_out)
-    return _Measurement(*ordered(target, held_out), resamples=resamples, seed=seed).measured()
+    # With more threads the last digits of matrix products depend on their number, and so on the machine.
+    with threadpool_limits(1, user_api="blas"):
+        return _Measurement(*ordered(target, held_out), resamples=resamples, seed=seed).measured()
 
 
 class _Measurement:

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from theragate.errors import EvidenceError
 from theragate.evidence.types import CohortFacts, Estimate, Evidence, Family, GroupEvidence
 
@@ -10,6 +12,7 @@ __all__ = ["SMALLEST_CELL", "publish"]
 
 SMALLEST_CELL = 11
 
+_ROUNDING = 1e-9
 _WHY = f"withheld: a cell of under {SMALLEST_CELL} patients, or needed to keep one secret"
 
 
@@ -20,9 +23,9 @@ def publish(evidence: Evidence) -> Evidence:
 
     1. A group with a cell under 11 is withheld. None at all counts as small: it says the same of every member.
     2. So is whatever would give it away by subtraction. The labels of one attribute add up to the cohort; the cells
-       of an intersection add up to the cohort and, in each row and column, to a single group. Where a sum leaves
-       fewer than two groups unknown, or unknown groups that together have a small cell, its smallest known group is
-       withheld too, until no sum does.
+       of an intersection add up to the cohort and, in each row and column, to a single group. Where a withheld number
+       follows from all sums together, or the unknown groups of a sum have a small cell together, the smallest known
+       group of that sum is withheld too, until nothing follows.
     3. The withheld groups of an attribute are replaced by one, with their number of patients together and without
        events or metrics, so that everybody stays counted.
     4. Contrasts and members of families that name a withheld group are left out.
@@ -71,22 +74,43 @@ def _hidden(groups: Sequence[GroupEvidence]) -> list[GroupEvidence]:
     by_key = {group.key: group for group in groups}
     hidden = {group.key for group in groups if _small([group])}
     sums = _sums(groups)
-    changed = True
-    while changed:
-        changed = False
-        for line in sums:
-            known = [key for key in line.parts if key not in hidden]
-            if known and _gives_away(line, hidden, by_key):
-                hidden.add(min(known, key=lambda key: (by_key[key].n, key)))
-                changed = True
+    while more := _to_hide(sums, hidden, by_key):
+        hidden.add(more)
     return [group for group in groups if group.key in hidden]
 
 
-def _gives_away(line: _Sum, hidden: set[str], by_key: dict[str, GroupEvidence]) -> bool:
-    unknown = [by_key[key] for key in line.parts if key in hidden]
-    if line.total in hidden:
-        return not unknown
-    return bool(unknown) and (len(unknown) < 2 or _small(unknown))
+def _to_hide(sums: Sequence[_Sum], hidden: set[str], by_key: dict[str, GroupEvidence]) -> str | None:
+    """Return the next group to withhold: the smallest known one of a sum that gives something away."""
+    solved = _solved(sums, hidden)
+    for line in sums:
+        unknown = [key for key in line.parts if key in hidden]
+        alone = line.total not in hidden and bool(unknown) and _small([by_key[key] for key in unknown])
+        if not alone and not solved & {*unknown, line.total}:
+            continue
+        known = [key for key in line.parts if key not in hidden]
+        if not known and line.total is not None and line.total not in hidden:
+            return line.total
+        if known:
+            return min(known, key=lambda key: (by_key[key].n, key))
+    return None
+
+
+def _solved(sums: Sequence[_Sum], hidden: set[str]) -> set[str]:
+    """Return the hidden groups whose number follows from all sums together: those that no solution can move."""
+    names = sorted(hidden)
+    if not names:
+        return set()
+    place = {name: index for index, name in enumerate(names)}
+    matrix = np.zeros((len(sums), len(names)))
+    for row, line in zip(matrix, sums, strict=True):
+        for key in line.parts:
+            if key in place:
+                row[place[key]] += 1
+        if line.total in place:
+            row[place[line.total]] -= 1
+    _, size, directions = np.linalg.svd(matrix)
+    free = directions[int((size > _ROUNDING).sum()) :]
+    return {name for name, column in zip(names, free.T, strict=True) if not (np.abs(column) > _ROUNDING).any()}
 
 
 def _sums(groups: Sequence[GroupEvidence]) -> list[_Sum]:

@@ -1,7 +1,9 @@
 """A predictor as files that hold data only: no pickle, no code, and the same bytes for the same predictor.
 
 ``predictor.json`` has the features, the response and, for a linear model, its coefficients, so that a person can read
-them; ``design.skops`` the preprocessing; ``booster.ubj`` the trees, where there are any.
+them; ``design.skops`` the preprocessing; ``booster.ubj`` the trees, where there are any. The first names the digests
+of the others, so that nothing damaged reaches XGBoost, which ends the whole process over bytes it cannot parse. Who can
+rewrite all of the files is kept out by the digest of the directory, which the verdict binds.
 """
 
 from pathlib import Path
@@ -10,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 import numpy as np
 from pydantic import Field, ValidationError, model_validator
 
+from theragate.digests import sha256_bytes
 from theragate.errors import DataError
 from theragate.files import read_json, whole_directory, write_json
 from theragate.learning.families import FAMILIES, check_families
@@ -52,6 +55,7 @@ class _Sheet(Spec):
     response: Literal["probability", "quantity", "risk"]
     hazard: Annotated[float, Field(ge=0)]
     linear: _Linear | None
+    files: dict[str, str] = Field(description="the other files and their SHA-256")
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -62,6 +66,8 @@ class _Sheet(Spec):
             raise ValueError("the family is one of the task's")
         if (self.linear is None) != (FAMILIES[self.task][self.family].design == "trees"):
             raise ValueError("a linear family has coefficients, and trees have none")
+        if set(self.files) != ({_DESIGN} if self.linear else {_DESIGN, _BOOSTER}):
+            raise ValueError("the files are those of the family")
         return self
 
 
@@ -77,10 +83,13 @@ def save(predictor: "Predictor", directory: Path) -> None:
 
     model = predictor.model
     transformer = predictor.design.transformer
+    files = {_DESIGN: pack(transformer)}
     linear = None
     if isinstance(model, LinearModel):
         names = tuple(map(str, transformer.get_feature_names_out()))
         linear = _Linear(names=names, coefficients=tuple(map(float, model.coefficients)), intercept=model.intercept)
+    elif isinstance(model, BoostedModel):
+        files[_BOOSTER] = bytes(model.booster.save_raw("ubj"))
     sheet = _Sheet(
         task=predictor.task,
         family=predictor.family,
@@ -89,12 +98,12 @@ def save(predictor: "Predictor", directory: Path) -> None:
         response=model.response.kind,
         hazard=model.response.hazard,
         linear=linear,
+        files={name: sha256_bytes(content) for name, content in files.items()},
     )
     with whole_directory(directory) as temporary:
         write_json(temporary / _SHEET, sheet.model_dump(mode="json"))
-        (temporary / _DESIGN).write_bytes(pack(transformer))
-        if isinstance(model, BoostedModel):
-            (temporary / _BOOSTER).write_bytes(model.booster.save_raw("ubj"))
+        for name, content in files.items():
+            (temporary / name).write_bytes(content)
 
 
 def load(directory: Path) -> "Predictor":
@@ -110,14 +119,15 @@ def load(directory: Path) -> "Predictor":
     from theragate.learning.predictor import Predictor
 
     sheet = _sheet(directory)
-    transformer = _transformer(directory)
+    files = _files(directory, sheet)
+    transformer = _transformer(directory, files[_DESIGN])
     predictor = Predictor(
         task=sheet.task,
         family=sheet.family,
         schema=tuple(Feature(column.name, column.type) for column in sheet.inputs),
         horizon=sheet.horizon,
         design=Design(transformer, slice(0, 0)),
-        model=_model(directory, sheet),
+        model=_model(directory, sheet, files),
     )
     _try_out(directory, predictor)
     return predictor
@@ -138,17 +148,26 @@ def _sheet(directory: Path) -> _Sheet:
         raise _refused(
             directory / _SHEET, "it describes a predictor", f"a description that is wrong in {key}"
         ) from error
-    expected = {_SHEET, _DESIGN} | ({_BOOSTER} if sheet.linear is None else set())
-    if found != expected:
-        raise _refused(directory, f"it holds {', '.join(sorted(expected))}", ", ".join(sorted(found)))
     return sheet
 
 
-def _transformer(directory: Path) -> Any:
+def _files(directory: Path, sheet: _Sheet) -> dict[str, bytes]:
+    files = {}
+    for name, digest in sheet.files.items():
+        try:
+            files[name] = (directory / name).read_bytes()
+        except OSError as error:
+            raise _refused(directory / name, "it is readable", error.strerror or type(error).__name__) from error
+        if sha256_bytes(files[name]) != digest:
+            raise _refused(directory / name, f"it has the digest that {_SHEET} names", "another one")
+    return files
+
+
+def _transformer(directory: Path, content: bytes) -> Any:
     from theragate.learning.archive import UNREADABLE, unpack
 
     try:
-        return unpack((directory / _DESIGN).read_bytes())
+        return unpack(content)
     except UNREADABLE as error:
         raise _refused(
             directory / _DESIGN,
@@ -157,7 +176,7 @@ def _transformer(directory: Path) -> Any:
         ) from error
 
 
-def _model(directory: Path, sheet: _Sheet) -> Model:
+def _model(directory: Path, sheet: _Sheet, files: dict[str, bytes]) -> Model:
     response = Response(sheet.response, sheet.hazard)
     if sheet.linear is not None:
         return LinearModel(np.array(sheet.linear.coefficients, dtype=np.float64), sheet.linear.intercept, response)
@@ -165,8 +184,8 @@ def _model(directory: Path, sheet: _Sheet) -> Model:
 
     try:
         booster = xgboost.Booster(params={"nthread": 1, "verbosity": 0})
-        booster.load_model(bytearray((directory / _BOOSTER).read_bytes()))
-    except (OSError, ValueError, xgboost.core.XGBoostError) as error:
+        booster.load_model(bytearray(files[_BOOSTER]))
+    except (ValueError, xgboost.core.XGBoostError) as error:
         raise _refused(
             directory / _BOOSTER, "it is a whole booster", f"a damaged file ({type(error).__name__})"
         ) from error

@@ -1,14 +1,13 @@
 """Training: the outer splits and the released model, shared out over processes, then gathered in one order."""
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import joblib
 import pandas as pd
-from joblib.externals import loky
 
 from theragate.cohorts.outcomes import Outcome
 from theragate.cohorts.splits import Split, development_rows, outer_splits
@@ -19,8 +18,9 @@ from theragate.learning.predictor import Predictor
 from theragate.learning.record import predictions_table, training_record
 from theragate.learning.scenarios import CLEAN, check_scenarios, stressed
 from theragate.learning.seeds import derive
-from theragate.learning.splits import SplitResult, SplitWork, work
+from theragate.learning.splits import SplitResult, SplitWork
 from theragate.learning.tuning import Search
+from theragate.learning.workers import shared_out
 from theragate.study import Study
 
 __all__ = ["Trained", "train"]
@@ -75,7 +75,7 @@ def train(
     DataError
         If the cohort is too small for its splits, a feature is unfit, or a model has no stable solution.
     StoreError
-        If `storage` cannot be written.
+        If `storage` cannot be written, or a worker process died.
     """
     check_families(study)
     schema = read_features(cohort, study)
@@ -85,9 +85,10 @@ def train(
     works = _works(cohort, outcome, study, schema=schema, splits=splits, seed=seed, storage=storage / key)
     results: dict[int, SplitResult] = {}
     progress(0, len(works), study.name)
-    for result in _shared_out(works, jobs=jobs):
-        results[result.position] = result
-        progress(len(results), len(works), works[result.position].name)
+    with closing(shared_out(works, jobs=jobs)) as stream:
+        for result in stream:
+            results[result.position] = result
+            progress(len(results), len(works), works[result.position].name)
     outer = [results[position] for position in range(len(splits))]
     final = results[len(splits)]
     if final.predictor is None:
@@ -138,18 +139,3 @@ def _works(
             )
         )
     return works
-
-
-def _shared_out(works: list[SplitWork], *, jobs: int) -> Iterator[SplitResult]:
-    # The released model's search is the longest, so it goes first.
-    order = [works[-1], *works[:-1]]
-    if jobs == 1:
-        yield from map(work, order)
-        return
-    try:
-        with joblib.parallel_config(backend="loky", inner_max_num_threads=1):
-            parallel = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1, max_nbytes=None)
-            yield from parallel(joblib.delayed(work)(split) for split in order)
-    finally:
-        # Idle workers would keep their memory for minutes, and busy ones work on after an error or Ctrl-C.
-        loky.get_reusable_executor().shutdown(wait=True, kill_workers=True)

@@ -58,7 +58,7 @@ def draw_subgroups(evidence: Evidence, study: Study) -> Figure:
         box = (left / width, BOTTOM / total, PLOT / width, height / total)
         axes = figure.add_axes(box, ylim=(height, 0))
         _draw_panel(axes, table, panel, rows=rows, place=place, left=left)
-    note = "Dashed: the limit of a gate. Bars: 95% intervals."
+    note = "Dashed: no difference. Bars: 95% intervals."
     if evidence.groups:
         note = f"Filled: judged by the fairness gate. Hollow: listed only. {note}"
     table.text(EDGE, height + BOTTOM - 0.18, note, fontsize=7.5, color=SOFT)

@@ -73,7 +73,7 @@ def verdict_table(verdict: Verdict) -> str:
         for finding in verdict.findings
     ]
     table = _table(("Gate", "Answer", "In a sentence", "Next step"), rows)
-    return f"**{verdict.decision}**: {_decision_words(verdict)}\n\n{table}\n"
+    return f"{verdict.decision}: {_decision_words(verdict)}\n\n{table}\n"
 
 
 def model_card(

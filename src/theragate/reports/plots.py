@@ -13,6 +13,8 @@ from theragate.reports._words import counts_text, importances
 
 __all__ = ["write_plot_data"]
 
+_NONE = Curve(x=(), y=())
+
 # Curve of the evidence -> names of its columns.
 CURVES = {
     "roc": ("fpr", "tpr"),
@@ -28,7 +30,8 @@ def write_plot_data(evidence: Evidence, record: dict[str, Any], directory: Path)
     Parameters
     ----------
     evidence
-        What was measured; small cells are withheld (see `publish`). A curve that it lacks gives no file.
+        What was measured; small cells are withheld (see `publish`). A curve that it lacks gives a file with a header
+        only, which DVC passes over: `dvc.yaml` can then name the same files for every task.
     record
         The training record, of which ``importances`` is read.
     directory
@@ -36,8 +39,8 @@ def write_plot_data(evidence: Evidence, record: dict[str, Any], directory: Path)
 
     Returns
     -------
-    The files written, in a fixed order: a CSV for each of ``roc``, ``auc_over_time``, ``calibration``, ``errors`` and
-    ``decision`` that the evidence holds, then ``subgroups.csv`` and ``importances.csv``.
+    The files written: ``roc.csv``, ``auc_over_time.csv``, ``calibration.csv``, ``errors.csv``, ``decision.csv``,
+    ``subgroups.csv`` and ``importances.csv``.
 
     Raises
     ------
@@ -49,10 +52,8 @@ def write_plot_data(evidence: Evidence, record: dict[str, Any], directory: Path)
     evidence = publish(evidence)
     tables: dict[str, tuple[Sequence[str], Iterable[Sequence[str]]]] = {}
     for name, columns in CURVES.items():
-        if name in evidence.curves:
-            tables[name] = ((*columns, "lower", "upper"), _curve_rows(evidence.curves[name]))
-    if "decision" in evidence.curves:
-        tables["decision"] = (("threshold", "model", "treat_all", "treat_none"), _decision_rows(evidence))
+        tables[name] = ((*columns, "lower", "upper"), _curve_rows(evidence.curves.get(name, _NONE)))
+    tables["decision"] = (("threshold", "model", "treat_all", "treat_none"), _decision_rows(evidence))
     header = ("group", "metric", "value", "lower", "upper", "patients", "events", "why")
     tables["subgroups"] = (header, _group_rows(evidence))
     rows = [(feature, _rounded(mean), _rounded(sd)) for feature, mean, sd in importances(record)]
@@ -66,8 +67,8 @@ def _curve_rows(curve: Curve) -> list[Sequence[str]]:
 
 
 def _decision_rows(evidence: Evidence) -> list[Sequence[str]]:
-    model = evidence.curves["decision"]
-    everyone = evidence.curves.get("decision_treat_all", Curve(x=(), y=()))
+    model = evidence.curves.get("decision", _NONE)
+    everyone = evidence.curves.get("decision_treat_all", _NONE)
     treat_all = dict(zip(everyone.x, everyone.y, strict=True))
     return [
         (_rounded(threshold), _rounded(value), _rounded(treat_all.get(threshold)), _rounded(0.0))

@@ -4,6 +4,7 @@ import secrets
 
 import pandas as pd
 
+from theragate.cohorts.columns import check_columns
 from theragate.cohorts.deidentify import check_ids, deidentify
 from theragate.cohorts.identity import random_ids
 from theragate.cohorts.outcomes import read_outcome
@@ -25,7 +26,8 @@ def ingest(workspace: Workspace, settings: Settings) -> str:
     Raises
     ------
     DataError
-        If the source is missing or broken, holds an identifier, or names a patient twice.
+        If the source is missing or broken, holds an identifier, names a patient twice, or lacks a column that the study
+        names.
     """
     study = load_study(workspace.params, workspace.study)
     table = read_source(study.source, workspace.root, study=study.name)
@@ -41,6 +43,7 @@ def ingest(workspace: Workspace, settings: Settings) -> str:
     cohort = deidentify(features, study.deidentification, study=study.name)
     cohort.insert(0, "patient", ids)
     read_outcome(cohort, study)
+    check_columns(cohort, study)
     write_table(workspace.data("cohort.parquet"), cohort)
     write_json(workspace.data("provenance.json"), _provenance(workspace, study, table, cohort))
     return f"{len(cohort):,} patients, {cohort.shape[1] - 1} columns, from {table.version}"

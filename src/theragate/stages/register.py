@@ -37,7 +37,12 @@ def register(workspace: Workspace, settings: Settings) -> str:
     published = project(bundle, settings)
     write_json(
         workspace.report("registration.json"),
-        {"study": workspace.study, "key": bundle.key, "decision": bundle.verdict.decision},
+        {
+            "study": workspace.study,
+            "key": bundle.key,
+            "decision": bundle.verdict.decision,
+            "registered": published.version is not None,
+        },
     )
     if published.version is None:
         return f"{bundle.verdict.decision}; logged as an experiment's run, nothing registered"

@@ -27,7 +27,9 @@ def serve(tracking: str, artifacts: str, *, port: int) -> NoReturn:
             remedy=f"Open {tracking} in a browser.",
         )
     _check_port(port)
-    print(f"MLflow UI: http://127.0.0.1:{port} (Ctrl-C ends it)", flush=True)
+    print(
+        f"MLflow UI: http://127.0.0.1:{port}/#/experiments?workflowType=machine_learning (Ctrl-C ends it)", flush=True
+    )
     server = [
         str(Path(sys.executable).with_name("mlflow")), "server",
         "--backend-store-uri", tracking,

@@ -1,6 +1,6 @@
 """The signs of a leak, one function each, in the literal `SIGNS`.
 
-The limits were fixed before they met a cohort and lie far from what medicine offers: a leak stands out.
+The limits lie far from what medicine offers, because a leak stands out. They are the same for every study.
 """
 
 from collections.abc import Callable

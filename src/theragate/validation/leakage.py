@@ -59,6 +59,6 @@ def _identity(cohort: pd.DataFrame) -> Iterator[LeakageFinding]:
             check="identity",
             feature="patient",
             severity="critical",
-            sentence=f"{repeated} rows repeat the id of an earlier row and {missing} have none. A patient who occurs "
-            "twice would be learned from and tested on.",
+            sentence=f"Rows that repeat an earlier row's id: {repeated}; rows without an id: {missing}. A patient who "
+            "occurs twice would be learned from and tested on.",
         )

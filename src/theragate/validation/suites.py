@@ -17,7 +17,7 @@ from theragate.validation.types import Severity
 __all__ = ["Expectation", "Suite", "read_suite"]
 
 Sentence = Annotated[str, StringConstraints(strip_whitespace=True, min_length=3)]
-REMEDY = "Correct the suite; docs/studies.md lists the expectations and their arguments."
+REMEDY = "Correct the suite; the other suites in expectations/ show the form."
 
 
 class Meta(Spec):

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from theragate.evidence.metrics.arrays import Floats
+from theragate.evidence.metrics.arrays import Floats, ratio
 
 __all__ = ["NetBenefit", "ThresholdRange", "net_benefit"]
 
@@ -55,7 +55,7 @@ class ThresholdRange:
     def values(self, seen: Floats) -> list[NetBenefit]:
         """Return the net benefit at each threshold from the weights of the patients, shape (b, n)."""
         sums = seen @ self._columns
-        shares = sums[:, 1:] / sums[:, :1]
+        shares = ratio(sums[:, 1:], sums[:, :1])
         size = len(self.thresholds)
         return [
             net_benefit(

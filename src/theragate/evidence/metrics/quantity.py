@@ -35,7 +35,7 @@ class QuantityScore:
         """Return every metric in every resample, shape (b,) each; NaN where it is not defined."""
         sums = draws @ self._columns
         total = sums[:, 0]
-        error, absolute, squared, near, y, yy, p, pp, py = (sums[:, 1:] / total[:, None]).T
+        error, absolute, squared, near, y, yy, p, pp, py = ratio(sums[:, 1:], total[:, None]).T
         # What is left of a variance by rounding alone counts as none.
         varies, spreads = yy - y**2, pp - p**2
         return {

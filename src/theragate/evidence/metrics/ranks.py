@@ -9,6 +9,7 @@ from theragate.evidence.metrics.arrays import Floats
 
 __all__ = ["Ranked", "area_under_curve", "concordance"]
 
+_ROUNDING = 1e-12
 _PAIRS = 2**19  # pairs held at once: a block stays in the processor's cache
 
 
@@ -56,7 +57,7 @@ def area_under_curve(risk: Floats, *, cases: Floats, controls: Floats) -> Ranked
     value = float(share_cases @ above_controls)
     influence = _unbiased(share_cases) * (above_controls - value)
     influence += _unbiased(share_controls) * (1 - above_cases - value)
-    return Ranked(min(max(value, 0.0), 1.0), influence)
+    return Ranked(_exact_at_ends(value), influence)
 
 
 def _midranks(level: NDArray[np.intp], share: Floats) -> Floats:
@@ -64,6 +65,11 @@ def _midranks(level: NDArray[np.intp], share: Floats) -> Floats:
     at_level = np.bincount(level, weights=share)
     ranks: Floats = (np.cumsum(at_level) - at_level / 2)[level]
     return ranks
+
+
+def _exact_at_ends(value: float) -> float:
+    """Take off the rounding of a ranking that is right (or wrong) in every pair."""
+    return float(round(value)) if min(value, 1 - value) < _ROUNDING else value
 
 
 def _unbiased(share: Floats) -> Floats:
@@ -145,4 +151,4 @@ def _ranked(
     sign = by_other.copy()
     np.add.at(comparable, events, pairs)
     np.add.at(sign, events, weight * by_event)
-    return Ranked(value, ((sign + comparable) / 2 - value * comparable) / total)
+    return Ranked(_exact_at_ends(value), ((sign + comparable) / 2 - value * comparable) / total)

@@ -3,13 +3,15 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import expit, logit
+from scipy.optimize import brentq
+from scipy.special import expit
 
 from theragate.evidence.metrics.arrays import Floats
 
 __all__ = ["Recalibration"]
 
 _STEPS, _CLOSE = 50, 1e-11
+_FARTHEST = 50.0  # no shift of log odds is larger
 
 
 @dataclass(frozen=True)
@@ -55,15 +57,14 @@ class Recalibration:
 
     @staticmethod
     def shift(log_odds: Floats, event: Floats, *, weights: Floats) -> float:
-        """Return the intercept that fits best with the slope held at 1 (calibration in the large)."""
+        """Return the intercept that fits best with the slope held at 1 (calibration in the large).
+
+        Both classes occur.
+        """
         target = float(weights @ event)
-        shift = float(logit(target / weights.sum()) - logit(weights @ expit(log_odds) / weights.sum()))
-        for _ in range(_STEPS):
-            risk = expit(log_odds + shift)
-            step = (target - float(weights @ risk)) / float(weights @ (risk * (1 - risk)))
-            shift += step
-            if abs(step) < _CLOSE:
-                break
+        shift: float = brentq(
+            lambda by: float(weights @ expit(log_odds + by)) - target, -_FARTHEST, _FARTHEST, xtol=1e-13
+        )
         return shift
 
     def slopes(self, sums: Floats) -> Floats:

@@ -73,7 +73,7 @@ class RiskScore:
             found["average_precision"] = self._precision.values(draws)
         if self._binned is not None:
             gaps = (draws @ self._binned).reshape(len(draws), _BINS)
-            found["ece"] = np.abs(gaps).sum(axis=1) / draws.sum(axis=1)
+            found["ece"] = ratio(np.abs(gaps).sum(axis=1), draws.sum(axis=1))
         return found
 
     def point(self, draws: Floats, seen: Floats) -> dict[str, float]:

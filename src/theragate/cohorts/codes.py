@@ -1,0 +1,19 @@
+"""Codes as they are written in ``params.yaml``, however a column stores them."""
+
+from typing import Any
+
+import pandas as pd
+
+__all__ = ["as_codes"]
+
+
+def as_codes(column: pd.Series) -> pd.Series:
+    """Return the values of a column as text, and the unknown as missing.
+
+    A whole number is written as one: a CSV column of the codes 0 and 1 that lacks a value is stored as 0.0 and 1.0.
+    """
+    return column.astype(object).map(_text, na_action="ignore")
+
+
+def _text(value: Any) -> str:
+    return str(int(value)) if hasattr(value, "is_integer") and value.is_integer() else str(value)

@@ -1,0 +1,50 @@
+"""Columns that ``params.yaml`` names and that the cohort has to have: a misspelt one would be passed over."""
+
+from collections.abc import Iterator
+from difflib import get_close_matches
+
+import pandas as pd
+
+from theragate.errors import DataError
+from theragate.study import SiteSplit, Study, TemporalSplit
+
+__all__ = ["check_columns"]
+
+
+def check_columns(cohort: pd.DataFrame, study: Study) -> None:
+    """Refuse a study that names a column which its cohort has not.
+
+    Parameters
+    ----------
+    cohort
+        The table after de-identification; `read_outcome` looks for the outcome's columns itself.
+
+    Raises
+    ------
+    DataError
+        With the first such key, and the name of a column that is spelt nearly so.
+    """
+    columns = [str(column) for column in cohort.columns]
+    for key, column in _named(study):
+        if column not in columns:
+            nearest = get_close_matches(column, columns, n=1)
+            raise DataError(
+                f"params.yaml, key `studies.{study.name}.{key}`",
+                rule="a column that is named is in the cohort",
+                received=f"`{column}`, which is not" + (f" (but `{nearest[0]}` is)" if nearest else ""),
+                remedy="Correct the name, or remove the entry.",
+            )
+
+
+def _named(study: Study) -> Iterator[tuple[str, str]]:
+    for column in study.features.dropped:
+        yield "features.dropped", column
+    for column in study.features.labels:
+        yield "features.labels", column
+    for name, group in study.subgroups.items():
+        yield f"subgroups.{name}.column", group.column
+    for name, scenario in study.scenarios.items():
+        for column in (*scenario.missing, *scenario.noise):
+            yield f"scenarios.{name}", column
+    if isinstance(study.validation, TemporalSplit | SiteSplit):
+        yield "validation.column", study.validation.column

@@ -1,0 +1,293 @@
+"""The parts of a study, each as strict as the whole: source, outcome, groups, decision, validation and the rest."""
+
+from collections import Counter
+from itertools import pairwise
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Discriminator, Field, Tag, model_validator
+
+from theragate.specs import Probability, Sentence, Spec
+
+__all__ = [
+    "MISSING",
+    "BandedGroups",
+    "BinaryOutcome",
+    "BundledSource",
+    "Card",
+    "Decision",
+    "DecisionSpec",
+    "Deidentification",
+    "Features",
+    "FileSource",
+    "GroupSpec",
+    "Holdout",
+    "LabelledGroups",
+    "NestedCrossValidation",
+    "NoDecision",
+    "Outcome",
+    "QuantityOutcome",
+    "Scenario",
+    "SiteSplit",
+    "Source",
+    "SurvivalOutcome",
+    "TemporalSplit",
+    "Tuning",
+    "Validation",
+    "outcome_kind",
+]
+
+MISSING = "Missing"  # the group of the patients whose group is unknown
+
+
+class BundledSource(Spec):
+    """A public cohort that comes with an installed library."""
+
+    kind: Literal["bundled"]
+    name: str
+    citation: Sentence
+    licence: Sentence
+
+
+class FileSource(Spec):
+    """A CSV or Parquet file, its path relative to the project's root."""
+
+    kind: Literal["file"]
+    path: str
+    id: str = Field(description="the column that names a patient; replaced by a random id")
+    citation: Sentence
+    licence: Sentence
+    text: tuple[str, ...] = Field(default=(), description="columns to read as text, such as coded categories")
+
+
+Source = Annotated[BundledSource | FileSource, Field(discriminator="kind")]
+
+
+class Deidentification(Spec):
+    """What Safe Harbor has to know about the columns: which are ages in years and which are dates."""
+
+    ages: tuple[str, ...] = ()
+    dates: tuple[str, ...] = ()
+    not_identifying: dict[str, Sentence] = Field(
+        default={}, description="columns whose name looks like an identifier's, and why they are none"
+    )
+    removed: dict[str, Sentence] = Field(default={}, description="identifier columns to remove at ingest, and why")
+
+    @model_validator(mode="after")
+    def _once(self) -> Self:
+        named = Counter([*self.ages, *self.dates, *self.removed])
+        twice = next((column for column, times in named.items() if times > 1), None)
+        if twice is not None:
+            raise ValueError(f"a column is an age, a date or removed, and `{twice}` is named more than once")
+        return self
+
+
+class BinaryOutcome(Spec):
+    """A diagnosis or event that a patient has or has not."""
+
+    column: str
+    positive: str = Field(description="the value that counts as an event")
+    description: Sentence
+
+
+class QuantityOutcome(Spec):
+    """A measured quantity, such as a score or a dose."""
+
+    column: str
+    unit: Sentence
+    description: Sentence
+
+
+class SurvivalOutcome(Spec):
+    """A right-censored time to an event, predicted as the absolute risk at `horizon`."""
+
+    time: str
+    event: str
+    unit: Literal["days", "months", "years"]
+    horizon: Annotated[float, Field(gt=0)]
+    horizon_reason: Sentence
+    description: Sentence
+
+
+def _keys(value: Any) -> set[Any]:
+    """Return the keys that a choice between specifications rests on, whether `value` is parsed already or not."""
+    if isinstance(value, dict):
+        return set(value)
+    return set(type(value).model_fields) if isinstance(value, Spec) else set()
+
+
+def outcome_kind(value: Any) -> str:
+    """Return the task that an outcome, parsed or not, belongs to."""
+    keys = _keys(value)
+    if "time" in keys or "event" in keys:
+        return "survival"
+    return "binary" if "positive" in keys else "regression"
+
+
+Outcome = Annotated[
+    Annotated[BinaryOutcome, Tag("binary")]
+    | Annotated[QuantityOutcome, Tag("regression")]
+    | Annotated[SurvivalOutcome, Tag("survival")],
+    Discriminator(outcome_kind),
+]
+
+
+class Features(Spec):
+    """Every column that is neither outcome nor dropped is a feature."""
+
+    dropped: dict[str, Sentence] = Field(default={}, description="columns that a model must not see, and why")
+    labels: dict[str, Sentence] = Field(default={}, description="what a clinician would call the column, with unit")
+
+
+class _Groups(Spec):
+    column: str
+    title: Sentence
+    judged: bool = False
+
+
+class LabelledGroups(_Groups):
+    """Groups by the values of a column."""
+
+    labels: Annotated[dict[str, Sentence], Field(min_length=2)]
+
+    @model_validator(mode="after")
+    def _free(self) -> Self:
+        if MISSING in self.labels.values():
+            raise ValueError(f"`{MISSING}` is the group of those whose group is unknown; no label may be called so")
+        return self
+
+
+class BandedGroups(_Groups):
+    """Groups by intervals of a number: up to the first bound, between bounds, above the last; bounds belong below."""
+
+    bands: Annotated[tuple[float, ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _ascending(self) -> Self:
+        if list(self.bands) != sorted(set(self.bands)):
+            raise ValueError("the bounds of `bands` must ascend")
+        return self
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The groups, ascending, with the bounds as they are written: ``≤65``, ``65–75``, ``>75``."""
+        texts = [repr(bound).removesuffix(".0") for bound in self.bands]
+        return (f"≤{texts[0]}", *(f"{low}–{high}" for low, high in pairwise(texts)), f">{texts[-1]}")
+
+
+def _groups_kind(value: Any) -> str:
+    return "banded" if "bands" in _keys(value) else "labelled"
+
+
+GroupSpec = Annotated[
+    Annotated[LabelledGroups, Tag("labelled")] | Annotated[BandedGroups, Tag("banded")], Discriminator(_groups_kind)
+]
+
+
+class Decision(Spec):
+    """The clinical decision: treat (or examine) from `threshold` on; people differ over it within `range`."""
+
+    action: Sentence = Field(description="what is done for a patient whose risk reaches the threshold")
+    threshold: Probability
+    range: tuple[Probability, Probability]
+    source: Sentence
+
+    @model_validator(mode="after")
+    def _inside(self) -> Self:
+        if not self.range[0] <= self.threshold <= self.range[1] or self.range[0] == self.range[1]:
+            raise ValueError("`threshold` must lie inside `range`, and `range` must ascend")
+        return self
+
+
+class NoDecision(Spec):
+    """The study prepares no decision at a threshold, for the reason given."""
+
+    none: Sentence
+
+
+def _decision_kind(value: Any) -> str:
+    return "none" if "none" in _keys(value) else "decision"
+
+
+DecisionSpec = Annotated[
+    Annotated[Decision, Tag("decision")] | Annotated[NoDecision, Tag("none")], Discriminator(_decision_kind)
+]
+
+
+class NestedCrossValidation(Spec):
+    """Every patient is predicted `repeats` times by models that never saw that patient."""
+
+    scheme: Literal["nested_cross_validation"]
+    repeats: Annotated[int, Field(ge=1, le=100)]
+    folds: Annotated[int, Field(ge=2, le=20)]
+    inner_folds: Annotated[int, Field(ge=2, le=20)]
+    reason: Sentence
+
+
+class Holdout(Spec):
+    """A random, stratified share of the patients is held out once."""
+
+    scheme: Literal["holdout"]
+    fraction: Probability
+    inner_folds: Annotated[int, Field(ge=2, le=20)]
+    reason: Sentence
+
+
+class TemporalSplit(Spec):
+    """Patients whose `column` is at least `since` are held out."""
+
+    scheme: Literal["temporal"]
+    column: str
+    since: float
+    inner_folds: Annotated[int, Field(ge=2, le=20)]
+    reason: Sentence
+
+
+class SiteSplit(Spec):
+    """Patients of the sites named are held out."""
+
+    scheme: Literal["site"]
+    column: str
+    held_out: Annotated[tuple[str, ...], Field(min_length=1)]
+    inner_folds: Annotated[int, Field(ge=2, le=20)]
+    reason: Sentence
+
+
+Validation = Annotated[NestedCrossValidation | Holdout | TemporalSplit | SiteSplit, Field(discriminator="scheme")]
+
+
+class Tuning(Spec):
+    """The search: `reference` is the simple model that others must beat; `families` are those others."""
+
+    reference: str
+    families: tuple[str, ...] = ()
+    trials: Annotated[int, Field(ge=1, le=10_000)]
+
+
+class Scenario(Spec):
+    """A declared stress of the inputs, scored by the models of the folds.
+
+    ``missing`` maps a feature to the share of patients who lack it; ``noise`` maps a feature to the standard
+    deviation, in its own unit, of an added measurement error.
+    """
+
+    missing: dict[str, Annotated[float, Field(gt=0, le=1)]] = Field(default={})
+    noise: dict[str, Annotated[float, Field(gt=0)]] = Field(default={})
+    reason: Sentence
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if not self.missing and not self.noise:
+            raise ValueError("a scenario needs `missing` or `noise`")
+        return self
+
+
+class Card(Spec):
+    """What only a person can say about the model; printed on the model card, never invented."""
+
+    title: Sentence
+    intended_use: Sentence
+    users: Sentence
+    population: Sentence
+    out_of_scope: tuple[Sentence, ...]
+    cautions: tuple[Sentence, ...]
+    owner: Sentence

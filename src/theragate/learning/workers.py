@@ -1,0 +1,67 @@
+"""The worker processes of a training: shared work, one thread each, and none that outlives its parent."""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Generator
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+
+from joblib.externals import loky
+
+from theragate.errors import StoreError
+from theragate.learning.splits import SplitResult, SplitWork, work
+
+__all__ = ["shared_out"]
+
+
+def shared_out(works: list[SplitWork], *, jobs: int) -> Generator[SplitResult, None, None]:
+    """Do all works in `jobs` processes (1: in this one) and yield their results as they come.
+
+    The generator's end, by whatever cause, is the end of its processes.
+
+    Raises
+    ------
+    TheragateError
+        What a worker raised.
+    StoreError
+        If a worker died.
+    """
+    # The released model's search is the longest, so it goes first.
+    order = [works[-1], *works[:-1]]
+    if jobs == 1:
+        yield from map(work, order)
+        return
+    executor = loky.get_reusable_executor(
+        max_workers=min(jobs, len(works)), initializer=_prepare, initargs=(os.getpid(),)
+    )
+    try:
+        # No more than can run is handed over, so that nothing waits in a queue when the end comes early.
+        running: set[Future[SplitResult]] = set()
+        while order or running:
+            while order and len(running) < jobs:
+                running.add(executor.submit(work, order.pop(0)))
+            done, running = wait(running, return_when=FIRST_COMPLETED)
+            yield from (future.result() for future in done)
+    except loky.process_executor.TerminatedWorkerError as error:
+        raise StoreError(
+            "a worker process of the training",
+            rule="it works to the end",
+            received="its death, most often for want of memory",
+            remedy="Run the same command again, with fewer jobs; it goes on where it stopped.",
+        ) from error
+    finally:
+        # Idle workers would keep their memory, and busy ones work on after an error or Ctrl-C.
+        executor.shutdown(wait=True, kill_workers=True)
+
+
+def _prepare(parent: int) -> None:
+    """Ready a worker: Ctrl-C is the parent's affair, and the parent's death is the worker's."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_follow, args=(parent,), daemon=True).start()
+
+
+def _follow(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)  # a journal that is cut off here is mended by its next reader

@@ -1,0 +1,98 @@
+"""The YAML of ``params.yaml``: well-formed, with every key written once, before anything in it is judged.
+
+It is read as DVC reads and writes it, by YAML 1.2: there ``yes`` and ``no`` are words, not truth values.
+"""
+
+import re
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.constructor import DuplicateKeyError
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+from theragate.errors import ConfigurationError
+
+__all__ = ["as_mapping", "read_parameters"]
+
+KEYS = ("seed", "studies")
+
+
+def read_parameters(path: Path) -> dict[str, Any]:
+    """Read ``params.yaml``, of which ``studies`` is a mapping with at least one entry.
+
+    Raises
+    ------
+    ConfigurationError
+        If the file cannot be read, is no valid YAML, has a key twice or an unknown one, or declares no study.
+    """
+    content = as_mapping(_read(path), path.name)
+    unknown = sorted(str(key) for key in content if key not in KEYS)
+    if unknown:
+        raise ConfigurationError(
+            path.name,
+            rule=f"its keys are {', '.join(KEYS)}",
+            received=f"the unknown key `{unknown[0]}`",
+            remedy="Correct or remove it.",
+        )
+    if not as_mapping(content.get("studies"), "studies"):
+        raise ConfigurationError(
+            path.name, rule="`studies:` declares at least one study", received="none", remedy="Add a study."
+        )
+    return content
+
+
+def as_mapping(value: Any, subject: str) -> dict[Any, Any]:
+    """Return `value`, which has to be a mapping.
+
+    Raises
+    ------
+    ConfigurationError
+        If it is none; `subject` names it.
+    """
+    if not isinstance(value, dict):
+        raise ConfigurationError(
+            subject,
+            rule="it is a mapping of keys to values",
+            received=type(value).__name__,
+            remedy="See docs/studies.md for its keys.",
+        )
+    return value
+
+
+def _read(path: Path) -> Any:
+    try:
+        return YAML(typ="safe").load(path.read_bytes())
+    except OSError as error:
+        raise ConfigurationError(
+            str(path),
+            rule="the file can be read",
+            received=error.strerror or "an error",
+            remedy="Run the command in the project's root folder.",
+        ) from error
+    except DuplicateKeyError as error:
+        raise ConfigurationError(
+            path.name,
+            rule="a key is written once",
+            received=f"{_key(error)} twice, again at {_place(error)}",
+            remedy="Remove one of the two.",
+        ) from error
+    # A date that no calendar has is a ValueError.
+    except (YAMLError, ValueError) as error:
+        raise ConfigurationError(
+            path.name,
+            rule="the file is valid YAML",
+            received=f"a syntax error at {_place(error)}",
+            remedy="Correct that line.",
+        ) from error
+
+
+def _key(error: DuplicateKeyError) -> str:
+    """Return the key's name; what the library says goes on to repeat its values."""
+    named = re.match(r'found duplicate key "(.*?)" with', error.problem or "")
+    return f"`{named[1]}`" if named else "one"
+
+
+def _place(error: Exception) -> str:
+    mark = error.problem_mark if isinstance(error, MarkedYAMLError) else None
+    return f"line {mark.line + 1}, column {mark.column + 1}" if mark else "an unknown place"

@@ -1,0 +1,94 @@
+"""Frozen, strict specifications of what stands in a file, and the one line that says which key is wrong."""
+
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from theragate.errors import ConfigurationError
+
+__all__ = ["NAME", "Name", "Probability", "Sentence", "Spec", "parse"]
+
+NAME = r"^[a-z][a-z0-9_]{2,63}$"
+LONGEST = 80
+
+Sentence = Annotated[str, StringConstraints(strip_whitespace=True, min_length=3)]
+Probability = Annotated[float, Field(gt=0, lt=1)]
+Name = Annotated[str, StringConstraints(pattern=NAME)]
+
+# What pydantic says in words of Python, said in words of YAML.
+_RULES = {
+    "extra_forbidden": "a key is one of those in docs/studies.md",
+    "missing": "this key is required",
+    "model_type": "this entry is a mapping of keys to values",
+    "tuple_type": "this entry is a list",
+}
+
+
+class Spec(BaseModel):
+    """A value read from a file: immutable, with no unknown keys, and with finite numbers only."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, populate_by_name=True)
+
+
+S = TypeVar("S", bound=Spec)
+
+
+def parse(kind: type[S], value: Any, *, at: str) -> S:
+    """Validate what YAML gave; a value of another type is refused and never converted (``"20"``, ``yes`` for 1).
+
+    Parameters
+    ----------
+    kind
+        What it should be.
+    value
+        Mappings, lists and plain values; a whole number is taken where a number is due, and nothing else is converted.
+    at
+        The key below which `value` stands in ``params.yaml``.
+
+    Raises
+    ------
+    ConfigurationError
+        In one line that names the key as it stands in the file.
+    """
+    try:
+        return kind.model_validate(_tuples(value), strict=True)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        received = {"extra_forbidden": "an unknown key", "missing": "none", "value_error": "this entry"}.get(
+            first["type"], _shown(first["input"])
+        )
+        more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+        raise ConfigurationError(
+            f"params.yaml, key `{'.'.join([at, *_key(value, first['loc'])])}`",
+            rule=_RULES.get(first["type"], first["msg"].removeprefix("Value error, ")),
+            received=received + more,
+            remedy="Correct params.yaml.",
+        ) from error
+
+
+def _tuples(value: Any) -> Any:
+    """Turn lists into the tuples that a frozen value is made of."""
+    if isinstance(value, list):
+        return tuple(map(_tuples, value))
+    return {key: _tuples(entry) for key, entry in value.items()} if isinstance(value, dict) else value
+
+
+def _key(value: Any, location: tuple[int | str, ...]) -> list[str]:
+    """Return the parts of `location` that stand in the file: pydantic puts names of its own types between them."""
+    parts: list[str] = []
+    for part in location:
+        if isinstance(value, dict):
+            inside = part in value
+        else:
+            inside = isinstance(value, list | tuple) and part in range(len(value))
+        missing = isinstance(value, dict) and part == location[-1] and part != "[key]"
+        if inside or missing:
+            parts.append(str(part))
+        if inside:
+            value = value[part]
+    return parts
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"

@@ -1,0 +1,63 @@
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from theragate.errors import StoreError
+from theragate.learning import train, workers
+from theragate.learning.splits import SplitWork
+
+SCRIPT = """
+import sys
+from pathlib import Path
+import pandas as pd
+from theragate.cohorts.outcomes import read_outcome
+from theragate.learning import train
+from theragate.study import Study
+
+here = Path(sys.argv[1])
+cohort = pd.read_parquet(here / "cohort.parquet")
+study = Study.model_validate_json((here / "study.json").read_text())
+train(cohort, read_outcome(cohort, study), study, seed=9, jobs=2, storage=here / "storage",
+      progress=lambda *step: print(*step, flush=True))
+"""
+
+
+@pytest.mark.parametrize("stop", [signal.SIGKILL, signal.SIGINT])
+def test_workers_end_with_their_parent_and_the_training_goes_on_later(problem, trained, tmp_path: Path, stop) -> None:
+    cohort, outcome, study = problem("binary")
+    cohort.to_parquet(tmp_path / "cohort.parquet")
+    (tmp_path / "study.json").write_text(study.model_dump_json())
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    process = subprocess.Popen([sys.executable, "-c", SCRIPT, str(tmp_path)], start_new_session=True, **pipes)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "0 5 small_binary\n"
+    process.stdout.readline()
+    if stop == signal.SIGINT:
+        os.killpg(process.pid, stop)  # as a terminal does: to everyone in the group
+    else:
+        process.kill()
+    # The workers hold the other ends of the pipes: this returns when the last of them is gone.
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == -stop
+    assert errors.count("Traceback") == (1 if stop == signal.SIGINT else 0), errors
+    assert list((tmp_path / "storage").rglob("*.journal"))
+
+    again = train(cohort, outcome, study, seed=9, jobs=1, storage=tmp_path / "storage", progress=lambda *_: None)
+    pd.testing.assert_frame_equal(again.predictions, trained("binary", 1)[0].predictions)
+    assert again.record == trained("binary", 1)[0].record
+
+
+def die(_: SplitWork) -> None:
+    os._exit(3)
+
+
+def test_a_workers_death_is_told_with_its_remedy(problem, tmp_path, monkeypatch) -> None:
+    cohort, outcome, study = problem("binary")
+    monkeypatch.setattr(workers, "work", die)
+    with pytest.raises(StoreError, match=r"a worker process of the training: .* received its death, most often"):
+        train(cohort, outcome, study, seed=9, jobs=2, storage=tmp_path, progress=lambda *_: None)
