@@ -121,7 +121,8 @@ def bare_graph(folder: Path) -> None:
 def outputs(folder: Path, stage: str) -> list[str]:
     """Return the outputs of a stage as ``dvc.yaml`` declares them."""
     body = yaml.safe_load((folder / "dvc.yaml").read_text(encoding="utf-8"))["stages"][stage]["do"]
-    return [next(iter(item)) if isinstance(item, dict) else item for item in body["outs"] + body.get("plots", []) + body.get("metrics", [])]
+    declared = [*body["outs"], *body.get("plots", []), *body.get("metrics", [])]
+    return [next(iter(item)) if isinstance(item, dict) else item for item in declared]
 
 
 def importable(modules: list[str]) -> list[str]:

@@ -176,6 +176,10 @@ def test_a_column_that_a_suite_names_is_missing_or_empty(project, refused):
     ingested(project)
     assert "marker-known" in refused(validate)
     small_cohort().drop(columns="marker").to_csv(project.root / "small.csv", index=False)
+    assert "features.labels`: a column that is named is in the cohort; received `marker`" in refused(ingest)
+    project.study["features"] = {}
+    project.study["scenarios"] = {}
+    project.write()
     ingested(project)
     assert "marker-known" in refused(validate)
     assert not (project.root / "data" / STUDY / "validated.json").exists()

@@ -5,20 +5,8 @@ import sys
 
 import pytest
 
-HEAVY = set(
-    [
-        "pandas",
-        "scipy",
-        "sklearn",
-        "sksurv",
-        "mlflow",
-        "optuna",
-        "great_expectations",
-        "xgboost",
-        "matplotlib",
-        "pyarrow",
-    ]
-)
+HEAVY = {"great_expectations", "matplotlib", "mlflow", "optuna", "pandas", "pyarrow", "scipy", "sklearn", "sksurv"}
+HEAVY |= {"xgboost"}
 
 
 def loaded_by(statement: str) -> set[str]:

@@ -9,7 +9,7 @@ from theragate.cohorts.outcomes import Censored
 from theragate.digests import sha256_tree
 from theragate.errors import ConfigurationError, DataError
 from theragate.learning.families import FAMILIES, check_families
-from theragate.learning.features import read_features
+from theragate.learning.features import Feature, read_features
 from theragate.learning.loss import Loss, null_prediction
 from theragate.learning.persistence import load, save
 from theragate.learning.predictor import Predictor, fit_predictor
@@ -85,6 +85,27 @@ def test_its_fixed_parameters_are_those_of_its_space(task: str, family: str) -> 
 def test_nobody_to_predict_for_gives_no_prediction(problem, task: str, family: str) -> None:
     predictor, cohort = fitted(problem, task, family)
     assert predictor.predict(cohort.iloc[:0]).shape == (0,)
+
+
+@pytest.mark.parametrize(("task", "family"), ALL)
+def test_text_alone_is_enough_and_its_categories_may_read_like_other_columns(problem, tmp_path, task, family) -> None:
+    cohort, outcome, _ = problem(task)
+    features = pd.DataFrame({"stage": cohort["stage"], "stage_I": ["I", "II"] * 75, "stage_I_I": ["x"] * 150})
+    schema = tuple(Feature(name, "text") for name in features)
+    params = FAMILIES[task][family].fixed
+    predictor = fit_predictor(features, outcome, task=task, family=family, params=params, schema=schema, seed=5)
+    save(predictor, tmp_path / "model")
+    np.testing.assert_array_equal(load(tmp_path / "model").predict(features), predictor.predict(features))
+
+
+@pytest.mark.parametrize(("task", "family"), ALL)
+def test_twins_and_constants_among_the_features_do_no_harm(problem, task: str, family: str) -> None:
+    cohort, outcome, study = problem(task)
+    twins = cohort.assign(twin=cohort["age"], constant=1.0, nobody=np.nan)
+    schema = read_features(twins, study)
+    params = FAMILIES[task][family].fixed
+    predictor = fit_predictor(twins, outcome, task=task, family=family, params=params, schema=schema, seed=5)
+    assert np.isfinite(predictor.predict(twins)).all()
 
 
 def test_an_absent_feature_is_refused(problem) -> None:

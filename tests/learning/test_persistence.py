@@ -69,7 +69,7 @@ def test_the_files_are_those_documented_and_readable(stored) -> None:
     boosted = stored("xgboost", at="boosted")
     assert sorted(path.name for path in boosted.iterdir()) == ["booster.ubj", "design.skops", "predictor.json"]
     content = json.loads((stored("logistic") / "predictor.json").read_text())
-    assert content["linear"]["names"][:2] == ["age", "marker"]
+    assert content["linear"]["names"][:2] == ["numbers__age", "numbers__marker"]
 
 
 def test_saving_replaces_what_was_there(stored) -> None:

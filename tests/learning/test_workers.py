@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from joblib.externals.loky import reusable_executor
 
 from theragate.errors import StoreError
-from theragate.learning import train, workers
-from theragate.learning.splits import SplitWork
+from theragate.learning import train
 
 SCRIPT = """
 import sys
@@ -52,12 +52,13 @@ def test_workers_end_with_their_parent_and_the_training_goes_on_later(problem, t
     assert again.record == trained("binary", 1)[0].record
 
 
-def die(_: SplitWork) -> None:
-    os._exit(3)
-
-
-def test_a_workers_death_is_told_with_its_remedy(problem, tmp_path, monkeypatch) -> None:
+def test_a_workers_death_is_told_with_its_remedy(problem, tmp_path) -> None:
     cohort, outcome, study = problem("binary")
-    monkeypatch.setattr(workers, "work", die)
+
+    def kill_the_workers(done: int, total: int, text: str) -> None:
+        if done == 1:
+            for worker in list(reusable_executor._executor._processes):
+                os.kill(worker, signal.SIGKILL)
+
     with pytest.raises(StoreError, match=r"a worker process of the training: .* received its death, most often"):
-        train(cohort, outcome, study, seed=9, jobs=2, storage=tmp_path, progress=lambda *_: None)
+        train(cohort, outcome, study, seed=9, jobs=2, storage=tmp_path, progress=kill_the_workers)

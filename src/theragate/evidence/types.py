@@ -54,7 +54,7 @@ class Estimate(Spec):
 
     @classmethod
     def absent(cls, why: str) -> "Estimate":
-        """An estimate that could not be made, with its reason."""
+        """Return an estimate that could not be made, with its reason."""
         return cls(value=None, method="none", why=why)
 
     @property
@@ -236,8 +236,8 @@ class Evidence(Spec):
     families: dict[str, Family]
     net_benefit: tuple[ThresholdEvidence, ...] = ()
     scenarios: tuple[ScenarioEvidence, ...] = ()
-    repeats: dict[str, tuple[float, ...]] = {}
-    curves: dict[str, Curve] = {}
+    repeats: dict[str, tuple[float, ...]] = Field(default={})
+    curves: dict[str, Curve] = Field(default={})
 
     def group_estimates(self, metric: str) -> list[tuple[GroupEvidence, Estimate]]:
         """Return every subgroup with its estimate of `metric`; absent where the metric was not measured."""

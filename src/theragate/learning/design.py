@@ -67,7 +67,7 @@ def fit_design(kind: DesignKind, frame: pd.DataFrame, features: tuple[Feature, .
         if curved:
             steps.append(("curves", _curves(np.column_stack([knots[name] for name in curved])), curved))
     steps.append(("texts", OneHotEncoder(handle_unknown="ignore", sparse_output=False), texts))
-    transformer = ColumnTransformer([step for step in steps if step[2]], verbose_feature_names_out=False)
+    transformer = ColumnTransformer([step for step in steps if step[2]])
     transformer.fit(frame)
     return Design(transformer, transformer.output_indices_.get("curves", slice(0, 0)))
 

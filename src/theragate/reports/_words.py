@@ -95,22 +95,22 @@ def attribute_title(study: Study, attribute: str) -> str:
     return " × ".join(titles)
 
 
-def label_place(study: Study, attribute: str, label: str) -> tuple[tuple[int, float], ...]:
+def label_place(study: Study, attribute: str, label: str) -> tuple[tuple[int, int], ...]:
     """Return where a label stands among those of its attribute: as declared, bands ascending, the unknown last."""
     keys, labels = attribute.split(" & "), label.split(" & ")
     if len(keys) != len(labels):  # groups withheld together
-        return ((4, 0.0),)
+        return ((4, 0),)
     return tuple(_place(study, *pair) for pair in zip(keys, labels, strict=True))
 
 
-def _place(study: Study, key: str, label: str) -> tuple[int, float]:
+def _place(study: Study, key: str, label: str) -> tuple[int, int]:
     spec = study.subgroups.get(key)
-    if isinstance(spec, LabelledGroups) and label in spec.labels.values():
-        return 0, list(spec.labels.values()).index(label)
-    bound = label.lstrip("≤>").partition("–")[0]
-    if isinstance(spec, BandedGroups) and bound in {f"{band:g}" for band in spec.bands}:
-        return {"≤": 0, ">": 2}.get(label[0], 1), float(bound)
-    return 3, 0.0
+    names: tuple[str, ...] = ()
+    if isinstance(spec, LabelledGroups):
+        names = tuple(spec.labels.values())
+    elif isinstance(spec, BandedGroups):
+        names = spec.names
+    return (0, names.index(label)) if label in names else (3, 0)
 
 
 def event_word(study: Study) -> str:

@@ -4,6 +4,7 @@ import secrets
 
 import pandas as pd
 
+from theragate.cohorts.codes import as_codes
 from theragate.cohorts.columns import check_columns
 from theragate.cohorts.deidentify import check_ids, deidentify
 from theragate.cohorts.identity import random_ids
@@ -42,8 +43,8 @@ def ingest(workspace: Workspace, settings: Settings) -> str:
         )
     cohort = deidentify(features, study.deidentification, study=study.name)
     cohort.insert(0, "patient", ids)
-    read_outcome(cohort, study)
     check_columns(cohort, study)
+    read_outcome(cohort, study)
     write_table(workspace.data("cohort.parquet"), cohort)
     write_json(workspace.data("provenance.json"), _provenance(workspace, study, table, cohort))
     return f"{len(cohort):,} patients, {cohort.shape[1] - 1} columns, from {table.version}"
@@ -53,7 +54,7 @@ def _ids(table: RawTable, study: Study, settings: Settings) -> pd.Series:
     if table.id_column is None:
         return pd.Series(range(1, len(table.frame) + 1), dtype="int64").astype("str")
     check_ids(table.frame[table.id_column], study=study.name)
-    ids = table.frame[table.id_column].astype("str")
+    ids = as_codes(table.frame[table.id_column])
     links = settings.private / "ids" / f"{study.name}.csv"
     return random_ids(ids, links, draw=lambda: secrets.token_hex(8))
 
