@@ -71,3 +71,37 @@ def page(address):
         opened.set_default_timeout(30_000)
         yield opened
         browser.close()
+
+
+def open_runs(page, address: str) -> None:
+    """Go from the list of experiments to the runs of the small study, as a reviewer does."""
+    page.goto(f"{address}/#/experiments?workflowType=machine_learning")
+    link = page.get_by_role("link", name=STUDY, exact=True)
+    link.wait_for()
+    number = link.get_attribute("href").rsplit("/", 1)[-1]
+    page.goto(f"{address}/#/experiments/{number}/runs?workflowType=machine_learning")
+    page.get_by_role("link", name="logistic").first.wait_for()
+
+
+def test_a_reviewer_compares_two_runs(page, address):
+    open_runs(page, address)
+    names = page.get_by_role("link").filter(has_text=" · ")
+    assert names.count() == 2
+    page.locator(".ag-header-select-all input, [data-testid='select-all-runs']").first.check(force=True)
+    page.get_by_role("button", name="Compare").click()
+    page.get_by_text("Comparing 2 Runs").first.wait_for()
+    for shown in ("auroc", "auroc.lower", "auroc.upper", "auroc/minus reference", "auroc/sex female"):
+        page.get_by_text(shown, exact=True).first.wait_for()
+
+
+def test_a_run_says_its_verdict_and_how_to_reproduce_it(page, address):
+    open_runs(page, address)
+    page.get_by_role("link").filter(has_text=" · ").first.click()
+    page.get_by_text("TG003").first.wait_for()
+    page.get_by_text("dvc repro", exact=False).first.wait_for()
+
+
+def test_a_version_shows_the_verdict_as_a_table(page, address):
+    page.goto(f"{address}/#/models/{STUDY}/versions/1")
+    page.get_by_role("cell", name="TG006 Fairness", exact=False).first.wait_for()
+    assert page.get_by_text("sha256.policy").count()

@@ -156,14 +156,13 @@ class Stopped(Exception):  # noqa: N818 - stands for Ctrl-C, which is no error e
     """What a user does in the middle."""
 
 
-@pytest.mark.parametrize("jobs", [1, 2])
-def test_stopped_in_the_middle_it_goes_on_to_the_same_end(problem, trained, tmp_path, jobs: int) -> None:
+def test_stopped_in_the_middle_it_goes_on_to_the_same_end(problem, trained, tmp_path) -> None:
     def stop(done: int, total: int, text: str) -> None:
         if done == 3:
             raise Stopped
 
     with pytest.raises(Stopped):
-        run(problem("binary"), tmp_path, jobs=jobs, progress=stop)
+        run(problem("binary"), tmp_path, progress=stop)
     assert len(list(tmp_path.rglob("*.journal"))) >= 3
     again = run(problem("binary"), tmp_path)
     whole, _ = trained("binary", 1)

@@ -4,8 +4,9 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import contextmanager
 
 from joblib.externals import loky
 
@@ -33,14 +34,18 @@ def shared_out(works: list[SplitWork], *, jobs: int) -> Generator[SplitResult, N
         yield from map(work, order)
         return
     executor = loky.get_reusable_executor(
-        max_workers=min(jobs, len(works)), initializer=_prepare, initargs=(os.getpid(),)
+        max_workers=min(jobs, len(works)), initializer=_follow, initargs=(os.getpid(),)
     )
     try:
-        # No more than can run is handed over, so that nothing waits in a queue when the end comes early.
+        # No more than can run is handed over, and until it is taken, so that nothing waits in a queue when the end
+        # comes early: the executor's own thread would stumble over it.
         running: set[Future[SplitResult]] = set()
         while order or running:
             while order and len(running) < jobs:
-                running.add(executor.submit(work, order.pop(0)))
+                with _interrupted_later():
+                    running.add(future := executor.submit(work, order.pop(0)))
+                    while not (future.running() or future.done()):
+                        time.sleep(0.001)
             done, running = wait(running, return_when=FIRST_COMPLETED)
             yield from (future.result() for future in done)
     except loky.process_executor.TerminatedWorkerError as error:
@@ -55,13 +60,22 @@ def shared_out(works: list[SplitWork], *, jobs: int) -> Generator[SplitResult, N
         executor.shutdown(wait=True, kill_workers=True)
 
 
-def _prepare(parent: int) -> None:
-    """Ready a worker: Ctrl-C is the parent's affair, and the parent's death is the worker's."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_follow, args=(parent,), daemon=True).start()
+@contextmanager
+def _interrupted_later() -> Iterator[None]:
+    """Hold back Ctrl-C while processes are started, which inherit the deafness: it is the parent's affair alone."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _follow(parent: int) -> None:
-    while os.getppid() == parent:
-        time.sleep(1)
-    os._exit(1)  # a journal that is cut off here is mended by its next reader
+    """End this worker when its parent is gone; a journal that is cut off then is mended by its next reader."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()

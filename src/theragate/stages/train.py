@@ -7,7 +7,7 @@ from theragate.cohorts.outcomes import read_outcome
 from theragate.cohorts.tables import read_table, write_table
 from theragate.digests import sha256_file
 from theragate.errors import DataError
-from theragate.files import read_json, whole_directory, write_json
+from theragate.files import read_json, write_json
 from theragate.learning import train as train_study
 from theragate.learning.persistence import save
 from theragate.settings import Settings
@@ -43,8 +43,7 @@ def train(workspace: Workspace, settings: Settings) -> str:
             storage=searches,
             progress=progress,
         )
-    with whole_directory(workspace.model("estimator")) as folder:
-        save(trained.predictor, folder)
+    save(trained.predictor, workspace.model("estimator"))
     write_table(workspace.model("predictions.parquet"), trained.predictions)
     write_json(workspace.model("record.json"), trained.record)
     shutil.rmtree(searches, ignore_errors=True)

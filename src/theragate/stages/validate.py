@@ -40,4 +40,5 @@ def validate(workspace: Workspace, settings: Settings) -> str:  # noqa: ARG001 -
             remedy=f"Read reports/{study.name}/validation.html, then correct the source, the study or its suite.",
         )
     write_json(workspace.data("validated.json"), {"study": study.name, "cohort_sha256": digest, "passed": True})
-    return f"{len(found.results)} expectations, {len(found.warnings)} warnings, no leak found"
+    warned = f"warnings: {', '.join(found.warnings)}" if found.warnings else "no warning"
+    return f"{len(found.results)} expectations, {warned}, no leak"
