@@ -11,7 +11,8 @@ from theragate.evidence.catalogue import METRICS
 from theragate.evidence.types import Estimate, Evidence
 from theragate.gates import decide, read_policy
 from theragate.gates.types import Verdict
-from theragate.reports.card import HEADLINE, headline, metrics_summary, model_card, summary_rows, verdict_table
+from theragate.reports.card import model_card, verdict_table
+from theragate.reports.headline import HEADLINE, headline, metrics_summary
 from theragate.study import Holdout, Study
 
 SECTIONS = [
@@ -194,14 +195,6 @@ def test_the_headline_has_the_main_metrics_in_words(task):
     assert list(lines) == [METRICS[name].title for name in HEADLINE[task]]
     assert re.fullmatch(r"0\.\d+ \(0\.\d+ to 0\.\d+\)", next(iter(lines.values())))
     assert all(text.startswith("not known (") for text in headline(poor(task)).values())
-
-
-def test_the_summary_names_the_verdict_and_what_blocks():
-    evidence = good_evidence(STUDIES["binary"])
-    rows = summary_rows(evidence, judged(evidence))
-    assert rows[:2] == [("verdict", "BLOCKED"), ("blocked by", "TG006 fairness (insufficient)")]
-    passing = good_evidence(STUDIES["survival"])
-    assert summary_rows(passing, judged(passing))[1] == ("blocked by", "nothing")
 
 
 @pytest.mark.parametrize("task", TASKS)

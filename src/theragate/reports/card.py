@@ -1,4 +1,4 @@
-"""The model card, and the short forms of a verdict: a table for MLflow, numbers for DVC, rows for the screen.
+"""The model card, and the verdict as a table for MLflow.
 
 The card has the sections of the CHAI Applied Model Card, version 0.2. What nobody has written or measured stands there
 as not known, with the reason; nothing is invented. The card goes to MLflow with everything else that is published, so
@@ -10,21 +10,14 @@ from typing import Any
 
 from theragate.evidence.catalogue import METRICS, metrics_of
 from theragate.evidence.published import SMALLEST_CELL
-from theragate.evidence.types import Estimate, Evidence
+from theragate.evidence.types import Evidence
 from theragate.gates.types import Finding, Judged, Verdict
 from theragate.gates.words import interval, percent, plural, title
+from theragate.reports.headline import HEADLINE, estimate_text, unknown
 from theragate.study import BinaryOutcome, Decision, QuantityOutcome, Study
 
-__all__ = ["headline", "metrics_summary", "model_card", "summary_rows", "verdict_table"]
+__all__ = ["model_card", "verdict_table"]
 
-HEADLINE = {
-    "binary": ("auroc", "brier_skill", "calibration_slope", "observed_expected", "ici", "net_benefit_gain"),
-    "regression": ("r2", "rmse", "mae", "calibration_slope", "mean_error"),
-    "survival": (
-        "concordance_index", "concordance_index_ipcw", "brier_skill", "calibration_slope", "observed_expected", "ici",
-        "net_benefit_gain",
-    ),
-}  # fmt: skip
 ANSWERS = {"pass": "pass", "fail": "**fail**", "insufficient": "**insufficient**", "not_applicable": "not applicable"}
 APART = "The released model is the one that was tested: it was fitted without the patients held out."
 REFIT = {
@@ -37,33 +30,6 @@ COUNTS = ("events", "non_events", "patients")
 USEFULNESS = ("discrimination", "calibration", "utility")
 FAIRNESS = ("fairness", "subgroup_adequacy")
 SAFETY = ("data_quality", "suspicious_performance", "robustness")
-
-
-def headline(evidence: Evidence) -> dict[str, str]:
-    """Return the study's main metrics by their titles, each as ``0.77 (0.73 to 0.81)`` or as not known."""
-    return {METRICS[name].title: _text(name, evidence.overall.get(name)) for name in HEADLINE[evidence.task]}
-
-
-def summary_rows(evidence: Evidence, verdict: Verdict) -> list[tuple[str, str]]:
-    """Return the rows of a terminal's summary: the verdict, what blocks, and the main metrics."""
-    blocking = ", ".join(f"{finding.code} {finding.gate} ({finding.status})" for finding in verdict.blocking)
-    return [("verdict", verdict.decision), ("blocked by", blocking or "nothing"), *headline(evidence).items()]
-
-
-def metrics_summary(evidence: Evidence, verdict: Verdict) -> dict[str, Any]:
-    """Return what ``dvc metrics show`` prints: the verdict, each gate's answer, main metrics rounded to 4 decimals."""
-    summary: dict[str, Any] = {
-        "verdict": verdict.decision,
-        "gates": {finding.gate: finding.status for finding in verdict.findings},
-    }
-    for name in HEADLINE[evidence.task]:
-        estimate = evidence.overall.get(name)
-        parts = {"": "value", "_lower": "lower", "_upper": "upper"}
-        for ending, part in parts.items():
-            value = getattr(estimate, part) if estimate else None
-            if value is not None:
-                summary[name + ending] = round(value, 4) + 0.0
-    return summary
 
 
 def verdict_table(verdict: Verdict) -> str:
@@ -130,7 +96,7 @@ def _basic(study: Study) -> dict[str, str]:
     return {
         "Model name": study.name,
         "Model developer": study.card.owner,
-        "Developer contact": _unknown("params.yaml has no field for it"),
+        "Developer contact": unknown("params.yaml has no field for it"),
     }
 
 
@@ -138,10 +104,10 @@ def _release(evidence: Evidence, verdict: Verdict) -> dict[str, str]:
     stage = "Passed by its gates; not approved by anybody" if verdict.decision == "PASS" else "Blocked by its gates"
     return {
         "Release stage": stage + (" (simulated cohort)" if evidence.cohort.simulated else ""),
-        "Release date": _unknown("a card is written before any release"),
+        "Release date": unknown("a card is written before any release"),
         "Release version": f"model {verdict.model_sha256[:12]}, evidence {verdict.evidence_sha256[:12]}",
-        "Global availability": _unknown("nobody has declared where it may be used"),
-        "Regulatory approval": _unknown("none is recorded"),
+        "Global availability": unknown("nobody has declared where it may be used"),
+        "Regulatory approval": unknown("none is recorded"),
     }
 
 
@@ -185,9 +151,9 @@ def _warnings(study: Study, verdict: Verdict) -> dict[str, str]:
     found = _finding(verdict, "fairness")
     return {
         "Known risks and limitations": _sentences(study.card.cautions),
-        "Known biases or ethical considerations": found.summary if found else _unknown("fairness was not judged"),
+        "Known biases or ethical considerations": found.summary if found else unknown("fairness was not judged"),
         "Warnings of the gates": _sentences(gates) or "None.",
-        "Clinical risk level": _unknown("a clinician has to declare it"),
+        "Clinical risk level": unknown("a clinician has to declare it"),
     }
 
 
@@ -200,15 +166,15 @@ def _trust(
         "Outcomes and outputs": study.outcome.description,
         "Model type": _model_words(evidence, record),
         "Input data source": f"{study.source.citation} Licence: {study.source.licence}",
-        "Version of the source": str(provenance.get("version") or _unknown("ingestion recorded none")),
-        "Input data types": ", ".join(map(str, columns)) if columns else _unknown("the training record lists none"),
+        "Version of the source": str(provenance.get("version") or unknown("ingestion recorded none")),
+        "Input data types": ", ".join(map(str, columns)) if columns else unknown("the training record lists none"),
         "Columns kept from the model": " ".join(f"`{column}`: {reason}" for column, reason in dropped.items())
         or "None.",
         "Development data characterization": _cohort_words(evidence),
         "Bias mitigation approaches": "None was applied; differences are measured and judged.",
-        "Ongoing maintenance": _unknown("no plan is declared"),
-        "Funding source": _unknown("params.yaml has no field for it"),
-        "Stakeholders consulted": _unknown("params.yaml has no field for it"),
+        "Ongoing maintenance": unknown("no plan is declared"),
+        "Funding source": unknown("params.yaml has no field for it"),
+        "Stakeholders consulted": unknown("params.yaml has no field for it"),
     }
 
 
@@ -233,7 +199,10 @@ def _key_metrics(study: Study, evidence: Evidence, verdict: Verdict) -> list[str
     names = [metric.name for metric in metrics_of(evidence.task) if metric.name in evidence.overall]
     overall = _table(
         ("Metric", "Overall (95% interval)", "What it says"),
-        [(METRICS[name].title, _text(name, evidence.overall[name]), METRICS[name].description) for name in names],
+        [
+            (METRICS[name].title, estimate_text(name, evidence.overall[name]), METRICS[name].description)
+            for name in names
+        ],
     )
     sections = {
         "Usefulness, usability and efficacy": (USEFULNESS, overall),
@@ -296,8 +265,8 @@ def _resources(study: Study, evidence: Evidence, verdict: Verdict) -> dict[str, 
         f"cohort {evidence.cohort.sha256}, predictions {evidence.predictions_sha256}, model {evidence.model_sha256}.",
         "Comparator": verdict.comparator,
         "Reproduce": f"`dvc repro gate@{study.name}`",
-        "Peer-reviewed publications": _unknown("none about this model is recorded; for the data see the bibliography"),
-        "Patient consent or disclosure": _unknown("params.yaml has no field for it"),
+        "Peer-reviewed publications": unknown("none about this model is recorded; for the data see the bibliography"),
+        "Patient consent or disclosure": unknown("params.yaml has no field for it"),
     }
 
 
@@ -319,18 +288,8 @@ def _cohort_words(evidence: Evidence) -> str:
     )
 
 
-def _text(metric: str, estimate: Estimate | None) -> str:
-    if estimate is None or estimate.value is None:
-        return _unknown(estimate.why if estimate else "it was not measured")
-    return interval(metric, estimate.value, lower=estimate.lower, upper=estimate.upper)
-
-
 def _finding(verdict: Verdict, gate: str) -> Finding | None:
     return next((finding for finding in verdict.findings if finding.gate == gate), None)
-
-
-def _unknown(reason: str) -> str:
-    return f"not known ({reason.rstrip('.')})"
 
 
 def _sentences(texts: Sequence[str]) -> str:

@@ -2,7 +2,8 @@
 
 from theragate.files import read_json, write_json, write_text
 from theragate.gates import decide, read_policy
-from theragate.reports.card import metrics_summary, model_card
+from theragate.reports.card import model_card
+from theragate.reports.headline import metrics_summary
 from theragate.settings import Settings
 from theragate.stages.documents import read_evidence
 from theragate.stages.workspace import Workspace

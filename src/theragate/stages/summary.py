@@ -8,7 +8,7 @@ from rich.text import Text
 
 from theragate.evidence.types import Evidence
 from theragate.gates.types import Finding, Status, Verdict
-from theragate.reports.card import headline
+from theragate.reports.headline import headline
 from theragate.stages.documents import read_evidence, read_verdict
 from theragate.stages.workspace import Workspace
 from theragate.study import study_names
