@@ -11,7 +11,8 @@ help: ## Show the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
 
 repro: $(ENVIRONMENT) ## Run the pipeline on all studies; end with the summary
-	@$(ACTIVATE) && theragate check && { dvc repro --keep-going; status=$$?; theragate sync; theragate summary; exit $$status; }
+	@$(ACTIVATE) && theragate check && \
+	  { status=0; dvc repro --keep-going || status=1; theragate sync || status=1; theragate summary || status=1; exit $$status; }
 
 test: $(ENVIRONMENT) ## Run the tests, real servers included
 	@$(ACTIVATE) && python -m pytest -q -n 2 --dist loadgroup -m "not browser"

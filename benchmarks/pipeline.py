@@ -112,7 +112,8 @@ def bare_graph(folder: Path) -> None:
         body["cmd"] = "true ${key}"
         body["params"] = []
         body["deps"] = [dep for dep in body["deps"] if "${key}" in dep]
-        body["outs"] = [{output: {"persist": True}} for output in outputs(folder, stage)]
+        metrics = {next(iter(metric)) for metric in body.get("metrics", [])}
+        body["outs"] = [{o: {"persist": True, "cache": o not in metrics}} for o in outputs(folder, stage)]
         body.pop("metrics", None)
         body.pop("plots", None)
     path.write_text(yaml.safe_dump(pipeline, sort_keys=False), encoding="utf-8")

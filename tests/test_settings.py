@@ -29,7 +29,7 @@ def test_urls_are_taken_as_given_and_a_server_chooses_its_own_artifact_location(
     assert settings.jobs == 3
 
 
-@pytest.mark.parametrize("jobs", ["0", "-1", "two", "1.5"])
+@pytest.mark.parametrize("jobs", ["0", "-1", "two", "1.5", "²", "３"])
 def test_jobs_is_a_positive_number(jobs, tmp_path):
     with pytest.raises(ConfigurationError, match=f"THERAGATE_JOBS.*1 or above; received `{jobs}`"):
         read_settings({"THERAGATE_JOBS": jobs}, tmp_path)

@@ -3,7 +3,7 @@
 import argparse
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from theragate.errors import TheragateError
@@ -45,7 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     sync.set_defaults(command=_sync)
 
     ui = commands.add_parser("ui", help="open MLflow's UI on this machine")
-    ui.add_argument("--port", type=int, default=5000)
+    ui.add_argument("--port", type=int, choices=range(1024, 65536), default=5000, metavar="PORT")
     ui.set_defaults(command=_ui)
     return parser
 
@@ -60,8 +60,7 @@ def _check(parsed: argparse.Namespace, root: Path, settings: Settings) -> int:  
 def _summary(parsed: argparse.Namespace, root: Path, settings: Settings) -> int:  # noqa: ARG001 - one form for all
     from theragate.stages.summary import show_summary
 
-    show_summary(root)
-    return 0
+    return 0 if show_summary(root) else 1
 
 
 def _verdict(parsed: argparse.Namespace, root: Path, settings: Settings) -> int:  # noqa: ARG001 - one form for all
@@ -71,18 +70,23 @@ def _verdict(parsed: argparse.Namespace, root: Path, settings: Settings) -> int:
     return 0 if all(passed) or not parsed.require_pass else 1
 
 
+def _show(lines: Iterator[tuple[str, bool]]) -> int:
+    code = 0
+    for line, well in lines:
+        print(line, file=sys.stdout if well else sys.stderr)
+        code = code if well else 1
+    return code
+
+
 def _sync(parsed: argparse.Namespace, root: Path, settings: Settings) -> int:  # noqa: ARG001 - one form for all
     from theragate.stages.sync import sync
 
-    for line in sync(root, settings):
-        print(line)
-    return 0
+    return _show(sync(root, settings))
 
 
 def _ui(parsed: argparse.Namespace, root: Path, settings: Settings) -> int:
     from theragate.stages.sync import sync
     from theragate.tracking.ui import serve
 
-    for line in sync(root, settings):
-        print(line)
+    _show(sync(root, settings))
     return serve(settings.tracking, settings.artifacts, port=parsed.port)

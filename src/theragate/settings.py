@@ -70,7 +70,7 @@ def _jobs(text: str | None) -> int:
     if not text:
         available = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
         return len(available)
-    if not text.isdigit() or int(text) < 1:
+    if not (text.isascii() and text.isdecimal()) or int(text) < 1:
         raise ConfigurationError(
             "environment variable THERAGATE_JOBS",
             rule="it is a whole number, 1 or above",

@@ -142,7 +142,7 @@ def thresholds(study: Study, gain: Estimate | None = None) -> tuple[ThresholdEvi
     if not isinstance(decision, Decision):
         return ()
     low, high = decision.range
-    grid = sorted({decision.threshold, low, low + (high - low) / 4, (low + high) / 2, high})
+    grid = sorted({decision.threshold, high, *(round(low + (high - low) * step / 12, 6) for step in range(12))})
     model, gained = estimate(0.2, 0.01), gain or estimate(0.03, 0.01)
     return tuple(ThresholdEvidence(threshold=t, model=model, treat_all=0.1, difference=gained) for t in grid)
 

@@ -78,7 +78,7 @@ def test_false_fails_are_rarer_than_five_in_a_hundred_under_equality():
     for row in draws:
         questions = [
             Question(
-                subject=member, metric="sensitivity", label=member, amount=None, unit="events",
+                subject=member, metric="mean_error", label=member, amount=None, unit="events",
                 family="f", member=member, limit=Limit(low=-1e-9, high=1e-9),
                 estimate=Estimate(value=x, lower=x - Z95, upper=x + Z95, se=1.0, method="drawn"),
             )

@@ -60,13 +60,17 @@ def counted(evidence: Evidence, events: int) -> Evidence:
     return with_groups(evidence, [group("sex", "male"), group("sex", "female", events=events), *ages])
 
 
+def at_most_one(found: Estimate) -> Estimate:
+    return found.model_copy(update={"upper": min(1.0, found.upper)})
+
+
 # How far from good (0) to bad: each gate's evidence as a function of one number, and of the width of its intervals.
 SLIDES: dict[str, Callable[[Evidence, float, float], Evidence]] = {
     "data_quality": lambda e, bad, width: data(
         e, warnings=tuple(f"w{i}" for i in range(round(bad * 8))), critical=("range",) if bad > 0.8 else ()
     ),
     "suspicious_performance": lambda e, bad, width: overall(
-        e, concordance_index=estimate(0.78 + 0.18 * bad, 0.01 * width)
+        e, concordance_index=at_most_one(estimate(0.78 + 0.18 * min(bad, 1), 0.01 * width))
     ),
     "discrimination": lambda e, bad, width: overall(e, concordance_index=estimate(0.78 - 0.2 * bad, 0.015 * width)),
     "calibration": lambda e, bad, width: overall(e, calibration_slope=estimate(1.0 - 0.6 * bad, 0.05 * width)),

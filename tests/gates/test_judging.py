@@ -16,7 +16,8 @@ errors = st.floats(0.001, 2)
 
 
 def question(value: Estimate, limit: Limit, **more) -> Question:
-    return Question(subject="overall", metric="auroc", label="AUROC", estimate=value, limit=limit,
+    return Question(subject=more.pop("subject", "overall"),
+                    metric=more.pop("metric", "calibration_slope"), label="slope", estimate=value, limit=limit,
                     amount=more.pop("amount", 100), unit="events", **more)  # fmt: skip
 
 
@@ -53,6 +54,44 @@ def test_an_interval_without_width_is_believed_only_of_paired_differences():
     assert status(perfect, Limit(low=-0.05, high=0.05), exact=True) == "pass"
     certain = perfect.model_copy(update={"value": 0.01, "lower": 0.01, "upper": 0.01})
     assert status(certain, Limit(low=-0.05, high=0.05), exact=True) == "insufficient"
+
+
+def test_rounding_gives_an_interval_no_width():
+    c_index = Estimate(value=0.78, lower=0.78, upper=0.78 + 2e-16, se=0.0, method="by hand")
+    assert c_index.lower != c_index.upper
+    assert status(c_index, Limit(low=0.7), metric="concordance_index") == "insufficient"
+    assert status(estimate(0.78, 0.001), Limit(low=0.7), metric="concordance_index") == "pass"
+
+
+@pytest.mark.parametrize("outside", [(0.4, 0.75, 0.9), (0.95, 0.75, 0.9)])
+def test_a_value_outside_its_own_interval_decides_nothing(outside):
+    value, lower, upper = outside
+    broken = estimate(0.8, 0.02).model_copy(update={"value": value, "lower": lower, "upper": upper})
+    asked = question(broken, Limit(low=0.7))
+    assert answer_all([asked], {})[0].status == "insufficient"
+    assert asked.why_not == "its interval does not hold its value"
+
+
+@pytest.mark.parametrize(
+    ("metric", "value", "lower", "upper", "limit"),
+    [
+        ("ici", 0.0, -1e9, 0.0, Limit(high=0.05)),
+        ("ici", -0.1, -0.2, 0.04, Limit(high=0.05)),
+        ("auroc", 0.9, 0.8, 1.1, Limit(low=0.7)),
+        ("brier_skill", 1.5, 1.2, 1.8, Limit(low=0.0)),
+    ],
+)
+def test_what_is_not_possible_for_a_metric_never_passes(metric, value, lower, upper, limit):
+    impossible = Estimate(value=value, lower=lower, upper=upper, se=0.01, method="by hand")
+    asked = question(impossible, limit, metric=metric)
+    assert answer_all([asked], {})[0].status == "insufficient"
+    assert asked.why_not == f"its numbers are not possible for the metric `{metric}`"
+
+
+@pytest.mark.parametrize(("value", "expected"), [(-0.01, "pass"), (0.99, "pass"), (1.2, "insufficient")])
+def test_a_difference_may_be_below_what_its_metric_may_be(value, expected):
+    found = status(estimate(value, 0.01), Limit(low=-0.05), metric="auroc", subject="overall - reference")
+    assert found == expected
 
 
 @pytest.mark.parametrize(

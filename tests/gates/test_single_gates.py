@@ -116,6 +116,26 @@ def test_the_clinical_threshold_and_both_ends_have_to_be_measured(survival, abse
     assert f"{absent:.0%}" in finding.next_step
 
 
+def test_a_few_thresholds_do_not_stand_for_a_range(survival):
+    kept = tuple(row for row in survival.net_benefit if row.threshold in (0.10, 0.20, 0.40))
+    assert len(kept) == 3
+    finding = gate_of("utility").judge(changed(survival, net_benefit=kept))
+    assert finding.status == "insufficient"
+    assert "from 10% to 20%" in finding.next_step
+    assert {row.subject for row in finding.comparisons if row.status == "insufficient"} == {
+        "thresholds 0.1 to 0.2", "thresholds 0.2 to 0.4",
+    }  # fmt: skip
+
+
+def test_a_gap_of_a_tenth_of_the_range_is_the_widest(survival):
+    row = survival.net_benefit[0]
+    grid = tuple(row.model_copy(update={"threshold": round(0.10 + 0.03 * step, 6)}) for step in range(11))
+    clinical = row.model_copy(update={"threshold": 0.20})
+    gate = gate_of("utility")
+    assert gate.judge(changed(survival, net_benefit=(*grid, clinical))).status == "pass"
+    assert gate.judge(changed(survival, net_benefit=(*grid[:5], *grid[6:], clinical))).status == "insufficient"
+
+
 def test_thresholds_outside_the_declared_range_do_not_count(survival):
     outside = survival.net_benefit[0].model_copy(update={"threshold": 0.6, "difference": estimate(-0.5, 0.01)})
     finding = gate_of("utility").judge(changed(survival, net_benefit=(*survival.net_benefit, outside)))

@@ -90,6 +90,36 @@ def test_a_stop_is_said_in_words_with_the_patients_to_look_at(study):
     assert text.index("age-range") < text.index("What a person should look at") < text.index("whole-table")
 
 
+def test_a_published_page_names_no_patient_and_counts_no_few(study):
+    few = result(id="few", passed=False, unexpected=10, unexpected_share=0.125, rows=("p0731", "p0732"))
+    one = result(id="one", unexpected=1, unexpected_share=0.0625)
+    many = result(id="many", passed=False, unexpected=11, unexpected_share=0.25, rows=("p0733",))
+    nobody = result(id="nobody", unexpected=0, unexpected_share=0.0)
+    found = finding(results=(few, one, many, nobody))
+    html = page(found, study, published=True)
+    text = " ".join(Outline(html).text)
+    assert "p073" not in html
+    assert "ids " not in html
+    assert "12.5%" not in html
+    assert "6.2%" not in html
+    assert html.count(">fewer than 11<") == 2
+    assert "11 (25.0%)" in text
+    assert ">0</td>" in html
+    assert "named by id" not in html
+    full = page(found, study)
+    assert "p0731, p0732 and 8 more" in full
+    assert "10 (12.5%)" in full
+    assert "fewer than 11" not in full
+
+
+def test_the_published_pages_of_the_real_cohorts_name_nobody(name, real, checked):
+    study, found = real(name)[1], checked(name)
+    html = page(found, study, published=True)
+    assert "<p class=small>ids " not in html
+    few = sum(0 < (entry.unexpected or 0) < 11 for entry in found.results)
+    assert html.count(">fewer than 11<") == few
+
+
 def test_a_leak_stands_with_its_interval_and_the_clinicians_name_of_the_column(study):
     leak = LeakageFinding(
         check="outcome_time", feature="marker", severity="critical", statistic="AUROC", estimate=0.9991,

@@ -1,6 +1,6 @@
 """From a value and its spread over resamples (or patients) to an estimate with 95% limits.
 
-Four ways, each the one that held its 95% best where we simulated it (``tests/evidence/test_coverage.py``):
+Four ways; ``tests/evidence/test_coverage.py`` simulates how often they hold the truth:
 
 ``normal``
     value ± 1.96 bootstrap standard errors on the metric's own scale.

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -24,6 +25,7 @@ __all__ = [
 ]
 
 Z95 = 1.959963984540054
+_ROUNDING, _ZERO = 1e-9, 1e-12  # relative and absolute: what arithmetic leaves of equal numbers
 Scale = Literal["identity", "log", "logit"]
 
 
@@ -32,7 +34,8 @@ class Estimate(Spec):
 
     ``lower`` and ``upper`` are the method's own two-sided 95% limits, in the metric's unit. ``se`` is the standard
     error on ``scale`` (``identity``: the metric itself; ``log``; ``logit``), from which a band at another critical
-    value is drawn. An estimate that could not be made has no numbers and says ``why``.
+    value is drawn. The limits hold the value between them, but for rounding. An estimate that could not be made has
+    no numbers and says ``why``.
     """
 
     value: float | None
@@ -48,8 +51,8 @@ class Estimate(Spec):
         if self.value is None:
             if not self.why or self.lower is not None or self.upper is not None or self.se is not None:
                 raise ValueError("an estimate without a value has no limits and says why")
-        elif self.lower is not None and self.upper is not None and not self.lower <= self.upper:
-            raise ValueError("the limits of an estimate ascend")
+        elif not self.in_order:
+            raise ValueError("the limits of an estimate ascend and hold its value between them")
         return self
 
     @classmethod
@@ -61,6 +64,12 @@ class Estimate(Spec):
     def decidable(self) -> bool:
         """Whether there is a value with both limits: a number without an interval decides nothing."""
         return self.value is not None and self.lower is not None and self.upper is not None
+
+    @property
+    def in_order(self) -> bool:
+        """Whether lower limit, value and upper limit ascend, but for rounding; NaN never does."""
+        present = [number for number in (self.lower, self.value, self.upper) if number is not None]
+        return all(a <= b or math.isclose(a, b, rel_tol=_ROUNDING, abs_tol=_ZERO) for a, b in pairwise(present))
 
     def band(self, critical: float) -> tuple[float, float] | None:
         """Return the limits at `critical` standard errors on the estimate's scale, or None where there are none."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from theragate.evidence.types import Z95, Estimate, Family
+from theragate.gates._believable import doubt
 from theragate.gates._critical import critical_value, side_by_side
 from theragate.gates.types import Judged, Status
 from theragate.gates.words import capital, interval, number, plural
@@ -83,18 +84,18 @@ class Question:
 
     @property
     def decidable(self) -> bool:
-        """Whether there is an interval; one without width is believed only of a difference that can be exactly 0."""
-        estimate = self.estimate
-        return estimate.decidable and (estimate.lower != estimate.upper or (self.exact and estimate.value == 0))
+        """Whether there is an interval that can be believed; see `doubt`."""
+        return self.estimate.decidable and not self.why_not
+
+    @property
+    def difference(self) -> bool:
+        """Whether it asks of a difference: the subject then names both sides."""
+        return " - " in self.subject
 
     @property
     def why_not(self) -> str:
         """Why it cannot be decided."""
-        if self.estimate.value is None:
-            return self.estimate.why
-        if self.estimate.decidable:
-            return "its interval has no width"
-        return f"it has no interval: {self.estimate.why}" if self.estimate.why else "it has no interval"
+        return doubt(self.estimate, self.metric, difference=self.difference, exact=self.exact)
 
     @property
     def data_needed(self) -> float:
@@ -159,9 +160,8 @@ class Answer:
             )
         if estimate.value is None:
             return f"{question.label} is not known ({question.why_not})"
-        difference = " - " in question.subject
         numbers = interval(
-            question.metric, estimate.value, lower=estimate.lower, upper=estimate.upper, difference=difference
+            question.metric, estimate.value, lower=estimate.lower, upper=estimate.upper, difference=question.difference
         )
         context = f", {question.context}" if question.context else ""
         return f"{question.label} is {numbers}{context}: {_VERDICT[self.status]} ({limit})"

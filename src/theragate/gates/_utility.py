@@ -1,11 +1,12 @@
 """TG005: patients gain, compared with treating all of them or none."""
 
 import math
+from itertools import pairwise
 from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from theragate.evidence.types import Evidence, ThresholdEvidence
+from theragate.evidence.types import Estimate, Evidence, ThresholdEvidence
 from theragate.gates._base import Gate, amount_of
 from theragate.gates._judging import NOT_MEASURED, Limit, Question, answer_all
 from theragate.gates.types import Finding
@@ -15,6 +16,8 @@ from theragate.study import Decision, NoDecision
 __all__ = ["Utility"]
 
 FAMILY = "net_benefit_range"
+_WIDEST_GAP = 0.1  # between neighbouring thresholds, as a share of the declared range
+_NOTHING_BETWEEN = Estimate.absent("it was not measured at any threshold in between")
 
 
 class Utility(Gate):
@@ -51,7 +54,26 @@ class Utility(Gate):
                 )
                 clinical = _same(threshold, decision.threshold)
                 questions.append(self._question(evidence, absent, clinical=clinical))
-        return questions
+        return [*questions, *self._gaps(evidence, decision, {row.threshold for row in inside})]
+
+    def _gaps(self, evidence: Evidence, decision: Decision, measured: set[float]) -> list[Question]:
+        """Ask for every stretch of the range in which too little was measured to say that no harm lies there."""
+        low, high = decision.range
+        widest = (high - low) * _WIDEST_GAP
+        amount, unit = amount_of(evidence)
+        return [
+            Question(
+                subject=f"thresholds {start:g} to {end:g}",
+                metric="net_benefit_gain",
+                label=f"the gain in net benefit over the better default from {percent(start)} to {percent(end)}",
+                estimate=_NOTHING_BETWEEN,
+                limit=Limit(low=-self.tolerance, strict=True),
+                amount=amount,
+                unit=unit,
+            )
+            for start, end in pairwise(sorted(measured | {low, decision.threshold, high}))
+            if end - start > widest + 1e-9
+        ]
 
     def _question(self, evidence: Evidence, row: ThresholdEvidence, *, clinical: bool) -> Question:
         amount, unit = amount_of(evidence)

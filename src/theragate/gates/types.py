@@ -1,6 +1,8 @@
 """The words of judgement: comparison, finding, verdict."""
 
-from typing import Literal
+from typing import Literal, Self
+
+from pydantic import model_validator
 
 from theragate.study import Spec
 
@@ -58,6 +60,12 @@ class Verdict(Spec):
     predictions_sha256: str
     model_sha256: str
     comparator: str = "none: first release"
+
+    @model_validator(mode="after")
+    def _says_what_it_found(self) -> Self:
+        if (self.decision == "PASS") != (bool(self.findings) and not self.blocking):
+            raise ValueError("a verdict is PASS where there are findings and none of them blocks, and only there")
+        return self
 
     @property
     def blocking(self) -> tuple[Finding, ...]:

@@ -1,11 +1,11 @@
 """Evidence to a verdict. Nothing heavy is imported: a changed limit is judged anew in a moment."""
 
-from theragate.files import read_json, write_json, write_text
+from theragate.files import write_json, write_text
 from theragate.gates import decide, read_policy
 from theragate.reports.card import model_card
 from theragate.reports.headline import metrics_summary
 from theragate.settings import Settings
-from theragate.stages.documents import read_evidence
+from theragate.stages.documents import read_evidence, read_origin
 from theragate.stages.workspace import Workspace
 from theragate.study import load_study
 
@@ -19,14 +19,15 @@ def gate(workspace: Workspace, settings: Settings) -> str:  # noqa: ARG001 - the
     ------
     ConfigurationError
         If the study's gates are unknown, incomplete or wrongly set.
+    DataError
+        If a file is missing or unreadable.
     EvidenceError
-        If the evidence is not of this version.
+        If the evidence is not of this version, or is of another study, model or cohort than the files beside it.
     """
     study = load_study(workspace.params, workspace.study)
     policy = read_policy(study)
     evidence, evidence_sha256 = read_evidence(workspace)
-    record = read_json(workspace.model("record.json"), remedy=f"Run `dvc repro train@{study.name}`.")
-    provenance = read_json(workspace.data("provenance.json"), remedy=f"Run `dvc repro ingest@{study.name}`.")
+    record, provenance = read_origin(workspace, evidence)
     verdict = decide(evidence, policy, evidence_sha256=evidence_sha256)
     write_json(workspace.report("verdict.json"), verdict.model_dump(mode="json"))
     write_json(workspace.report("metrics.json"), metrics_summary(evidence, verdict))

@@ -4,13 +4,14 @@ import os
 import time
 from pathlib import Path
 
-from theragate.errors import EvidenceError
+from theragate.errors import DataError
 from theragate.evidence.published import publish as publishable
-from theragate.files import read_json, write_json
-from theragate.gates.types import Verdict
+from theragate.files import write_json
 from theragate.reports.card import verdict_table
 from theragate.settings import Settings
-from theragate.stages.documents import read_evidence, read_verdict
+from theragate.stages.documents import read_origin
+from theragate.stages.judgement import current_verdict
+from theragate.stages.registration import registration_of
 from theragate.stages.repository import CodeState, read_code_state
 from theragate.stages.workspace import Workspace
 from theragate.study import load_study
@@ -35,15 +36,8 @@ def register(workspace: Workspace, settings: Settings) -> str:
     code = read_code_state(workspace.root, os.environ)
     bundle = gather(workspace, code)
     published = project(bundle, settings)
-    write_json(
-        workspace.report("registration.json"),
-        {
-            "study": workspace.study,
-            "key": bundle.key,
-            "decision": bundle.verdict.decision,
-            "registered": published.version is not None,
-        },
-    )
+    registration = registration_of(bundle, registered=published.version is not None)
+    write_json(workspace.report("registration.json"), registration)
     if published.version is None:
         return f"{bundle.verdict.decision}; logged as an experiment's run, nothing registered"
     state = "alias `candidate`" if published.alias else "no alias"
@@ -58,26 +52,25 @@ def gather(workspace: Workspace, code: CodeState) -> Bundle:
     DataError
         If a file is missing or the files do not belong together.
     EvidenceError
-        If the verdict is about other evidence.
+        If the verdict is not what the gates say now of these files.
     """
     study = load_study(workspace.params, workspace.study)
-    remedy = f"Run `dvc repro register@{study.name}`."
-    full, evidence_sha256 = read_evidence(workspace)
+    full, verdict = current_verdict(workspace)
+    record, provenance = read_origin(workspace, full)
     evidence = publishable(full)
-    verdict = _verdict(workspace, evidence_sha256, remedy)
     write_json(workspace.report("published.json"), evidence.model_dump(mode="json"))
     return Bundle(
         study=study,
         evidence=evidence,
         verdict=verdict,
-        record=read_json(workspace.model("record.json"), remedy=remedy),
-        provenance=read_json(workspace.data("provenance.json"), remedy=remedy),
+        record=record,
+        provenance=provenance,
         estimator=workspace.model("estimator"),
         artifacts=_artifacts(workspace),
         description=verdict_table(verdict),
         commit=code.commit,
         dirty=code.dirty,
-        reproduce=f"git checkout {code.commit} && dvc repro register@{study.name}" if code.commit else "dvc repro",
+        reproduce=_reproduce(code, study.name),
         experiment=code.experiment,
         baseline=code.baseline,
     )
@@ -89,24 +82,26 @@ def project(bundle: Bundle, settings: Settings) -> Published:
     return publish(bundle, stores, register=bundle.experiment is None, now=time.time_ns() // 1_000_000)
 
 
-def _verdict(workspace: Workspace, evidence_sha256: str, remedy: str) -> Verdict:
-    verdict = read_verdict(workspace)
-    if verdict.evidence_sha256 != evidence_sha256:
-        raise EvidenceError(
-            f"study `{workspace.study}`, verdict.json",
-            rule="the verdict is about the evidence beside it",
-            received="a verdict about other evidence",
-            remedy=remedy,
-        )
-    return verdict
+def _reproduce(code: CodeState, study: str) -> str:
+    """Return the command that makes all of this again; empty where no commit holds all that it was made from."""
+    if code.commit is None or code.dirty or code.experiment:
+        return ""
+    return f"git checkout {code.commit} && dvc repro register@{study}"
 
 
 def _artifacts(workspace: Workspace) -> dict[str, Path]:
     figures = {f"figures/{path.name}": path for path in sorted(workspace.report("figures").glob("*.png"))}
+    if not figures:
+        raise DataError(
+            f"study `{workspace.study}`, figures",
+            rule="a version is registered with its figures",
+            received="none",
+            remedy=f"Run `dvc repro evaluate@{workspace.study}`.",
+        )
     return {
         **figures,
         "card.md": workspace.report("card.md"),
         "evidence.json": workspace.report("published.json"),
-        "validation.html": workspace.report("validation.html"),
+        "validation.html": workspace.report("published.html"),
         "verdict.json": workspace.report("verdict.json"),
     }

@@ -10,7 +10,7 @@ __all__ = ["CodeState", "read_code_state"]
 
 @dataclass(frozen=True)
 class CodeState:
-    """The commit that HEAD names (None outside git), whether files differ from it, and DVC's experiment, if any."""
+    """The commit of HEAD (None outside git), whether files differ from it or are not in it, and DVC's experiment."""
 
     commit: str | None
     dirty: bool
@@ -22,7 +22,7 @@ def read_code_state(root: Path, environ: Mapping[str, str]) -> CodeState:
     """Ask git for the commit and for changed files, and the environment for DVC's experiment."""
     return CodeState(
         commit=_git(root, "rev-parse", "HEAD") or None,
-        dirty=bool(_git(root, "status", "--porcelain", "--untracked-files=no")),
+        dirty=bool(_git(root, "status", "--porcelain")),
         experiment=environ.get("DVC_EXP_NAME") or None,
         baseline=environ.get("DVC_EXP_BASELINE_REV") or None,
     )

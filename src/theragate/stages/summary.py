@@ -6,10 +6,11 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
+from theragate.errors import TheragateError
 from theragate.evidence.types import Evidence
 from theragate.gates.types import Finding, Status, Verdict
 from theragate.reports.headline import headline
-from theragate.stages.documents import read_evidence, read_verdict
+from theragate.stages.judgement import current_verdict
 from theragate.stages.workspace import Workspace
 from theragate.study import study_names
 
@@ -18,15 +19,24 @@ __all__ = ["show_summary", "show_verdict"]
 COLOURS: dict[Status, str] = {"pass": "green", "fail": "red", "insufficient": "yellow", "not_applicable": "dim"}
 
 
-def show_summary(root: Path) -> None:
-    """Print one block per study: verdict, what blocks it, patients, and the main metrics with 95% intervals."""
+def show_summary(root: Path) -> bool:
+    """Print one block per study: verdict, what blocks it, patients, and the main metrics with 95% intervals.
+
+    Returns whether every study that has a verdict has one that follows from its files.
+    """
     console = Console(highlight=False)
+    well = True
     for name in study_names(root / "params.yaml"):
         workspace = Workspace(root, name)
         if not workspace.report("verdict.json").is_file():
             console.print(Text.assemble((name, "bold"), "  ", ("no verdict", "bold red"), ": run `dvc repro`\n"))
             continue
-        evidence, verdict = read_evidence(workspace)[0], read_verdict(workspace)
+        try:
+            evidence, verdict = current_verdict(workspace)
+        except TheragateError as error:
+            console.print(Text.assemble((name, "bold"), "  ", ("no valid verdict", "bold red"), f"\n  {error}\n"))
+            well = False
+            continue
         console.print(_heading(verdict))
         console.print(f"  {_patients(evidence)}; held-out evidence, 95% intervals")
         for title, text in headline(evidence).items():
@@ -36,6 +46,7 @@ def show_summary(root: Path) -> None:
         console.print()
     console.print("Why:               theragate verdict STUDY, or reports/STUDY/card.md")
     console.print("Runs and versions: make ui")
+    return well
 
 
 def show_verdict(root: Path, study: str) -> bool:
@@ -43,10 +54,14 @@ def show_verdict(root: Path, study: str) -> bool:
 
     Raises
     ------
+    ConfigurationError
+        If there is no such study.
     DataError
         If there is no verdict yet.
+    EvidenceError
+        If the verdict does not follow from the files as they are.
     """
-    verdict = read_verdict(Workspace(root, study))
+    _, verdict = current_verdict(Workspace(root, study))
     console = Console(highlight=False)
     console.print(_heading(verdict))
     for finding in verdict.findings:

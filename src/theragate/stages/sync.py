@@ -4,8 +4,10 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from theragate.errors import TheragateError
 from theragate.files import read_json
 from theragate.settings import Settings
+from theragate.stages.registration import registration_of
 from theragate.stages.repository import read_code_state
 from theragate.stages.workspace import Workspace
 from theragate.study import study_names
@@ -13,30 +15,29 @@ from theragate.study import study_names
 __all__ = ["sync"]
 
 
-def sync(root: Path, settings: Settings) -> Iterator[str]:
-    """Write every registered study to MLflow, where it is lacking; yield one line per study.
+def sync(root: Path, settings: Settings) -> Iterator[tuple[str, bool]]:
+    """Write every registered study to MLflow, where it is lacking; yield a line per study, and whether all is well.
 
-    What an experiment left in the work tree is not registered in passing, only when somebody asks for it.
-
-    Raises
-    ------
-    StoreError
-        If MLflow is out of reach, locked, or of another version.
+    What an experiment left in the work tree, or a pipeline that was stopped before `register`, is not registered in
+    passing, only when somebody asks for it. A study whose files are broken leaves the others alone.
     """
     workspaces = [Workspace(root, name) for name in study_names(root / "params.yaml")]
-    registered = [workspace for workspace in workspaces if workspace.report("registration.json").is_file()]
     for workspace in workspaces:
-        if workspace not in registered:
-            yield f"{workspace.study}: not yet registered; run `dvc repro`"
-    if not registered:
-        return
+        if not workspace.report("registration.json").is_file():
+            yield f"{workspace.study}: not yet registered; run `dvc repro`", True
+            continue
+        try:
+            yield f"{workspace.study}: {_sync(workspace, settings)}", True
+        except TheragateError as error:
+            yield f"error: {error}", False
+
+
+def _sync(workspace: Workspace, settings: Settings) -> str:
     from theragate.stages.register import gather, project  # MLflow takes seconds to import
 
-    code = read_code_state(root, os.environ)
-    for workspace in registered:
-        rerun = f"dvc repro -f register@{workspace.study}"
-        if not read_json(workspace.report("registration.json"), remedy=f"Run `{rerun}`.").get("registered"):
-            yield f"{workspace.study}: the result of an experiment, not registered; to register it run `{rerun}`"
-            continue
-        published = project(gather(workspace, code), settings)
-        yield f"{workspace.study}: {'written to MLflow' if published.created else 'MLflow has it'}"
+    again = f"dvc repro -f register@{workspace.study}"
+    registration = read_json(workspace.report("registration.json"), remedy=f"Run `{again}`.")
+    bundle = gather(workspace, read_code_state(workspace.root, os.environ))
+    if registration != registration_of(bundle, registered=True):
+        return f"not what was registered last (an experiment, or an unfinished run); to register it run `{again}`"
+    return "written to MLflow" if project(bundle, settings).created else "MLflow has it"

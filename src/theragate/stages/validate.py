@@ -14,7 +14,7 @@ __all__ = ["validate"]
 
 
 def validate(workspace: Workspace, settings: Settings) -> str:  # noqa: ARG001 - the signature that all stages share
-    """Write ``validation.json``, ``validation.html`` and, if the cohort passes, ``validated.json``.
+    """Write ``validation.json``, its page in full and as it may be published, and for a good cohort ``validated.json``.
 
     ``validated.json`` holds the cohort's digest and nothing that changes with a suite's wording, so that training
     depends on what was learned from and not on how it was checked.
@@ -31,6 +31,7 @@ def validate(workspace: Workspace, settings: Settings) -> str:  # noqa: ARG001 -
     found = validate_cohort(cohort, study, suite=workspace.suite, cohort_sha256=digest)
     write_json(workspace.report("validation.json"), found.model_dump(mode="json"))
     write_text(workspace.report("validation.html"), page(found, study))
+    write_text(workspace.report("published.html"), page(found, study, published=True))
     if not found.passed:
         failed = [*found.critical, *(leak for leak in found.leaks if leak not in found.critical)]
         raise DataError(

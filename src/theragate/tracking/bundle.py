@@ -35,7 +35,7 @@ class Bundle:
     commit, dirty
         The git commit of the project, None outside a repository, and whether files differ from it.
     reproduce
-        The command that makes all of this again.
+        The command that makes all of this again; empty where no commit holds all that it was made from.
     experiment, baseline
         The name and the baseline revision of the DVC experiment, None outside one.
 

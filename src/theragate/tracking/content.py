@@ -20,6 +20,7 @@ __all__ = [
     "trial_name",
 ]
 
+_NOT_COMMITTED = "No commit holds all that this was made from, so no command reproduces it yet."
 _LONGEST_TEXT = 5000  # what the smallest of MLflow's description columns holds
 
 
@@ -153,7 +154,7 @@ the difference to the simple reference model, `{metric}/…` with a group's name
 def run_text(bundle: Bundle) -> str:
     """Describe a run or a version: the verdict, and how to make it again."""
     simulated = "SIMULATED COHORT: can never be released.\n\n" if bundle.evidence.cohort.simulated else ""
-    end = f"\n\nReproduce: `{bundle.reproduce}`"
+    end = f"\n\nReproduce: `{bundle.reproduce}`" if bundle.reproduce else f"\n\n{_NOT_COMMITTED}"
     more = "\n\n(The rest is in the artifact `card.md`.)"
     room = _LONGEST_TEXT - len(simulated) - len(end) - len(more)
     table = bundle.description.strip()

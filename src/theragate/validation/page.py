@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from html import escape
 
+from theragate.evidence.published import SMALLEST_CELL
 from theragate.study import Study
 from theragate.validation._style import STYLE
 from theragate.validation.types import CheckResult, LeakageFinding, Validation
@@ -10,11 +11,12 @@ from theragate.validation.types import CheckResult, LeakageFinding, Validation
 __all__ = ["page"]
 
 
-def page(validation: Validation, study: Study) -> str:
+def page(validation: Validation, study: Study, *, published: bool = False) -> str:
     """Return the page as HTML.
 
     It needs no network and runs no script. It holds counts, shares and patients' ids, and no value of a patient.
-    The same validation gives the same bytes.
+    A `published` page, for readers who may not see the data, names no patient and says of 1 to 10 patients only that
+    they are fewer than 11. The same validation gives the same bytes.
     """
     failed = [result for result in validation.results if not result.passed]
     parts = [
@@ -22,11 +24,17 @@ def page(validation: Validation, study: Study) -> str:
         f"<p class=soft>Study <code>{escape(study.name)}</code>. {escape(study.card.population)}</p>",
         _verdict(validation),
         _facts(validation),
-        _checks("What stops this study", [result for result in failed if result.severity == "critical"]),
+        _checks(
+            "What stops this study", [result for result in failed if result.severity == "critical"], published=published
+        ),
         _leaks(validation.leakage, study),
-        _checks("What a person should look at", [result for result in failed if result.severity == "warning"]),
-        _checks("What holds", [result for result in validation.results if result.passed]),
-        _legend(),
+        _checks(
+            "What a person should look at",
+            [result for result in failed if result.severity == "warning"],
+            published=published,
+        ),
+        _checks("What holds", [result for result in validation.results if result.passed], published=published),
+        _legend(published=published),
     ]
     title = f"{escape(study.card.title)}: data check"
     return (
@@ -57,14 +65,14 @@ def _facts(validation: Validation) -> str:
     return "<dl>" + "".join(f"<dt>{name}</dt><dd>{value}</dd>" for name, value in facts.items()) + "</dl>"
 
 
-def _checks(title: str, results: list[CheckResult]) -> str:
+def _checks(title: str, results: list[CheckResult], *, published: bool) -> str:
     if not results:
         return ""
-    rows = "\n".join(_check(result) for result in results)
+    rows = "\n".join(_check(result, published=published) for result in results)
     return _table(title, ("Expectation", "Answer", "Patients that differ"), rows)
 
 
-def _check(result: CheckResult) -> str:
+def _check(result: CheckResult, *, published: bool) -> str:
     word, kind = ("holds", "good") if result.passed else ("fails", "bad" if result.severity == "critical" else "warn")
     about = " · ".join(
         [*(f"<code>{escape(column)}</code>" for column in result.columns), f"<code>{escape(result.id)}</code>"]
@@ -77,16 +85,18 @@ def _check(result: CheckResult) -> str:
     return (
         f"<tr><th scope=row>{''.join(lines)}<p class=small>{about}</p></th>"
         f'<td data-label="Answer">{answer}</td>'
-        f'<td data-label="Patients that differ">{_patients(result)}</td></tr>'
+        f'<td data-label="Patients that differ">{_patients(result, published=published)}</td></tr>'
     )
 
 
-def _patients(result: CheckResult) -> str:
+def _patients(result: CheckResult, *, published: bool) -> str:
     if result.unexpected is None:
         return "<span class=small>concerns all patients together</span>"
+    if published and 0 < result.unexpected < SMALLEST_CELL:
+        return f"fewer than {SMALLEST_CELL}"
     share = f" ({result.unexpected_share:.1%})" if result.unexpected and result.unexpected_share is not None else ""
     text = f"{result.unexpected:,}{share}"
-    if result.rows:
+    if result.rows and not published:
         more = f" and {result.unexpected - len(result.rows):,} more" if result.unexpected > len(result.rows) else ""
         text += f"<p class=small>ids {escape(', '.join(result.rows))}{more}</p>"
     return text
@@ -122,12 +132,17 @@ def _table(title: str, heads: tuple[str, ...], rows: str) -> str:
     return f"<h2>{title}</h2>\n<table>\n<thead><tr>{cells}</tr></thead>\n<tbody>\n{rows}\n</tbody>\n</table>"
 
 
-def _legend() -> str:
+def _legend(*, published: bool) -> str:
+    patients = (
+        f"Patients are not named, and between 1 and {SMALLEST_CELL - 1} of them are not counted."
+        if published
+        else "Patients are named by id; what was measured in them stands nowhere on this page."
+    )
     return (
         "<h2>How to read this page</h2>"
         "<p>A <strong>critical</strong> expectation that fails stops the study. A <strong>warning</strong> lets it go "
-        "on, and its gate allows only a few. Patients are named by id; what was measured in them stands nowhere on "
-        "this page. Missing values break only expectations that say a value is known.</p>"
+        f"on, and its gate allows only a few. {patients} Missing values break only expectations that say a value is "
+        "known.</p>"
         "<p>A <strong>leak</strong> is a feature that knows the outcome because it was recorded after it, or is it "
         "under another name. Drop it under <code>features.dropped</code> in params.yaml, with the reason, or mend the "
         "source.</p>"

@@ -8,6 +8,8 @@ from theragate.evidence.metrics.arrays import Floats, ratio
 
 __all__ = ["NetBenefit", "ThresholdRange", "net_benefit"]
 
+_ROUNDING = 1e-12  # of sums of patients' weights
+
 
 @dataclass(frozen=True)
 class NetBenefit:
@@ -22,6 +24,7 @@ def net_benefit(*, true_positives: Floats, selected: Floats, events: Floats, thr
     """Return TP - FP · t / (1 - t), per patient (Vickers, Elkin, Med Decis Making 2006;26:565).
 
     The defaults are to act in everybody and in nobody (0); the gain is over the better one in the same resample.
+    Where the model decides as that default does, the gain is exactly 0: what rounding leaves of it is taken off.
 
     Parameters
     ----------
@@ -33,7 +36,8 @@ def net_benefit(*, true_positives: Floats, selected: Floats, events: Floats, thr
     odds = threshold / (1 - threshold)
     model = true_positives - (selected - true_positives) * odds
     treat_all = events - (1 - events) * odds
-    return NetBenefit(model, treat_all, model - np.maximum(treat_all, 0))
+    gain = model - np.maximum(treat_all, 0)
+    return NetBenefit(model, treat_all, np.where(np.abs(gain) < _ROUNDING, 0.0, gain))
 
 
 class ThresholdRange:

@@ -1,0 +1,188 @@
+"""Evaluation and gates take only files that belong together; whatever else lies there gets one line."""
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from support import STUDY, Project
+
+from theragate.stages.command import exit_code
+from theragate.stages.evaluate import evaluate
+from theragate.stages.gate import gate
+from theragate.stages.ingest import ingest
+from theragate.stages.train import train
+from theragate.stages.validate import validate
+
+STRANGER = "patient-777"  # an id that no message may repeat
+
+
+def finished(root: Path, scheme: dict[str, Any] | None = None) -> Path:
+    """Run the pipeline up to its evidence in `root`."""
+    root.mkdir()
+    project = Project(root)
+    project.study["tuning"]["trials"] = 2
+    project.study["validation"].update(scheme or {"repeats": 2})
+    if scheme:
+        for key in ("repeats", "folds"):
+            project.study["validation"].pop(key)
+    project.write()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root)
+        patch.delenv("DVC_ROOT", raising=False)
+        patch.setenv("THERAGATE_JOBS", "1")
+        assert [exit_code(stage, [STUDY]) for stage in (ingest, validate, train, evaluate)] == [0, 0, 0, 0]
+    return root
+
+
+@pytest.fixture(scope="module")
+def repeated(tmp_path_factory) -> Path:
+    return finished(tmp_path_factory.mktemp("evaluated") / "repeated")
+
+
+@pytest.fixture
+def root(repeated, tmp_path, monkeypatch) -> Iterator[Path]:
+    """A copy of the finished project, entered."""
+    copy = shutil.copytree(repeated, tmp_path / "copy")
+    monkeypatch.chdir(copy)
+    monkeypatch.delenv("DVC_ROOT", raising=False)
+    return copy
+
+
+@pytest.fixture
+def refused(capsys) -> Callable[..., str]:
+    """Run a stage that must fail; return its one line."""
+
+    def run(stage) -> str:
+        capsys.readouterr()
+        assert exit_code(stage, [STUDY]) == 1
+        shown = capsys.readouterr()
+        lines = shown.err.strip().splitlines()
+        assert len(lines) == 1
+        assert lines[0].startswith(f"error: study `{STUDY}`, ")
+        assert "; received " in lines[0]
+        assert "Run `dvc repro -f " in lines[0]
+        assert STRANGER not in lines[0]
+        return lines[0]
+
+    return run
+
+
+def path_of(root: Path, name: str) -> Path:
+    folder = {"record": "models", "predictions": "models", "provenance": "data", "cohort": "data"}.get(name, "reports")
+    return root / folder / STUDY / f"{name}.{'parquet' if name in {'predictions', 'cohort'} else 'json'}"
+
+
+def changed_json(root: Path, name: str, change: Callable[[Any], Any]) -> None:
+    value = json.loads(path_of(root, name).read_text(encoding="utf-8"))
+    path_of(root, name).write_text(json.dumps(change(value)), encoding="utf-8")
+
+
+def changed_table(root: Path, name: str, change: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
+    path = path_of(root, name)
+    change(pd.read_parquet(path)).to_parquet(path, index=False)
+
+
+def test_files_that_belong_together_pass_and_the_order_of_predictions_is_nothing(root):
+    evidence = path_of(root, "evidence")
+    before = json.loads(evidence.read_text(encoding="utf-8"))
+    changed_table(root, "predictions", lambda table: table.iloc[::-1])
+    assert exit_code(evaluate, [STUDY]) == 0
+    after = json.loads(evidence.read_text(encoding="utf-8"))
+    assert before.pop("predictions_sha256") != after.pop("predictions_sha256")
+    assert before == after
+    assert exit_code(gate, [STUDY]) == 0
+
+
+def test_a_cohort_other_than_the_validated_one_is_refused(root, refused):
+    changed_table(root, "cohort", lambda table: table.iloc[:-10])
+    assert "only the cohort that was validated is evaluated; received a cohort with another digest" in refused(evaluate)
+
+
+def with_a_stranger(table: pd.DataFrame) -> pd.DataFrame:
+    patient = table["patient"].iloc[0]
+    return table.assign(patient=table["patient"].where(table["patient"] != patient, STRANGER))
+
+
+def without_a_patient(table: pd.DataFrame) -> pd.DataFrame:
+    return table[table["patient"] != table["patient"].iloc[0]]
+
+
+def with_one_not_finite(value: float) -> Callable[[pd.DataFrame], pd.DataFrame]:
+    return lambda table: table.assign(prediction=np.where(np.arange(len(table)) == 3, value, table["prediction"]))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (with_a_stranger, "2 predictions missing, 2 of patients not held out there, 0 repeated"),
+        (without_a_patient, "2 predictions missing, 0 of patients not held out there"),
+        (lambda table: pd.concat([table, table.tail(1)]), "1 repeated"),
+        (lambda table: table[table["repeat"] == 0], "160 predictions missing"),
+        (lambda table: table.assign(fold=table["fold"] + 1), "of patients not held out there"),
+        (with_one_not_finite(np.nan), "every prediction is a finite number; received 1 of"),
+        (with_one_not_finite(np.inf), "every prediction is a finite number; received 1 of"),
+        (lambda table: table.drop(columns=["scenario", "fold"]), "received one without fold, scenario"),
+        (lambda table: table.assign(name=STRANGER), "received 8 columns"),
+        (lambda table: table.assign(prediction=STRANGER), "received another type in prediction"),
+        (lambda table: table.assign(repeat=STRANGER), "received another type in repeat"),
+        (lambda table: table.assign(patient=1), "received another type in patient"),
+        (lambda table: table[table["model"] != "null"], "received 1 pairs missing and 0 unknown"),
+        (lambda table: table.replace({"scenario": {"no_marker": STRANGER}}), "1 pairs missing and 1 unknown"),
+        (lambda table: table.head(0), "4 pairs missing"),
+    ],
+)
+def test_predictions_that_are_not_those_of_the_cohort_are_refused(change, message, root, refused):
+    before = path_of(root, "evidence").read_bytes()
+    changed_table(root, "predictions", change)
+    line = refused(evaluate)
+    assert message in line
+    assert f"dvc repro -f train@{STUDY}" in line
+    assert path_of(root, "evidence").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("stage", "name"),
+    [(evaluate, "record"), (evaluate, "validation"), (gate, "record"), (gate, "provenance"), (gate, "evidence")],
+)
+@pytest.mark.parametrize("value", [[], {}, None, 3, "text", {"study": STRANGER}, {"study": [STUDY]}])
+def test_a_file_of_another_form_is_refused(value, stage, name, root, refused):
+    changed_json(root, name, lambda _: value)
+    line = refused(stage)
+    assert f"{name}.json: the " in line
+    assert "has this version's form" in line
+    assert not path_of(root, "verdict").exists()
+
+
+@pytest.mark.parametrize(
+    ("stage", "name", "change", "message"),
+    [
+        (evaluate, "record", {"study": "another"}, "the file is of this study"),
+        (evaluate, "validation", {"study": "another"}, "the file is of this study"),
+        (evaluate, "validation", {"cohort_sha256": "0"}, "a cohort with another digest"),
+        (evaluate, "record", {"importances": {"age": {"mean": "high"}}}, "received 2 fields"),
+        (gate, "record", {"study": "another"}, "the record is of the study and the model families"),
+        (gate, "record", {"selected": {"family": "another", "params": {}}}, "the model families that were measured"),
+        (gate, "record", {"reference": {"family": "another", "params": {}}}, "the model families that were measured"),
+        (gate, "provenance", {"sha256": "0"}, "the provenance is of the study and the cohort that were measured"),
+        (gate, "provenance", {"study": "another"}, "the provenance is of the study and the cohort"),
+        (gate, "evidence", {"study": "another"}, "the evidence is of this study"),
+    ],
+)
+def test_a_file_of_another_study_cohort_or_model_is_refused(stage, name, change, message, root, refused):
+    changed_json(root, name, lambda value: {**value, **change})
+    assert message in refused(stage)
+    assert not path_of(root, "verdict").exists()
+
+
+def test_of_a_split_that_holds_out_once_every_held_out_patient_and_no_other_is_measured(tmp_path, monkeypatch, refused):
+    root = finished(tmp_path / "once", {"scheme": "holdout", "fraction": 0.5})
+    monkeypatch.chdir(root)
+    evidence = json.loads(path_of(root, "evidence").read_text(encoding="utf-8"))
+    assert evidence["cohort"]["patients"] == 80
+    changed_table(root, "predictions", without_a_patient)
+    assert "1 predictions missing" in refused(evaluate)
