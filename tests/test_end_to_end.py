@@ -93,7 +93,7 @@ def test_an_experiment_is_logged_and_nothing_is_registered(clone):
     shown = run(clone, "dvc", "exp", "run", "-n", "more-trials", "-S", f"studies.{STUDY}.tuning.trials=6")
     assert "more-trials" in shown
     assert runs_and_versions(clone) == (before[0] + 1, before[1])
-    assert "the result of an experiment, not registered" in run(clone, "theragate", "sync")
+    assert "not what was registered last" in run(clone, "theragate", "sync")
     assert runs_and_versions(clone) == (before[0] + 1, before[1])
     assert "more-trials" in run(clone, "dvc", "exp", "show", "--csv")
     run(clone, "git", "checkout", "-q", ".")
