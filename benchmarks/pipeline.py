@@ -110,8 +110,6 @@ def bare_graph(folder: Path) -> None:
     for stage in STAGES:
         body = pipeline["stages"][stage]["do"]
         body["cmd"] = "true ${key}"
-        body["params"] = []
-        body["deps"] = [dep for dep in body["deps"] if "${key}" in dep]
         metrics = {next(iter(metric)) for metric in body.get("metrics", [])}
         body["outs"] = [{o: {"persist": True, "cache": o not in metrics}} for o in outputs(folder, stage)]
         body.pop("metrics", None)
