@@ -148,9 +148,9 @@ def clone_of_the_repository(target: Path) -> None:
         if (ROOT / name).is_file():
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, target / name)
-    author = ["-c", "user.name=Test", "-c", "user.email=test@example.org"]
-    for arguments in (["init", "-q", "-b", "main"], ["add", "-A"], [*author, "commit", "-q", "-m", "A clone"]):
-        subprocess.run(["git", *arguments], cwd=target, check=True)
+    run(target, "git", "init", "-q", "-b", "main")
+    run(target, "git", "add", "-A")
+    run(target, "git", "commit", "-qm", "A clone")
 
 
 def environment(**more: str) -> dict[str, str]:
