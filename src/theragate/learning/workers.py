@@ -7,6 +7,7 @@ import time
 from collections.abc import Generator, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import contextmanager
+from multiprocessing import resource_tracker
 
 from joblib.externals import loky
 
@@ -33,6 +34,8 @@ def shared_out(works: list[SplitWork], *, jobs: int) -> Generator[SplitResult, N
     if jobs == 1:
         yield from map(work, order)
         return
+    # Started with the first worker, it would end the deafness to Ctrl-C which the workers are to inherit.
+    resource_tracker.ensure_running()
     executor = loky.get_reusable_executor(
         max_workers=min(jobs, len(works)), initializer=_follow, initargs=(os.getpid(),)
     )
@@ -62,12 +65,23 @@ def shared_out(works: list[SplitWork], *, jobs: int) -> Generator[SplitResult, N
 
 @contextmanager
 def _interrupted_later() -> Iterator[None]:
-    """Hold back Ctrl-C while processes are started, which inherit the deafness: it is the parent's affair alone."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    """Hold back Ctrl-C while work is handed over.
+
+    The processes that are started meanwhile inherit this thread's deafness: Ctrl-C is the parent's affair alone. The
+    executor's own threads are not deaf, so what they hear is kept for the end as well.
+    """
+    heard: list[int] = []
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    main = threading.current_thread() is threading.main_thread()
+    handler = signal.signal(signal.SIGINT, lambda number, _frame: heard.append(number)) if main else None
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        if main:
+            signal.signal(signal.SIGINT, handler)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        if heard:
+            signal.raise_signal(signal.SIGINT)
 
 
 def _follow(parent: int) -> None:
