@@ -5,11 +5,12 @@ import json
 import statistics
 from pathlib import Path
 
+from benchmarks.auroc import auroc_over_sort
 from benchmarks.pipeline import noop_overhead, repro
 from benchmarks.tracking import trial_logging
 
 RESULTS = Path(__file__).parent / "results.json"
-BENCHMARKS = {"repro": repro, "noop": noop_overhead, "trial_logging": trial_logging}
+BENCHMARKS = {"repro": repro, "noop": noop_overhead, "trial_logging": trial_logging, "auroc": auroc_over_sort}
 
 
 def main() -> None:
