@@ -29,6 +29,7 @@ __all__ = [
     "Scenario",
     "SiteSplit",
     "Source",
+    "Stability",
     "SurvivalOutcome",
     "TemporalSplit",
     "Tuning",
@@ -279,6 +280,13 @@ class Scenario(Spec):
         if not self.missing and not self.noise:
             raise ValueError("a scenario needs `missing` or `noise`")
         return self
+
+
+class Stability(Spec):
+    """How often the chosen model is fitted again, on bootstrap samples of the patients."""
+
+    refits: Annotated[int, Field(ge=20, le=1000)]
+    reason: Sentence
 
 
 class Card(Spec):

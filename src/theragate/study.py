@@ -27,6 +27,7 @@ from theragate.declarations import (
     Scenario,
     SiteSplit,
     Source,
+    Stability,
     SurvivalOutcome,
     TemporalSplit,
     Tuning,
@@ -59,6 +60,7 @@ __all__ = [
     "Sentence",
     "SiteSplit",
     "Spec",
+    "Stability",
     "Study",
     "SurvivalOutcome",
     "TemporalSplit",
@@ -88,6 +90,7 @@ class Study(Spec):
     decision: DecisionSpec
     validation: Validation
     tuning: Tuning
+    stability: Stability
     scenarios: dict[Name, Scenario]
     gates: dict[str, dict[str, Any]]
 

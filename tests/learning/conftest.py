@@ -91,6 +91,7 @@ def make_study(task: str, **changes: Any) -> Study:
             "reason": "A small cohort.",
         },
         "tuning": _TUNING[task],
+        "stability": {"refits": 20, "reason": "For the tests."},
         "scenarios": {
             "no_marker": {"missing": {"marker": 1.0, "stage": 0.5}, "reason": "The laboratory is closed."},
             "rough_age": {"noise": {"age": 3.0}, "reason": "Ages are guessed."},

@@ -18,7 +18,7 @@ from theragate.learning.predictor import Predictor
 from theragate.learning.record import predictions_table, training_record
 from theragate.learning.scenarios import CLEAN, check_scenarios, stressed
 from theragate.learning.seeds import derive
-from theragate.learning.splits import SplitResult, SplitWork
+from theragate.learning.splits import SplitResult, SplitWork, work
 from theragate.learning.tuning import Search
 from theragate.learning.workers import shared_out
 from theragate.study import Study
@@ -85,7 +85,9 @@ def train(
     works = _works(cohort, outcome, study, schema=schema, splits=splits, seed=seed, storage=storage / key)
     results: dict[int, SplitResult] = {}
     progress(0, len(works), study.name)
-    with closing(shared_out(works, jobs=jobs)) as stream:
+    # The released model's search is the longest, so it goes first.
+    order = [works[-1], *works[:-1]]
+    with closing(shared_out(work, order, jobs=jobs, of="the training")) as stream:
         for result in stream:
             results[result.position] = result
             progress(len(results), len(works), works[result.position].name)

@@ -1,26 +1,43 @@
-"""The worker processes of a training: shared work, one thread each, and none that outlives its parent."""
+"""Worker processes: shared work, one thread each, and none that outlives its parent."""
 
 import os
 import signal
 import threading
 import time
-from collections.abc import Generator, Iterator
+import warnings
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import contextmanager
 from multiprocessing import resource_tracker
+from typing import TypeVar
 
 from joblib.externals import loky
 
 from theragate.errors import StoreError
-from theragate.learning.splits import SplitResult, SplitWork, work
 
 __all__ = ["shared_out"]
 
+Work = TypeVar("Work")
+Result = TypeVar("Result")
 
-def shared_out(works: list[SplitWork], *, jobs: int) -> Generator[SplitResult, None, None]:
+
+def shared_out(
+    do: Callable[[Work], Result], works: Sequence[Work], *, jobs: int, of: str
+) -> Generator[Result, None, None]:
     """Do all works in `jobs` processes (1: in this one) and yield their results as they come.
 
     The generator's end, by whatever cause, is the end of its processes.
+
+    Parameters
+    ----------
+    do
+        A function of a module, which a worker can import.
+    works
+        What it is called with, begun in this order: the longest should come first.
+    jobs
+        Processes, each of which is handed one work at a time.
+    of
+        What the workers work for, as a user would call it.
 
     Raises
     ------
@@ -29,11 +46,10 @@ def shared_out(works: list[SplitWork], *, jobs: int) -> Generator[SplitResult, N
     StoreError
         If a worker died.
     """
-    # The released model's search is the longest, so it goes first.
-    order = [works[-1], *works[:-1]]
     if jobs == 1:
-        yield from map(work, order)
+        yield from map(do, works)
         return
+    order = list(works)
     # Started with the first worker, it would end the deafness to Ctrl-C which the workers are to inherit.
     resource_tracker.ensure_running()
     executor = loky.get_reusable_executor(
@@ -42,21 +58,21 @@ def shared_out(works: list[SplitWork], *, jobs: int) -> Generator[SplitResult, N
     try:
         # No more than can run is handed over, and until it is taken, so that nothing waits in a queue when the end
         # comes early: the executor's own thread would stumble over it.
-        running: set[Future[SplitResult]] = set()
+        running: set[Future[Result]] = set()
         while order or running:
             while order and len(running) < jobs:
                 with _interrupted_later():
-                    running.add(future := executor.submit(work, order.pop(0)))
+                    running.add(future := executor.submit(do, order.pop(0)))
                     while not (future.running() or future.done()):
                         time.sleep(0.001)
             done, running = wait(running, return_when=FIRST_COMPLETED)
             yield from (future.result() for future in done)
     except loky.process_executor.TerminatedWorkerError as error:
         raise StoreError(
-            "a worker process of the training",
+            f"a worker process of {of}",
             rule="it works to the end",
             received="its death, most often for want of memory",
-            remedy="Run the same command again, with fewer jobs; it goes on where it stopped.",
+            remedy="Run the same command again, with fewer jobs; a training goes on where it stopped.",
         ) from error
     finally:
         # Idle workers would keep their memory, and busy ones work on after an error or Ctrl-C.
@@ -85,7 +101,11 @@ def _interrupted_later() -> Iterator[None]:
 
 
 def _follow(parent: int) -> None:
-    """End this worker when its parent is gone; a journal that is cut off then is mended by its next reader."""
+    """End this worker when its parent is gone; a journal that is cut off then is mended by its next reader.
+
+    Its libraries' advice to programmers is nothing that a user can act on, as in the parent.
+    """
+    warnings.filterwarnings("ignore")
 
     def watch() -> None:
         while os.getppid() == parent:

@@ -1,17 +1,15 @@
 """Checked cohort to a tuned model, its held-out predictions and the record of how it came about."""
 
 import shutil
-from pathlib import Path
 
 from theragate.cohorts.outcomes import read_outcome
 from theragate.cohorts.tables import read_table, write_table
-from theragate.digests import sha256_file
-from theragate.errors import DataError
-from theragate.files import read_json, write_json
+from theragate.files import write_json
 from theragate.learning import train as train_study
 from theragate.learning.persistence import save
 from theragate.settings import Settings
 from theragate.stages.progress import show_progress
+from theragate.stages.validated import check_validated
 from theragate.stages.workspace import Workspace
 from theragate.study import load_seed, load_study
 
@@ -49,16 +47,3 @@ def train(workspace: Workspace, settings: Settings) -> str:
     shutil.rmtree(searches, ignore_errors=True)
     selected = trained.record["selected"]["family"]
     return f"{selected} after {len(trained.record['trials'])} trials, {len(trained.predictions):,} held-out predictions"
-
-
-def check_validated(workspace: Workspace, cohort: Path) -> None:
-    """Refuse a cohort that is not, byte for byte, the one that passed validation."""
-    remedy = f"Run `dvc repro validate@{workspace.study}`."
-    validated = read_json(workspace.data("validated.json"), remedy=remedy)
-    if validated != {"study": workspace.study, "cohort_sha256": sha256_file(cohort), "passed": True}:
-        raise DataError(
-            f"study `{workspace.study}`",
-            rule="only the cohort that passed validation is learned from",
-            received="a cohort with another digest",
-            remedy=remedy,
-        )

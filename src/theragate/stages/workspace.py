@@ -23,12 +23,16 @@ class Workspace:
         """The study's expectation suite."""
         return self.root / "expectations" / f"{self.study}.json"
 
+    def decided(self, name: str) -> Path:
+        """Return what people decided about the study: ``champion.json``, ``waivers.json``."""
+        return self.root / "release" / self.study / name
+
     def data(self, name: str) -> Path:
         """Return a file of the cohort: ``cohort.parquet``, ``provenance.json``, ``validated.json``."""
         return self.root / "data" / self.study / name
 
     def model(self, name: str) -> Path:
-        """Return a file of training: ``estimator``, ``predictions.parquet``, ``record.json``."""
+        """Return a file of training: ``estimator``, ``predictions.parquet``, ``record.json``, ``refits.parquet``."""
         return self.root / "models" / self.study / name
 
     def report(self, name: str) -> Path:

@@ -1,0 +1,236 @@
+"""The chosen model fitted again on bootstrap samples of its patients, and the champion's recipe in the same folds."""
+
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from theragate.cohorts.outcomes import Outcome
+from theragate.cohorts.splits import Split, development_rows, outer_splits
+from theragate.learning.families import FAMILIES, Params
+from theragate.learning.features import Feature, as_features, read_features
+from theragate.learning.fits import FitResult, FitWork, fit_and_predict
+from theragate.learning.predictor import Predictor
+from theragate.learning.seeds import derive
+from theragate.learning.workers import shared_out
+from theragate.study import Study
+
+__all__ = ["Recipe", "Refitted", "refit"]
+
+# In patients: what a fit costs besides them, and how much work is worth the seconds that other processes need to start.
+_PER_FIT, _WORTH_PROCESSES = 10_000, 2_000_000
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a model is made: a family of its task, the parameters, and the columns that it learns from."""
+
+    family: str
+    params: Params
+    features: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Refitted:
+    """What the refits give.
+
+    ``refits`` has one row per model and patient of the cohort: ``refit`` (int16; 0 is the released model itself),
+    ``patient``, ``drawn`` (int16; how often the model learned from the patient) and ``prediction``, sorted by refit
+    and patient. ``champion`` has one row per held-out patient and repeat: ``repeat``, ``fold`` (int16), ``patient``
+    and ``prediction``, sorted by repeat and patient; it is empty where there is no champion, and where ``why`` says
+    why its recipe could not be run.
+    """
+
+    refits: pd.DataFrame
+    champion: pd.DataFrame
+    why: str
+
+
+def refit(
+    cohort: pd.DataFrame,
+    outcome: Outcome,
+    study: Study,
+    *,
+    released: Predictor,
+    params: Params,
+    champion: Recipe | None,
+    seed: int,
+    jobs: int,
+    progress: Callable[[int, int, str], None],
+) -> Refitted:
+    """Fit the released model again to bootstrap samples, and the champion's recipe to the outer folds; then predict.
+
+    The samples are simple ones of as many patients as the released model learned from (Riley, Collins, Biom J
+    2023;65:2200302); one without a patient of each class of the outcome, or without a solution, is drawn again.
+    Neither family nor parameters are searched for again, which would cost hours: what the search itself contributes
+    to the instability is left out, so that the whole is somewhat greater than what is seen here.
+
+    The champion's recipe meets the splits and the seeds of the challenger's training, so that neither has learned from
+    whom it predicts. Its parameters were chosen on whole cohorts, which is an advantage of the champion's, not of
+    the challenger's. The same arguments give the same bytes, however many `jobs`.
+
+    Parameters
+    ----------
+    cohort, outcome, study
+        As for training.
+    released
+        The released model, whose own predictions are refit 0.
+    params
+        The parameters with which it was fitted.
+    champion
+        The recipe of the model in use; None where there is none.
+    seed
+        That of training.
+    jobs
+        Processes to work in, each on one thread; this one alone where others would take longer to start.
+    progress
+        Called as ``progress(done, total, text)`` in this process whenever a model is fitted.
+
+    Raises
+    ------
+    DataError
+        If there is no stable solution on several bootstrap samples in a row, or the cohort is too small for its splits.
+    EvidenceError
+        If the released model has no finite prediction for a patient.
+    StoreError
+        If a worker process died.
+    """
+    splits = outer_splits(cohort, outcome, study, seed=seed)
+    works = _samples(cohort, outcome, study, splits=splits, released=released, params=params, seed=seed)
+    schema = read_features(cohort, study)
+    why = _obstacle(champion, study, schema) if champion else ""
+    if champion and not why:
+        works += _folds(cohort, outcome, study, splits=splits, recipe=champion, schema=schema, seed=seed)
+    results = _done(works, jobs=jobs, progress=progress, title=study.name)
+    samples, folds = results[: study.stability.refits], results[study.stability.refits :]
+    failed = [work.name for work, result in zip(works, results, strict=True) if result.prediction is None]
+    if failed:
+        why, folds = f"its recipe has no stable solution in {failed[0]}", []
+    own = FitResult(-1, development_rows(splits, len(cohort)), released.predict(cohort))
+    return Refitted(
+        refits=_table_of_refits(cohort["patient"], [own, *samples]),
+        champion=_table_of_champion(cohort["patient"], splits if folds else [], folds),
+        why=why,
+    )
+
+
+def _samples(
+    cohort: pd.DataFrame,
+    outcome: Outcome,
+    study: Study,
+    *,
+    splits: list[Split],
+    released: Predictor,
+    params: Params,
+    seed: int,
+) -> list[FitWork]:
+    frame = as_features(cohort, released.schema)
+    learned = development_rows(splits, len(cohort))
+    return [
+        FitWork(
+            position=number - 1,
+            name=f"refit {number}",
+            frame=frame,
+            outcome=outcome,
+            rows=learned,
+            predicted=np.arange(len(cohort), dtype=np.intp),
+            resampled=True,
+            task=released.task,
+            family=released.family,
+            params=params,
+            schema=released.schema,
+            seed=derive(seed, study.name, "refit", number),
+        )
+        for number in range(1, study.stability.refits + 1)
+    ]
+
+
+def _folds(
+    cohort: pd.DataFrame,
+    outcome: Outcome,
+    study: Study,
+    *,
+    splits: list[Split],
+    recipe: Recipe,
+    schema: tuple[Feature, ...],
+    seed: int,
+) -> list[FitWork]:
+    kept = tuple(feature for name in recipe.features for feature in schema if feature.name == name)
+    frame = as_features(cohort, kept)
+    return [
+        FitWork(
+            position=study.stability.refits + number,
+            name=f"repeat {split.repeat + 1}, fold {split.fold + 1}",
+            frame=frame,
+            outcome=outcome,
+            rows=split.train,
+            predicted=split.test,
+            resampled=False,
+            task=study.task,
+            family=recipe.family,
+            params=recipe.params,
+            schema=kept,
+            # Training's own: the same recipe makes the same model.
+            seed=derive(derive(seed, study.name, f"r{split.repeat}-f{split.fold}"), "final fit"),
+        )
+        for number, split in enumerate(splits)
+    ]
+
+
+def _obstacle(champion: Recipe, study: Study, schema: tuple[Feature, ...]) -> str:
+    """Return why the champion's recipe cannot be tried on this cohort; nothing if it can."""
+    families = FAMILIES[study.task]
+    if champion.family not in families:
+        return f"its family, `{champion.family}`, is none of a {study.task} study"
+    if set(champion.params) != set(families[champion.family].fixed):
+        return f"its parameters are not those that `{champion.family}` has in this version"
+    known = {feature.name for feature in schema}
+    absent = [name for name in champion.features if name not in known]
+    return f"it needs `{absent[0]}`, from which the study no longer learns" if absent else ""
+
+
+def _done(
+    works: Sequence[FitWork], *, jobs: int, progress: Callable[[int, int, str], None], title: str
+) -> list[FitResult]:
+    worth = len(works) * (_PER_FIT + len(works[0].frame)) >= _WORTH_PROCESSES
+    results: dict[int, FitResult] = {}
+    progress(0, len(works), title)
+    with closing(shared_out(fit_and_predict, works, jobs=jobs if worth else 1, of="the refits")) as stream:
+        for result in stream:
+            results[result.position] = result
+            progress(len(results), len(works), works[result.position].name)
+    return [results[work.position] for work in works]
+
+
+def _table_of_refits(patients: pd.Series, results: list[FitResult]) -> pd.DataFrame:
+    n = len(patients)
+    order = patients.reset_index(drop=True).sort_values(kind="stable").index.to_numpy()
+    drawn = [np.bincount(result.rows, minlength=n)[order] for result in results]
+    predicted = [result.prediction[order] for result in results if result.prediction is not None]
+    return pd.DataFrame(
+        {
+            "refit": np.repeat(np.arange(len(results), dtype=np.int16), n),
+            "patient": patients.iloc[np.tile(order, len(results))].to_numpy(),
+            "drawn": np.concatenate(drawn).astype(np.int16),
+            "prediction": np.concatenate(predicted),
+        }
+    ).astype({"patient": patients.dtype})
+
+
+def _table_of_champion(patients: pd.Series, splits: list[Split], results: list[FitResult]) -> pd.DataFrame:
+    parts = [
+        pd.DataFrame(
+            {
+                "repeat": split.repeat,
+                "fold": split.fold,
+                "patient": patients.to_numpy()[split.test],
+                "prediction": result.prediction,
+            }
+        )
+        for split, result in zip(splits, results, strict=True)
+    ]
+    table = pd.concat(parts) if parts else pd.DataFrame(columns=["repeat", "fold", "patient", "prediction"])
+    types = {"repeat": np.int16, "fold": np.int16, "patient": patients.dtype, "prediction": np.float64}
+    return table.astype(types).sort_values(["repeat", "patient"], kind="stable", ignore_index=True)

@@ -1,0 +1,91 @@
+"""The model in use, as the challenger's pipeline knows it: a small file that git tracks and a reviewer can read."""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, PositiveFloat, PositiveInt, StringConstraints, ValidationError
+
+from theragate.digests import canonical_json
+from theragate.errors import ConfigurationError
+from theragate.files import read_json, write_json
+from theragate.specs import Name, Spec
+
+__all__ = ["Champion", "ChampionFile", "Digest", "read_champion", "write_champion"]
+
+Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Text = Annotated[str, Field(min_length=1)]
+
+
+class Champion(Spec):
+    """A released model: which it is, what it rests on, and the recipe by which it can be made again.
+
+    ``version`` is the registry's; the digests are those of the estimator's directory, the cohort and the held-out
+    predictions. ``features`` are the columns that it learned from, in its order.
+    """
+
+    version: Text
+    model_sha256: Digest
+    cohort_sha256: Digest
+    predictions_sha256: Digest
+    family: Text
+    params: dict[Text, PositiveInt | PositiveFloat]
+    features: Annotated[tuple[Text, ...], Field(min_length=1)]
+
+
+class ChampionFile(Spec):
+    """What stands in ``release/<study>/champion.json``; ``champion`` is null before the first release."""
+
+    study: Name
+    champion: Champion | None
+
+
+def read_champion(path: Path, study: str) -> Champion | None:
+    """Read whom a challenger has to beat; None where there is nobody yet.
+
+    Raises
+    ------
+    DataError
+        If the file is missing or not JSON. An absent file does not mean that there is no champion: somebody has to
+        say so.
+    ConfigurationError
+        If it is of another form, or of another study.
+    """
+    remedy = f"Run `theragate champion {study}`, and commit the file."
+    raw = read_json(path, remedy=remedy)
+    try:
+        # As JSON, so that a list is a tuple and nothing else is converted.
+        file = ChampionFile.model_validate_json(canonical_json(raw), strict=True)
+    except ValidationError as error:
+        raise ConfigurationError(
+            f"{_named(path)}, key `{_key(error)}`",
+            rule="the file names the champion as `theragate champion` writes it",
+            received=f"an entry that is wrong ({error.errors(include_url=False)[0]['msg']})",
+            remedy=remedy,
+        ) from error
+    if file.study != study:
+        raise ConfigurationError(
+            f"{_named(path)}, key `study`",
+            rule=f"the file is of study `{study}`",
+            received=f"`{file.study}`",
+            remedy=remedy,
+        )
+    return file.champion
+
+
+def write_champion(path: Path, study: str, champion: Champion | None) -> None:
+    """Write whom a challenger has to beat; the same champion always gives the same bytes.
+
+    Raises
+    ------
+    StoreError
+        If the disk does not take the file.
+    """
+    write_json(path, ChampionFile(study=study, champion=champion).model_dump(mode="json"))
+
+
+def _named(path: Path) -> str:
+    return "/".join(path.parts[-3:])
+
+
+def _key(error: ValidationError) -> str:
+    return ".".join(str(part) for part in error.errors()[0]["loc"]) or "(the whole)"

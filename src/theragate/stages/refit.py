@@ -1,0 +1,123 @@
+"""Released model to its refits on bootstrap samples, and the champion's recipe run again in the challenger's folds."""
+
+from typing import Any
+
+from pydantic import ValidationError
+
+from theragate.cohorts.outcomes import read_outcome
+from theragate.cohorts.tables import read_table, write_table
+from theragate.digests import sha256_file
+from theragate.errors import EvidenceError
+from theragate.files import read_json, write_json
+from theragate.learning.persistence import load
+from theragate.learning.predictor import Predictor
+from theragate.learning.refits import Recipe, Refitted
+from theragate.learning.refits import refit as fit_again
+from theragate.release.champion import Champion, read_champion
+from theragate.settings import Settings
+from theragate.stages.progress import show_progress
+from theragate.stages.validated import check_validated
+from theragate.stages.workspace import Workspace
+from theragate.study import Spec, Study, load_seed, load_study
+
+__all__ = ["refit"]
+
+
+class Selected(Spec):
+    """The family and the parameters that training chose."""
+
+    family: str
+    params: dict[str, int | float]
+
+
+class Record(Spec, extra="ignore"):
+    """What is read of the training record."""
+
+    study: str
+    task: str
+    selected: Selected
+    features: tuple[str, ...]
+
+
+def refit(workspace: Workspace, settings: Settings) -> str:
+    """Write ``refits.parquet``, ``champion.parquet`` and ``refits.json``.
+
+    Raises
+    ------
+    ConfigurationError
+        If ``champion.json`` is of another form or study.
+    DataError
+        If the cohort is not the one that was validated, a file is missing, or the model cannot be fitted again.
+    EvidenceError
+        If training record and model do not belong together.
+    """
+    study = load_study(workspace.params, workspace.study)
+    path = workspace.data("cohort.parquet")
+    check_validated(workspace, path)
+    cohort = read_table(path, remedy=f"Run `dvc repro ingest@{study.name}`.")
+    record, released = _trained(workspace, study)
+    champion = read_champion(workspace.decided("champion.json"), study.name)
+    with show_progress(study.name) as progress:
+        refitted = fit_again(
+            cohort,
+            read_outcome(cohort, study),
+            study,
+            released=released,
+            params=record.selected.params,
+            champion=Recipe(champion.family, champion.params, champion.features) if champion else None,
+            seed=load_seed(workspace.params),
+            jobs=settings.jobs,
+            progress=progress,
+        )
+    write_table(workspace.model("refits.parquet"), refitted.refits)
+    write_table(workspace.model("champion.parquet"), refitted.champion)
+    same_cohort = champion is not None and champion.cohort_sha256 == sha256_file(path)
+    run = _run(champion, refitted, same_cohort=same_cohort) if champion else None
+    write_json(
+        workspace.model("refits.json"),
+        {"study": study.name, "refits": study.stability.refits, **record.selected.model_dump(), "champion": run},
+    )
+    return f"{study.stability.refits} refits; {_told(champion, refitted)}"
+
+
+def _trained(workspace: Workspace, study: Study) -> tuple[Record, Predictor]:
+    """Read the training record and the released model, and refuse them if they are not of one training."""
+    remedy = f"Run `dvc repro train@{study.name}`."
+    raw = read_json(workspace.model("record.json"), remedy=remedy)
+    again = f"Run `dvc repro -f train@{study.name}`."
+    try:
+        record = Record.model_validate(raw)
+    except ValidationError as error:
+        raise EvidenceError(
+            f"study `{study.name}`, record.json",
+            rule="the record has this version's form",
+            received=f"{error.error_count()} fields that do not",
+            remedy=again,
+        ) from error
+    released = load(workspace.model("estimator"))
+    found = (study.name, released.task, released.family, tuple(released.features))
+    if found != (record.study, record.task, record.selected.family, record.features) or record.task != study.task:
+        raise EvidenceError(
+            f"study `{study.name}`, record.json",
+            rule="the record is of the study and of the model in `estimator`",
+            received="one of another training",
+            remedy=again,
+        )
+    return record, released
+
+
+def _run(champion: Champion, refitted: Refitted, *, same_cohort: bool) -> dict[str, Any]:
+    return {
+        "model_sha256": champion.model_sha256,
+        "family": champion.family,
+        "same_cohort": same_cohort,
+        "why": refitted.why,
+    }
+
+
+def _told(champion: Champion | None, refitted: Refitted) -> str:
+    if champion is None:
+        return "no champion"
+    if refitted.why:
+        return f"champion version {champion.version} could not be run: {refitted.why}"
+    return f"champion version {champion.version} ({champion.family}) run again in the same folds"
