@@ -4,7 +4,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from theragate.evidence.catalogue import METRICS
-from theragate.evidence.intervals import between_groups, on_scale, paired, ranking, sampled, wilson
+from theragate.evidence.intervals import (
+    FEWEST,
+    benefit,
+    between_groups,
+    fewest,
+    on_scale,
+    paired,
+    ranking,
+    sampled,
+    wilson,
+)
 from theragate.evidence.types import Z95, Estimate
 
 
@@ -120,3 +130,87 @@ def test_scales_leave_out_what_they_cannot_hold():
     assert np.isfinite(on_scale(values, "identity")).all()
     assert np.isfinite(on_scale(values, "log")).tolist() == [False, False, True, True, True]
     assert np.isfinite(on_scale(values, "logit")).tolist() == [False, False, True, False, False]
+
+
+def test_few_events_widen_by_students_quantile():
+    # Student's 97.5% quantile for 9 degrees of freedom is 2.262.
+    replicates = np.random.default_rng(0).normal(0.2, 0.05, 4000)
+    known, few = (estimated("brier_skill", 0.2, replicates, rests_on=number) for number in (None, 10))
+    assert few.se / known.se == pytest.approx(2.262 / Z95, rel=1e-3)
+    assert few.upper - few.value == pytest.approx(2.262 * 0.05, rel=0.05)
+    influence = np.full(100, 0.004)
+    wide, narrow = (ranking(0.8, influence, fewer=number, method="DeLong") for number in (10, 100_000))
+    assert wide.se / narrow.se == pytest.approx(2.262 / Z95, rel=1e-3)
+    differences = (paired(0.0, influence, method="x", influence=True, rests_on=number).se for number in (10, None))
+    assert next(differences) / next(differences) == pytest.approx(2.262 / Z95, rel=1e-3)
+
+
+def test_limits_are_given_inside_the_declared_domain_only():
+    replicates = np.random.default_rng(0).normal(0.5, 0.05, 400)
+    for name, metric in METRICS.items():
+        if metric.interval in ("influence", "proportion"):
+            continue
+        least = fewest(metric)
+        assert least >= FEWEST
+        assert not estimated(name, 0.5, replicates, rests_on=least - 1).decidable
+        assert estimated(name, 0.5, replicates, rests_on=least).decidable
+    assert fewest(METRICS["sensitivity"]) == 0
+
+
+def test_net_benefit_where_the_model_helps_is_the_smaller_gain():
+    # Of 100 patients 30 have the event; 50 are selected, 25 with it. At .2 the odds are 1/4.
+    found = benefit(selected=0.5, true_positives=0.25, events=0.3, size=100, threshold=0.2, replicates=None)
+    assert found.value == pytest.approx(min(0.25 - 0.25 / 4, 0.45 / 4 - 0.05))
+    assert found.lower < found.value < found.upper
+    assert found.se == pytest.approx(max(found.value - found.lower, found.upper - found.value) / Z95)
+
+
+def test_net_benefit_without_a_missed_event_is_not_certain():
+    found = benefit(selected=0.9, true_positives=0.3, events=0.3, size=50, threshold=0.1, replicates=None)
+    # Nobody of 5 was missed, but Wilson's upper limit for 0 of 5 is .43.
+    assert found.value == pytest.approx(0.1 / 9)
+    assert found.lower == pytest.approx(0.1 / 9 - 0.1 / 0.9 * wilson(0.0, 5)[1], abs=0.01)
+
+
+def test_net_benefit_of_a_model_that_treats_nobody_is_exactly_nothing():
+    found = benefit(selected=0.0, true_positives=0.0, events=0.05, size=200, threshold=0.5, replicates=None)
+    assert (found.value, found.lower, found.upper, found.se) == (0, 0, 0, 0)
+
+
+def test_censoring_shrinks_the_number_of_patients_behind_a_net_benefit():
+    parts = {"selected": 0.5, "true_positives": 0.25, "events": 0.3, "size": 100, "threshold": 0.2}
+    spread = np.random.default_rng(0).normal(0.0625, 0.05, 4000)
+    counted, censored = (benefit(**parts, replicates=replicates) for replicates in (None, spread))
+    assert censored.upper - censored.lower > 1.5 * (counted.upper - counted.lower)
+    assert not benefit(**parts, replicates=np.full(100, np.nan)).decidable
+
+
+@pytest.mark.parametrize(
+    ("cells", "threshold"),
+    [((0.30, 0.25, 0.012, 0.438), 0.1), ((0.04, 0.10, 0.03, 0.83), 0.1), ((0.20, 0.25, 0.10, 0.45), 0.3)],
+)
+def test_limits_of_net_benefit_hold_where_few_are_missed(cells, threshold):
+    odds = threshold / (1 - threshold)
+    truth = min(cells[0] - cells[1] * odds, cells[3] * odds - cells[2])
+    below = above = 0
+    drawn = np.random.default_rng(5).multinomial(200, cells, size=1500) / 200
+    for true, false, missed, _ in drawn:
+        found = benefit(selected=true + false, true_positives=true, events=true + missed, size=200,
+                        threshold=threshold, replicates=None)  # fmt: skip
+        below += truth < found.lower
+        above += truth > found.upper
+    # The lower limit, by which gates pass, errs in at most 2.5% of the samples; the upper one in a little more.
+    assert below / 1500 <= 0.035
+    assert above / 1500 <= 0.065
+    assert (below + above) / 1500 <= 0.07
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(0, 60), min_size=4, max_size=4).filter(any), st.floats(0.01, 0.9))
+def test_net_benefit_lies_between_its_limits(cells, threshold):
+    size = sum(cells)
+    true, false, missed, _ = (number / size for number in cells)
+    found = benefit(selected=true + false, true_positives=true, events=true + missed, size=size, threshold=threshold,
+                    replicates=None)  # fmt: skip
+    assert found.in_order
+    assert found.decidable

@@ -8,7 +8,7 @@ from sksurv.util import Surv
 
 from theragate.evidence.metrics.arrays import logit
 from theragate.evidence.metrics.censoring import binary_patients, survival_patients
-from theragate.evidence.metrics.precision import AveragePrecision
+from theragate.evidence.metrics.precision import Levels
 from theragate.evidence.metrics.recalibration import Recalibration
 from theragate.evidence.metrics.risk import RiskScore
 
@@ -33,6 +33,7 @@ def test_counts_by_hand():
     assert found["specificity"] == pytest.approx(1 / 2)
     assert found["positive_predictive_value"] == pytest.approx(2 / 3)
     assert found["selection_rate"] == pytest.approx(3 / 5)
+    assert found["accuracy"] == pytest.approx(3 / 5)
     assert found["net_benefit"] == pytest.approx(2 / 5 - 1 / 5)
     assert found["net_benefit_gain"] == pytest.approx(1 / 5 - (3 / 5 - 2 / 5))
     assert found["observed_expected"] == pytest.approx(3 / 2.5)
@@ -74,7 +75,8 @@ def test_one_step_slopes_come_close_to_full_fits(sample):
     risk, event = sample
     weights = np.random.default_rng(0).multinomial(400, np.full(400, 1 / 400), size=200).astype(float)
     fit = Recalibration.fit(logit(risk), event.astype(float), weights=np.ones(400))
-    steps = fit.slopes(weights @ fit.columns)
+    columns = np.column_stack(fit.columns(logit(risk), event.astype(float)))
+    steps = fit.slopes(weights @ columns)
     full = np.array([Recalibration.fit(logit(risk), event.astype(float), weights=row).slope for row in weights])
     assert np.corrcoef(steps, full)[0, 1] > 0.98
     assert steps.std() == pytest.approx(full.std(), rel=0.05)
@@ -102,7 +104,7 @@ def test_weights_equal_copies(sample):
 
 
 def test_average_precision_before_anybody_is_drawn():
-    ranked = AveragePrecision(np.array([0.9, 0.5, 0.1]), np.array([True, True, False]))
+    ranked = Levels(np.array([0.9, 0.5, 0.1]), np.array([True, True, False]), order=np.array([2, 1, 0]))
     assert ranked.values(np.array([[0.0, 1.0, 2.0], [0.0, 0.0, 3.0]])) == pytest.approx([1.0, np.nan], nan_ok=True)
 
 

@@ -1,13 +1,14 @@
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from theragate.evidence.metrics.smoothing import SPAN, LocalRegression
+from theragate.evidence.metrics.smoothing import SPAN, LocalRegression, _reach
 
 
 def smoothed(prediction, outcome):
-    regression = LocalRegression(prediction)
-    ones = np.ones((1, len(prediction)))
-    return regression.points, regression.curve(ones, outcome)[0]
+    regression = LocalRegression(prediction, outcome, ascending=np.sort(prediction))
+    return regression.points, regression.curve(regression.sums(np.ones((1, len(prediction)))))[0]
 
 
 def loess(prediction, outcome, at):
@@ -39,7 +40,7 @@ def test_agrees_with_loess_by_its_definition():
 
 def test_binning_keeps_patients_and_their_mean():
     prediction = np.random.default_rng(2).random(1000)
-    regression = LocalRegression(prediction)
+    regression = LocalRegression(prediction, prediction, ascending=np.sort(prediction))
     counts = regression.bin(np.ones((1, 1000)))[0]
     assert counts.sum() == pytest.approx(1000)
     assert counts @ regression.points == pytest.approx(prediction.sum())
@@ -51,3 +52,12 @@ def test_few_distinct_predictions_give_means(prediction):
     points, curve = smoothed(prediction, outcome)
     at = [outcome[prediction == point].mean() for point in (points[0], points[-1])]
     assert curve[[0, -1]] == pytest.approx(at, abs=1e-9)
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.lists(st.integers(0, 30), min_size=1, max_size=60), st.floats(-1, 31), st.data())
+def test_reach_is_the_distance_to_the_nearest_so_many(values, point, data):
+    nearest = data.draw(st.integers(1, len(values)))
+    ascending = np.sort(np.array(values, float))
+    expected = np.sort(np.abs(ascending - point))[nearest - 1]
+    assert _reach(ascending, np.array([point]), nearest=nearest) == pytest.approx([expected], abs=0)

@@ -1,54 +1,86 @@
 """Net benefit over the declared range of thresholds, with limits, and as a family."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from theragate.evidence.catalogue import METRICS
-from theragate.evidence.intervals import sampled
+from theragate.evidence.decisions import Benefits
+from theragate.evidence.intervals import FEWEST, benefit, sampled
 from theragate.evidence.metrics.arrays import Floats
-from theragate.evidence.metrics.benefit import NetBenefit, ThresholdRange
-from theragate.evidence.panels import Panel, RiskPanel
+from theragate.evidence.metrics.benefit import NetBenefit
+from theragate.evidence.panels import Panel
 from theragate.evidence.results import Member
 from theragate.evidence.types import Estimate, ThresholdEvidence
+from theragate.evidence.widening import widened
 
-__all__ = ["range_members", "threshold_evidence", "threshold_range"]
-
-_THRESHOLDS = 25
-
-
-def threshold_range(whole: Panel) -> ThresholdRange | None:
-    """Return 25 even thresholds over the declared range, and the clinical one; None where none is declared."""
-    if not isinstance(whole, RiskPanel) or whole.target.threshold is None or whole.target.threshold_range is None:
-        return None
-    low, high = whole.target.threshold_range
-    grid = {float(f"{value:.4g}") for value in np.linspace(low, high, _THRESHOLDS)[1:-1]}
-    thresholds = tuple(sorted(grid | {low, high, whole.target.threshold}))
-    return ThresholdRange(whole.risks["selected"], whole.patients.event.astype(np.float64), thresholds=thresholds)
+__all__ = ["range_members", "threshold_evidence"]
 
 
 def threshold_evidence(
-    whole: Panel, thresholds: ThresholdRange, drawn: list[NetBenefit]
+    place: Panel, thresholds: tuple[float, ...], found: Benefits, *, widening: Mapping[str, float]
 ) -> tuple[ThresholdEvidence, ...]:
-    """Estimate the net benefit at each threshold; `drawn` are its values in the resamples."""
-    points = thresholds.values(whole.weights(np.ones((1, len(whole.rows)))))
+    """Estimate the net benefit at each threshold. There is none where no patient's outcome is known.
+
+    `widening` says by how much the limits of ``net_benefit`` and ``net_benefit_gain`` grow.
+    """
+    point, drawn = found.point, found.drawn
+    if not np.isfinite(point.model).all():
+        return ()
+    everybody = np.broadcast_to(point.treat_all, point.model.shape)
     return tuple(
         ThresholdEvidence(
             threshold=threshold,
-            model=_estimate(whole, "net_benefit", point.model, drawn=replicates.model),
-            treat_all=float(point.treat_all[0]),
-            difference=_estimate(whole, "net_benefit_gain", point.gain, drawn=replicates.gain),
+            model=widened(
+                _estimate(place, "net_benefit", point.model[at], drawn=drawn.model[:, at]),
+                "net_benefit",
+                widening["net_benefit"],
+            ),
+            treat_all=float(everybody[at]),
+            difference=widened(
+                _gain(place, point, threshold=threshold, at=at, drawn=drawn.gain[:, at]),
+                "net_benefit_gain",
+                widening["net_benefit_gain"],
+            ),
         )
-        for threshold, point, replicates in zip(thresholds.thresholds, points, drawn, strict=True)
+        for at, threshold in enumerate(thresholds)
     )
 
 
-def range_members(found: tuple[ThresholdEvidence, ...], drawn: list[NetBenefit]) -> list[Member]:
-    """Return the members of the family ``net_benefit_range``: ``net_benefit_gain@0.02`` and so on."""
+def range_members(evidence: tuple[ThresholdEvidence, ...], found: Benefits, *, of: str) -> list[Member]:
+    """Return the members of a family ``net_benefit_range``: ``net_benefit_gain@0.02`` and so on.
+
+    `of` is the group in brackets, ``[sex=female]``, or empty for all patients.
+    """
     return [
-        Member(f"net_benefit_gain@{item.threshold:g}", item.difference, replicates.gain)
-        for item, replicates in zip(found, drawn, strict=True)
+        Member(f"net_benefit_gain@{item.threshold:g}{of}", item.difference, found.drawn.gain[:, at])
+        for at, item in enumerate(evidence)
         if item.difference.se
     ]
 
 
-def _estimate(whole: Panel, name: str, point: Floats, *, drawn: Floats) -> Estimate:
-    return sampled(METRICS[name], float(point[0]), drawn, enough=whole.enough, denominator=None, counted=whole.counted)
+def _estimate(place: Panel, name: str, point: float, *, drawn: Floats) -> Estimate:
+    return sampled(
+        METRICS[name],
+        float(point),
+        drawn,
+        enough=place.enough,
+        denominator=None,
+        counted=place.counted,
+        rests_on=place.fewer,
+    )
+
+
+def _gain(place: Panel, point: NetBenefit, *, threshold: float, at: int, drawn: Floats) -> Estimate:
+    if place.fewer < FEWEST:
+        return _estimate(place, "net_benefit_gain", point.gain[at], drawn=drawn)
+    odds = threshold / (1 - threshold)
+    selected, everybody = float(point.selected[at]), float(np.broadcast_to(point.treat_all, point.model.shape)[at])
+    return benefit(
+        selected=selected,
+        true_positives=(float(point.model[at]) + selected * odds) / (1 + odds),
+        events=(everybody + odds) / (1 + odds),
+        size=len(place.rows),
+        threshold=threshold,
+        replicates=None if place.counted else drawn,
+    )

@@ -5,12 +5,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from theragate.evidence.decisions import Benefits
 from theragate.evidence.metrics.arrays import Floats
 from theragate.evidence.metrics.benefit import NetBenefit, ThresholdRange
-from theragate.evidence.panels import Panel
-from theragate.evidence.resampling import draws
+from theragate.evidence.metrics.quantity import QuantityScore
+from theragate.evidence.metrics.risk import RiskScore
+from theragate.evidence.panels import Panel, RiskPanel
+from theragate.evidence.pools import Pool
 
-__all__ = ["Replicates", "resample"]
+__all__ = ["ROC_GRID", "Replicates", "resample"]
+
+ROC_GRID = np.linspace(0, 1, 101)
+_ROC_RESAMPLES = 500
 
 
 @dataclass(frozen=True)
@@ -22,42 +28,77 @@ class Replicates:
     panels
         For each panel: prediction -> metric -> (b,).
     calibration
-        Of the first panel's ``selected``: the smoothed outcome, shape (b, points).
+        Of the first panel's first prediction: the smoothed outcome, shape (b, points).
+    sensitivities
+        Of the same: the ROC curve at `ROC_GRID` in some of the resamples; none where there is no such curve.
     benefits
-        Of the same: net benefit at each threshold, with arrays of shape (b,).
+        For each panel: net benefit over the range of thresholds; None where it was not asked for.
     """
 
     panels: list[dict[str, dict[str, Floats]]]
     calibration: Floats
-    benefits: list[NetBenefit]
+    sensitivities: Floats
+    benefits: list[Benefits | None]
 
 
 def resample(
-    panels: Sequence[Panel], thresholds: ThresholdRange | None, *, patients: int, resamples: int, seed: int
+    panels: Sequence[Panel], thresholds: Sequence[tuple[float, ...]], *, pool: Pool, resamples: int, seed: int
 ) -> Replicates:
-    """Measure every panel in every resample; the first panel is the whole cohort."""
+    """Measure every panel in every resample; `thresholds` says at which to measure its net benefit, () for none."""
+    ranges = [_range(panel, asked) if asked else None for panel, asked in zip(panels, thresholds, strict=True)]
     found: list[list[dict[str, dict[str, Floats]]]] = [[] for _ in panels]
-    curves: list[Floats] = []
-    benefits: list[list[NetBenefit]] = []
-    for block in draws(patients, resamples=resamples, seed=seed):
-        for panel, blocks in zip(panels, found, strict=True):
-            blocks.append(panel.values(block[:, panel.rows]))
-        whole = panels[0]
-        seen = whole.weights(block[:, whole.rows])
-        curves.append(whole.scores["selected"].calibration(seen))
-        if thresholds is not None:
-            benefits.append(thresholds.values(seen))
+    benefits: list[list[NetBenefit]] = [[] for _ in panels]
+    curves = _Curves(panels[0])
+    for block in pool.draws(resamples=resamples, seed=seed):
+        for index, (panel, asked) in enumerate(zip(panels, ranges, strict=True)):
+            draws = panel.part.take(block)
+            seen = panel.weights(draws)
+            sums = {name: score.sums(draws, seen) for name, score in panel.scores.items()}
+            found[index].append({name: score.of_sums(sums[name], draws) for name, score in panel.scores.items()})
+            if index == 0:
+                curves.add(sums[curves.name], draws)
+            if asked is not None:
+                benefits[index].append(asked.values(seen))
     return Replicates(
         [_joined(blocks) for blocks in found],
-        np.concatenate(curves),
+        np.concatenate(curves.calibration),
+        np.concatenate(curves.sensitivities)[:_ROC_RESAMPLES],
         [
-            NetBenefit(
-                np.concatenate([item.model for item in at]),
-                np.concatenate([item.treat_all for item in at]),
-                np.concatenate([item.gain for item in at]),
-            )
-            for at in zip(*benefits, strict=True)
+            Benefits(_squeezed(asked.values(panel.as_they_are[1])), _stacked(blocks)) if asked else None
+            for panel, asked, blocks in zip(panels, ranges, benefits, strict=True)
         ],
+    )
+
+
+class _Curves:
+    """The curves of a panel's first prediction, resample by resample."""
+
+    def __init__(self, panel: Panel) -> None:
+        self.name = next(iter(panel.scores))
+        self._score: RiskScore | QuantityScore = panel.scores[self.name]
+        self.calibration: list[Floats] = []
+        self.sensitivities: list[Floats] = [np.zeros((0, len(ROC_GRID)))]
+
+    def add(self, sums: Floats, draws: Floats) -> None:
+        self.calibration.append(self._score.calibration(sums))
+        if self._score.levels is not None and sum(map(len, self.sensitivities)) < _ROC_RESAMPLES:
+            self.sensitivities.append(self._score.levels.sensitivities(draws, ROC_GRID))
+
+
+def _range(panel: Panel, thresholds: tuple[float, ...]) -> ThresholdRange | None:
+    return panel.scores["selected"].over(thresholds) if isinstance(panel, RiskPanel) else None
+
+
+def _squeezed(found: NetBenefit) -> NetBenefit:
+    return NetBenefit(found.model[0], found.treat_all[0], found.gain[0], found.selected[0])
+
+
+def _stacked(blocks: list[NetBenefit]) -> NetBenefit:
+    return NetBenefit(
+        *(
+            np.concatenate([getattr(block, name) for block in blocks])
+            for name in ("model", "treat_all", "gain", "selected")
+        )
     )
 
 

@@ -117,6 +117,9 @@ _ALL = (
     Metric("selection_rate", "Selection rate", _RISK,
            "The share of the patients who reach the clinical threshold.", "Hardt et al., NeurIPS 2016",
            "none", contrasted=True, scale="logit", interval="proportion"),
+    Metric("accuracy", "Accuracy", ("binary",),
+           "The share of the patients whom the clinical threshold puts on the right side.",
+           "Altman, Bland, BMJ 1994;308:1552", "higher", report_only=True, scale="logit", interval="proportion"),
     Metric("net_benefit", "Net benefit", _RISK,
            "True positives per patient, less the false positives at their exchange rate.", _VICKERS,
            "higher", bounds=(None, 1.0), report_only=True),
@@ -140,6 +143,10 @@ _ALL = (
            "The share of the patients whose prediction is within 20% of the observed value.",
            "International Warfarin Pharmacogenetics Consortium, NEJM 2009;360:753",
            "higher", report_only=True, contrasted=True, scale="logit", interval="proportion"),
+    Metric("interval_coverage", "Covered by one 90% interval", ("regression",),
+           "The share of the patients whose outcome lies as near to the prediction as it does in 90% of the others.",
+           "Vovk et al., Algorithmic Learning in a Random World, 2005; Lei et al., JASA 2018;113:1094",
+           "none", report_only=True, contrasted=True, scale="logit", interval="proportion"),
 )
 # fmt: on
 

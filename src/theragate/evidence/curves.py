@@ -3,17 +3,19 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from theragate.evidence.bootstrap import ROC_GRID
 from theragate.evidence.inputs import SurvivalTarget
 from theragate.evidence.intervals import ranking
 from theragate.evidence.metrics.arrays import Floats
+from theragate.evidence.metrics.precision import Levels
 from theragate.evidence.metrics.ranks import area_under_curve
+from theragate.evidence.metrics.smoothing import sorted_by
 from theragate.evidence.panels import risk_patients
-from theragate.evidence.resampling import draws
 from theragate.evidence.types import Z95, Curve, ThresholdEvidence
 
 __all__ = ["auc_over_time", "calibration_curve", "decision_curves", "error_curve", "roc_curve"]
 
-_ROC_RESAMPLES, _TIMES, _DECILES, _SMALLEST = 500, 10, 10, 11
+_TIMES, _DECILES, _SMALLEST = 10, 10, 11
 
 
 def calibration_curve(points: Floats, value: Floats, replicates: Floats) -> Curve:
@@ -33,27 +35,15 @@ def calibration_curve(points: Floats, value: Floats, replicates: Floats) -> Curv
     return _curve(points[inner], value[inner], lower, upper)
 
 
-def roc_curve(risk: Floats, event: NDArray[np.bool_], *, seed: int) -> Curve:
-    """Return sensitivity by one minus specificity on 101 even points, with bootstrap percentiles as limits."""
-    grid = np.linspace(0, 1, 101)
-    order = np.argsort(-risk, kind="stable")
-    ends = np.flatnonzero(np.append(np.diff(risk[order]) != 0, True))
-    happened = event[order].astype(np.float64)
+def roc_curve(risk: Floats, event: NDArray[np.bool_], *, drawn: Floats) -> Curve:
+    """Return sensitivity by one minus specificity on 101 even points, with bootstrap percentiles as limits.
 
-    def sensitivities(weights: Floats) -> Floats:
-        found = np.concatenate([[0.0], np.cumsum(weights * happened)[ends]])
-        false = np.concatenate([[0.0], np.cumsum(weights * (1 - happened))[ends]])
-        at_grid: Floats = np.interp(grid, false / false[-1], found / found[-1])
-        return at_grid
-
-    drawn = [
-        sensitivities(row)
-        for block in draws(len(risk), resamples=_ROC_RESAMPLES, seed=seed)
-        for row in block[:, order]
-        if 0 < row @ happened < row.sum()
-    ]
-    lower, upper = np.quantile(np.stack(drawn), [0.025, 0.975], axis=0)
-    return _curve(grid, sensitivities(np.ones_like(risk)), lower, upper)
+    `drawn` are its values in the resamples, shape (b, 101).
+    """
+    ones = np.ones((1, len(risk)))
+    value = Levels(risk, event, order=sorted_by(risk)).sensitivities(ones, ROC_GRID)[0]
+    lower, upper = np.quantile(drawn, [0.025, 0.975], axis=0)
+    return _curve(ROC_GRID, value, np.minimum(lower, value), np.maximum(upper, value))
 
 
 def auc_over_time(target: SurvivalTarget, risk: Floats) -> Curve:
@@ -94,7 +84,7 @@ def error_curve(prediction: Floats, observed: Floats) -> Curve:
     """Return the mean of predicted minus observed by tenth of the predictions, each of at least 11 patients."""
     bins = max(1, min(_DECILES, len(prediction) // _SMALLEST))
     x, y, half = [], [], []
-    for rows in np.array_split(np.argsort(prediction, kind="stable"), bins):
+    for rows in np.array_split(sorted_by(prediction), bins):
         error = prediction[rows] - observed[rows]
         x.append(float(prediction[rows].mean()))
         y.append(float(error.mean()))

@@ -1,7 +1,7 @@
-"""What is measured: outcomes and held-out predictions, checked at the door and put into one order."""
+"""What is measured: outcomes and held-out predictions, checked at the door."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from theragate.errors import EvidenceError
 
-__all__ = ["BinaryTarget", "HeldOut", "QuantityTarget", "SurvivalTarget", "Target", "check", "in_canonical_order"]
+__all__ = ["BinaryTarget", "HeldOut", "QuantityTarget", "SurvivalTarget", "Target", "check"]
 
 Floats: TypeAlias = NDArray[np.float64]
 
@@ -59,6 +59,13 @@ class HeldOut:
         Attribute -> each patient's label, shape (n,); ``Missing`` where unknown.
     judged
         The attributes that are declared judged.
+    champion
+        Shape (repeats, n): of the recipe of the model in use, fitted in the same folds; None where there is none.
+    patients
+        Shape (n,): whose row it is, where a patient may have several; None where each row is one patient.
+    cross_validated
+        Whether the predicting models learned from the other patients of this very cohort, so that limits have to be
+        wider (see `theragate.evidence.widening`).
     """
 
     selected: Floats
@@ -67,6 +74,9 @@ class HeldOut:
     scenarios: Mapping[str, Floats]
     groups: Mapping[str, NDArray[np.str_]]
     judged: frozenset[str]
+    champion: Floats | None = None
+    patients: NDArray[np.generic] | None = None
+    cross_validated: bool = False
 
     @property
     def predictions(self) -> dict[str, Floats]:
@@ -74,6 +84,7 @@ class HeldOut:
         return {
             "selected": self.selected, "reference": self.reference, "null": self.null,
             **{f"scenario {name}": values for name, values in self.scenarios.items()},
+            **({} if self.champion is None else {"champion": self.champion}),
         }  # fmt: skip
 
 
@@ -94,44 +105,18 @@ def check(target: Target, held_out: HeldOut) -> None:
     for name, values in held_out.predictions.items():
         _check_predictions(name, values, shape=(repeats, n), risk=not isinstance(target, QuantityTarget))
     for name, labels in held_out.groups.items():
-        if labels.shape != (n,) or any(not label for label in labels):
+        if labels.shape != (n,) or bool((labels == "").any()):
             raise _broken(
                 f"groups `{name}`",
                 f"each of the {n} patients has a label",
                 f"labels of shape {labels.shape}" if labels.shape != (n,) else "an empty label",
             )
+    if held_out.patients is not None and held_out.patients.shape != (n,):
+        received = f"names of shape {held_out.patients.shape}"
+        raise _broken("patients", f"each of the {n} rows names its patient", received)
     unknown = sorted(held_out.judged - set(held_out.groups))
     if unknown:
         raise _broken(f"groups `{unknown[0]}`", "a judged attribute has labels", "none")
-
-
-def in_canonical_order(target: Target, held_out: HeldOut) -> tuple[Target, HeldOut]:
-    """Sort the patients by what is known of them, so that their order in a file changes no number at all.
-
-    Outcomes and predictions come first, and labels last: renaming a group moves nothing unless two patients are
-    otherwise alike. Patients alike in everything may change places, which nobody can notice.
-    """
-    keys: list[NDArray[np.generic]] = [held_out.groups[name] for name in sorted(held_out.groups, reverse=True)]
-    for values in reversed(held_out.predictions.values()):
-        keys.extend(values[::-1])
-    if isinstance(target, SurvivalTarget):
-        keys += [target.event, target.time]
-    else:
-        keys.append(_outcome(target))
-    order = np.lexsort(keys)
-    moved = HeldOut(
-        selected=held_out.selected[:, order],
-        reference=held_out.reference[:, order],
-        null=held_out.null[:, order],
-        scenarios={name: values[:, order] for name, values in held_out.scenarios.items()},
-        groups={name: labels[order] for name, labels in held_out.groups.items()},
-        judged=held_out.judged,
-    )
-    if isinstance(target, QuantityTarget):
-        return replace(target, value=target.value[order]), moved
-    if isinstance(target, SurvivalTarget):
-        return replace(target, time=target.time[order], event=target.event[order]), moved
-    return replace(target, event=target.event[order]), moved
 
 
 def _outcome(target: Target) -> NDArray[np.generic]:

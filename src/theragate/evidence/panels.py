@@ -10,20 +10,29 @@ from theragate.evidence.inputs import BinaryTarget, QuantityTarget, SurvivalTarg
 from theragate.evidence.intervals import FEWEST
 from theragate.evidence.metrics.arrays import Floats
 from theragate.evidence.metrics.censoring import RiskPatients, binary_patients, survival_patients
-from theragate.evidence.metrics.quantity import QuantityScore
+from theragate.evidence.metrics.quantity import QuantityScore, conformal_width
 from theragate.evidence.metrics.ranks import Ranked, area_under_curve, concordance
 from theragate.evidence.metrics.risk import RiskScore
+from theragate.evidence.metrics.smoothing import sorted_by
+from theragate.evidence.pools import Part, Pool
 
-__all__ = ["Panel", "QuantityPanel", "RiskPanel", "panel", "risk_patients"]
+__all__ = ["Panel", "QuantityPanel", "RiskPanel", "counted", "panel", "risk_patients"]
 
 _FEWEST_QUANTITIES = 10
 
 
-def panel(target: Target, predictions: Mapping[str, Floats], *, null: Floats, rows: NDArray[np.intp]) -> "Panel":
+def panel(
+    target: Target, predictions: Mapping[str, Floats], *, null: Floats, rows: NDArray[np.intp], pool: Pool
+) -> "Panel":
     """Prepare the patients at `rows`; `predictions` (name -> shape (n,)) and `null` are of the whole cohort."""
     if isinstance(target, QuantityTarget):
-        return QuantityPanel.of(target, predictions, rows=rows)
-    return RiskPanel.of(target, predictions, null=null, rows=rows)
+        return QuantityPanel.of(target, predictions, rows=rows, pool=pool)
+    return RiskPanel.of(target, predictions, null=null, rows=rows, pool=pool)
+
+
+def counted(target: Target, pool: Pool) -> bool:
+    """Whether a threshold's decisions are plain counts of patients, which `counting` measures."""
+    return isinstance(target, BinaryTarget) and target.threshold is not None and not pool.repeated
 
 
 def risk_patients(
@@ -42,8 +51,10 @@ class RiskPanel:
 
     target: BinaryTarget | SurvivalTarget
     patients: RiskPatients
-    risks: Mapping[str, Floats]
     scores: Mapping[str, RiskScore]
+    part: Part
+    fewer: int
+    counted: bool
     _ones: Floats = field(repr=False)
     _seen: Floats = field(repr=False)
 
@@ -55,22 +66,28 @@ class RiskPanel:
         *,
         null: Floats,
         rows: NDArray[np.intp],
+        pool: Pool,
     ) -> "RiskPanel":
         """Prepare the patients at `rows`."""
         patients = risk_patients(target, rows)
-        risks = {name: risk[patients.rows] for name, risk in predictions.items()}
+        part = pool.part(patients.rows)
         scores = {
             name: RiskScore(
                 patients,
-                risk,
+                risk[patients.rows],
                 null=null[patients.rows],
-                threshold=target.threshold,
+                threshold=None if counted(target, pool) else target.threshold,
                 binary=isinstance(target, BinaryTarget),
+                cells=part.cells,
             )
-            for name, risk in risks.items()
+            for name, risk in predictions.items()
         }
         ones = np.ones((1, len(rows)))
-        return cls(target, patients, risks, scores, ones, patients.seen_weights(ones))
+        fewer = patients.fewer
+        if pool.repeated:
+            fewer = min(len(np.unique(part.units[kind])) for kind in (patients.event, patients.free))
+        plain = not patients.censored and not pool.repeated
+        return cls(target, patients, scores, part, fewer, plain, ones, patients.seen_weights(ones))
 
     @property
     def rows(self) -> NDArray[np.intp]:
@@ -85,12 +102,7 @@ class RiskPanel:
     @property
     def enough(self) -> bool:
         """Whether there are enough of each for an interval."""
-        return self.patients.fewer >= FEWEST
-
-    @property
-    def counted(self) -> bool:
-        """Whether proportions are plain counts."""
-        return not self.patients.censored
+        return self.fewer >= FEWEST
 
     @property
     def undefined(self) -> str:
@@ -104,31 +116,39 @@ class RiskPanel:
             return "no clinical threshold declared, or not defined for these predictions"
         return "not defined for these predictions (all alike, or a perfect separation, or nobody selected)"
 
-    def weights(self, draws: Floats) -> Floats:
-        """Return the weights of what was seen, for draws in the panel's order."""
-        return self.patients.seen_weights(draws)
+    @property
+    def as_they_are(self) -> tuple[Floats, Floats]:
+        """How often each unit counts, and how much its outcomes do, without resampling; shape (1, units)."""
+        sizes = self._ones if self.part.cells is None else self.part.cells.sizes[None]
+        return sizes, self._seen if self.part.cells is None else sizes
 
-    def values(self, draws: Floats) -> dict[str, dict[str, Floats]]:
-        """Return prediction -> metric -> its value in each resample."""
-        seen = self.patients.seen_weights(draws)
-        return {name: score.values(draws, seen) for name, score in self.scores.items()}
+    def weights(self, draws: Floats) -> Floats:
+        """Return the weights of what was seen, for draws of the panel's units."""
+        return self.patients.seen_weights(draws) if self.part.cells is None else draws
 
     def points(self, name: str) -> dict[str, float]:
         """Return every metric of one prediction, for the patients as they are."""
-        found = self.scores[name].point(self._ones, self._seen)
-        # Without an event (or without its absence) nothing compares outcome with prediction.
-        return found if self.patients.fewer else {key: v for key, v in found.items() if key in _ONE_CLASS}
+        return self.scores[name].point(*self.as_they_are)
+
+    def meaningful(self, metric: str) -> bool:
+        """Whether a metric means something here: without both outcomes nothing compares them with predictions."""
+        return bool(self.patients.fewer) or metric in _ONE_CLASS
 
     def denominators(self, name: str) -> dict[str, float]:
         """Return the number of patients behind each proportion."""
         return self.scores[name].denominators(self._seen[0])
 
-    def ranked(self, name: str) -> dict[str, Ranked]:
-        """Return the measures of ranking of one prediction."""
+    def ranked(self, risk: Floats, *, order: NDArray[np.intp] | None = None) -> dict[str, Ranked]:
+        """Return the measures of ranking of risks in the panel's order, sorted by `order` if that is known."""
         if not self.patients.fewer:
             return {}
-        risk, seen = self.risks[name], self._seen[0]
-        area = area_under_curve(risk, cases=seen * self.patients.event, controls=seen * self.patients.free)
+        seen = self._seen[0]
+        area = area_under_curve(
+            risk,
+            cases=seen * self.patients.event,
+            controls=seen * self.patients.free,
+            order=sorted_by(risk) if order is None else order,
+        )
         if isinstance(self.target, BinaryTarget):
             return {"auroc": area} if area else {}
         time, event = self.target.time[self.rows], self.target.event[self.rows]
@@ -140,7 +160,9 @@ class RiskPanel:
 
 
 # What still has a meaning where all patients of a group had the event, or none.
-_ONE_CLASS = ("brier", "selection_rate", "sensitivity", "specificity", "positive_predictive_value")
+_ONE_CLASS = (
+    "brier", "selection_rate", "sensitivity", "specificity", "positive_predictive_value", "accuracy",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -149,41 +171,55 @@ class QuantityPanel:
 
     rows: NDArray[np.intp]
     scores: Mapping[str, QuantityScore]
+    part: Part
+    fewer: int
+    counted: bool
 
-    counted = True
     counts: tuple[int | None, int | None] = (None, None)
-    undefined = "not defined: the outcome or the prediction does not vary here"
+    undefined: str = "not defined: the outcome or the prediction does not vary here"
 
     @classmethod
     def of(
-        cls, target: QuantityTarget, predictions: Mapping[str, Floats], *, rows: NDArray[np.intp]
+        cls, target: QuantityTarget, predictions: Mapping[str, Floats], *, rows: NDArray[np.intp], pool: Pool
     ) -> "QuantityPanel":
         """Prepare the patients at `rows`."""
-        observed = target.value[rows]
-        return cls(rows, {name: QuantityScore(values[rows], observed) for name, values in predictions.items()})
+        part, observed = pool.part(rows), target.value[rows]
+        scores = {
+            name: QuantityScore(values[rows], observed, width=conformal_width(values - target.value), cells=part.cells)
+            for name, values in predictions.items()
+        }
+        patients = len(np.unique(part.units)) if pool.repeated else len(rows)
+        return cls(rows, scores, part, patients, not pool.repeated)
 
     @property
     def enough(self) -> bool:
         """Whether there are enough patients for an interval."""
-        return len(self.rows) >= _FEWEST_QUANTITIES
+        return self.fewer >= _FEWEST_QUANTITIES
+
+    @property
+    def as_they_are(self) -> tuple[Floats, Floats]:
+        """How often each unit counts, twice, without resampling; shape (1, units)."""
+        sizes = np.ones((1, len(self.rows))) if self.part.cells is None else self.part.cells.sizes[None]
+        return sizes, sizes
 
     def weights(self, draws: Floats) -> Floats:
         """Return the draws: every outcome was seen."""
         return draws
 
-    def values(self, draws: Floats) -> dict[str, dict[str, Floats]]:
-        """Return prediction -> metric -> its value in each resample."""
-        return {name: score.values(draws) for name, score in self.scores.items()}
-
     def points(self, name: str) -> dict[str, float]:
         """Return every metric of one prediction, for the patients as they are."""
-        return self.scores[name].point(np.ones((1, len(self.rows))))
+        return self.scores[name].point(*self.as_they_are)
+
+    def meaningful(self, metric: str) -> bool:  # noqa: ARG002 - the form of RiskPanel
+        """Return that every metric means something."""
+        return True
 
     def denominators(self, name: str) -> dict[str, float]:
         """Return the number of patients behind each proportion."""
-        return {"within_20_percent": float(len(self.rows))} if name in self.scores else {}
+        shares = ("within_20_percent", "interval_coverage")
+        return dict.fromkeys(shares, float(len(self.rows))) if name in self.scores else {}
 
-    def ranked(self, name: str) -> dict[str, Ranked]:  # noqa: ARG002 - quantities are not ranked
+    def ranked(self, risk: Floats, *, order: NDArray[np.intp] | None = None) -> dict[str, Ranked]:  # noqa: ARG002 - quantities are not ranked
         """Return no measure of ranking."""
         return {}
 

@@ -171,12 +171,13 @@ def _families(evidence: Evidence, keys: set[str]) -> dict[str, Family]:
         if keys & {f"{item.attribute}={item.group}", f"{item.attribute}={item.other}"}
     }
     found = {}
-    for name, family in evidence.families.items():
+    for family_name, family in evidence.families.items():
         metrics = {member.partition("[")[0] for member in family.members}
-        dropped_here = dropped | {f"{metric}[{key}]" for metric in metrics for key in keys}
+        of_hidden = [*keys, *(f"{key} - reference" for key in keys)]
+        dropped_here = dropped | {f"{metric}[{name}]" for metric in metrics for name in of_hidden}
         kept = family.among([member for member in family.members if member not in dropped_here])
         if kept.members:
-            found[name] = kept
+            found[family_name] = kept
     return found
 
 

@@ -1,11 +1,11 @@
-"""The one patient-level bootstrap that every error and correlation comes from."""
+"""Drawing with replacement: the patients of a small cohort, the cells of a large one."""
 
 from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["draws"]
+__all__ = ["draw_cells", "draws"]
 
 # Counts held at once; a block then stays within a few dozen megabytes whatever the cohort's size.
 _CELLS = 2**21
@@ -39,3 +39,27 @@ def draws(patients: int, *, resamples: int, seed: int) -> Iterator[NDArray[np.fl
         chosen += np.arange(rows)[:, None] * patients
         counts = np.bincount(chosen.ravel(), minlength=rows * patients)
         yield counts.reshape(rows, patients).astype(np.float64)
+
+
+def draw_cells(sizes: NDArray[np.float64], *, resamples: int, seed: int) -> Iterator[NDArray[np.float64]]:
+    """Yield how many patients of each cell are drawn, in blocks of resamples.
+
+    Each cell's number is Poisson. Given their sum the numbers are multinomial, as those of a bootstrap are, and what
+    is measured is a ratio of sums, so that a sum which varies changes its variance by a factor of 1 + 1/n only (the
+    Poisson bootstrap: Hanley, MacGibbon, Comput Methods Programs Biomed 2006;83:57).
+
+    Parameters
+    ----------
+    sizes
+        Shape (cells,): the patients of each.
+
+    Yields
+    ------
+    NDArray of shape (block, cells)
+    """
+    generator = np.random.Generator(np.random.PCG64(seed))
+    block = max(1, min(resamples, _CELLS // len(sizes)))
+    for start in range(0, resamples, block):
+        rows = min(block, resamples - start)
+        # Laid out by cell, since whoever needs some of the cells copies them.
+        yield generator.poisson(sizes[:, None], size=(len(sizes), rows)).astype(np.float64).T

@@ -1,28 +1,69 @@
-"""Estimates of one panel's metrics, with the columns from which their correlations are computed."""
+"""Estimates of one panel's metrics, with what says how they vary, alone and together."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from theragate.evidence.catalogue import Metric
+from theragate.evidence.decisions import Decisions
 from theragate.evidence.intervals import between_groups, on_scale, paired, ranking, sampled
 from theragate.evidence.metrics.arrays import Floats
+from theragate.evidence.metrics.ranks import Ranked
 from theragate.evidence.panels import Panel
-from theragate.evidence.types import Estimate, Family
+from theragate.evidence.types import Comparison, Estimate, Family
+from theragate.evidence.widening import widened
 
-__all__ = ["Member", "Results", "contrasted", "difference", "family", "member", "results"]
+__all__ = ["Blocks", "Member", "Results", "compared", "contrasted", "difference", "family", "member", "results"]
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """Who is added up before influence values are squared or compared: each patient's rows, or random patients.
+
+    Parameters
+    ----------
+    block
+        Shape (n,): numbers from 0 to `count` - 1.
+    patients
+        Whether each block is one patient, so that squares of blocks are what the variance is made of.
+    """
+
+    block: NDArray[np.intp]
+    count: int
+    patients: bool
+
+    def sums(self, influence: Floats, rows: NDArray[np.intp]) -> Floats:
+        """Add up the influence values of the patients at `rows`, shape (count,)."""
+        found: Floats = np.bincount(self.block[rows], weights=influence, minlength=self.count).astype(np.float64)
+        return found
+
+    def of_patients(self, influence: Floats, rows: NDArray[np.intp]) -> Floats:
+        """Return the influence values by patient: their squares add up to the variance."""
+        return self.sums(influence, rows) if self.patients else influence
 
 
 @dataclass(frozen=True)
 class Results:
     """What was measured of one prediction for the patients of one panel.
 
-    ``raw`` holds, per metric, the bootstrap replicates (b,), or the influence values over the whole cohort (n,).
+    Parameters
+    ----------
+    estimates
+        By metric.
+    columns
+        By metric how it varies, for families: bootstrap replicates (b,), or sums of influence values by block.
+    influence
+        Where differences on the same patients rest on it: influence values, by patient.
+    fewer
+        The number of events or of non-events, whichever is smaller, or of patients for a regression.
     """
 
     estimates: dict[str, Estimate]
-    raw: dict[str, Floats]
+    columns: dict[str, Floats]
+    influence: dict[str, Floats]
+    fewer: int
 
 
 @dataclass(frozen=True)
@@ -35,7 +76,16 @@ class Member:
 
 
 def results(
-    panel: Panel, name: str, *, replicates: Mapping[str, Floats], metrics: Sequence[Metric], patients: int
+    place: Panel,
+    name: str,
+    *,
+    replicates: Mapping[str, Floats],
+    metrics: Sequence[Metric],
+    ranked: Mapping[str, Ranked],
+    blocks: Blocks,
+    moved: Sequence[str] = (),
+    decided: Decisions | None = None,
+    widening: Mapping[str, float],
 ) -> Results:
     """Estimate `metrics` of the prediction `name`.
 
@@ -43,34 +93,57 @@ def results(
     ----------
     replicates
         Metric -> values in the resamples (b,).
-    patients
-        The size of the whole cohort.
+    ranked
+        The measures of ranking.
+    moved
+        The metrics whose influence values are wanted, other than those of ranking.
+    decided
+        What thresholds decide, where that is counted.
+    widening
+        Metric -> by how much its limits grow.
     """
-    points, ranked, sizes = panel.points(name), panel.ranked(name), panel.denominators(name)
-    estimates: dict[str, Estimate] = {}
-    raw: dict[str, Floats] = {}
+    points = place.points(name) | (decided.points if decided else {})
+    sizes = place.denominators(name) | (decided.denominators if decided else {})
+    drawn = dict(replicates) | (decided.replicates if decided else {})
+    found = _ranked(place, ranked, blocks)
     for metric in metrics:
-        if metric.interval == "influence":
-            found = ranked.get(metric.name)
-            if found is not None:
-                raw[metric.name] = np.zeros(patients)
-                raw[metric.name][panel.rows] = found.influence
-                way = "DeLong" if metric.name == "auroc" else "infinitesimal jackknife"
-                method = f"{way}, normal on the logit scale"
-                fewer = min(count for count in panel.counts if count is not None)
-                estimates[metric.name] = ranking(found.value, found.influence, fewer=fewer, method=method)
-        elif np.isfinite(points.get(metric.name, np.nan)):
-            raw[metric.name] = replicates[metric.name]
-            estimates[metric.name] = sampled(
+        if metric.interval == "influence" or not place.meaningful(metric.name):
+            continue
+        if np.isfinite(points.get(metric.name, np.nan)):
+            found.columns[metric.name] = drawn[metric.name]
+            found.estimates[metric.name] = sampled(
                 metric,
                 points[metric.name],
-                replicates[metric.name],
-                enough=panel.enough,
+                drawn[metric.name],
+                enough=place.enough,
                 denominator=sizes.get(metric.name),
-                counted=panel.counted,
+                counted=place.counted,
+                rests_on=place.fewer,
             )
-    absent = Estimate.absent(panel.undefined)
-    return Results({metric.name: estimates.get(metric.name, absent) for metric in metrics}, raw)
+    score = place.scores[name]
+    wanted = [metric for metric in moved if metric in found.estimates]
+    if wanted:
+        for metric_name, values in score.influence(wanted, score.sums(*place.as_they_are)).items():
+            found.influence[metric_name] = blocks.of_patients(values, place.rows)
+    absent = Estimate.absent(place.undefined)
+    estimates = {
+        metric.name: widened(found.estimates.get(metric.name, absent), metric.name, widening.get(metric.name, 1.0))
+        for metric in metrics
+    }
+    return replace(found, estimates=estimates)
+
+
+def _ranked(place: Panel, ranked: Mapping[str, Ranked], blocks: Blocks) -> Results:
+    found = Results({}, {}, {}, place.fewer)
+    for name, item in ranked.items():
+        way = "DeLong" if name == "auroc" else "infinitesimal jackknife"
+        influence = blocks.of_patients(item.influence, place.rows)
+        found.influence[name] = influence
+        found.columns[name] = blocks.sums(item.influence, place.rows)
+        found.estimates[name] = ranking(
+            item.value, influence, fewer=place.fewer, method=f"{way}, Student's t on the logit scale"
+        )
+    return found
 
 
 def difference(metric: Metric, first: Results, second: Results, *, same: bool) -> Estimate:
@@ -80,13 +153,27 @@ def difference(metric: Metric, first: Results, second: Results, *, same: bool) -
         return Estimate.absent(a.why or b.why)
     if not same and (a.lower is None or b.lower is None):
         return Estimate(value=a.value - b.value, method="none", why=a.why or b.why)
-    influence = metric.interval == "influence"
+    influence = metric.name in first.influence and metric.name in second.influence
+    if influence and metric.interval == "bias_shifted" and not same:
+        return Estimate(value=a.value - b.value, method="none", why="distances have no linear error to be paired by")
+    apart = first.influence if influence else first.columns, second.influence if influence else second.columns
     return paired(
         a.value - b.value,
-        first.raw[metric.name] - second.raw[metric.name],
+        apart[0][metric.name] - apart[1][metric.name],
         method="paired DeLong" if metric.name == "auroc" else f"paired {'jackknife' if influence else 'bootstrap'}",
         influence=influence,
         same=same,
+        rests_on=min(first.fewer, second.fewer),
+    )
+
+
+def compared(metric: Metric, model: Results, other: Results, *, same: bool) -> Comparison:
+    """Compare the model with another one on the same patients."""
+    return Comparison(
+        metric=metric.name,
+        model=model.estimates[metric.name],
+        reference=other.estimates[metric.name],
+        difference=difference(metric, model, other, same=same),
     )
 
 
@@ -95,7 +182,7 @@ def contrasted(metric: Metric, group: Results, other: Results) -> tuple[Estimate
     estimate = between_groups(group.estimates[metric.name], other.estimates[metric.name])
     if estimate.lower is None:
         return estimate, None
-    return estimate, group.raw[metric.name] - other.raw[metric.name]
+    return estimate, group.columns[metric.name] - other.columns[metric.name]
 
 
 def member(name: str, metric: Metric, found: Results) -> list[Member]:
@@ -103,8 +190,8 @@ def member(name: str, metric: Metric, found: Results) -> list[Member]:
     estimate = found.estimates[metric.name]
     if not estimate.se:
         return []
-    raw = found.raw[metric.name]
-    return [Member(name, estimate, raw if metric.interval == "influence" else on_scale(raw, estimate.scale))]
+    column = found.columns[metric.name]
+    return [Member(name, estimate, column if metric.interval == "influence" else on_scale(column, estimate.scale))]
 
 
 def family(members: Sequence[Member]) -> Family:

@@ -11,6 +11,7 @@ from theragate.study import Spec
 
 __all__ = [
     "Z95",
+    "ChampionEvidence",
     "CohortFacts",
     "Comparison",
     "Contrast",
@@ -21,6 +22,7 @@ __all__ = [
     "Family",
     "GroupEvidence",
     "ScenarioEvidence",
+    "StabilityEvidence",
     "ThresholdEvidence",
 ]
 
@@ -117,11 +119,21 @@ class Comparison(Spec):
     difference: Estimate
 
 
+class ThresholdEvidence(Spec):
+    """Net benefit at one threshold: of the model, of the better default, and their difference (paired)."""
+
+    threshold: float
+    model: Estimate
+    treat_all: float
+    difference: Estimate
+
+
 class GroupEvidence(Spec):
     """The evidence for the patients of one subgroup, or of one intersection of subgroups.
 
     ``attribute`` is the subgroup's key in ``params.yaml``, or two joined by `` & ``; ``events`` counts events (by
-    the horizon, for survival) and is None for a regression.
+    the horizon, for survival) and is None for a regression. ``comparisons`` are with the reference model on the same
+    patients; ``net_benefit`` covers the declared range of thresholds, in the groups of attributes declared judged.
     """
 
     attribute: str
@@ -132,6 +144,8 @@ class GroupEvidence(Spec):
     events: int | None
     non_events: int | None
     metrics: dict[str, Estimate]
+    comparisons: tuple[Comparison, ...] = ()
+    net_benefit: tuple[ThresholdEvidence, ...] = ()
 
     @property
     def key(self) -> str:
@@ -178,21 +192,38 @@ class Family(Spec):
         return Family(members=tuple(self.members[i] for i in kept), correlation=rows)
 
 
-class ThresholdEvidence(Spec):
-    """Net benefit at one threshold: of the model, of the better default, and their difference (paired)."""
-
-    threshold: float
-    model: Estimate
-    treat_all: float
-    difference: Estimate
-
-
 class ScenarioEvidence(Spec):
     """How a declared stress of the inputs changes the metrics: stressed minus clean, on the same patients."""
 
     name: str
     metrics: dict[str, Estimate]
     differences: dict[str, Estimate]
+
+
+class StabilityEvidence(Spec):
+    """How much one patient's prediction hangs on which patients the model happened to learn from.
+
+    ``difference`` is the mean absolute difference between the prediction of a refit on a bootstrap sample and that of
+    the released model, over patients and refits (Riley, Collins, Biom J 2023;65:2200302). ``optimism`` is how much
+    better a refit does on its own sample than on all patients, by metric; it is reported and never judged.
+    """
+
+    refits: int
+    difference: Estimate
+    optimism: dict[str, Estimate]
+
+
+class ChampionEvidence(Spec):
+    """The model against the champion's recipe, fitted again in the same folds: neither learned from who is compared.
+
+    In ``comparisons`` the champion stands in the place of the reference.
+    """
+
+    model_sha256: str
+    family: str
+    same_cohort: bool
+    comparisons: tuple[Comparison, ...]
+    why: str = ""
 
 
 class Curve(Spec):
@@ -226,9 +257,12 @@ class DataFacts(Spec):
 
 
 class Evidence(Spec):
-    """Everything that the gates may know about a model."""
+    """Everything that the gates may know about a model.
 
-    version: Literal[1] = 1
+    ``stability`` is None where it was not measured, ``champion`` where there is none: a first release.
+    """
+
+    version: Literal[2] = 2
     study: str
     task: Literal["binary", "regression", "survival"]
     horizon: float | None = None
@@ -247,6 +281,8 @@ class Evidence(Spec):
     scenarios: tuple[ScenarioEvidence, ...] = ()
     repeats: dict[str, tuple[float, ...]] = Field(default={})
     curves: dict[str, Curve] = Field(default={})
+    stability: StabilityEvidence | None = None
+    champion: ChampionEvidence | None = None
 
     def group_estimates(self, metric: str) -> list[tuple[GroupEvidence, Estimate]]:
         """Return every subgroup with its estimate of `metric`; absent where the metric was not measured."""

@@ -1,33 +1,80 @@
-"""Average precision, in every resample."""
+"""What a ranking finds, level by level: average precision and the ROC curve, in every resample."""
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 from theragate.evidence.metrics.arrays import Floats, ratio
+from theragate.evidence.pools import Cells
 
-__all__ = ["AveragePrecision"]
+__all__ = ["Levels"]
 
 
-class AveragePrecision:
-    """The precision at each distinct risk, weighted by the sensitivity that it adds; ties count together.
+class Levels:
+    """Patients from the highest risk to the lowest; those of one risk (or of one interval of risks) count together.
 
     Parameters
     ----------
     risk, event
         Shape (n,).
+    order
+        Shape (n,): the order that sorts the risks.
+    cells
+        The cells that are drawn, if not patients. No cell has patients with and without the event.
     """
 
-    def __init__(self, risk: Floats, event: NDArray[np.bool_]) -> None:
-        self._order = np.argsort(-risk, kind="stable")
-        ordered = risk[self._order]
-        self._event = event[self._order].astype(np.float64)
-        self._ends = np.flatnonzero(np.append(ordered[1:] != ordered[:-1], True))
+    def __init__(
+        self, risk: Floats, event: NDArray[np.bool_], *, order: NDArray[np.intp], cells: Cells | None = None
+    ) -> None:
+        falling = order[::-1]
+        ordered = risk[falling]
+        level = np.zeros(len(risk), dtype=np.intp)
+        level[falling[1:]] = np.cumsum(ordered[1:] != ordered[:-1])
+        happened = event.astype(np.float64)
+        found, everybody = (
+            np.cumsum(np.bincount(level, weights=w).astype(np.float64))[None] for w in (happened, np.ones_like(risk))
+        )
+        self.average_precision = float(_average_precision(found, everybody)[0])
+        """Of the patients as they are."""
+        if cells is not None:
+            _, rising = np.unique(cells.level, return_inverse=True)
+            level = rising.max() - rising
+            happened = cells.average([happened])[:, 0]
+        units, size = np.arange(len(level)), int(level.max()) + 1
+        self._matrix = sparse.vstack(
+            [sparse.csr_array((w, (level, units)), shape=(size, len(level))) for w in (happened, np.ones(len(level)))],
+            format="csr",
+        )
+        self._size = size
 
     def values(self, draws: Floats) -> Floats:
-        """Return the average precision for weights of shape (b, n); NaN where no event was drawn."""
-        drawn = draws[:, self._order]
-        found = np.cumsum(drawn * self._event, axis=1)[:, self._ends]
-        precision = ratio(found, np.cumsum(drawn, axis=1)[:, self._ends])
-        gained = np.diff(found, axis=1, prepend=0)
-        # Until somebody is drawn there is no precision, and nothing gained either.
-        return ratio((gained * np.nan_to_num(precision)).sum(axis=1), found[:, -1])
+        """Return the average precision for draws of shape (b, units); NaN where no event was drawn.
+
+        It is the precision at each level, weighted by the sensitivity that the level adds.
+        """
+        return _average_precision(*self._cumulative(draws))
+
+    def sensitivities(self, draws: Floats, grid: Floats) -> Floats:
+        """Return the sensitivity at each of `grid` of one minus specificity, shape (b, grid).
+
+        Resamples without an event, or without a patient free of it, are left out.
+        """
+        found, everybody = self._cumulative(draws)
+        false = everybody - found
+        usable = (found[:, -1] > 0) & (false[:, -1] > 0)
+        curves = [
+            np.interp(grid, np.append(0, f / f[-1]), np.append(0, t / t[-1]))
+            for t, f in zip(found[usable], false[usable], strict=True)
+        ]
+        return np.stack(curves) if curves else np.zeros((0, len(grid)))
+
+    def _cumulative(self, draws: Floats) -> tuple[Floats, Floats]:
+        sums = np.asarray(self._matrix @ draws.T).T
+        return np.cumsum(sums[:, : self._size], axis=1), np.cumsum(sums[:, self._size :], axis=1)
+
+
+def _average_precision(found: Floats, everybody: Floats) -> Floats:
+    precision = ratio(found, everybody)
+    gained = np.diff(found, axis=1, prepend=0)
+    # Until somebody is drawn there is no precision, and nothing gained either.
+    return ratio((gained * np.nan_to_num(precision)).sum(axis=1), found[:, -1])

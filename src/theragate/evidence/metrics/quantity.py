@@ -1,13 +1,36 @@
 """Everything that is measured of predicted quantities, as functions of weighted sums over patients."""
 
+import math
+from collections.abc import Iterator, Sequence
+
 import numpy as np
 
 from theragate.evidence.metrics.arrays import Floats, ratio
-from theragate.evidence.metrics.smoothing import LocalRegression
+from theragate.evidence.metrics.gradients import gradients
+from theragate.evidence.metrics.smoothing import LocalRegression, sorted_by
+from theragate.evidence.pools import Cells
 
-__all__ = ["QuantityScore"]
+__all__ = ["NEAR", "QuantityScore", "conformal_width"]
 
-_NEAR = 0.2  # International Warfarin Pharmacogenetics Consortium, NEJM 2009;360:753
+NEAR = 0.2  # International Warfarin Pharmacogenetics Consortium, NEJM 2009;360:753
+_COVERED = 0.9
+
+
+def conformal_width(error: Floats) -> float:
+    """Return the distance within which the outcomes of 90% of all other patients lie, for whom it does not hold.
+
+    For each patient it is the 90% conformal quantile of the other patients' absolute errors (Vovk et al., 2005; Lei
+    et al., JASA 2018;113:1094). That is one of two neighbouring errors, and it covers the patient exactly where the
+    smaller one does; so one number serves all. Infinite under 10 patients, from whom no 90% can be told.
+
+    Parameters
+    ----------
+    error
+        Shape (n,): predicted minus observed.
+    """
+    n = len(error)
+    place = math.ceil(_COVERED * n - 1e-9) - 1
+    return float(np.partition(np.abs(error), place)[place]) if place < n - 1 else math.inf
 
 
 class QuantityScore:
@@ -17,25 +40,76 @@ class QuantityScore:
     ----------
     prediction, observed
         Shape (n,), in the outcome's unit.
+    width
+        The distance within which 90% of the outcomes of the whole cohort lie; of these patients, if not given.
+    cells
+        The cells that are drawn, if not patients.
     """
 
-    def __init__(self, prediction: Floats, observed: Floats) -> None:
-        error = prediction - observed
-        # Numbers are counted from the mean, so that no digits cancel in sums of squares.
-        outcome, predicted = observed - observed.mean(), prediction - prediction.mean()
-        near = np.abs(error) <= _NEAR * np.abs(observed)
-        self._observed = observed
-        self._columns: Floats = np.column_stack(
-            [np.ones_like(error), error, np.abs(error), error**2, near,
-             outcome, outcome**2, predicted, predicted**2, predicted * outcome]
-        )  # fmt: skip
-        self.smoother = LocalRegression(prediction)
+    levels = None
 
-    def values(self, draws: Floats) -> dict[str, Floats]:
+    def __init__(
+        self, prediction: Floats, observed: Floats, *, width: float | None = None, cells: Cells | None = None
+    ) -> None:
+        self._error: Floats = prediction - observed
+        # Numbers are counted from the mean, so that no digits cancel in sums of squares.
+        self._outcome, self._predicted = observed - observed.mean(), prediction - prediction.mean()
+        self._near = np.abs(self._error) <= NEAR * np.abs(observed)
+        self._width = conformal_width(self._error) if width is None else width
+        columns = self._columns()
+        self._pooled: Floats = np.column_stack(list(columns)) if cells is None else cells.average(columns)
+        self.order = sorted_by(prediction)
+        self.smoother = LocalRegression(prediction, observed, ascending=prediction[self.order], cells=cells)
+
+    def sums(self, draws: Floats, seen: Floats) -> Floats:
+        """Add up whatever the measures are made of, shape (b, k); every outcome was seen."""
+        return np.concatenate([draws @ self._pooled, self.smoother.sums(seen)], axis=1)
+
+    def values(self, draws: Floats, seen: Floats | None = None) -> dict[str, Floats]:
         """Return every metric in every resample, shape (b,) each; NaN where it is not defined."""
-        sums = draws @ self._columns
-        total = sums[:, 0]
-        error, absolute, squared, near, y, yy, p, pp, py = ratio(sums[:, 1:], total[:, None]).T
+        return self.of_sums(self.sums(draws, draws if seen is None else seen), draws)
+
+    def of_sums(self, sums: Floats, draws: Floats) -> dict[str, Floats]:  # noqa: ARG002 - the form of RiskScore
+        """Return the same where the sums are known already."""
+        return self._metrics(sums)
+
+    def point(self, draws: Floats, seen: Floats | None = None) -> dict[str, float]:
+        """Return every metric of the patients as they are; weights have the shape (1, units)."""
+        return {name: float(value[0]) for name, value in self.values(draws, seen).items()}
+
+    def calibration(self, sums: Floats) -> Floats:
+        """Return the smoothed observed quantity at ``smoother.points``, shape (b, points)."""
+        return self.smoother.curve(sums[:, -2 * len(self.smoother.points) :])
+
+    def influence(self, names: Sequence[str], sums: Floats) -> dict[str, Floats]:
+        """Return how far each patient moves metrics, shape (n,) each; `sums` are those of the patients as they are."""
+        n = len(self._error)
+        scales = np.sqrt(np.mean(self._pooled**2, axis=0))
+        moves = gradients(self._metrics, sums[0, : len(scales)] / n, names=names, scales=scales)
+        found = {name: np.zeros(n) for name in names}
+        for place, column in enumerate(self._columns()):
+            for name, g in moves.items():
+                found[name] += g[place] / n * column
+        return found
+
+    def _columns(self) -> Iterator[Floats]:
+        """Yield what is added up, one column of shape (n,) after the other; `_metrics` takes the same order."""
+        yield np.ones_like(self._error)
+        yield self._error
+        yield np.abs(self._error)
+        yield self._error**2
+        yield self._near.astype(np.float64)
+        yield (np.abs(self._error) <= self._width).astype(np.float64)
+        yield self._outcome
+        yield self._outcome**2
+        yield self._predicted
+        yield self._predicted**2
+        yield self._predicted * self._outcome
+
+    @staticmethod
+    def _metrics(sums: Floats) -> dict[str, Floats]:
+        total = sums[:, :1]
+        error, absolute, squared, near, covered, y, yy, p, pp, py = ratio(sums[:, 1:11], total).T
         # What is left of a variance by rounding alone counts as none.
         varies, spreads = yy - y**2, pp - p**2
         return {
@@ -44,13 +118,6 @@ class QuantityScore:
             "mae": absolute,
             "mean_error": error,
             "within_20_percent": near,
+            "interval_coverage": covered,
             "calibration_slope": ratio(py - p * y, np.where(spreads > 1e-12 * pp, spreads, 0)),
         }
-
-    def point(self, draws: Floats) -> dict[str, float]:
-        """Return every metric of the patients as they are; weights have the shape (1, n)."""
-        return {name: float(value[0]) for name, value in self.values(draws).items()}
-
-    def calibration(self, draws: Floats) -> Floats:
-        """Return the smoothed observed quantity at ``smoother.points``, shape (b, points)."""
-        return self.smoother.curve(draws, self._observed)

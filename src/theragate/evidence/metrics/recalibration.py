@@ -10,7 +10,8 @@ from theragate.evidence.metrics.arrays import Floats
 
 __all__ = ["Recalibration"]
 
-_STEPS, _CLOSE = 50, 1e-11
+_STEPS = 50
+_NEAR = 1e-6  # of a step, whose square is what remains after it
 _FARTHEST = 50.0  # no shift of log odds is larger
 
 
@@ -26,46 +27,61 @@ class Recalibration:
     ----------
     intercept, slope
         The maximum-likelihood solution; with weights, of the weighted likelihood.
-    columns
-        Shape (n, 5): each patient's contributions to score and information.
     """
 
     intercept: float
     slope: float
-    columns: Floats
 
     @classmethod
-    def fit(cls, log_odds: Floats, event: Floats, *, weights: Floats) -> "Recalibration | None":
-        """Fit both; None where predictions are all alike or separate the classes, so that no solution exists."""
-        beta = np.array([0.0, 1.0])
-        design = np.column_stack([np.ones_like(log_odds), log_odds])
-        reached = _log_likelihood(design @ beta, event, weights)
+    def fit(
+        cls, log_odds: Floats, event: Floats, *, weights: Floats, start: "Recalibration | None" = None
+    ) -> "Recalibration | None":
+        """Fit both; None where predictions are all alike or separate the classes, so that no solution exists.
+
+        `start` is a solution close by, if one is known.
+        """
+        beta = np.array([0.0, 1.0]) if start is None else np.array([start.intercept, start.slope])
+        reached = _log_likelihood(beta[0] + beta[1] * log_odds, event, weights)
         for _ in range(_STEPS):
-            risk = expit(design @ beta)
-            information = design.T @ (design * (weights * risk * (1 - risk))[:, None])
+            score, information = _derivatives(log_odds, event, weights, beta=beta)
             if np.linalg.det(information) <= 1e-9 * information[0, 0] * information[1, 1] or information[0, 0] < 1e-6:
                 return None
-            step = np.linalg.solve(information, design.T @ (weights * (event - risk)))
-            ahead = _log_likelihood(design @ (beta + step), event, weights)
+            step = np.linalg.solve(information, score)
+            # So near to the solution a step cannot overshoot, and the next one would change nothing.
+            if np.abs(step).max() < _NEAR * (1 + np.abs(beta).max()):
+                beta = beta + step
+                return cls(float(beta[0]), float(beta[1]))
+            ahead = _log_likelihood(beta[0] + step[0] + (beta[1] + step[1]) * log_odds, event, weights)
             while ahead < reached - 1e-9 * abs(reached):
                 step = step / 2
-                ahead = _log_likelihood(design @ (beta + step), event, weights)
+                ahead = _log_likelihood(beta[0] + step[0] + (beta[1] + step[1]) * log_odds, event, weights)
             beta, reached = beta + step, ahead
-            if np.abs(step).max() < _CLOSE * (1 + np.abs(beta).max()):
-                return cls(float(beta[0]), float(beta[1]), _columns(log_odds, event, expit(design @ beta)))
         return None
 
     @staticmethod
-    def shift(log_odds: Floats, event: Floats, *, weights: Floats) -> float:
+    def shift(log_odds: Floats, event: Floats, *, weights: Floats, start: float | None = None) -> float:
         """Return the intercept that fits best with the slope held at 1 (calibration in the large).
 
-        Both classes occur.
+        Both classes occur. `start` is a solution close by, if one is known; Newton's steps then double its digits.
         """
         target = float(weights @ event)
+        if start is not None:
+            for _ in range(3):
+                risk = expit(log_odds + start)
+                expected = weights * risk
+                start += (target - float(expected.sum())) / float(expected @ (1 - risk))
+            return start
         shift: float = brentq(
             lambda by: float(weights @ expit(log_odds + by)) - target, -_FARTHEST, _FARTHEST, xtol=1e-13
         )
         return shift
+
+    def columns(self, log_odds: Floats, event: Floats) -> list[Floats]:
+        """Return each patient's contributions to score and information, five columns of shape (n,)."""
+        risk = expit(self.intercept + self.slope * log_odds)
+        residual, variance = event - risk, risk * (1 - risk)
+        tilted = variance * log_odds
+        return [residual, residual * log_odds, variance, tilted, tilted * log_odds]
 
     def slopes(self, sums: Floats) -> Floats:
         """Return the slope in each resample from the weighted sums of `columns`, shape (b, 5)."""
@@ -77,9 +93,13 @@ class Recalibration:
         return slopes
 
 
-def _columns(log_odds: Floats, event: Floats, risk: Floats) -> Floats:
-    residual, variance = event - risk, risk * (1 - risk)
-    return np.column_stack([residual, residual * log_odds, variance, variance * log_odds, variance * log_odds**2])
+def _derivatives(log_odds: Floats, event: Floats, weights: Floats, *, beta: Floats) -> tuple[Floats, Floats]:
+    risk = expit(beta[0] + beta[1] * log_odds)
+    residual, variance = weights * (event - risk), weights * risk * (1 - risk)
+    tilted = variance * log_odds
+    mixed = tilted.sum()
+    score = np.array([residual.sum(), residual @ log_odds])
+    return score, np.array([[variance.sum(), mixed], [mixed, tilted @ log_odds]])
 
 
 def _log_likelihood(log_odds: Floats, event: Floats, weights: Floats) -> float:

@@ -1,13 +1,18 @@
 """Everything that is measured of predicted risks, as functions of weighted sums over patients."""
 
+from collections.abc import Iterator, Sequence
+
 import numpy as np
+from numpy.typing import NDArray
 
 from theragate.evidence.metrics.arrays import Floats, log, logit, ratio
-from theragate.evidence.metrics.benefit import net_benefit
+from theragate.evidence.metrics.benefit import ThresholdRange, net_benefit
 from theragate.evidence.metrics.censoring import RiskPatients
-from theragate.evidence.metrics.precision import AveragePrecision
+from theragate.evidence.metrics.gradients import gradients
+from theragate.evidence.metrics.precision import Levels
 from theragate.evidence.metrics.recalibration import Recalibration
-from theragate.evidence.metrics.smoothing import LocalRegression
+from theragate.evidence.metrics.smoothing import LocalRegression, sorted_by
+from theragate.evidence.pools import Cells
 
 __all__ = ["RiskScore"]
 
@@ -28,71 +33,187 @@ class RiskScore:
     risk, null
         Shape (n,), in the order of ``patients.rows``: by the model, and by a prediction that knows no features.
     threshold
-        The clinical one, or None.
+        The clinical one; None where there is none, or what it decides is measured by counting.
     binary
         Whether to add what is measured without censoring only.
+    cells
+        The cells that are drawn, if not patients. Weights for censoring are then taken as known.
     """
 
     def __init__(
-        self, patients: RiskPatients, risk: Floats, *, null: Floats, threshold: float | None, binary: bool
+        self,
+        patients: RiskPatients,
+        risk: Floats,
+        *,
+        null: Floats,
+        threshold: float | None,
+        binary: bool,
+        cells: Cells | None = None,
     ) -> None:
-        event = patients.event.astype(np.float64)
-        self._threshold = threshold
-        self._selected: Floats = (risk >= (2.0 if threshold is None else threshold)).astype(np.float64)
-        self._free: Floats = np.column_stack([np.ones_like(risk), risk, self._selected])
-        self._seen: Floats = np.column_stack(
-            [np.ones_like(risk), event, (risk - event) ** 2, (null - event) ** 2,
-             event * self._selected, self._selected]
-        )  # fmt: skip
-        self._event = event
-        self.smoother = LocalRegression(risk)
-        self._recalibration = self._shift = self._precision = None
-        weights = patients.seen_weights(np.ones((1, len(risk))))[0]
+        self._risk, self._null, self._event = risk, null, patients.event.astype(np.float64)
+        self._threshold, self._binary, self._cells = threshold, binary, cells
+        self.order: NDArray[np.intp] = sorted_by(risk)
+        self._weights: Floats = patients.seen_weights(np.ones((1, len(risk))))[0]
+        self._known = self._weights if cells is not None and patients.censored else None
+        self._log_odds = logit(risk)
+        self._recalibration, self._shift, self.levels = None, None, None
         if patients.fewer:
-            self._recalibration = Recalibration.fit(logit(risk), event, weights=weights)
-        if binary and patients.fewer:
-            self._shift = _Shift(risk, event)
-            self._precision = AveragePrecision(risk, patients.event)
-        self._binned = _binned(risk, event) if binary else None
+            self._recalibration, self._shift = self._recalibrated()
+        if patients.fewer and binary:
+            self.levels = Levels(risk, patients.event, order=self.order, cells=cells)
+        self._free = self._pooled(self._free_columns())
+        self._seen = self._pooled(self._seen_columns() if self._known is None else self._weighted_columns())
+        if binary:
+            self._seen = np.concatenate([self._seen, self._gaps()], axis=1)
+        self.smoother = LocalRegression(risk, self._event, ascending=risk[self.order], cells=cells, weights=self._known)
 
-    def values(self, draws: Floats, seen: Floats) -> dict[str, Floats]:
-        """Return every metric in every resample, shape (b,) each; NaN where it is not defined.
+    def sums(self, draws: Floats, seen: Floats) -> Floats:
+        """Add up whatever the measures are made of, shape (b, k).
 
         Parameters
         ----------
         draws, seen
-            Shape (b, n): how often patients are drawn, and how much their outcomes count.
+            Shape (b, units): how often they are drawn, and how much their outcomes count.
         """
-        found = self._from_sums(draws @ self._free, seen @ self._seen)
-        found["ici"] = self._ici(draws, seen)
-        if self._recalibration:
-            found["calibration_slope"] = self._recalibration.slopes(seen @ self._recalibration.columns)
-        if self._shift:
-            found |= self._shift.values(draws)
-        if self._precision:
-            found["average_precision"] = self._precision.values(draws)
-        if self._binned is not None:
-            gaps = (draws @ self._binned).reshape(len(draws), _BINS)
-            found["ece"] = ratio(np.abs(gaps).sum(axis=1), draws.sum(axis=1))
-        return found
+        binned = self.smoother.sums(seen)
+        counted = self._known is None and draws is seen
+        present = binned[:, : len(self.smoother.points)] if counted else self.smoother.bin(draws)
+        return np.concatenate([draws @ self._free, seen @ self._seen, present, binned], axis=1)
+
+    def values(self, draws: Floats, seen: Floats) -> dict[str, Floats]:
+        """Return every metric in every resample, shape (b,) each; NaN where it is not defined."""
+        return self.of_sums(self.sums(draws, seen), draws)
+
+    def of_sums(self, sums: Floats, draws: Floats) -> dict[str, Floats]:
+        """Return the same where the sums are known already."""
+        ranked = {} if self.levels is None else {"average_precision": self.levels.values(draws)}
+        return self._metrics(sums) | ranked
 
     def point(self, draws: Floats, seen: Floats) -> dict[str, float]:
-        """Return every metric of the patients as they are; weights have the shape (1, n)."""
-        return {name: float(value[0]) for name, value in self.values(draws, seen).items()}
+        """Return every metric of the patients as they are; weights have the shape (1, units)."""
+        found = {name: float(value[0]) for name, value in self.values(draws, seen).items()}
+        if self.levels is not None and self._cells is not None:
+            found["average_precision"] = self.levels.average_precision
+        return found
 
-    def calibration(self, seen: Floats) -> Floats:
+    def calibration(self, sums: Floats) -> Floats:
         """Return the smoothed observed risk at ``smoother.points``, shape (b, points)."""
-        curve: Floats = np.clip(self.smoother.curve(seen, self._event), 0, 1)
+        curve: Floats = np.clip(self.smoother.curve(sums[:, -2 * len(self.smoother.points) :]), 0, 1)
         return curve
 
-    def _ici(self, draws: Floats, seen: Floats) -> Floats:
-        present = self.smoother.bin(draws)
-        gap = np.abs(self.calibration(seen) - self.smoother.points)
-        return ratio((present * gap).sum(axis=1), present.sum(axis=1))
+    def influence(self, names: Sequence[str], sums: Floats) -> dict[str, Floats]:
+        """Return how far each patient moves metrics, shape (n,) each: all but those of a ranking.
 
-    def _from_sums(self, free: Floats, seen: Floats) -> dict[str, Floats]:
-        drawn, expected, selected = free.T
-        total, events, squared, squared_null, true_positives, seen_selected = seen.T
+        `sums` are those of the patients as they are, shape (1, k). Weights for censoring are taken as known.
+        """
+        n, points = len(self._risk), len(self.smoother.points)
+        total = sums[0] / n
+        smooth = self._free.shape[1] + self._seen.shape[1]
+        scales = np.sqrt(np.concatenate([np.mean(pooled**2, axis=0) for pooled in (self._free, self._seen)]))
+        present, counts = total[smooth : smooth + points], total[smooth + points : smooth + 2 * points]
+        scales = np.concatenate([scales, present, counts, counts])
+        moves = gradients(self._metrics, total, names=names, scales=scales)
+        found = {
+            name: self.smoother.influence(g[smooth : smooth + points], g[smooth + points :])
+            if g[smooth:].any()
+            else np.zeros(n)
+            for name, g in moves.items()
+        }
+        # The gaps of ECE, which come last, are sums of absolute values, and of no other metric.
+        for place, column in enumerate([*self._free_columns(), *self._weighted_columns()]):
+            for name, g in moves.items():
+                if g[place]:
+                    found[name] += g[place] * column
+        return {name: values / n for name, values in found.items()}
+
+    def over(self, thresholds: Sequence[float]) -> ThresholdRange:
+        """Return the net benefit over a range of thresholds, ready to be measured in any resample."""
+        return ThresholdRange(self._risk, self._event, thresholds=thresholds, cells=self._cells, weights=self._weights)
+
+    def denominators(self, seen: Floats) -> dict[str, float]:
+        """Return the effective number of patients behind each proportion (Kish, Survey Sampling, 1965).
+
+        ``seen`` has the shape (n,); without censoring the numbers are counts.
+        """
+        if self._threshold is None:
+            return {}
+        everybody = np.ones_like(self._event)
+        groups = {
+            "sensitivity": self._event, "specificity": 1 - self._event,
+            "positive_predictive_value": self._selected(), "selection_rate": everybody, "accuracy": everybody,
+        }  # fmt: skip
+        weights = {name: (everybody if name == "selection_rate" else seen) * group for name, group in groups.items()}
+        return {name: float(w.sum() ** 2 / (w @ w)) if w.any() else 0.0 for name, w in weights.items()}
+
+    def _close_by(self) -> tuple[Floats, Floats, Floats] | None:
+        """Return log odds, outcomes and weights of cells, whose fits are near those of patients."""
+        if self._cells is None:
+            return None
+        log_odds, event, weight = self._cells.average([self._log_odds, self._event * self._weights, self._weights]).T
+        return log_odds, np.nan_to_num(ratio(event, weight)), weight * self._cells.sizes
+
+    def _recalibrated(self) -> tuple[Recalibration | None, float | None]:
+        """Fit slope and intercept, and the shift alone where every outcome is known."""
+        both = (self._log_odds, self._event)
+        start = shift = None
+        near = self._close_by()
+        if near is not None:
+            start = Recalibration.fit(near[0], near[1], weights=near[2])
+        slope = Recalibration.fit(*both, weights=self._weights, start=start)
+        if self._binary:
+            begin = None if near is None else Recalibration.shift(near[0], near[1], weights=near[2])
+            shift = Recalibration.shift(*both, weights=self._weights, start=begin)
+        return slope, shift
+
+    def _selected(self) -> Floats:
+        return (self._risk >= (2.0 if self._threshold is None else self._threshold)).astype(np.float64)
+
+    def _free_columns(self) -> Iterator[Floats]:
+        """Yield what is known of everybody, one column of shape (n,) after the other."""
+        yield np.ones_like(self._risk)
+        yield self._risk
+        if self._threshold is not None:
+            yield self._selected()
+
+    def _seen_columns(self) -> Iterator[Floats]:
+        """Yield what rests on outcomes; `_metrics` takes them in the same order."""
+        risk, event = self._risk, self._event
+        yield np.ones_like(risk)
+        yield event
+        yield (risk - event) ** 2
+        yield (self._null - event) ** 2
+        if self._threshold is not None:
+            selected = self._selected()
+            yield event * selected
+            yield selected
+        if self._recalibration is not None:
+            yield from self._recalibration.columns(self._log_odds, event)
+        if self._shift is not None:
+            shifted = 1 / (1 + np.exp(-(self._log_odds + self._shift)))
+            yield np.logaddexp(0, self._log_odds) - event * self._log_odds
+            yield event - shifted
+            yield shifted * (1 - shifted)
+
+    def _weighted_columns(self) -> Iterator[Floats]:
+        return (column * self._weights for column in self._seen_columns())
+
+    def _gaps(self) -> Floats:
+        """Return risk minus outcome in the column of its tenth of the scale, shape (units, bins)."""
+        bins, gap = np.clip((self._risk * _BINS).astype(np.intp), 0, _BINS - 1), self._risk - self._event
+        if self._cells is not None:
+            return self._cells.shared_out(bins, gap, places=_BINS)
+        return np.where(np.arange(_BINS) == bins[:, None], gap[:, None], 0.0)
+
+    def _pooled(self, columns: Iterator[Floats]) -> Floats:
+        if self._cells is None:
+            return np.column_stack(list(columns))
+        return self._cells.average(columns)
+
+    def _metrics(self, sums: Floats) -> dict[str, Floats]:
+        parts = iter(sums.T)
+        drawn, expected = next(parts), next(parts)
+        selected = None if self._threshold is None else next(parts)
+        total, events, squared, squared_null = (next(parts) for _ in range(4))
         observed = ratio(events, total)
         over_expected = ratio(observed, ratio(expected, drawn))
         found = {
@@ -101,57 +222,39 @@ class RiskScore:
             "observed_expected": over_expected,
             "log_observed_expected": log(over_expected),
         }
-        if self._threshold is None:
-            return found
-        benefit = net_benefit(
-            true_positives=ratio(true_positives, total),
-            selected=ratio(seen_selected, total),
-            events=observed,
-            threshold=self._threshold,
-        )
-        negatives = total - events
-        return found | {
-            "sensitivity": ratio(true_positives, events),
-            "specificity": 1 - ratio(seen_selected - true_positives, np.where(negatives > 1e-9, negatives, 0)),
-            "positive_predictive_value": ratio(true_positives, seen_selected),
-            "selection_rate": ratio(selected, drawn),
-            "net_benefit": benefit.model,
-            "net_benefit_gain": benefit.gain,
-        }
-
-    def denominators(self, seen: Floats) -> dict[str, float]:
-        """Return the effective number of patients behind each proportion (Kish, Survey Sampling, 1965).
-
-        ``seen`` has the shape (n,); without censoring the numbers are counts.
-        """
-        groups = {
-            "sensitivity": self._event, "specificity": 1 - self._event,
-            "positive_predictive_value": self._selected, "selection_rate": np.ones_like(self._event),
-        }  # fmt: skip
-        weights = {name: (np.ones_like(seen) if name == "selection_rate" else seen) * g for name, g in groups.items()}
-        return {name: float(w.sum() ** 2 / (w @ w)) if w.any() else 0.0 for name, w in weights.items()}
+        if selected is not None and self._threshold is not None:
+            decided = _decided(total, events, next(parts), next(parts), threshold=self._threshold)
+            found |= decided | {"selection_rate": ratio(selected, drawn)}
+        if self._recalibration is not None:
+            found["calibration_slope"] = self._recalibration.slopes(np.stack([next(parts) for _ in range(5)], axis=1))
+        if self._shift is not None:
+            found["log_loss"] = ratio(next(parts), total)
+            found["calibration_intercept"] = self._shift + ratio(next(parts), next(parts))
+        if self._binary:
+            found["ece"] = ratio(sum(np.abs(next(parts)) for _ in range(_BINS)), total)
+        points = len(self.smoother.points)
+        present = sums[:, -3 * points : -2 * points]
+        gap = np.abs(self.calibration(sums) - self.smoother.points)
+        found["ici"] = ratio((present * gap).sum(axis=1), present.sum(axis=1))
+        return found
 
 
-class _Shift:
-    """Log loss and calibration in the large, where every outcome is known; one Newton step per resample."""
-
-    def __init__(self, risk: Floats, event: Floats) -> None:
-        log_odds = logit(risk)
-        self._shift = Recalibration.shift(log_odds, event, weights=np.ones_like(risk))
-        shifted = 1 / (1 + np.exp(-(log_odds + self._shift)))
-        loss = np.logaddexp(0, log_odds) - event * log_odds
-        self._columns: Floats = np.column_stack([np.ones_like(risk), loss, event - shifted, shifted * (1 - shifted)])
-
-    def values(self, draws: Floats) -> dict[str, Floats]:
-        drawn, loss, score, information = (draws @ self._columns).T
-        return {
-            "log_loss": ratio(loss, drawn),
-            "calibration_intercept": self._shift + ratio(score, information),
-        }
-
-
-def _binned(risk: Floats, event: Floats) -> Floats:
-    """Return each patient's risk minus outcome in the column of its bin, shape (n, bins)."""
-    bins = np.clip((risk * _BINS).astype(int), 0, _BINS - 1)
-    columns: Floats = np.where(np.arange(_BINS) == bins[:, None], (risk - event)[:, None], 0.0)
-    return columns
+def _decided(
+    total: Floats, events: Floats, true_positives: Floats, selected: Floats, *, threshold: float
+) -> dict[str, Floats]:
+    """Return what the threshold decides, from weighted sums."""
+    benefit = net_benefit(
+        true_positives=ratio(true_positives, total),
+        selected=ratio(selected, total),
+        events=ratio(events, total),
+        threshold=threshold,
+    )
+    negatives = total - events
+    return {
+        "sensitivity": ratio(true_positives, events),
+        "specificity": 1 - ratio(selected - true_positives, np.where(negatives > 1e-9 * total, negatives, 0)),
+        "positive_predictive_value": ratio(true_positives, selected),
+        "accuracy": ratio(negatives - selected + 2 * true_positives, total),
+        "net_benefit": benefit.model,
+        "net_benefit_gain": benefit.gain,
+    }

@@ -1,11 +1,13 @@
 """Local regression of what happened on what was predicted, fast enough for thousands of resamples."""
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import sparse
 
 from theragate.evidence.metrics.arrays import Floats
+from theragate.evidence.pools import Cells
 
-__all__ = ["SPAN", "LocalRegression"]
+__all__ = ["SPAN", "LocalRegression", "sorted_by"]
 
 SPAN = 0.75
 _POINTS = 64
@@ -16,63 +18,79 @@ class LocalRegression:
 
     Patients are first shared out between the two nearest of at most 64 points, which keeps their mean prediction
     (linear binning: Fan, Marron, J Comput Graph Stat 1994;3:35). The points are quantiles of the predictions. The
-    widths of the windows stay those of the whole sample in every resample.
+    widths of the windows stay those of the whole sample in every resample. What is smoothed is outcome minus
+    prediction, so that binning costs nothing where predictions are right.
 
     Parameters
     ----------
-    prediction
+    prediction, outcome
         Shape (n,), finite.
+    ascending
+        The predictions in ascending order.
+    cells, weights
+        The cells that are drawn, if not patients, and the known weights (n,) with which their outcomes count.
     """
 
-    def __init__(self, prediction: Floats) -> None:
-        self._prediction = prediction
-        self.points: Floats = np.unique(np.quantile(prediction, np.linspace(0, 1, _POINTS)))
+    def __init__(
+        self,
+        prediction: Floats,
+        outcome: Floats,
+        *,
+        ascending: Floats,
+        cells: Cells | None = None,
+        weights: Floats | None = None,
+    ) -> None:
+        self.points: Floats = _quantiles(ascending)
         size = len(self.points)
         left = np.clip(np.searchsorted(self.points, prediction, side="right") - 1, 0, max(size - 2, 0))
         right = np.minimum(left + 1, size - 1)
         width = self.points[right] - self.points[left]
         share = np.divide(prediction - self.points[left], width, out=np.zeros_like(prediction), where=width > 0)
-        patients = np.arange(len(prediction))
-        self._binning = sparse.csr_array(
-            (np.concatenate([1 - share, share]), (np.concatenate([left, right]), np.tile(patients, 2))),
-            shape=(size, len(prediction)),
-        )
+        self._left, self._right, self._share = left, right, share
+        self._excess: Floats = outcome - prediction
+        self._weights = weights
+        excess = self._excess if weights is None else self._excess * weights
+        self._present = self._matrix(None, cells)
+        seen = self._present if weights is None else self._matrix(weights, cells)
+        self._seen = sparse.vstack([seen, self._matrix(excess, cells)], format="csr")
         self._distance: Floats = self.points[:, None] - self.points[None, :]
-        self._kernel = self._windows(prediction)
+        self._kernel = self._windows(ascending)
 
-    def _windows(self, prediction: Floats) -> Floats:
-        nearest = max(1, int(np.ceil(SPAN * len(prediction)))) - 1
-        reach = np.array([np.partition(np.abs(prediction - point), nearest)[nearest] for point in self.points])
+    def _matrix(self, values: Floats | None, cells: Cells | None) -> sparse.csr_array:
+        """Return what each patient (or cell) gives to each point, shape (points, n)."""
+        size, near, far = len(self.points), 1 - self._share, self._share
+        if values is not None:
+            near, far = near * values, far * values
+        if cells is not None:
+            near = cells.shared_out(self._left, near, places=size)
+            return sparse.csr_array((near + cells.shared_out(self._right, far, places=size)).T)
+        patients = np.tile(np.arange(len(near)), 2)
+        places = np.concatenate([self._left, self._right])
+        return sparse.csr_array((np.concatenate([near, far]), (places, patients)), shape=(size, len(self._share)))
+
+    def _windows(self, ascending: Floats) -> Floats:
+        reach = _reach(ascending, self.points, nearest=max(1, int(np.ceil(SPAN * len(ascending)))))
         apart = np.abs(self._distance)
         near = np.divide(apart, reach[None, :], out=np.where(apart > 0, 1.0, 0.0), where=reach[None, :] > 0)
         kernel: Floats = np.clip(1 - near**3, 0, None) ** 3
         return kernel
 
-    def bin(self, weights: Floats) -> Floats:
-        """Share weights, shape (b, n), out between the points, shape (b, points)."""
-        binned: Floats = np.asarray(self._binning @ weights.T).T
+    def bin(self, draws: Floats) -> Floats:
+        """Share draws, shape (b, units), out between the points, shape (b, points)."""
+        binned: Floats = np.asarray(self._present @ draws.T).T
         return binned
 
-    def curve(self, weights: Floats, outcome: Floats) -> Floats:
-        """Return the smoothed outcome at the points.
+    def sums(self, seen: Floats) -> Floats:
+        """Return what `curve` needs, shape (b, 2 * points), of weights of shape (b, units)."""
+        found: Floats = np.asarray(self._seen @ seen.T).T
+        return found
 
-        What is smoothed is outcome minus prediction, so that binning costs nothing where predictions are right.
-
-        Parameters
-        ----------
-        weights
-            Shape (b, n).
-        outcome
-            Shape (n,).
-
-        Returns
-        -------
-        Shape (b, points); NaN where a window holds nobody.
-        """
-        counts, sums = self.bin(weights), self.bin(weights * (outcome - self._prediction))
+    def curve(self, sums: Floats) -> Floats:
+        """Return the smoothed outcome at the points, shape (b, points); NaN where a window holds nobody."""
+        counts, excess = sums[:, : len(self.points)], sums[:, len(self.points) :]
         tilted = self._kernel * self._distance
         s0, s1, s2 = counts @ self._kernel, counts @ tilted, counts @ (tilted * self._distance)
-        t0, t1 = sums @ self._kernel, sums @ tilted
+        t0, t1 = excess @ self._kernel, excess @ tilted
         inside = s0 > 0
         determinant = s0 * s2 - s1**2
         # Where all of a window's patients sit at one point there is no line to fit, only a mean.
@@ -81,3 +99,53 @@ class LocalRegression:
         np.divide(t0, s0, out=fitted, where=inside)
         np.divide(s2 * t0 - s1 * t1, determinant, out=fitted, where=line)
         return fitted + self.points
+
+    def influence(self, present: Floats, sums: Floats) -> Floats:
+        """Return what each patient gives to a linear function of binned draws and of sums, shape (n,).
+
+        Parameters
+        ----------
+        present, sums
+            The function's coefficients, shapes (points,) and (2 * points,).
+        """
+        counts, excess = sums[: len(self.points)], sums[len(self.points) :]
+        seen = self._between(counts) + self._between(excess) * self._excess
+        return self._between(present) + (seen if self._weights is None else seen * self._weights)
+
+    def _between(self, values: Floats) -> Floats:
+        low: Floats = values[self._left]
+        return low + (values[self._right] - low) * self._share
+
+
+def _quantiles(ascending: Floats) -> Floats:
+    """Return the distinct ones of 64 even quantiles."""
+    place = np.linspace(0, len(ascending) - 1, _POINTS)
+    low = place.astype(np.intp)
+    high = np.minimum(low + 1, len(ascending) - 1)
+    between = ascending[low] + (ascending[high] - ascending[low]) * (place - low)
+    # Interpolation may round beyond the neighbour it comes from.
+    return np.unique(np.clip(between, ascending[low], ascending[high]))
+
+
+def _reach(ascending: Floats, points: Floats, *, nearest: int) -> Floats:
+    """Return how far the `nearest`-th patient is from each point, by bisection for where the window begins."""
+    last = nearest - 1
+    low = np.zeros(len(points), dtype=np.intp)
+    high = np.full(len(points), len(ascending) - nearest)
+    while (low < high).any():
+        middle = (low + high) // 2
+        # A window that reaches farther to the left than to the right begins later.
+        later = (points - ascending[middle] > ascending[middle + last] - points) & (low < high)
+        low, high = np.where(later, middle + 1, low), np.where(later, high, np.minimum(high, middle))
+    reaches = [
+        np.maximum(points - ascending[at], ascending[at + last] - points) for at in (np.maximum(low - 1, 0), low)
+    ]
+    nearest_reach: Floats = np.minimum(*reaches)
+    return nearest_reach
+
+
+def sorted_by(prediction: Floats) -> NDArray[np.intp]:
+    """Return the order that sorts predictions, without sorting where they are sorted already."""
+    if bool((prediction[1:] >= prediction[:-1]).all()):
+        return np.arange(len(prediction))
+    return np.argsort(prediction, kind="stable")

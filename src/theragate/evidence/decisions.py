@@ -1,0 +1,151 @@
+"""What a threshold decides where outcomes are plain counts: rates and net benefit, of all groups jointly."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from theragate.evidence.counting import Confusion, confusion, count, draw_counts
+from theragate.evidence.inputs import BinaryTarget, SurvivalTarget
+from theragate.evidence.metrics.arrays import Floats
+from theragate.evidence.metrics.benefit import NetBenefit
+
+__all__ = ["DECIDED", "Benefits", "Decisions", "decisions", "paired_decisions", "points_of", "range_of"]
+
+DECIDED = (
+    "sensitivity", "specificity", "positive_predictive_value", "selection_rate", "accuracy",
+    "net_benefit", "net_benefit_gain",
+)  # fmt: skip
+_THRESHOLDS = 25
+_HELD = 2**22  # counts held at once
+
+
+@dataclass(frozen=True)
+class Benefits:
+    """Net benefit over the range: of the patients as they are (thresholds,), and in resamples (b, thresholds)."""
+
+    point: NetBenefit
+    drawn: NetBenefit
+
+
+@dataclass(frozen=True)
+class Decisions:
+    """What was decided of one group: by metric its value, its denominator, and its values in the resamples (b,)."""
+
+    points: dict[str, float]
+    denominators: dict[str, float]
+    replicates: dict[str, Floats]
+    benefits: Benefits = field(repr=False)
+
+
+def range_of(target: BinaryTarget | SurvivalTarget) -> tuple[float, ...]:
+    """Return 25 even thresholds over the declared range, and the clinical one; none where none is declared."""
+    if target.threshold is None or target.threshold_range is None:
+        return ()
+    low, high = target.threshold_range
+    grid = {float(f"{value:.4g}") for value in np.linspace(low, high, _THRESHOLDS)[1:-1]}
+    return tuple(sorted(grid | {low, high, target.threshold}))
+
+
+def decisions(
+    target: BinaryTarget,
+    risk: Floats,
+    *,
+    atoms: NDArray[np.intp],
+    kinds: int,
+    places: Sequence[NDArray[np.intp]],
+    ranged: Sequence[bool],
+    resamples: int,
+    seed: int,
+) -> list[Decisions]:
+    """Measure what the thresholds decide in each place.
+
+    Parameters
+    ----------
+    atoms
+        Shape (n,): numbers from 0 to `kinds` - 1; each place has all patients of an atom or none.
+    places
+        The positions of each place's patients in the cohort.
+    ranged
+        For which places the net benefit is wanted over the whole range of thresholds, and not at the clinical one
+        alone.
+    """
+    thresholds = range_of(target)
+    at = thresholds.index(float(target.threshold or 0.0))
+    members = np.zeros((len(places), kinds), dtype=np.bool_)
+    for own, rows in zip(members, places, strict=True):
+        own[atoms[rows]] = True
+    counts = count(risk, target.event, atoms, kinds=kinds, thresholds=thresholds)
+    whole = confusion(counts, members)
+    block = max(1, min(resamples, _HELD // counts.size))
+    drawn = [
+        confusion(draw_counts(counts, resamples=min(block, resamples - start), seed=(seed, start)), members)
+        for start in range(0, resamples, block)
+    ]
+    return [
+        _decided(
+            _place(whole, place),
+            _joined([_place(part, place) for part in drawn]),
+            at=at,
+            thresholds=thresholds,
+            ranged=wanted,
+        )
+        for place, wanted in enumerate(ranged)
+    ]
+
+
+def points_of(target: BinaryTarget, risk: Floats) -> dict[str, float]:
+    """Return what the clinical threshold decides of all patients, without resampling."""
+    threshold = float(target.threshold or 0.0)
+    everybody = np.zeros(len(risk), dtype=np.intp)
+    found = confusion(count(risk, target.event, everybody, kinds=1, thresholds=(threshold,)))
+    return {name: float(value) for name, value in _metrics(_place(found, 0).at(0), threshold).items()}
+
+
+def paired_decisions(
+    target: BinaryTarget, first: Floats, second: Floats, *, resamples: int, seed: int
+) -> tuple[Decisions, Decisions]:
+    """Measure what the clinical threshold decides by two risks of the same patients, drawn together.
+
+    A cell is then whom both select, whom one of them does, and whom none does, with and without the event.
+    """
+    threshold = float(target.threshold or 0.0)
+    both = (first >= threshold) * 2 + (second >= threshold).astype(np.intp)
+    counts = count(np.zeros_like(first), target.event, both, kinds=4, thresholds=(threshold,))[:, 0, :]
+    drawn = draw_counts(counts, resamples=resamples, seed=(seed, resamples))
+    found = []
+    for selects in (np.array([0, 0, 1, 1]), np.array([0, 1, 0, 1])):
+        reached = np.stack([1 - selects, selects]).astype(np.int64)
+        parts = [confusion((reached @ cells)[..., None, :, :]) for cells in (counts, drawn)]
+        found.append(_decided(*(_place(part, 0) for part in parts), at=0, thresholds=(threshold,), ranged=False))
+    return found[0], found[1]
+
+
+def _place(found: Confusion, place: int) -> Confusion:
+    return Confusion(*(getattr(found, name)[..., place, :] for name in Confusion.__dataclass_fields__))
+
+
+def _joined(parts: Sequence[Confusion]) -> Confusion:
+    names = Confusion.__dataclass_fields__
+    return Confusion(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+
+
+def _decided(whole: Confusion, drawn: Confusion, *, at: int, thresholds: tuple[float, ...], ranged: bool) -> Decisions:
+    point, resampled = whole.at(at), drawn.at(at)
+    return Decisions(
+        points={name: float(value) for name, value in _metrics(point, thresholds[at]).items()},
+        denominators={name: float(value) for name, value in point.denominators().items()},
+        replicates=_metrics(resampled, thresholds[at]),
+        benefits=Benefits(
+            *(
+                part.net_benefit(np.array(thresholds)) if ranged else part.only(at).net_benefit(thresholds[at])
+                for part in (whole, drawn)
+            )
+        ),
+    )
+
+
+def _metrics(found: Confusion, threshold: float) -> dict[str, Floats]:
+    benefit = found.net_benefit(threshold)
+    return found.rates() | {"net_benefit": benefit.model, "net_benefit_gain": benefit.gain}

@@ -1,0 +1,241 @@
+"""One cohort's measurement: every prediction in every place where it is wanted, each measured once."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from theragate.evidence.benefits import threshold_evidence
+from theragate.evidence.bootstrap import resample
+from theragate.evidence.catalogue import METRICS, Metric, Task, metrics_of
+from theragate.evidence.cells import LARGE, pool_of_cells
+from theragate.evidence.decisions import DECIDED, Benefits, Decisions, decisions, points_of, range_of
+from theragate.evidence.inputs import BinaryTarget, HeldOut, QuantityTarget, SurvivalTarget, Target
+from theragate.evidence.metrics.arrays import Floats
+from theragate.evidence.ordering import codes_of
+from theragate.evidence.panels import Panel, counted, panel
+from theragate.evidence.pools import Pool
+from theragate.evidence.results import Blocks, Results, results
+from theragate.evidence.subgroups import Subgroup, atoms, coded, subgroups
+from theragate.evidence.types import ThresholdEvidence
+from theragate.evidence.widening import factor
+
+__all__ = ["COMPARED", "GroupPlace", "Measurement", "Place"]
+
+COMPARED: dict[Task, tuple[str, ...]] = {
+    "binary": ("auroc", "brier"),
+    "survival": ("concordance_index", "brier"),
+    "regression": ("r2", "rmse"),
+}
+_BLOCKS = 2000  # of patients, whose influence values are added up before they are compared
+
+
+@dataclass(frozen=True)
+class Place:
+    """The whole cohort or a group of it, with the model's panel and what was measured of it."""
+
+    panel: Panel
+    found: Results
+    net_benefit: tuple[ThresholdEvidence, ...]
+    benefits: Benefits | None
+
+
+@dataclass(frozen=True)
+class GroupPlace(Place):
+    """A group."""
+
+    group: Subgroup
+
+
+class Measurement:
+    """Patients in canonical order, measured.
+
+    Up to 20,000 rows, and wherever a patient has several, patients are drawn, and every prediction is measured in the
+    same draws. In a larger cohort cells of patients alike are drawn; then the model's predictions are measured in the
+    draws of one set of cells, overall and in groups, every other prediction in its own, and differences between
+    predictions rest on influence values.
+    """
+
+    def __init__(self, target: Target, held_out: HeldOut, *, resamples: int, seed: int) -> None:
+        self.target, self.held_out = target, held_out
+        self._resamples, self._seed = resamples, seed
+        self.task = _task_of(target)
+        self.metrics = metrics_of(self.task)
+        self._null = held_out.null.mean(axis=0)
+        self.means = {name: values.mean(axis=0) for name, values in held_out.predictions.items() if name != "null"}
+        self.patients = len(self._null)
+        self._everybody = np.arange(self.patients)
+        self.thresholds = () if isinstance(target, QuantityTarget) else range_of(target)
+        labels = coded(held_out.groups)
+        self._atoms, self._kinds = atoms(labels, self.patients)
+        self._pool, self._blocks = self._pooled()
+        self.groups = subgroups(labels, held_out.judged)
+        self.counted = counted(target, self._pool)
+        self._panels = self._prepared()
+        # By how much limits grow, where the models learned from the same patients.
+        size = self.patients if held_out.cross_validated else None
+        self.widening = {
+            item.name: factor(item.name, task=self.task, patients=size) if size else 1.0 for item in self.metrics
+        }
+        self._ranged = [group is None or group.judged for group in (None, *self.groups)]
+        self.replicates = resample(
+            self._panels,
+            [() if self.counted else self._asked(ranged) for ranged in self._ranged],
+            pool=self._pool,
+            resamples=resamples,
+            seed=seed,
+        )
+        self.whole, *places = self._places()
+        self.places = [GroupPlace(**vars(place), group=group) for place, group in zip(places, self.groups, strict=True)]
+
+    def other(self, name: str) -> Results:
+        """Measure another prediction than the model's in all patients."""
+        moved = [metric.name for metric in self._compared_by_influence(name)]
+        if not self._cells:
+            return self._results(self.whole.panel, name, self.replicates.panels[0][name])
+        return self._alone(name, self._everybody, moved=moved)
+
+    def reference_in(self, index: int) -> Results:
+        """Measure the reference model in a group, by the first of the measures that models are compared by."""
+        place = self.places[index]
+        metric = METRICS[COMPARED[self.task][0]]
+        if metric.interval == "influence":
+            ranked = place.panel.ranked(self.means["reference"][place.panel.rows])
+            return results(
+                place.panel, "selected",
+                replicates={}, metrics=[metric], ranked=ranked, blocks=self._blocks, widening=self.widening,
+            )  # fmt: skip
+        if self._cells:
+            return self._alone("reference", place.panel.rows, moved=[metric.name])
+        return self._results(place.panel, "reference", self.replicates.panels[index + 1]["reference"])
+
+    def by_repeat(self) -> Iterator[dict[str, float]]:
+        """Measure all patients by each repeat's predictions: every metric's value."""
+        rows = Pool.of_patients(self._everybody, self.patients)
+        for selected, null in zip(self.held_out.selected, self.held_out.null, strict=True):
+            one = panel(self.target, {"selected": selected}, null=null, rows=self._everybody, pool=rows)
+            ranked = one.ranked(selected[one.rows], order=one.scores["selected"].order)
+            counted = points_of(self.target, selected) if isinstance(self.target, BinaryTarget) and self.counted else {}
+            yield one.points("selected") | counted | {name: item.value for name, item in ranked.items()}
+
+    @property
+    def _cells(self) -> bool:
+        return self._pool.level is not None
+
+    def _pooled(self) -> tuple[Pool, Blocks]:
+        names = self.held_out.patients
+        unit, patients = (self._everybody, self.patients) if names is None else codes_of(names)
+        if self.patients > LARGE and patients == self.patients:
+            pool = pool_of_cells(
+                self.target, self.means["selected"], rows=self._everybody, atoms=self._atoms, kinds=self._kinds
+            )
+            generator = np.random.Generator(np.random.PCG64((self._seed, _BLOCKS)))
+            return pool, Blocks(generator.integers(0, _BLOCKS, self.patients), _BLOCKS, patients=False)
+        pool = Pool.of_patients(unit, patients)
+        return pool, Blocks(unit, patients, patients=True)
+
+    def _prepared(self) -> list[Panel]:
+        """Prepare the whole cohort first, then each group."""
+        whole = ["selected"] if self._cells else list(self.means)
+        both = not self._cells and self.task == "regression"
+        names = [whole, *(["selected", "reference"] if both and item.judged else ["selected"] for item in self.groups)]
+        rows = [self._everybody, *(group.rows for group in self.groups)]
+        return [self._panel(own, at, self._pool) for own, at in zip(names, rows, strict=True)]
+
+    def _panel(self, names: Sequence[str], rows: NDArray[np.intp], pool: Pool) -> Panel:
+        return panel(self.target, {name: self.means[name] for name in names}, null=self._null, rows=rows, pool=pool)
+
+    def _places(self) -> list[Place]:
+        decided: Sequence[Decisions | None] = [None] * len(self._panels)
+        if self.counted and isinstance(self.target, BinaryTarget):
+            decided = decisions(
+                self.target,
+                self.means["selected"],
+                atoms=self._atoms,
+                kinds=self._kinds,
+                places=[item.rows for item in self._panels],
+                ranged=self._ranged,
+                resamples=self._resamples,
+                seed=self._seed,
+            )
+        return [self._place(index, own) for index, own in enumerate(decided)]
+
+    def _place(self, index: int, decided: Decisions | None) -> Place:
+        group = self.groups[index - 1] if index else None
+        moved = [] if not self._cells else self._moved_in(group)
+        found = self._results(
+            self._panels[index], "selected", self.replicates.panels[index]["selected"], moved=moved, decided=decided
+        )
+        benefits = decided.benefits if decided else self.replicates.benefits[index]
+        net_benefit = (
+            threshold_evidence(self._panels[index], self._asked(self._ranged[index]), benefits, widening=self.widening)
+            if benefits
+            else ()
+        )
+        for item in net_benefit:
+            if item.threshold == self._clinical:
+                found.estimates["net_benefit_gain"] = item.difference
+        return Place(self._panels[index], found, net_benefit, benefits)
+
+    @property
+    def _clinical(self) -> float | None:
+        return None if isinstance(self.target, QuantityTarget) else self.target.threshold
+
+    def _asked(self, ranged: bool) -> tuple[float, ...]:
+        """Return the thresholds at which the net benefit is wanted: of the whole range, or the clinical one alone."""
+        return tuple(threshold for threshold in self.thresholds if ranged or threshold == self._clinical)
+
+    def _moved_in(self, group: Subgroup | None) -> list[str]:
+        """Name the metrics by which the model is compared with others on the same patients of a large cohort."""
+        if group is None:
+            names = {metric.name for name in self.means for metric in self._compared_by_influence(name)}
+            return [metric.name for metric in self.metrics if metric.name in names]
+        return [COMPARED[self.task][0]] if group.judged and self.task == "regression" else []
+
+    def _compared_by_influence(self, name: str) -> list[Metric]:
+        """Return the metrics, but for rankings and counts, by which the model is compared with another prediction."""
+        if name == "selected":
+            return []
+        compared = [METRICS[metric] for metric in COMPARED[self.task]]
+        if name.startswith("scenario "):
+            compared = [metric for metric in self.metrics if not metric.report_only]
+        elsewhere = DECIDED if self.counted else ()
+        return [item for item in compared if item.interval != "influence" and item.name not in elsewhere]
+
+    def _results(
+        self,
+        place: Panel,
+        name: str,
+        replicates: dict[str, Floats],
+        *,
+        moved: Sequence[str] = (),
+        decided: Decisions | None = None,
+    ) -> Results:
+        risk = self.means[name][place.rows]
+        return results(
+            place,
+            name,
+            replicates=replicates,
+            metrics=self.metrics,
+            ranked=place.ranked(risk, order=place.scores[name].order),
+            blocks=self._blocks,
+            moved=moved,
+            decided=decided,
+            widening=self.widening,
+        )
+
+    def _alone(self, name: str, rows: NDArray[np.intp], *, moved: Sequence[str]) -> Results:
+        """Measure a prediction in draws of cells of its own."""
+        nobody_apart = np.zeros(self.patients, dtype=np.intp)
+        pool = pool_of_cells(self.target, self.means[name], rows=np.sort(rows), atoms=nobody_apart, kinds=1)
+        place = self._panel([name], np.sort(rows), pool)
+        drawn = resample([place], [()], pool=pool, resamples=self._resamples, seed=self._seed)
+        return self._results(place, name, drawn.panels[0][name], moved=moved)
+
+
+def _task_of(target: Target) -> Task:
+    """Return the task whose outcome this is."""
+    if isinstance(target, BinaryTarget):
+        return "binary"
+    return "survival" if isinstance(target, SurvivalTarget) else "regression"

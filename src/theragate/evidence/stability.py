@@ -1,0 +1,238 @@
+"""How much one patient's prediction hangs on which patients the model happened to learn from."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import t as student
+
+from theragate.errors import EvidenceError
+from theragate.evidence.inputs import BinaryTarget, QuantityTarget, Target
+from theragate.evidence.metrics.arrays import Floats
+from theragate.evidence.metrics.censoring import RiskPatients, binary_patients, survival_patients
+from theragate.evidence.metrics.ranks import area_under_curve, concordance
+from theragate.evidence.types import Z95, Curve, Estimate, StabilityEvidence
+
+__all__ = ["Refits", "instability_curve", "measure_stability"]
+
+FEWEST_REFITS = 20
+_TWENTIETHS, _SMALLEST = 20, 11  # points of the curve, and patients behind each
+_USABLE = 0.95  # of the refits, in which a metric has to be defined
+_ROUNDING = 1e-12  # what arithmetic leaves of equal numbers
+
+# A metric of one prediction among patients who each count `drawn` times; NaN where it is not defined.
+Score = Callable[[Floats, Floats], float]
+
+
+@dataclass(frozen=True)
+class Refits:
+    """The released model's predictions, and those of the same recipe fitted again on bootstrap samples.
+
+    Parameters
+    ----------
+    original
+        Shape (n,): by the released model, for every patient of the cohort; a risk in [0, 1] or a quantity.
+    predictions
+        Shape (b, n): by each refit, for the same patients.
+    drawn
+        Shape (b, n), whole numbers: how often each patient is in the sample that the refit learned from.
+    """
+
+    original: Floats
+    predictions: Floats
+    drawn: NDArray[np.integer]
+
+
+def measure_stability(
+    target: Target,
+    refits: Refits,
+    *,
+    seed: int,  # noqa: ARG001 - every measurement takes one; these samples were drawn when the refits were made
+) -> StabilityEvidence:
+    """Measure the instability of individual predictions, and the optimism of the recipe.
+
+    ``difference`` is the mean of |refit - released model| over patients and refits (Riley, Collins, Biom J
+    2023;65:2200302), in probability or in the outcome's unit. Its error has two sources that cross, since each refit
+    moves many patients at once, and each patient is moved by many refits; see `_crossed`.
+
+    ``optimism`` is, per metric, how much better a refit does on its own sample than on all patients, in the mean over
+    the refits with its Monte-Carlo error (Harrell et al., Stat Med 1996;15:361): ``auroc`` or
+    ``concordance_index`` and ``brier`` for a risk, ``r2`` and ``rmse`` for a quantity. For what is better when lower,
+    an optimistic difference is below 0.
+
+    Parameters
+    ----------
+    target
+        The outcomes of all patients, in the order of the predictions.
+    refits
+        What was predicted.
+    seed
+        As every measurement takes one. Nothing is drawn here, so that it changes nothing.
+
+    Raises
+    ------
+    EvidenceError
+        If shapes differ, there are under 20 refits, a prediction is not finite or is no risk, or ``drawn`` does not
+        count samples of one size.
+    """
+    _check(target, refits)
+    scores = _scores(target)
+    counted = refits.drawn.astype(np.float64)
+    everybody = np.ones(refits.original.shape)
+    gains = {
+        name: np.array([
+            score(predicted, drawn) - score(predicted, everybody)
+            for predicted, drawn in zip(refits.predictions, counted, strict=True)
+        ])
+        for name, score in scores.items()
+    }  # fmt: skip
+    return StabilityEvidence(
+        refits=len(refits.predictions),
+        difference=_crossed(np.abs(refits.predictions - refits.original)),
+        optimism={name: _mean(values) for name, values in gains.items()},
+    )
+
+
+def instability_curve(refits: Refits) -> Curve:
+    """Return, from low to high predictions, the mean of the refits' and the middle 95% of them for one patient.
+
+    Each point is the mean over a twentieth of the patients, and over at least 11 of them; no point is one patient's.
+    """
+    original = refits.original
+    middle = refits.predictions.mean(axis=0)
+    low, high = np.quantile(refits.predictions, [0.025, 0.975], axis=0)
+    parts = np.array_split(np.argsort(original, kind="stable"), max(1, min(_TWENTIETHS, len(original) // _SMALLEST)))
+    x, y, lower, upper = (
+        tuple(float(values[rows].mean()) for rows in parts) for values in (original, middle, low, high)
+    )
+    return Curve(x=x, y=y, lower=lower, upper=upper)
+
+
+def _crossed(distances: Floats) -> Estimate:
+    """Estimate the mean of distances, shape (refits, patients), both of which are samples.
+
+    The variance of the grand mean is (refits' mean square + patients' - interaction's) / (refits * patients), the
+    unbiased estimate in the two-way random model (Searle, Casella, McCulloch, Variance Components, 1992, ch. 4; for
+    crossed samples of unknown structure see Owen, Ann Appl Stat 2007;1:386), and never under either part alone. Its
+    degrees of freedom are Satterthwaite's (Biometrics Bull 1946;2:110). Limits lie on the log scale, since distances
+    are above 0 and skewed.
+    """
+    refits, patients = distances.shape
+    value = float(distances.mean())
+    if value <= 0:
+        why = "every refit predicts as the released model does, as if nothing had been learned anew"
+        return Estimate(value=0.0, method="none", why=why)
+    by_refit, by_patient = distances.mean(axis=1), distances.mean(axis=0)
+    of_refits = float(by_refit.var(ddof=1)) / refits
+    of_patients = float(by_patient.var(ddof=1)) / patients
+    rest = distances - by_refit[:, None] - by_patient + value
+    interaction = float((rest**2).sum()) / ((refits - 1) * (patients - 1) * refits * patients)
+    variance = max(of_refits + of_patients - interaction, of_refits, of_patients)
+    if variance <= (_ROUNDING * value) ** 2:
+        return Estimate(value=value, method="none", why="no spread from which an error could be estimated")
+    freedom = variance**2 / (of_refits**2 / (refits - 1) + of_patients**2 / (patients - 1))
+    half = float(student.ppf(0.975, freedom)) * np.sqrt(variance) / value
+    return Estimate(
+        value=value,
+        lower=value * float(np.exp(-half)),
+        upper=value * float(np.exp(half)),
+        se=float(half) / Z95,
+        scale="log",
+        method="crossed variance of patients and refits, t on the log scale",
+    )
+
+
+def _mean(values: Floats) -> Estimate:
+    """Return the mean over the refits, with its Monte-Carlo limits."""
+    usable = values[np.isfinite(values)]
+    if len(usable) < _USABLE * len(values):
+        return Estimate.absent("not defined in too many refits")
+    value, error = float(usable.mean()), float(usable.std(ddof=1)) / np.sqrt(len(usable))
+    if error <= _ROUNDING * (1 + float(np.abs(usable).max())):
+        return Estimate(value=value, method="none", why="no spread from which an error could be estimated")
+    half = float(student.ppf(0.975, len(usable) - 1)) * float(error)
+    return Estimate(
+        value=value, lower=value - half, upper=value + half, se=half / Z95, method="mean over refits, Monte-Carlo error"
+    )
+
+
+def _scores(target: Target) -> Mapping[str, Score]:
+    if isinstance(target, QuantityTarget):
+        observed = target.value
+        return {
+            "r2": lambda predicted, drawn: _explained(predicted, observed, drawn),
+            "rmse": lambda predicted, drawn: float(np.sqrt(np.average((predicted - observed) ** 2, weights=drawn))),
+        }
+    everybody = np.arange(len(target.event))
+    if isinstance(target, BinaryTarget):
+        event, patients = target.event, binary_patients(target.event, everybody)
+        return {
+            "auroc": lambda risk, drawn: _area(risk, event, drawn),
+            "brier": lambda risk, drawn: _brier(patients, risk, drawn),
+        }
+    time, seen = target.time, target.event
+    patients = survival_patients(time, seen, horizon=target.horizon, rows=everybody)
+    return {
+        "concordance_index": lambda risk, drawn: _concordance((time, seen), patients.rows, risk, drawn=drawn),
+        "brier": lambda risk, drawn: _brier(patients, risk, drawn),
+    }
+
+
+def _area(risk: Floats, event: NDArray[np.bool_], drawn: Floats) -> float:
+    found = area_under_curve(risk, cases=drawn * event, controls=drawn * ~event)
+    return found.value if found else np.nan
+
+
+def _concordance(
+    outcome: tuple[Floats, NDArray[np.bool_]], order: NDArray[np.intp], risk: Floats, *, drawn: Floats
+) -> float:
+    """Return Harrell's index; who is drawn twice is there twice, beside each other in the order by time."""
+    rows = np.repeat(order, drawn[order].astype(np.intp))
+    time, event = outcome[0][rows], outcome[1][rows]
+    found = concordance(time, event, risk[rows], weights=(event.astype(np.float64),))[0]
+    return found.value if found else np.nan
+
+
+def _brier(patients: RiskPatients, risk: Floats, drawn: Floats) -> float:
+    """Return the Brier score by inverse-probability-of-censoring weights of this very sample."""
+    rows = patients.rows
+    weights = patients.seen_weights(drawn[rows][None, :])[0]
+    return float(np.average((risk[rows] - patients.event) ** 2, weights=weights)) if weights.any() else np.nan
+
+
+def _explained(predicted: Floats, observed: Floats, drawn: Floats) -> float:
+    spread = float(np.average((observed - np.average(observed, weights=drawn)) ** 2, weights=drawn))
+    return 1 - float(np.average((predicted - observed) ** 2, weights=drawn)) / spread if spread > 0 else np.nan
+
+
+def _check(target: Target, refits: Refits) -> None:
+    n = len(target.value if isinstance(target, QuantityTarget) else target.event)
+    b = len(refits.predictions) if refits.predictions.ndim == 2 else 0
+    if b < FEWEST_REFITS:
+        raise _broken(f"there are at least {FEWEST_REFITS} refits, one row each", f"{b}")
+    if n < 2 or refits.original.shape != (n,) or refits.predictions.shape != (b, n) or refits.drawn.shape != (b, n):
+        raise _broken(
+            f"each of the {n} patients (at least 2) is predicted by the released model and by each of the {b} refits",
+            f"shapes {refits.original.shape}, {refits.predictions.shape} and {refits.drawn.shape}",
+        )
+    predicted = np.concatenate([refits.original[None, :], refits.predictions])
+    broken = int((~np.isfinite(predicted)).sum())
+    if broken:
+        raise _broken("every prediction is a finite number", f"{broken} that are not")
+    outside = 0 if isinstance(target, QuantityTarget) else int(((predicted < 0) | (predicted > 1)).sum())
+    if outside:
+        raise _broken("a risk lies between 0 and 1", f"{outside} values outside")
+    if not np.issubdtype(refits.drawn.dtype, np.integer):
+        raise _broken("`drawn` counts in whole numbers", f"{refits.drawn.dtype} values")
+    # As many as the released model learned from, which is fewer than there are where a part was held out.
+    size = refits.drawn.sum(axis=1)
+    odd = int(((refits.drawn < 0).any(axis=1) | (size != size[0]) | (size < 1)).sum())
+    if odd:
+        raise _broken("each sample draws as many patients as the others, and at least one", f"{odd} of another size")
+
+
+def _broken(rule: str, received: str) -> EvidenceError:
+    return EvidenceError(
+        "refits", rule=rule, received=received, remedy="Run the stage `refit` again: `dvc repro -f refit@STUDY`."
+    )

@@ -1,0 +1,96 @@
+"""A large cohort, whose cells are drawn, against the same cohort, whose patients are drawn."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from theragate.evidence import measurement
+from theragate.evidence.cells import pool_of_cells
+from theragate.evidence.inputs import QuantityTarget
+from theragate.evidence.measure import measure
+from theragate.evidence.panels import panel
+from theragate.evidence.pools import Pool
+
+# Where patients differ by a kink, or where weights for censoring are taken as known, cells err on the wide side.
+WIDE = {
+    "binary": {"ici", "ece"},
+    "regression": set(),
+    "survival": {"ici", "observed_expected", "log_observed_expected"},
+}
+
+
+@pytest.fixture
+def both_ways(make_cohort, task, monkeypatch):
+    target, held_out = make_cohort(task, n=3000, seed=3)
+    held_out = replace(held_out, champion=held_out.reference[:, ::1] * 0.98)
+    patients = measure(target, held_out, resamples=1000, seed=1)
+    monkeypatch.setattr(measurement, "LARGE", 1000)
+    return patients, measure(target, held_out, resamples=1000, seed=1)
+
+
+def test_cells_tell_what_patients_do(both_ways, task):
+    patients, cells = both_ways
+    pairs = [(patients.overall, cells.overall)]
+    pairs += [(a.metrics, b.metrics) for a, b in zip(patients.groups, cells.groups, strict=True) if a.n > 500]
+    for first, second in pairs:
+        for name, estimate in first.items():
+            assert second[name].value == pytest.approx(estimate.value, abs=1e-9), name
+            if not estimate.se:
+                assert not second[name].se, name
+                continue
+            ratio = second[name].se / estimate.se
+            assert (0.9 if name not in WIDE[task] else 0.85) < ratio < (1.12 if name not in WIDE[task] else 1.25), name
+
+
+def test_paired_differences_by_influence_are_those_of_the_bootstrap(both_ways, task):
+    patients, cells = both_ways
+    pairs = list(zip(patients.comparisons + patients.champion, cells.comparisons + cells.champion, strict=True))
+    for a, b in zip(patients.groups, cells.groups, strict=True):
+        pairs += list(zip(a.comparisons, b.comparisons, strict=True))
+    found = [(first.metric, first.difference, second.difference) for first, second in pairs]
+    clean, stressed = patients.scenarios[0].differences, cells.scenarios[0].differences
+    found += [(name, clean[name], stressed[name]) for name in clean]
+    assert len(found) > 8
+    for name, first, second in found:
+        assert second.value == pytest.approx(first.value, abs=1e-9), name
+        if name in {"ici", "ece"}:
+            assert second.lower is None, name
+            assert "no linear error" in second.why
+        elif first.se:
+            assert 0.9 < second.se / first.se < 1.12, name
+
+
+def test_families_are_correlated_alike(both_ways):
+    patients, cells = both_ways
+    assert patients.families.keys() == cells.families.keys()
+    for name, family in patients.families.items():
+        assert family.members == cells.families[name].members
+        gap = np.array(family.correlation) - np.array(cells.families[name].correlation)
+        assert np.abs(gap).mean() < 0.05, name
+
+
+@pytest.mark.parametrize("kinds", [1, 12])
+def test_hardly_any_variance_is_lost_within_cells(make_cohort, task, kinds):
+    target, held_out = make_cohort(task, n=30_000, repeats=1)
+    rows = np.arange(30_000)
+    null, selected = held_out.null[0], {"selected": held_out.selected[0]}
+    pool = pool_of_cells(target, selected["selected"], rows=rows, atoms=rows % kinds, kinds=kinds)
+    assert len(pool.sizes) < 25_000
+    by_row, by_cell = (
+        panel(target, selected, null=null, rows=rows, pool=p) for p in (Pool.of_patients(rows, 30_000), pool)
+    )
+    one, other = (item.scores["selected"] for item in (by_row, by_cell))
+    names = [("_pooled", np.ones((1, 30_000)))] if isinstance(target, QuantityTarget) else [
+        ("_free", np.ones((1, 30_000))), ("_seen", by_row.as_they_are[1]),
+    ]  # fmt: skip
+    most = 0.001 if task != "regression" else 0.01
+    for name, weights in names:
+        columns = getattr(one, name) * weights.T
+        cells, sizes = getattr(other, name), by_cell.part.cells.sizes[:, None]
+        mean = columns.mean(axis=0)
+        kept = (sizes * (cells - mean) ** 2).sum(axis=0)
+        whole = ((columns - mean) ** 2).sum(axis=0)
+        varies = whole > 1e-9
+        lost = 1 - kept[varies] / whole[varies]
+        assert lost.max() < most, (name, lost)

@@ -1,0 +1,58 @@
+import pytest
+
+from theragate.evidence.catalogue import METRICS
+from theragate.evidence.types import Z95, Estimate
+from theragate.evidence.widening import factor, kind_of, widened
+
+
+@pytest.mark.parametrize("task", ["binary", "regression", "survival"])
+@pytest.mark.parametrize("metric", METRICS)
+def test_the_factor_is_never_below_one_and_never_grows_with_the_cohort(task, metric):
+    factors = [factor(metric, task=task, patients=patients) for patients in (1, 100, 200, 300, 500, 800, 100_000)]
+    assert factors == sorted(factors, reverse=True)
+    assert factors[-1] >= 1
+    assert factors[0] == factors[2]
+    assert factors[-1] == factors[-2]
+
+
+def test_between_the_simulated_sizes_it_goes_by_the_root_of_n():
+    small, middle, large = (factor("auroc", task="binary", patients=n) for n in (200, 356, 800))
+    # 1/√356 = 0.0530 lies half way between 1/√200 = 0.0707 and 1/√800 = 0.0354.
+    assert middle == pytest.approx((small + large) / 2, abs=1e-3)
+
+
+def test_kinds_of_measures():
+    assert kind_of("net_benefit_gain@0.1") == "performance"
+    assert kind_of("specificity") == "operating point"
+    assert kind_of("observed_expected") == "calibration"
+
+
+def test_limits_move_on_the_scale_and_the_band_with_them():
+    estimate = Estimate(value=0.5, lower=0.25, upper=0.8, se=0.6, scale="logit", method="by hand")
+    wide = widened(estimate, "auroc", 2.0)
+    # Odds: 1/3 squared is 1/9, and 4 squared is 16.
+    assert (wide.lower, wide.upper) == pytest.approx((0.1, 16 / 17))
+    assert (wide.value, wide.se) == (0.5, 1.2)
+    assert "widened 2.00 times" in wide.method
+    assert wide.band(Z95) == pytest.approx(estimate.band(2 * Z95))
+
+
+def test_limits_stay_within_what_is_possible():
+    wide = widened(Estimate(value=0.9, lower=0.5, upper=0.95, se=0.2, method="by hand"), "brier_skill", 3.0)
+    assert (wide.lower, wide.upper) == pytest.approx((-0.3, 1.0))
+
+
+def test_a_value_at_the_end_of_its_scale_is_widened_as_it_stands():
+    wide = widened(Estimate(value=1.0, lower=0.8, upper=1.0, scale="logit", method="exact"), "sensitivity", 1.5)
+    assert (wide.lower, wide.upper, wide.se) == (pytest.approx(0.7), 1.0, None)
+
+
+@pytest.mark.parametrize("by", [0.5, 1.0])
+def test_nothing_is_ever_narrowed(by):
+    estimate = Estimate(value=0.5, lower=0.4, upper=0.6, method="by hand")
+    assert widened(estimate, "auroc", by) is estimate
+
+
+def test_without_limits_there_is_nothing_to_widen():
+    estimate = Estimate(value=0.5, method="none", why="too few")
+    assert widened(estimate, "auroc", 2.0) is estimate
