@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from theragate.evidence.types import (
+    ChampionEvidence,
     CohortFacts,
     Comparison,
     Contrast,
@@ -13,6 +14,7 @@ from theragate.evidence.types import (
     Family,
     GroupEvidence,
     ScenarioEvidence,
+    StabilityEvidence,
     ThresholdEvidence,
 )
 from theragate.gates import GATES, Gate, read_policy
@@ -54,18 +56,25 @@ FAIR = {
     "mean_error": estimate(0.0, 2.0),
     "mae": estimate(44.0, 2.0),
     "sensitivity": estimate(0.9, 0.01),
+    "ici": estimate(0.02, 0.005),
 }
+RANKING = {"binary": "auroc", "regression": "r2", "survival": "concordance_index"}
+RANGE = tuple(round(0.1 + 0.025 * step, 6) for step in range(13))  # of the study with a survival outcome
 EQUAL = {"sensitivity": estimate(0.0, 0.01), "mae": estimate(0.0, 2.0), "log_observed_expected": estimate(0.0, 0.04)}
 
 
 def group(
     attribute: str, label: str, *, judged: bool = True, n: int = 1000, share: float = 0.5, **more: Any
 ) -> GroupEvidence:
-    """A group that is served well."""
-    events = more.pop("events", 400)
+    """A group that is served well; `gains` says what it gains over the range, `against` the reference what."""
+    events, ranking = more.pop("events", 400), more.pop("ranking", "concordance_index")
+    gained, against = more.pop("gains", estimate(0.03, 0.01)), more.pop("against", estimate(0.005, 0.01))
+    model = estimate(0.78, 0.02)
     return GroupEvidence(
         attribute=attribute, label=label, judged=judged, n=n, share=share, events=events,
         non_events=None if events is None else n - events, metrics=FAIR | more.pop("metrics", {}),
+        comparisons=(Comparison(metric=ranking, model=model, reference=model, difference=against),) if judged else (),
+        net_benefit=over(RANGE, gained) if judged and events is not None else (),
     )  # fmt: skip
 
 
@@ -82,6 +91,12 @@ def with_groups(evidence: Evidence, groups: list[GroupEvidence], **differences: 
         members = [f"{metric}[{g.key}]" for g in groups]
         members += [f"{metric}[{c.key}]" for c in contrasts if c.metric == metric]
         families[metric] = independent(metric, *members)
+    families["against_reference"] = independent(
+        *(f"{c.metric}[{g.key} - reference]" for g in groups for c in g.comparisons)
+    )
+    for g in groups:
+        members = [f"net_benefit_gain@{row.threshold:g}[{g.key}]" for row in g.net_benefit]
+        families[f"net_benefit_range[{g.key}]"] = independent(*members)
     return changed(evidence, groups=tuple(groups), contrasts=tuple(contrasts), families=families)
 
 
@@ -106,7 +121,7 @@ def declared_groups(study: Study, **more: Any) -> list[GroupEvidence]:
     sexes = list(getattr(study.subgroups.get("sex"), "labels", {}).values())
     labels = {"sex": sexes, "age_band": ["≤65", "65–75", ">75"]}
     return [
-        group(name, label, judged=spec.judged, events=events, **more)
+        group(name, label, judged=spec.judged, events=events, ranking=RANKING[study.task], **more)
         for name, spec in study.subgroups.items()
         for label in labels[name]
     ]
@@ -115,7 +130,7 @@ def declared_groups(study: Study, **more: Any) -> list[GroupEvidence]:
 def good_evidence(study: Study) -> Evidence:
     """A large, calibrated, useful, fair and robust model."""
     task, events = study.task, None if study.task == "regression" else 800
-    ranking = {"binary": "auroc", "regression": "r2", "survival": "concordance_index"}[task]
+    ranking = RANKING[task]
     evidence = Evidence(
         study=study.name, task=task, horizon=getattr(study.outcome, "horizon", None),
         cohort=CohortFacts(sha256=SHA, patients=2000, events=events, non_events=None if events is None else 1200),
@@ -133,8 +148,23 @@ def good_evidence(study: Study) -> Evidence:
             ScenarioEvidence(name=name, metrics={}, differences={ranking: estimate(-0.002, 0.002)})
             for name in study.scenarios
         ),
+        stability=stability(estimate(8.0, 0.5) if task == "regression" else estimate(0.02, 0.002), metric=ranking),
+        champion=champion(estimate(0.005, 0.004), metric=ranking),
     )  # fmt: skip
     return with_groups(evidence, declared_groups(study))
+
+
+def stability(difference: Estimate, *, metric: str) -> StabilityEvidence:
+    """How far one patient's prediction moves, over 50 refits."""
+    return StabilityEvidence(refits=50, difference=difference, optimism={metric: estimate(0.02, 0.001)})
+
+
+def champion(difference: Estimate, *, metric: str, **more: Any) -> ChampionEvidence:
+    """The model against the champion."""
+    model = estimate(0.78, 0.015)
+    comparison = Comparison(metric=metric, model=model, reference=model, difference=difference)
+    fields = {"model_sha256": "c" * 64, "family": "ridge_cox", "same_cohort": True, "comparisons": (comparison,)}
+    return ChampionEvidence(**fields | more)
 
 
 def thresholds(study: Study, gain: Estimate | None = None) -> tuple[ThresholdEvidence, ...]:
@@ -143,7 +173,12 @@ def thresholds(study: Study, gain: Estimate | None = None) -> tuple[ThresholdEvi
         return ()
     low, high = decision.range
     grid = sorted({decision.threshold, high, *(round(low + (high - low) * step / 12, 6) for step in range(12))})
-    model, gained = estimate(0.2, 0.01), gain or estimate(0.03, 0.01)
+    return over(tuple(grid), gain or estimate(0.03, 0.01))
+
+
+def over(grid: tuple[float, ...], gained: Estimate) -> tuple[ThresholdEvidence, ...]:
+    """The same gain at every threshold."""
+    model = estimate(0.2, 0.01)
     return tuple(ThresholdEvidence(threshold=t, model=model, treat_all=0.1, difference=gained) for t in grid)
 
 

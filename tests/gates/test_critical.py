@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from theragate.evidence.types import Z95, Estimate, Family
 from theragate.gates import critical_value
-from theragate.gates._critical import side_by_side
+from theragate.gates._critical import _uncorrelated_parts, side_by_side
 from theragate.gates._judging import Limit, Question, answer_all
 
 
@@ -66,6 +66,20 @@ def test_families_side_by_side_keep_their_own_correlation():
     joined = side_by_side([equicorrelated(2, 0.7), independent("alone")])
     assert joined.members == ("m0", "m1", "alone")
     assert joined.correlation == ((1.0, 0.7, 0.0), (0.7, 1.0, 0.0), (0.0, 0.0, 1.0))
+
+
+def test_what_stands_side_by_side_is_drawn_apart_and_counts_together():
+    families = [equicorrelated(3, 0.7), independent("alone"), equicorrelated(2, -0.2), independent("last")]
+    joined = side_by_side(families)
+    parts = _uncorrelated_parts(np.array(joined.correlation))
+    assert [(part.start, part.stop) for part in parts] == [(0, 3), (3, 4), (4, 6), (6, 7)]
+    # The same families in an order that hides the blocks: one product of the whole matrix.
+    order = [0, 4, 1, 6, 3, 2, 5]
+    mixed = tuple(tuple(joined.correlation[i][j] for j in order) for i in order)
+    assert len(_uncorrelated_parts(np.array(mixed))) < 4
+    assert critical_value(Family(members=joined.members, correlation=mixed)) == pytest.approx(
+        critical_value(joined), abs=0.02
+    )
 
 
 def test_false_fails_are_rarer_than_five_in_a_hundred_under_equality():

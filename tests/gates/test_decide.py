@@ -49,7 +49,7 @@ def test_an_empty_policy_blocks(survival):
 def test_a_policy_that_lacks_one_gate_blocks(survival):
     policy = read_policy(STUDIES["survival"])
     fewer = policy.model_copy(update={"gates": policy.gates[:-1]})
-    assert [finding.gate for finding in decide(survival, fewer, evidence_sha256=SHA).blocking] == ["robustness"]
+    assert [finding.gate for finding in decide(survival, fewer, evidence_sha256=SHA).blocking] == ["non_inferiority"]
 
 
 def test_the_verdict_carries_every_digest(survival):
@@ -74,3 +74,11 @@ def test_evidence_of_another_study_or_task_is_refused(survival):
         decide(survival, policy, evidence_sha256=SHA)
     with pytest.raises(EvidenceError, match="task `binary`"):
         decide(changed(survival, study="breast_cancer_diagnosis"), policy, evidence_sha256=SHA)
+
+
+def test_the_verdict_names_the_model_that_it_was_compared_with(survival):
+    assert verdict_of("survival", survival).comparator == f"champion {'c' * 64}"
+    first = verdict_of("survival", changed(survival, champion=None))
+    assert first.comparator == "none: first release"
+    assert first.decision == "PASS"
+    assert first.findings[-1].status == "not_applicable"

@@ -99,7 +99,7 @@ def test_an_uncertain_listed_group_is_noted_and_blocks_nothing():
     finding = judge(MEN, WOMEN, *AGES, crossed)
     assert finding.status == "pass"
     rows = [row for row in finding.comparisons if row.subject == crossed.key]
-    assert [(row.status, row.decides) for row in rows] == [("insufficient", False)] * 2
+    assert [(row.status, row.decides) for row in rows] == [("insufficient", False)] * 2 + [("pass", False)]
     assert finding.warnings == ()
 
 
@@ -109,7 +109,7 @@ def test_missing_is_a_group_and_is_judged_when_it_is_large(share, decides):
     finding = judge(MEN, WOMEN, missing, *AGES)
     assert finding.status == ("insufficient" if decides else "pass")
     rows = [row for row in finding.comparisons if "Missing" in row.subject]
-    assert len(rows) == 4
+    assert len(rows) == 6  # three metrics within, one with each sex, one with the reference
     assert {row.decides for row in rows} == {decides}
 
 
@@ -137,8 +137,9 @@ def test_no_group_and_no_pair_goes_unlisted():
     crossed = [group("sex & age_band", f"female & {age}", judged=False) for age in ("≤65", ">75")]
     finding = judge(MEN, WOMEN, *AGES, *crossed)
     subjects = [row.subject for row in finding.comparisons]
-    # five groups and two intersections, two metrics each; one pair of sexes and three of ages, one metric
-    assert len(subjects) == 7 * 2 + 4
+    # five groups and two intersections, three metrics each; one pair of sexes and three of ages, one metric; and the
+    # five judged groups with the reference
+    assert len(subjects) == 7 * 3 + 4 + 5
     assert {item.key for item in (MEN, WOMEN, *AGES, *crossed)} <= set(subjects)
 
 
@@ -171,3 +172,54 @@ def test_a_tiny_cohort_shows_no_group():
     tiny = changed(evidence, cohort=evidence.cohort.model_copy(update={"patients": 10, "events": 5}))
     finding = gate_of("fairness").judge(tiny)
     assert all(row.value is None for row in finding.comparisons)
+
+
+def test_calibration_within_a_group_is_judged_from_above_only():
+    right = group("sex", "female", metrics={"ici": estimate(0.005, 0.002)})
+    assert judge(MEN, right, *AGES).status == "pass"
+    wrong = group("sex", "female", metrics={"ici": estimate(0.12, 0.01)})
+    finding = judge(MEN, wrong, *AGES)
+    assert finding.status == "fail"
+    assert "integrated calibration index in sex female" in finding.summary
+
+
+@pytest.mark.parametrize(
+    ("difference", "status"),
+    [
+        (estimate(0.1, 0.01), "pass"),
+        (estimate(-0.02, 0.01), "pass"),
+        (estimate(-0.04, 0.01), "insufficient"),
+        (estimate(-0.12, 0.01), "fail"),
+        (Estimate(value=0.0, lower=0.0, upper=0.0, se=0.0, method="the same predictions"), "pass"),
+        (Estimate.absent("too few patients"), "insufficient"),
+    ],
+)
+def test_no_group_is_ranked_worse_than_the_reference_ranks_it(difference, status):
+    finding = judge(MEN, group("sex", "female", against=difference), *AGES)
+    assert finding.status == status
+    row = next(row for row in finding.comparisons if row.subject == "sex=female - reference")
+    assert (row.metric, row.status, row.decides) == ("concordance_index", status, True)
+
+
+def test_a_judged_group_that_was_not_compared_with_the_reference_never_passes():
+    silent = group("sex", "female").model_copy(update={"comparisons": ()})
+    assert judge(MEN, silent, *AGES).status == "insufficient"
+    listed = group("sex & age_band", "female & >75", judged=False, share=0.2)
+    assert judge(MEN, WOMEN, *AGES, listed).status == "pass"
+
+
+def test_the_reference_is_asked_for_only_where_declared():
+    worse = group("sex", "female", against=estimate(-0.12, 0.01))
+    assert judge(MEN, worse, *AGES, gate=gate_of("fairness", against_reference={})).status == "pass"
+
+
+def test_members_of_the_reference_family_share_its_correlation():
+    """Ten comparisons: independent, the band takes 2.80 standard errors; five of them as one, 2.63."""
+    beyond = estimate(-0.05 - 0.027, 0.01)
+    names = (("sex", "male"), ("sex", "female"), ("age_band", "≤65"), ("age_band", "65–75"), ("age_band", ">75"))
+    evidence = with_groups(good_evidence(STUDIES["survival"]), [group(a, b, against=beyond) for a, b in names])
+    gate = gate_of("fairness", within_group={"ici": 0.05}, between_groups={})
+    assert gate.judge(evidence).status == "insufficient"
+    family = evidence.families["against_reference"].model_copy(update={"correlation": ((1.0,) * 5,) * 5})
+    together = changed(evidence, families=evidence.families | {"against_reference": family})
+    assert gate.judge(together).status == "fail"

@@ -7,12 +7,14 @@ from pathlib import Path
 import pytest
 from gates.evidence_by_hand import (
     STUDIES,
+    champion,
     changed,
     estimate,
     gate_of,
     good_evidence,
     group,
     overall,
+    stability,
     thresholds,
     with_groups,
 )
@@ -21,7 +23,7 @@ from hypothesis import strategies as st
 
 from theragate.evidence.catalogue import METRICS
 from theragate.evidence.types import Estimate, Evidence
-from theragate.gates import GATES, Gate, _fairness
+from theragate.gates import CONDITIONS, GATES, Gate, _fairness
 from theragate.gates._base import COMPARED, RANKING
 
 PAGES = Path(__file__).parents[2] / "docs" / "gates"
@@ -47,24 +49,22 @@ def stressed(evidence: Evidence, difference: Estimate) -> Evidence:
     return changed(evidence, scenarios=tuple(scenarios))
 
 
-def sexes(evidence: Evidence, value: Estimate) -> Evidence:
+def women(evidence: Evidence, **facts) -> Evidence:
+    """Evidence in which women fare in some way of their own, and everybody else fares well."""
     ages = [group("age_band", label) for label in ("≤65", "65–75", ">75")]
-    return with_groups(
-        evidence,
-        [group("sex", "male"), group("sex", "female", metrics={"log_observed_expected": value}), *ages],
-    )
-
-
-def counted(evidence: Evidence, events: int) -> Evidence:
-    ages = [group("age_band", label) for label in ("≤65", "65–75", ">75")]
-    return with_groups(evidence, [group("sex", "male"), group("sex", "female", events=events), *ages])
+    return with_groups(evidence, [group("sex", "male"), group("sex", "female", **facts), *ages])
 
 
 def at_most_one(found: Estimate) -> Estimate:
     return found.model_copy(update={"upper": min(1.0, found.upper)})
 
 
-# How far from good (0) to bad: each gate's evidence as a function of one number, and of the width of its intervals.
+def above_zero(found: Estimate) -> Estimate:
+    return found.model_copy(update={"lower": max(0.001, found.lower)})
+
+
+# How far from good (0) to bad: evidence as a function of one number, and of the width of its intervals. What a gate
+# asks besides stands under its name and a colon.
 SLIDES: dict[str, Callable[[Evidence, float, float], Evidence]] = {
     "data_quality": lambda e, bad, width: data(
         e, warnings=tuple(f"w{i}" for i in range(round(bad * 8))), critical=("range",) if bad > 0.8 else ()
@@ -77,34 +77,68 @@ SLIDES: dict[str, Callable[[Evidence, float, float], Evidence]] = {
     "utility": lambda e, bad, width: changed(
         e, net_benefit=thresholds(STUDIES["survival"], estimate(0.03 - 0.1 * bad, 0.008 * width))
     ),
-    "fairness": lambda e, bad, width: sexes(e, estimate(0.8 * bad, 0.05 * width)),
-    "subgroup_adequacy": lambda e, bad, width: counted(e, round(400 - 390 * bad)),
+    "utility: in a group": lambda e, bad, width: women(e, gains=estimate(0.03 - 0.1 * bad, 0.008 * width)),
+    "fairness": lambda e, bad, width: women(e, metrics={"log_observed_expected": estimate(0.8 * bad, 0.05 * width)}),
+    "fairness: ici": lambda e, bad, width: women(
+        e, metrics={"ici": above_zero(estimate(0.02 + 0.1 * bad, 0.005 * width))}
+    ),
+    "fairness: reference": lambda e, bad, width: women(e, against=estimate(-0.15 * bad, 0.01 * width)),
+    "subgroup_adequacy": lambda e, bad, width: women(e, events=round(400 - 390 * min(bad, 1))),
+    "subgroup_adequacy: width": lambda e, bad, width: women(
+        e, metrics={"log_observed_expected": estimate(0.0, 0.02 + 0.2 * bad * width)}
+    ),
     "robustness": lambda e, bad, width: stressed(e, estimate(-0.15 * bad, 0.005 * width)),
+    "stability": lambda e, bad, width: changed(
+        e, stability=stability(above_zero(estimate(0.02 + 0.1 * bad, 0.002 * width)), metric="concordance_index")
+    ),
+    "non_inferiority": lambda e, bad, width: changed(
+        e, champion=champion(estimate(0.005 - 0.1 * bad, 0.004 * width), metric="concordance_index")
+    ),
 }
 # Too few patients do no harm: they leave open what is not known.
 NEVER_FAILS = {"subgroup_adequacy"}
+GROUPED = {"utility", "fairness", "subgroup_adequacy"}
+# What is taken away, so that the gate cannot say.
 LOSSES: dict[str, Callable[[Evidence], Evidence]] = {
     "data_quality": lambda e: data(e, expectations=0),
     "suspicious_performance": lambda e: overall(e, concordance_index=None),
     "discrimination": lambda e: overall(e, concordance_index=None),
     "calibration": lambda e: overall(e, ici=None),
     "utility": lambda e: changed(e, net_benefit=()),
-    "fairness": lambda e: sexes(e, Estimate.absent("not estimable")),
+    "utility: in a group": lambda e: changed(
+        e, groups=tuple(g.model_copy(update={"net_benefit": ()}) for g in e.groups)
+    ),
+    "fairness": lambda e: women(e, metrics={"log_observed_expected": Estimate.absent("not estimable")}),
+    "fairness: ici": lambda e: women(e, metrics={"ici": Estimate.absent("not estimable")}),
+    "fairness: reference": lambda e: changed(
+        e, groups=tuple(g.model_copy(update={"comparisons": ()}) for g in e.groups)
+    ),
     "subgroup_adequacy": lambda e: changed(e, groups=()),
+    "subgroup_adequacy: width": lambda e: women(e, metrics={"log_observed_expected": Estimate.absent("no event")}),
     "robustness": lambda e: changed(e, scenarios=e.scenarios[:1]),
+    "stability": lambda e: changed(e, stability=None),
+    "non_inferiority": lambda e: changed(
+        e, champion=champion(estimate(0.005, 0.004), metric="concordance_index", why="a feature is gone")
+    ),
 }
 ORDER = {"fail": 0, "insufficient": 1, "pass": 2, "not_applicable": 2}
 EVERY = pytest.mark.parametrize("name", list(GATES))
+EVERY_QUESTION = pytest.mark.parametrize("asked", list(SLIDES))
+
+
+def gate_for(asked: str) -> Gate:
+    return gate_of(asked.partition(":")[0])
 
 
 def test_the_registry_holds_every_gate_there_is():
     assert set(GATES.values()) == subclasses(Gate) - {Gate}
     assert [kind.name for kind in GATES.values()] == list(GATES)
-    assert set(SLIDES) == set(LOSSES) == set(GATES)
+    assert {asked.partition(":")[0] for asked in SLIDES} == set(GATES)
+    assert set(SLIDES) == set(LOSSES)
 
 
 def test_codes_are_distinct_and_every_gate_has_its_own_module():
-    assert [kind.code for kind in GATES.values()] == [f"TG00{place}" for place in range(1, 9)]
+    assert [kind.code for kind in GATES.values()] == [f"TG{place:03}" for place in range(1, 11)]
     assert {kind.__module__.split(".")[-1] for kind in GATES.values()} == {f"_{name}" for name in GATES}
     assert all((MODULES / f"_{name}.py").is_file() for name in GATES)
 
@@ -115,6 +149,7 @@ def test_titles_and_sentences_are_calm():
         assert not kind.title.endswith((".", "!"))
         assert kind.protects.startswith("Against ")
         assert kind.protects.endswith(".")
+        assert kind.severity in ("critical", "major")
         assert len(kind.__doc__ or "") > 30
 
 
@@ -130,10 +165,18 @@ def test_a_page_explains_the_gate(name):
 
 
 def test_no_page_is_left_of_a_gate_that_is_gone():
-    expected = {f"{kind.code}-{name.replace('_', '-')}.md" for name, kind in GATES.items()}
+    kinds = [*GATES.values(), *CONDITIONS.values()]
+    expected = {f"{kind.code}-{kind.name.replace('_', '-')}.md" for kind in kinds}
     assert {page.name for page in PAGES.glob("*.md")} == expected | {"README.md"}
     index = (PAGES / "README.md").read_text(encoding="utf-8")
     assert all(f"({name})" in index for name in expected)
+
+
+def test_the_index_gives_every_gate_its_severity():
+    index = (PAGES / "README.md").read_text(encoding="utf-8")
+    for kind in (*GATES.values(), *CONDITIONS.values()):
+        line = next(line for line in index.splitlines() if line.startswith(f"| [{kind.code} "))
+        assert f"| {kind.severity} |" in line
 
 
 @EVERY
@@ -145,48 +188,70 @@ def test_good_evidence_passes_for_every_task(name):
             assert finding.status == "pass", finding.summary
 
 
-@EVERY
-def test_pass_insufficient_and_fail_are_all_within_reach(name, survival):
-    gate = gate_of(name)
-    reached = {gate.judge(SLIDES[name](survival, step / 20, 1.0)).status for step in range(21)}
-    assert reached == {"pass", "insufficient", "fail"} - ({"fail"} if name in NEVER_FAILS else set())
+@EVERY_QUESTION
+def test_pass_insufficient_and_fail_are_all_within_reach(asked, survival):
+    gate = gate_for(asked)
+    reached = {gate.judge(SLIDES[asked](survival, step / 20, 1.0)).status for step in range(21)}
+    assert reached == {"pass", "insufficient", "fail"} - ({"fail"} if gate.name in NEVER_FAILS else set())
 
 
-@EVERY
-def test_a_finding_says_what_it_found_and_what_to_do(name, survival):
+@EVERY_QUESTION
+def test_a_finding_says_what_it_found_and_what_to_do(asked, survival):
+    name = gate_for(asked).name
     for bad in (0.0, 0.3, 1.0):
-        finding = gate_of(name).judge(SLIDES[name](survival, bad, 1.0))
-        assert (finding.code, finding.gate) == (GATES[name].code, name)
+        finding = gate_for(asked).judge(SLIDES[asked](survival, bad, 1.0))
+        assert (finding.code, finding.gate, finding.severity) == (GATES[name].code, name, GATES[name].severity)
         assert finding.reason == STUDIES["survival"].gates[name]["reason"].strip()
         assert finding.summary.endswith(".")
         assert not re.search(r"\bNone\b|\bnan\b|\binf\b", finding.summary + finding.next_step)
         assert bool(finding.next_step) == (finding.status in ("insufficient", "fail"))
 
 
-@EVERY
-def test_what_is_missing_never_passes(name, survival):
-    gate = gate_of(name)
+@EVERY_QUESTION
+def test_what_is_missing_never_passes(asked, survival):
+    gate = gate_for(asked)
     assert gate.judge(survival).status == "pass"
-    assert gate.judge(LOSSES[name](survival)).status == "insufficient"
+    assert gate.judge(LOSSES[asked](survival)).status == "insufficient"
 
 
-@settings(deadline=None, max_examples=25)
-@given(bad=st.floats(0, 1), worse=st.floats(0, 1), width=st.floats(0.2, 4), wider=st.floats(1, 5))
-@EVERY
-def test_worse_evidence_never_turns_a_fail_into_a_pass(name, bad, worse, width, wider):
-    gate, evidence = gate_of(name), good_evidence(STUDIES["survival"])
-    before = gate.judge(SLIDES[name](evidence, bad, width)).status
-    after = gate.judge(SLIDES[name](evidence, bad + worse, width)).status
-    assert ORDER[after] <= ORDER[before]
-    blurred = gate.judge(SLIDES[name](evidence, bad, width * wider)).status
-    assert blurred in (before, "insufficient")
+@EVERY_QUESTION
+def test_worse_evidence_never_turns_a_fail_into_a_pass(asked):
+    gate, evidence = gate_for(asked), good_evidence(STUDIES["survival"])
+
+    @settings(deadline=None, max_examples=20)
+    @given(bad=st.floats(0, 1), worse=st.floats(0, 1), width=st.floats(0.2, 4), wider=st.floats(1, 5))
+    def holds(bad, worse, width, wider):
+        before = gate.judge(SLIDES[asked](evidence, bad, width)).status
+        after = gate.judge(SLIDES[asked](evidence, bad + worse, width)).status
+        assert ORDER[after] <= ORDER[before]
+        blurred = gate.judge(SLIDES[asked](evidence, bad, width * wider)).status
+        assert blurred in (before, "insufficient")
+
+    holds()
 
 
-@EVERY
-def test_findings_are_the_same_every_time(name, survival):
-    evidence = SLIDES[name](survival, 0.4, 1.0)
+@settings(deadline=None, max_examples=15)
+@given(
+    order=st.permutations(range(5)),
+    names=st.permutations(["a", "b", "c", "d", "e"]),
+    bad=st.floats(0, 1),
+    asked=st.sampled_from([asked for asked in SLIDES if asked.partition(":")[0] in GROUPED]),
+)
+def test_neither_the_order_nor_the_names_of_groups_change_an_answer(order, names, bad, asked):
+    gate, evidence = gate_for(asked), SLIDES[asked](good_evidence(STUDIES["survival"]), bad, 1.0)
+    groups = [evidence.groups[place] for place in order]
+    renamed = [g.model_copy(update={"label": name}) for g, name in zip(groups, names, strict=True)]
+    turned = gate.judge(with_groups(evidence, renamed))
+    assert turned.status == gate.judge(evidence).status
+    answers = [sorted(row.status for row in f.comparisons) for f in (turned, gate.judge(evidence))]
+    assert answers[0] == answers[1]
+
+
+@EVERY_QUESTION
+def test_findings_are_the_same_every_time(asked, survival):
+    evidence = SLIDES[asked](survival, 0.4, 1.0)
     again = Evidence.model_validate_json(evidence.model_dump_json())
-    assert gate_of(name).judge(evidence) == gate_of(name).judge(again)
+    assert gate_for(asked).judge(evidence) == gate_for(asked).judge(again)
 
 
 def test_every_metric_that_a_gate_may_judge_is_measured_for_its_task():

@@ -90,8 +90,12 @@ def test_what_is_not_possible_for_a_metric_never_passes(metric, value, lower, up
 
 @pytest.mark.parametrize(("value", "expected"), [(-0.01, "pass"), (0.99, "pass"), (1.2, "insufficient")])
 def test_a_difference_may_be_below_what_its_metric_may_be(value, expected):
-    found = status(estimate(value, 0.01), Limit(low=-0.05), metric="auroc", subject="overall - reference")
-    assert found == expected
+    assert status(estimate(value, 0.01), Limit(low=-0.05), metric="auroc", difference=True) == expected
+
+
+def test_a_name_with_a_dash_is_no_difference():
+    low = estimate(-0.01, 0.01)
+    assert status(low, Limit(high=0.05), metric="ici", subject="origin=Hispanic - other") == "insufficient"
 
 
 @pytest.mark.parametrize(

@@ -72,6 +72,12 @@ def test_every_gate_is_strict_about_its_keys(name, limits, message):
         ("survival", "calibration", {"mean_error": 1.0}, r"and no other limit"),
         ("regression", "calibration", {"mean_error": ...}, r"gives `slope`, `mean_error`"),
         ("survival", "utility", {"tolerance": -0.1}, r"utility\.tolerance"),
+        ("survival", "utility", {"group_tolerance": -0.1}, r"utility\.group_tolerance"),
+        ("survival", "utility", {"group_tolerance": ...}, r"utility\.group_tolerance.*required"),
+        ("regression", "utility", {"group_tolerance": ...}, r"utility\.group_tolerance.*required"),
+        ("survival", "fairness", {"against_reference": {"auroc": 0.05}}, r"reference: auroc.*concordance_index"),
+        ("survival", "fairness", {"against_reference": {"concordance_index": 0}}, r"concordance_index"),
+        ("regression", "fairness", {"within_group": {"ici": 0.05}}, r"`within_group: ici`.*may be mean_error"),
         ("survival", "fairness", {"within_group": {}}, r"fairness\.within_group"),
         ("survival", "fairness", {"within_group": {"luck": 0.1}}, r"`within_group: luck`"),
         ("survival", "fairness", {"within_group": {"log_observed_expected": 0}}, r"log_observed_expected"),
@@ -82,6 +88,17 @@ def test_every_gate_is_strict_about_its_keys(name, limits, message):
         ("survival", "subgroup_adequacy", {"events": 0}, r"subgroup_adequacy\.events"),
         ("survival", "subgroup_adequacy", {"patients": 100}, r"and no other number"),
         ("regression", "subgroup_adequacy", {"patients": ...}, r"gives `patients`"),
+        ("survival", "subgroup_adequacy", {"half_width": {"luck": 0.1}}, r"`half_width: luck` is not judged"),
+        ("survival", "subgroup_adequacy", {"half_width": {"net_benefit": 0.1}}, r"`half_width: net_benefit` is not"),
+        ("survival", "subgroup_adequacy", {"half_width": {"ici": 0}}, r"half_width\.ici"),
+        ("survival", "subgroup_adequacy", {"half_width": {"ici": "0.1"}}, r"half_width\.ici"),
+        ("regression", "subgroup_adequacy", {"half_width": {"ici": 0.1}}, r"`half_width: ici` is not judged"),
+        ("survival", "stability", {"mean_absolute_difference": 0}, r"stability\.mean_absolute_difference"),
+        ("survival", "stability", {"mean_absolute_difference": ...}, r"mean_absolute_difference.*required"),
+        ("survival", "non_inferiority", {"margin": 0}, r"non_inferiority\.margin"),
+        ("survival", "non_inferiority", {"margin": "0.01"}, r"non_inferiority\.margin"),
+        ("survival", "non_inferiority", {"metric": "auc_at_horizon"}, r"`metric: auc_at_horizon`"),
+        ("regression", "non_inferiority", {"metric": "auroc"}, r"may be r2"),
     ],
 )
 def test_a_limit_that_does_not_fit_is_refused_under_its_key(task, gate, limits, message):
@@ -89,10 +106,19 @@ def test_a_limit_that_does_not_fit_is_refused_under_its_key(task, gate, limits, 
         read_policy(with_gate(STUDIES[task], gate, **limits))
 
 
-def test_fairness_at_a_threshold_needs_a_decision():
-    study = STUDIES["survival"].model_copy(update={"decision": NoDecision(none="Nothing is decided.")})
-    with pytest.raises(ConfigurationError, match="needs a `decision` with a threshold"):
-        read_policy(study)
+@pytest.mark.parametrize(
+    ("gate", "limits"),
+    [
+        ("fairness", {}),
+        ("subgroup_adequacy", {"half_width": {"sensitivity": 0.05}}),
+    ],
+)
+def test_what_is_asked_at_a_threshold_needs_a_decision(gate, limits):
+    harmless = {"within_group": {"log_observed_expected": 0.2}, "between_groups": {}} if gate != "fairness" else {}
+    study = with_gate(with_gate(STUDIES["survival"], "fairness", **harmless), gate, **limits)
+    undecided = study.model_copy(update={"decision": NoDecision(none="Nothing is decided.")})
+    with pytest.raises(ConfigurationError, match=rf"{gate}.*needs a `decision` with a threshold"):
+        read_policy(undecided)
 
 
 def test_whole_numbers_are_fine_where_a_limit_is_a_number():

@@ -9,7 +9,7 @@ from pydantic import ConfigDict
 from theragate.evidence.published import SMALLEST_CELL
 from theragate.evidence.types import Evidence
 from theragate.gates._judging import Answer, more_data, overall_status, worst
-from theragate.gates.types import Finding, Judged, Status
+from theragate.gates.types import Finding, Judged, Severity, Status
 from theragate.gates.words import capital, plural
 from theragate.study import Decision, LabelledGroups, NoDecision, Sentence, Spec, Study
 
@@ -63,6 +63,7 @@ class Declared(Spec):
     attributes: dict[str, Attribute]
     scenarios: tuple[str, ...]
     decision: Decision | NoDecision
+    refits: int
 
     @classmethod
     def of(cls, study: Study) -> "Declared":
@@ -76,7 +77,7 @@ class Declared(Spec):
         }
         return cls(
             study=study.name, task=study.task, attributes=attributes, scenarios=tuple(study.scenarios),
-            decision=study.decision,
+            decision=study.decision, refits=study.stability.refits,
         )  # fmt: skip
 
 
@@ -93,6 +94,7 @@ class Gate(Spec):
     code: ClassVar[str]
     name: ClassVar[str]
     title: ClassVar[str]
+    severity: ClassVar[Severity]
     protects: ClassVar[str]
     after_fail: ClassVar[str]
 
@@ -114,8 +116,8 @@ class Gate(Spec):
     ) -> Finding:
         """Return a finding under this gate's name and reason."""
         return Finding(
-            code=self.code, gate=self.name, title=self.title, protects=self.protects, reason=self.reason,
-            status=status, summary=summary, next_step=next_step, comparisons=tuple(comparisons),
+            code=self.code, gate=self.name, title=self.title, severity=self.severity, protects=self.protects,
+            reason=self.reason, status=status, summary=summary, next_step=next_step, comparisons=tuple(comparisons),
             warnings=tuple(warnings),
         )  # fmt: skip
 

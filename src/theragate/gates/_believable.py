@@ -7,6 +7,8 @@ from theragate.evidence.types import Estimate
 
 __all__ = ["doubt"]
 
+# What is possible for numbers that gates judge and the catalogue of metrics does not list.
+_BOUNDS: dict[str, tuple[float | None, float | None]] = {"mean_absolute_difference": (0.0, None)}
 _ROUNDING = 1e-9  # relative: far below any sampling error
 _ZERO = 1e-12  # absolute: what rounding leaves of a zero
 
@@ -39,7 +41,7 @@ def doubt(estimate: Estimate, metric: str, *, difference: bool, exact: bool) -> 
 
 
 def _possible(numbers: tuple[float, ...], metric: str, *, difference: bool) -> bool:
-    low, high = METRICS[metric].bounds if metric in METRICS else (None, None)
+    low, high = METRICS[metric].bounds if metric in METRICS else _BOUNDS.get(metric, (None, None))
     if difference:
         span = None if low is None or high is None else high - low
         low, high = None if span is None else -span, span

@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from theragate.evidence.types import Evidence
 from theragate.gates._base import Gate, amount_of
 from theragate.gates._judging import NOT_MEASURED, Limit, Question, answer_all
-from theragate.gates.types import Finding
+from theragate.gates.types import Finding, Severity
 from theragate.gates.words import title
 
 __all__ = ["Calibration"]
@@ -22,6 +22,7 @@ class Calibration(Gate):
     code: ClassVar[str] = "TG004"
     name: ClassVar[str] = "calibration"
     title: ClassVar[str] = "Predictions that come true"
+    severity: ClassVar[Severity] = "critical"
     protects: ClassVar[str] = "Against a number that is read as a risk or an amount and is systematically wrong."
     after_fail: ClassVar[str] = "Recalibrate on new data, or do not show the number: a ranking may still be of use."
 

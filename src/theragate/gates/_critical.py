@@ -1,5 +1,6 @@
 """The critical value at which several comparisons may be read at once."""
 
+from collections.abc import Sequence
 from functools import lru_cache
 from statistics import NormalDist
 
@@ -7,7 +8,7 @@ import numpy as np
 
 from theragate.evidence.types import Z95, Family
 
-__all__ = ["critical_value", "side_by_side"]
+__all__ = ["critical_value", "in_order", "side_by_side"]
 
 LEVEL = 0.95
 DRAWS = 100_000
@@ -43,6 +44,14 @@ def critical_value(family: Family, *, seed: int = SEED) -> float:
     return _simulated(family.correlation, seed)
 
 
+def in_order(family: Family, members: Sequence[str]) -> Family:
+    """Return the family of these `members`, all of which it has, in this order."""
+    rows = [family.members.index(member) for member in members]
+    return Family(
+        members=tuple(members), correlation=tuple(tuple(family.correlation[i][j] for j in rows) for i in rows)
+    )
+
+
 def side_by_side(families: list[Family]) -> Family:
     """Join families whose correlation with each other is not known, as if they were independent.
 
@@ -62,17 +71,26 @@ def side_by_side(families: list[Family]) -> Family:
 
 @lru_cache(maxsize=64)
 def _simulated(correlation: tuple[tuple[float, ...], ...], seed: int) -> float:
-    root = _square_root(np.array(correlation, dtype=np.float64))
+    matrix = np.array(correlation, dtype=np.float64)
     random = np.random.default_rng(seed)
-    largest = np.concatenate(
-        [
-            np.abs(random.standard_normal((BLOCK, len(root))) @ root).max(axis=1)
-            for _ in range(DRAWS // BLOCK)
-        ]
-    )  # fmt: skip
+    largest = np.zeros(DRAWS)
+    for part in _uncorrelated_parts(matrix):
+        root = _square_root(matrix[part, part])
+        for start in range(0, DRAWS, BLOCK):
+            drawn = np.abs(random.standard_normal((BLOCK, len(root))) @ root).max(axis=1)
+            np.maximum(largest[start : start + BLOCK], drawn, out=largest[start : start + BLOCK])
     simulated = float(np.quantile(largest, LEVEL))
-    independent = NormalDist().inv_cdf((1 + LEVEL ** (1 / len(root))) / 2)
+    independent = NormalDist().inv_cdf((1 + LEVEL ** (1 / len(matrix))) / 2)
     return min(max(simulated, Z95), independent)
+
+
+def _uncorrelated_parts(correlation: np.ndarray) -> list[slice]:
+    """Return the families that stand side by side: their draws need no product of the whole matrix."""
+    size = len(correlation)
+    last = [int(np.flatnonzero(row)[-1]) if row.any() else place for place, row in enumerate(correlation)]
+    reach = np.maximum.accumulate(np.maximum(last, np.arange(size)))
+    ends = [*(np.flatnonzero(reach[:-1] == np.arange(size - 1)) + 1).tolist(), size]
+    return [slice(start, end) for start, end in zip([0, *ends[:-1]], ends, strict=True)]
 
 
 def _square_root(correlation: np.ndarray) -> np.ndarray:

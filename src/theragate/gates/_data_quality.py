@@ -6,7 +6,7 @@ from pydantic import Field
 
 from theragate.evidence.types import Evidence
 from theragate.gates._base import Gate
-from theragate.gates.types import Finding
+from theragate.gates.types import Finding, Severity
 from theragate.gates.words import listing, plural
 
 __all__ = ["DataQuality"]
@@ -20,6 +20,7 @@ class DataQuality(Gate):
     code: ClassVar[str] = "TG001"
     name: ClassVar[str] = "data_quality"
     title: ClassVar[str] = "Quality of the data"
+    severity: ClassVar[Severity] = "critical"
     protects: ClassVar[str] = "Against a model that learned from broken data, or from the outcome itself."
     after_fail: ClassVar[str] = "Correct the source or drop the column, then run `dvc repro` again."
 

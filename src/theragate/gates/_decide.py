@@ -50,12 +50,14 @@ def decide(evidence: Evidence, policy: Policy, *, evidence_sha256: str) -> Verdi
         cohort_sha256=evidence.cohort.sha256,
         predictions_sha256=evidence.predictions_sha256,
         model_sha256=evidence.model_sha256,
+        comparator=f"champion {evidence.champion.model_sha256}" if evidence.champion else "none: first release",
     )
 
 
 def _left_out(gate: type[Gate]) -> Finding:
     return Finding(
-        code=gate.code, gate=gate.name, title=gate.title, protects=gate.protects, status="insufficient",
-        reason="The policy gives none.", summary="The policy leaves this gate out, so nothing was judged.",
+        code=gate.code, gate=gate.name, title=gate.title, severity=gate.severity, protects=gate.protects,
+        status="insufficient", reason="The policy gives none.",
+        summary="The policy leaves this gate out, so nothing was judged.",
         next_step="Declare the gate with its limits and their reason.",
     )  # fmt: skip

@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from theragate.evidence.types import Estimate, Evidence
 from theragate.gates._base import COMPARED, Gate, amount_of, one_of
 from theragate.gates._judging import NOT_MEASURED, Limit, Question, answer_all
-from theragate.gates.types import Finding
+from theragate.gates.types import Finding, Severity
 from theragate.gates.words import title
 
 __all__ = ["Discrimination"]
@@ -19,6 +19,7 @@ class Discrimination(Gate):
     code: ClassVar[str] = "TG003"
     name: ClassVar[str] = "discrimination"
     title: ClassVar[str] = "Telling patients apart"
+    severity: ClassVar[Severity] = "major"
     protects: ClassVar[str] = (
         "Against a model that ranks patients little better than chance, or worse than a simple one."
     )
@@ -82,6 +83,7 @@ class Discrimination(Gate):
             limit=limit,
             amount=amount,
             unit=unit,
+            difference=bool(label),
             exact=bool(label),
             context=context,
         )

@@ -6,19 +6,19 @@ from typing import Annotated, ClassVar, Self
 from pydantic import Field, model_validator
 
 from theragate.evidence.types import Contrast, Estimate, Evidence, GroupEvidence
-from theragate.gates._base import Gate, Task
+from theragate.gates._base import COMPARED, Gate, Task
 from theragate.gates._groups import MISSING, lacking_groups, withheld_groups
-from theragate.gates._judging import Limit, Question, Weight, answer_all
-from theragate.gates.types import Finding
+from theragate.gates._judging import NOT_MEASURED, Limit, Question, Weight, answer_all
+from theragate.gates.types import Finding, Severity
 from theragate.gates.words import capital, group_words, interval, title
 from theragate.study import NoDecision
 
-__all__ = ["Fairness"]
+__all__ = ["BETWEEN", "WITHIN", "Fairness"]
 
 WITHIN: dict[Task, tuple[str, ...]] = {
-    "binary": ("log_observed_expected", "net_benefit_gain"),
+    "binary": ("log_observed_expected", "net_benefit_gain", "ici"),
     "regression": ("mean_error",),
-    "survival": ("log_observed_expected", "net_benefit_gain"),
+    "survival": ("log_observed_expected", "net_benefit_gain", "ici"),
 }
 BETWEEN: dict[Task, tuple[str, ...]] = {
     "binary": ("log_observed_expected", "sensitivity", "specificity"),
@@ -26,9 +26,8 @@ BETWEEN: dict[Task, tuple[str, ...]] = {
     "survival": ("log_observed_expected", "sensitivity", "specificity"),
 }
 AT_THE_THRESHOLD = {"net_benefit_gain", "sensitivity", "specificity"}
-ONE_SIDED = {"net_benefit_gain"}
 # What an estimate's precision hangs on, where it is not the number of events.
-UNIT = {"specificity": "patients", "mae": "patients", "mean_error": "patients"}
+UNIT = {"specificity": "patients", "mae": "patients", "mean_error": "patients", "r2": "patients"}
 
 Margin = Annotated[float, Field(gt=0, strict=True)]
 
@@ -39,6 +38,7 @@ class Fairness(Gate):
     code: ClassVar[str] = "TG006"
     name: ClassVar[str] = "fairness"
     title: ClassVar[str] = "Fairness to groups of patients"
+    severity: ClassVar[Severity] = "critical"
     protects: ClassVar[str] = (
         "Against a model that is right on average and wrong for women, for the old, for a minority."
     )
@@ -49,6 +49,7 @@ class Fairness(Gate):
     share_that_blocks: Annotated[float, Field(gt=0, lt=1)]
     within_group: Annotated[dict[str, Margin], Field(min_length=1)]
     between_groups: dict[str, Margin] = Field(default={})
+    against_reference: dict[str, Margin] = Field(default={})
 
     @model_validator(mode="after")
     def _known(self) -> Self:
@@ -56,6 +57,7 @@ class Fairness(Gate):
         for key, given, known in (
             ("within_group", self.within_group, WITHIN[task]),
             ("between_groups", self.between_groups, BETWEEN[task]),
+            ("against_reference", self.against_reference, COMPARED[task]),
         ):
             for metric in given:
                 if metric not in known:
@@ -69,8 +71,8 @@ class Fairness(Gate):
 
     def judge(self, evidence: Evidence) -> Finding:
         """Judged groups decide; a listed group of some size blocks where harm to it is shown; none goes unlisted."""
-        questions = [*self._lacking(evidence), *self._within(evidence), *self._between(evidence)]
-        answers = answer_all(questions, evidence.families)
+        asked = (self._lacking, self._within, self._between, self._against_reference)
+        answers = answer_all([question for ask in asked for question in ask(evidence)], evidence.families)
         warnings = [f"{capital(answer.sentence)}." for answer in answers if answer.status == "fail"]
         if any(answer.decides for answer in answers):
             finding = self.conclude(answers, warnings=warnings)
@@ -124,11 +126,36 @@ class Fairness(Gate):
                 family=metric,
                 member=f"{metric}[{group.key}]",
                 weight=self._weight(group),
-                exact=metric in ONE_SIDED,
+                exact=metric == "net_benefit_gain",
                 withheld=group.key in hidden,
             )
             for metric, margin in self.within_group.items()
             for group, estimate in evidence.group_estimates(metric)
+        ]
+
+    def _against_reference(self, evidence: Evidence) -> list[Question]:
+        """Ask whether a group is ranked worse than the simple model would rank it; the mix of patients is the same."""
+        hidden = withheld_groups(evidence)
+        return [
+            Question(
+                subject=f"{group.key} - reference",
+                metric=metric,
+                label=f"the difference in {title(metric)} from the reference model in "
+                f"{group_words(group.attribute, group.label)}",
+                estimate=next((c.difference for c in group.comparisons if c.metric == metric), NOT_MEASURED),
+                limit=Limit(low=-margin, strict=True),
+                amount=_amount(metric, group),
+                unit=UNIT.get(metric, "events"),
+                family="against_reference",
+                member=f"{metric}[{group.key} - reference]",
+                weight=self._weight(group),
+                difference=True,
+                exact=True,
+                withheld=group.key in hidden,
+            )
+            for metric, margin in self.against_reference.items()
+            for group in evidence.groups
+            if group.attribute in self._judged or group.comparisons
         ]
 
     def _between(self, evidence: Evidence) -> list[Question]:
@@ -173,13 +200,16 @@ class Fairness(Gate):
             family=metric,
             member=f"{metric}[{key}]",
             weight=_lightest(weights),
+            difference=True,
             withheld=not hidden.isdisjoint((one.key, other.key)),
             context=_both(metric, one, other),
         )
 
 
 def _within_limit(metric: str, margin: float) -> Limit:
-    return Limit(low=-margin, strict=True) if metric in ONE_SIDED else Limit(low=-margin, high=margin)
+    """Return the limit within a group; of what is good when high, or low, only one side is asked."""
+    one_sided = {"net_benefit_gain": Limit(low=-margin, strict=True), "ici": Limit(high=margin)}
+    return one_sided.get(metric, Limit(low=-margin, high=margin))
 
 
 def _amount(metric: str, group: GroupEvidence) -> int | None:

@@ -7,9 +7,9 @@ from typing import Literal
 
 from theragate.evidence.types import Z95, Estimate, Family
 from theragate.gates._believable import doubt
-from theragate.gates._critical import critical_value, side_by_side
+from theragate.gates._critical import critical_value, in_order, side_by_side
 from theragate.gates.types import Judged, Status
-from theragate.gates.words import capital, interval, number, plural
+from theragate.gates.words import capital, interval, number, plural, rounded_up
 
 __all__ = ["NOT_MEASURED", "Answer", "Limit", "Question", "answer_all", "more_data", "overall_status", "worst"]
 
@@ -64,8 +64,8 @@ class Question:
     """One estimate against one limit.
 
     `family` and `member` name the estimate in the evidence's families. `amount` and `unit` say how much the estimate
-    rests on. `exact` marks differences on the same patients, which may be zero without error. `withheld` keeps the
-    numbers of a few patients out of the finding; the answer stays.
+    rests on. `difference` marks what compares two values of the metric, `exact` differences on the same patients, which
+    may be zero without error. `withheld` keeps the numbers of a few patients out of the finding; the answer stays.
     """
 
     subject: str
@@ -78,6 +78,7 @@ class Question:
     family: str = ""
     member: str = ""
     weight: Weight = "decides"
+    difference: bool = False
     exact: bool = False
     withheld: bool = False
     context: str = ""
@@ -86,11 +87,6 @@ class Question:
     def decidable(self) -> bool:
         """Whether there is an interval that can be believed; see `doubt`."""
         return self.estimate.decidable and not self.why_not
-
-    @property
-    def difference(self) -> bool:
-        """Whether it asks of a difference: the subject then names both sides."""
-        return " - " in self.subject
 
     @property
     def why_not(self) -> str:
@@ -191,15 +187,24 @@ def _status(question: Question, critical: float) -> Status:
 
 
 def _joint(questions: Sequence[Question], families: Mapping[str, Family]) -> Family:
-    """Put the questions' families side by side; what belongs to none stands alone."""
+    """Put the questions' families side by side; what belongs to none stands alone.
+
+    The order follows from the numbers, so that neither the order of groups nor their names move the critical value.
+    """
     known: dict[str, list[str]] = {}
     alone: list[Family] = []
-    for question in questions:
+    for question in sorted(questions, key=_numbers):
         if question.family in families and question.member in families[question.family].members:
             known.setdefault(question.family, []).append(question.member)
         else:
             alone.append(Family(members=(question.member or question.label,), correlation=((1.0,),)))
-    return side_by_side([*(families[name].among(members) for name, members in known.items()), *alone])
+    return side_by_side([*(in_order(families[name], members) for name, members in known.items()), *alone])
+
+
+def _numbers(question: Question) -> tuple[float, ...]:
+    estimate = question.estimate
+    found = (estimate.value, estimate.lower, estimate.upper, estimate.se)
+    return tuple(math.inf if number is None else number for number in found)
 
 
 def overall_status(answers: Sequence[Answer]) -> Status:
@@ -233,16 +238,11 @@ def more_data(answers: Sequence[Answer]) -> str:
     factor = question.data_needed
     if factor > 100:
         return f"No realistic number of {question.unit} would decide: {question.label} is too close to its limit."
-    more = _two_digits(question.amount * (factor - 1))
+    more = rounded_up(question.amount * (factor - 1))
     return (
         f"About {plural(more, question.unit[:-1])} more (there are {question.amount:,}) would decide it, if the "
         f"estimate stays where it is: {question.label}."
     )
-
-
-def _two_digits(amount: float) -> int:
-    step = int(10 ** max(len(str(math.ceil(amount))) - 2, 0))
-    return max(math.ceil(amount / step) * step, 1)
 
 
 def _plain(value: float) -> str:

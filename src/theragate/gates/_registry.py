@@ -5,7 +5,9 @@ from theragate.gates._calibration import Calibration
 from theragate.gates._data_quality import DataQuality
 from theragate.gates._discrimination import Discrimination
 from theragate.gates._fairness import Fairness
+from theragate.gates._non_inferiority import NonInferiority
 from theragate.gates._robustness import Robustness
+from theragate.gates._stability import Stability
 from theragate.gates._subgroup_adequacy import SubgroupAdequacy
 from theragate.gates._suspicious_performance import SuspiciousPerformance
 from theragate.gates._utility import Utility
@@ -21,4 +23,6 @@ GATES: dict[str, type[Gate]] = {
     "fairness": Fairness,
     "subgroup_adequacy": SubgroupAdequacy,
     "robustness": Robustness,
+    "stability": Stability,
+    "non_inferiority": NonInferiority,
 }

@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from theragate.evidence.types import Evidence
 from theragate.gates._base import RANKING, Gate, amount_of, one_of
 from theragate.gates._judging import NOT_MEASURED, Limit, Question, answer_all
-from theragate.gates.types import Finding
+from theragate.gates.types import Finding, Severity
 from theragate.gates.words import title
 
 __all__ = ["Robustness"]
@@ -19,6 +19,7 @@ class Robustness(Gate):
     code: ClassVar[str] = "TG008"
     name: ClassVar[str] = "robustness"
     title: ClassVar[str] = "Robustness to poorer inputs"
+    severity: ClassVar[Severity] = "major"
     protects: ClassVar[str] = "Against a model that works on the cohort's tidy inputs and not on a busy day's."
     after_fail: ClassVar[str] = (
         "Require the input that was missing or noisy at the point of use, or train for its absence."
@@ -51,6 +52,7 @@ class Robustness(Gate):
                 limit=Limit(low=-self.margin),
                 amount=amount,
                 unit=unit,
+                difference=True,
                 exact=True,
             )
             for name in self.declared.scenarios

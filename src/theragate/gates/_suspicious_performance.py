@@ -7,7 +7,7 @@ from pydantic import model_validator
 from theragate.evidence.types import Evidence
 from theragate.gates._base import RANKING, Gate, amount_of, one_of
 from theragate.gates._judging import NOT_MEASURED, Limit, Question, answer_all
-from theragate.gates.types import Finding
+from theragate.gates.types import Finding, Severity
 from theragate.gates.words import listing, title
 
 __all__ = ["SuspiciousPerformance"]
@@ -19,6 +19,7 @@ class SuspiciousPerformance(Gate):
     code: ClassVar[str] = "TG002"
     name: ClassVar[str] = "suspicious_performance"
     title: ClassVar[str] = "Too good to be true"
+    severity: ClassVar[Severity] = "critical"
     protects: ClassVar[str] = "Against a model that has seen the answer: a leak looks like an excellent result."
     after_fail: ClassVar[str] = "Hold the model for a leakage check: ask of each feature when it becomes known."
 

@@ -1,100 +1,181 @@
-"""TG005: patients gain, compared with treating all of them or none."""
+"""TG005: patients gain, compared with treating all of them or none, and no group of them loses."""
 
 import math
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from theragate.evidence.types import Estimate, Evidence, ThresholdEvidence
+from theragate.evidence.types import Estimate, Evidence, GroupEvidence, ThresholdEvidence
 from theragate.gates._base import Gate, amount_of
-from theragate.gates._judging import NOT_MEASURED, Limit, Question, answer_all
-from theragate.gates.types import Finding
-from theragate.gates.words import percent
+from theragate.gates._groups import MISSING, lacking_groups, withheld_groups
+from theragate.gates._judging import NOT_MEASURED, Limit, Question, Weight, answer_all
+from theragate.gates.types import Finding, Severity
+from theragate.gates.words import group_words, percent
 from theragate.study import Decision, NoDecision
 
 __all__ = ["Utility"]
 
 FAMILY = "net_benefit_range"
+METRIC = "net_benefit_gain"
+GAIN = "the gain in net benefit over the better default"
 _WIDEST_GAP = 0.1  # between neighbouring thresholds, as a share of the declared range
 _NOTHING_BETWEEN = Estimate.absent("it was not measured at any threshold in between")
 
 
+@dataclass(frozen=True)
+class _Patients:
+    """Whose gain is asked for: everybody's, or that of the group with this `key`; `tolerance` may be lost."""
+
+    rows: tuple[ThresholdEvidence, ...]
+    tolerance: float
+    amount: int | None
+    unit: str
+    key: str = ""
+    words: str = ""
+    weight: Weight = "decides"
+    withheld: bool = False
+
+
 class Utility(Gate):
-    """Net benefit over the better default: gained at the clinical threshold, not lost anywhere in the range."""
+    """Net benefit over the better default: gained at the clinical threshold, not lost anywhere, in no judged group."""
 
     code: ClassVar[str] = "TG005"
     name: ClassVar[str] = "utility"
     title: ClassVar[str] = "Benefit of deciding by the model"
+    severity: ClassVar[Severity] = "critical"
     protects: ClassVar[str] = (
         "Against a model that does more harm in a decision than treating everybody, or nobody, would."
     )
     after_fail: ClassVar[str] = "Do not decide by this model: the better default serves patients better."
 
     tolerance: Annotated[float, Field(ge=0)]
+    group_tolerance: Annotated[float, Field(ge=0)]
 
     def judge(self, evidence: Evidence) -> Finding:
         """Ask at every threshold of the declared range; not applicable where the study prepares no decision."""
         decision = self.declared.decision
         if isinstance(decision, NoDecision):
             return self.finding("not_applicable", f"The study prepares no decision at a threshold. {decision.none}")
-        answers = answer_all(self._questions(evidence, decision), evidence.families)
-        return self.conclude(answers)
-
-    def _questions(self, evidence: Evidence, decision: Decision) -> list[Question]:
-        inside = [row for row in evidence.net_benefit if _inside(row.threshold, decision)]
-        questions = [self._question(evidence, row, clinical=_same(row.threshold, decision.threshold)) for row in inside]
-        for threshold in dict.fromkeys((decision.threshold, *decision.range)):
-            if not any(_same(row.threshold, threshold) for row in inside):
-                absent = ThresholdEvidence(
-                    threshold=threshold,
-                    model=NOT_MEASURED,
-                    treat_all=0.0,
-                    difference=NOT_MEASURED,
-                )
-                clinical = _same(threshold, decision.threshold)
-                questions.append(self._question(evidence, absent, clinical=clinical))
-        return [*questions, *self._gaps(evidence, decision, {row.threshold for row in inside})]
-
-    def _gaps(self, evidence: Evidence, decision: Decision, measured: set[float]) -> list[Question]:
-        """Ask for every stretch of the range in which too little was measured to say that no harm lies there."""
-        low, high = decision.range
-        widest = (high - low) * _WIDEST_GAP
         amount, unit = amount_of(evidence)
-        return [
-            Question(
-                subject=f"thresholds {start:g} to {end:g}",
-                metric="net_benefit_gain",
-                label=f"the gain in net benefit over the better default from {percent(start)} to {percent(end)}",
-                estimate=_NOTHING_BETWEEN,
-                limit=Limit(low=-self.tolerance, strict=True),
-                amount=amount,
-                unit=unit,
-            )
-            for start, end in pairwise(sorted(measured | {low, decision.threshold, high}))
-            if end - start > widest + 1e-9
+        everybody = _Patients(evidence.net_benefit, self.tolerance, amount, unit)
+        questions = _over_range(everybody, decision)
+        questions += [
+            _unknown(_Patients((), self.group_tolerance, None, "patients", key=name, words=_every(name)), why)
+            for name, why in lacking_groups(self.declared.attributes, evidence).items()
         ]
+        for patients in self._groups(evidence):
+            known = bool(patients.rows)
+            questions += _over_range(patients, decision) if known else [_unknown(patients, NOT_MEASURED.why)]
+        return self.conclude(answer_all(questions, evidence.families))
 
-    def _question(self, evidence: Evidence, row: ThresholdEvidence, *, clinical: bool) -> Question:
-        amount, unit = amount_of(evidence)
-        which = "the clinical threshold" if clinical else "a threshold"
-        return Question(
-            subject=f"threshold {row.threshold:g}",
-            metric="net_benefit_gain",
-            label=f"the gain in net benefit over the better default at {which} of {percent(row.threshold)}",
-            estimate=row.difference,
-            limit=Limit(low=0.0 if clinical else -self.tolerance, strict=True),
-            amount=amount,
-            unit=unit,
-            family=FAMILY,
-            member=f"net_benefit_gain@{row.threshold:g}",
-            exact=True,
+    def _groups(self, evidence: Evidence) -> list[_Patients]:
+        """Return the groups of judged attributes; who is in no group is listed, and decides in the fairness gate."""
+        attributes, hidden = self.declared.attributes, withheld_groups(evidence)
+        judged = [g for g in evidence.groups if g.attribute in attributes and attributes[g.attribute].judged]
+        return [self._group(group, withheld=group.key in hidden) for group in judged]
+
+    def _group(self, group: GroupEvidence, *, withheld: bool) -> _Patients:
+        return _Patients(
+            group.net_benefit,
+            self.group_tolerance,
+            group.events,
+            "events",
+            key=group.key,
+            words=f" in {group_words(group.attribute, group.label)}",
+            weight="listed" if group.label == MISSING else "decides",
+            withheld=withheld,
         )
+
+
+def _over_range(patients: _Patients, decision: Decision) -> list[Question]:
+    """Ask at every threshold that was measured, at those that had to be, and for every stretch left out."""
+    low, high = decision.range
+    due = dict.fromkeys((decision.threshold, low, high))
+    inside = [(row.threshold, row.difference) for row in patients.rows if low - 1e-9 <= row.threshold <= high + 1e-9]
+    measured = {threshold for threshold, _ in inside}
+    missed = [threshold for threshold in due if not any(_same(threshold, other) for other in measured)]
+    asked = [
+        _at(threshold, gain, patients=patients, decision=decision)
+        for threshold, gain in (*inside, *((threshold, NOT_MEASURED) for threshold in missed))
+    ]
+    return asked + _gaps(patients, decision, measured={*measured, *due})
+
+
+def _at(threshold: float, gain: Estimate, *, patients: _Patients, decision: Decision) -> Question:
+    clinical = _same(threshold, decision.threshold)
+    which = "the clinical threshold" if clinical else "a threshold"
+    # Everybody together has to gain where the decision is made; a group has to lose nothing there.
+    least = 0.0 if clinical and not patients.key else -patients.tolerance
+    suffix = f"[{patients.key}]" if patients.key else ""
+    return _question(
+        patients,
+        gain,
+        subject=f"threshold {threshold:g}",
+        label=f"{GAIN} at {which} of {percent(threshold)}{patients.words}",
+        limit=Limit(low=least, strict=True),
+        family=f"{FAMILY}{suffix}",
+        member=f"{METRIC}@{threshold:g}{suffix}",
+    )
+
+
+def _gaps(patients: _Patients, decision: Decision, *, measured: set[float]) -> list[Question]:
+    """Ask for every stretch of the range in which too little was measured to say that no harm lies there."""
+    low, high = decision.range
+    widest = (high - low) * _WIDEST_GAP
+    return [
+        _question(
+            patients,
+            _NOTHING_BETWEEN,
+            subject=f"thresholds {start:g} to {end:g}",
+            label=f"{GAIN} from {percent(start)} to {percent(end)}{patients.words}",
+            limit=Limit(low=-patients.tolerance, strict=True),
+        )
+        for start, end in pairwise(sorted(measured))
+        if end - start > widest + 1e-9
+    ]
+
+
+def _unknown(patients: _Patients, why: str) -> Question:
+    return _question(
+        patients,
+        Estimate.absent(why),
+        subject="the declared range",
+        label=f"{GAIN} over the declared range{patients.words}",
+        limit=Limit(low=-patients.tolerance, strict=True),
+    )
+
+
+def _question(
+    patients: _Patients,
+    gain: Estimate,
+    *,
+    subject: str,
+    label: str,
+    limit: Limit,
+    family: str = "",
+    member: str = "",
+) -> Question:
+    return Question(
+        subject=f"{patients.key}, {subject}" if patients.key else subject,
+        metric=METRIC,
+        label=label,
+        estimate=gain,
+        limit=limit,
+        amount=patients.amount,
+        unit=patients.unit,
+        family=family,
+        member=member,
+        weight=patients.weight,
+        exact=True,
+        withheld=patients.withheld,
+    )
+
+
+def _every(name: str) -> str:
+    return f" in every group of {name.replace('_', ' ')}"
 
 
 def _same(one: float, other: float) -> bool:
     return math.isclose(one, other, rel_tol=0, abs_tol=1e-9)
-
-
-def _inside(threshold: float, decision: Decision) -> bool:
-    return decision.range[0] - 1e-9 <= threshold <= decision.range[1] + 1e-9

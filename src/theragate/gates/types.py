@@ -6,9 +6,10 @@ from pydantic import model_validator
 
 from theragate.study import Spec
 
-__all__ = ["Finding", "Judged", "Status", "Verdict"]
+__all__ = ["Finding", "Judged", "Severity", "Status", "Verdict"]
 
 Status = Literal["pass", "fail", "insufficient", "not_applicable"]
+Severity = Literal["critical", "major"]
 
 
 class Judged(Spec):
@@ -30,11 +31,16 @@ class Judged(Spec):
 
 
 class Finding(Spec):
-    """One gate's answer, with everything it rests on."""
+    """One gate's answer, with everything it rests on.
+
+    ``severity`` says what is at stake where the answer is wrong: ``critical`` is harm to a patient, ``major`` a model
+    of less use, or less well known, than it seems. Both block alike.
+    """
 
     code: str
     gate: str
     title: str
+    severity: Severity = "critical"
     protects: str
     reason: str
     status: Status
@@ -48,6 +54,7 @@ class Verdict(Spec):
     """All findings, bound by digests to the model, the data and the policy.
 
     ``decision`` is ``PASS`` only where every finding passes or is not applicable; ``BLOCKED`` otherwise.
+    ``comparator`` names the model in use that this one was compared with: ``champion`` and its digest.
     """
 
     version: Literal[1] = 1

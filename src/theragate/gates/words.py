@@ -13,6 +13,7 @@ __all__ = [
     "number",
     "percent",
     "plural",
+    "rounded_up",
     "title",
 ]
 
@@ -64,6 +65,12 @@ def percent(share: float) -> str:
 def plural(count: int, noun: str) -> str:
     """Write a count with its noun: ``1 event``, ``2 events``."""
     return f"{count:,} {noun if count == 1 else noun + 's'}"
+
+
+def rounded_up(amount: float) -> int:
+    """Round a needed number up to two digits, and to at least 1: it is known no better."""
+    step = int(10 ** max(len(str(math.ceil(amount))) - 2, 0))
+    return max(math.ceil(amount / step) * step, 1)
 
 
 def listing(parts: list[str]) -> str:

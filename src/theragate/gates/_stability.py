@@ -1,0 +1,80 @@
+"""TG009: a patient's prediction does not hang on who else happened to be in the cohort."""
+
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from theragate.evidence.types import Estimate, Evidence, StabilityEvidence
+from theragate.gates._base import Gate
+from theragate.gates._judging import NOT_MEASURED, Limit, Question, answer_all
+from theragate.gates.types import Finding, Judged, Severity
+from theragate.gates.words import number
+
+__all__ = ["Stability"]
+
+METRIC = "mean_absolute_difference"
+
+
+class Stability(Gate):
+    """The mean difference between one patient's predictions by refits on bootstrap samples stays small."""
+
+    code: ClassVar[str] = "TG009"
+    name: ClassVar[str] = "stability"
+    title: ClassVar[str] = "The same answer from other patients"
+    severity: ClassVar[Severity] = "major"
+    protects: ClassVar[str] = (
+        "Against a number that would have been another one, had other patients been in the cohort."
+    )
+    after_fail: ClassVar[str] = (
+        "Learn from more patients, use fewer or simpler features, or penalise more; do not show the number until then."
+    )
+
+    mean_absolute_difference: Annotated[float, Field(gt=0)]
+
+    def judge(self, evidence: Evidence) -> Finding:
+        """Ask for the upper limit of the difference; optimism is listed and decides nothing."""
+        found = evidence.stability
+        fewer = found is not None and found.refits < self.declared.refits
+        question = Question(
+            subject="overall",
+            metric=METRIC,
+            label="the mean difference between one patient's predictions",
+            estimate=found.difference if found and not fewer else Estimate.absent(self._lacking(found)),
+            limit=Limit(high=self.mean_absolute_difference),
+            amount=found.refits if found else None,
+            unit="refits",
+            context=f"over {found.refits:,} refits" if found else "",
+        )
+        finding = self.conclude(answer_all([question], {}))
+        if found is None:
+            return finding
+        rows = [_listed(name, estimate) for name, estimate in found.optimism.items()]
+        return finding.model_copy(
+            update={
+                "summary": f"{self._in_words(found) if question.decidable else ''}{finding.summary}",
+                "comparisons": (*finding.comparisons, *rows),
+            }
+        )
+
+    def _lacking(self, found: StabilityEvidence | None) -> str:
+        if found is None:
+            return NOT_MEASURED.why
+        return f"it was measured in {found.refits:,} of the {self.declared.refits:,} refits that the study declares"
+
+    def _in_words(self, found: StabilityEvidence) -> str:
+        value = found.difference.value
+        if value is None:
+            return ""
+        if self.declared.task == "regression":
+            size = f"predicted value would typically differ by {number(value, 1)}"
+        else:
+            size = f"risk would typically differ by {number(100 * value, 1)} percentage points"
+        return f"Had other patients of the same kind been in the cohort, one patient's {size}. "
+
+
+def _listed(metric: str, estimate: Estimate) -> Judged:
+    return Judged(
+        subject="own sample - all patients", metric=metric, value=estimate.value, lower=estimate.lower,
+        upper=estimate.upper, limit="optimism: reported, not judged", status="not_applicable", decides=False,
+        note=estimate.why,
+    )  # fmt: skip
