@@ -4,6 +4,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 from theragate.errors import TheragateError
@@ -39,7 +40,14 @@ def _parser() -> argparse.ArgumentParser:
     verdict = commands.add_parser("verdict", help="show why a study passed or was blocked")
     verdict.add_argument("studies", nargs="+", metavar="STUDY")
     verdict.add_argument("--require-pass", action="store_true", help="exit with 1 unless every verdict is PASS")
+    verdict.add_argument(
+        "--accept-waivers",
+        action="store_true",
+        help="with --require-pass: let waivers that count today accept what blocks",
+    )
     verdict.set_defaults(command=_verdict)
+
+    _add_decisions(commands)
 
     sync = commands.add_parser("sync", help="write to MLflow what it lacks of the pipeline's results")
     sync.set_defaults(command=_sync)
@@ -48,6 +56,22 @@ def _parser() -> argparse.ArgumentParser:
     ui.add_argument("--port", type=int, choices=range(1024, 65536), default=5000, metavar="PORT")
     ui.set_defaults(command=_ui)
     return parser
+
+
+def _add_decisions(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the commands by which people decide something; each writes a file that git tracks."""
+    waive = commands.add_parser("waive", help="accept one finding by name, until a day; or take that back")
+    waive.add_argument("study", metavar="STUDY")
+    waive.add_argument("code", metavar="CODE", help="the finding's code, as TG003")
+    waive.add_argument("--reason", metavar="TEXT", help="why the finding can be lived with, in some words")
+    waive.add_argument("--by", metavar="NAME", help="who accepts it")
+    waive.add_argument("--expires", metavar="YYYY-MM-DD", help="the last day on which the waiver counts (UTC)")
+    waive.add_argument("--withdraw", action="store_true", help="take the waiver of CODE back")
+    waive.set_defaults(command=_waive)
+
+    champion = commands.add_parser("champion", help="name the registry's champion as the one to compare with")
+    champion.add_argument("study", metavar="STUDY")
+    champion.set_defaults(command=_champion)
 
 
 def _check(parsed: argparse.Namespace, root: Path, settings: Settings) -> int:  # noqa: ARG001 - one form for all
@@ -60,14 +84,43 @@ def _check(parsed: argparse.Namespace, root: Path, settings: Settings) -> int:  
 def _summary(parsed: argparse.Namespace, root: Path, settings: Settings) -> int:  # noqa: ARG001 - one form for all
     from theragate.stages.summary import show_summary
 
-    return 0 if show_summary(root) else 1
+    return 0 if show_summary(root, settings) else 1
 
 
-def _verdict(parsed: argparse.Namespace, root: Path, settings: Settings) -> int:  # noqa: ARG001 - one form for all
+def _verdict(parsed: argparse.Namespace, root: Path, settings: Settings) -> int:
     from theragate.stages.summary import show_verdict
 
-    passed = [show_verdict(root, study) for study in parsed.studies]
-    return 0 if all(passed) or not parsed.require_pass else 1
+    shown = [show_verdict(root, study, settings) for study in parsed.studies]
+    well = all(one.passed or (parsed.accept_waivers and one.accepted) for one in shown)
+    return 0 if well or not parsed.require_pass else 1
+
+
+def _waive(parsed: argparse.Namespace, root: Path, settings: Settings) -> int:  # noqa: ARG001 - one form for all
+    from theragate.stages.waive import waive, withdraw
+
+    given = {name: getattr(parsed, name) for name in ("reason", "by", "expires")}
+    if parsed.withdraw and any(value is not None for value in given.values()):
+        return _misused("--withdraw goes without --reason, --by and --expires")
+    if parsed.withdraw:
+        print(withdraw(root, parsed.study, parsed.code))
+        return 0
+    absent = [f"--{name}" for name, value in given.items() if value is None]
+    if absent:
+        return _misused(f"a waiver needs {', '.join(absent)}")
+    print(waive(root, parsed.study, parsed.code, **given, today=datetime.now(UTC).date()))
+    return 0
+
+
+def _misused(why: str) -> int:
+    print(f"error: {why}; see `theragate waive --help`", file=sys.stderr)
+    return 2
+
+
+def _champion(parsed: argparse.Namespace, root: Path, settings: Settings) -> int:
+    from theragate.stages.champion import name_champion
+
+    print(name_champion(root, parsed.study, settings))
+    return 0
 
 
 def _show(lines: Iterator[tuple[str, bool]]) -> int:

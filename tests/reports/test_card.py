@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,10 +10,12 @@ from gates.evidence_by_hand import STUDIES, changed, estimate, good_evidence, gr
 
 from theragate.evidence.catalogue import METRICS
 from theragate.evidence.types import Estimate, Evidence
-from theragate.gates import decide, read_policy
+from theragate.gates import CONDITIONS, GATES, decide, read_policy
 from theragate.gates.types import Verdict
-from theragate.reports.card import model_card, verdict_table
+from theragate.reports import card as card_module
+from theragate.reports.card import model_card
 from theragate.reports.headline import HEADLINE, headline, metrics_summary
+from theragate.reports.verdict import Acceptance, verdict_table
 from theragate.study import Holdout, Study
 
 SECTIONS = [
@@ -26,6 +29,11 @@ RECORD: dict[str, Any] = {
 }
 PROVENANCE: dict[str, Any] = {"version": "a library, version 1.2"}
 TASKS = list(STUDIES)
+WAIVER = Acceptance(
+    finding="TG007 subgroup_adequacy (insufficient)", by="Dr. Ana Ruiz", reason="The registry ends in December. " * 9,
+    issued="2026-11-24", expires="2026-12-31", why_not="",
+)  # fmt: skip
+NASTY = Acceptance("TG003", "A | <b>B</b>\n| c", "| a |\n| b |", "2026-11-24", "2026-12-31", "the policy | changed")
 
 
 def judged(evidence: Evidence) -> Verdict:
@@ -38,7 +46,9 @@ def study_of(evidence: Evidence) -> Study:
 
 def card_of(evidence: Evidence, **more: Any) -> str:
     study = more.get("study", study_of(evidence))
-    return model_card(study, evidence, judged(evidence), more.get("record", RECORD), more.get("provenance", PROVENANCE))
+    record, provenance = more.get("record", RECORD), more.get("provenance", PROVENANCE)
+    waivers, look = more.get("waivers", ()), more.get("look", 1)
+    return model_card(study, evidence, judged(evidence), record, provenance, waivers=waivers, look=look)
 
 
 def poor(task: str) -> Evidence:
@@ -145,7 +155,7 @@ def test_text_of_others_breaks_neither_table_nor_page():
     odd = study.model_copy(update={"card": nasty, "gates": gates})
     evidence = good_evidence(study)
     verdict = decide(evidence, read_policy(odd), evidence_sha256="9" * 64)
-    card = model_card(odd, evidence, verdict, RECORD, PROVENANCE)
+    card = model_card(odd, evidence, verdict, RECORD, PROVENANCE, waivers=[NASTY], look=1)
     assert "<script>" not in card
     assert "a \\| b \\| c \\|" in card
     for table in re.findall(r"(?:^\|.*\n)+", card, flags=re.MULTILINE):
@@ -157,11 +167,52 @@ def test_the_verdict_table_has_a_row_for_each_gate_and_what_to_do():
     verdict = judged(evidence)
     table = verdict_table(verdict)
     rows = [line for line in table.splitlines() if line.startswith("| TG")]
-    assert len(rows) == 8
+    assert len(rows) == len(GATES)
     assert table.startswith("BLOCKED")
     calibration = next(row for row in rows if "TG004" in row)
     assert "**fail**" in calibration
     assert "Recalibrate on new data" in calibration
+
+
+def test_every_gate_and_condition_has_its_place_on_the_card():
+    placed = [*card_module.USEFULNESS, *card_module.FAIRNESS, *card_module.SAFETY]
+    assert sorted(placed) == sorted(GATES)
+    card = card_of(good_evidence(STUDIES["survival"]))
+    assert all(f"| {kind.code} {kind.title} | " in card for kind in CONDITIONS.values())
+
+
+def test_every_waiver_is_on_the_card_with_its_whole_reason():
+    evidence = good_evidence(STUDIES["survival"])
+    assert "Nobody has accepted a finding by name." in card_of(evidence)
+    old = replace(WAIVER, finding="TG004 calibration (fail)", why_not="the evidence has changed since")
+    card = card_of(evidence, waivers=[WAIVER, old])
+    assert card.count(WAIVER.reason.strip()) == 2
+    assert "| 2026-11-24 to 2026-12-31 | Yes. It counts through 2026-12-31. |" in card
+    assert "| No: the evidence has changed since. |" in card
+
+
+def test_the_card_says_which_look_it_is():
+    assert "This verdict is look 7 at them" in card_of(good_evidence(STUDIES["survival"]), look=7)
+
+
+def test_the_verdict_in_words_begins_with_looks_waivers_and_conditions():
+    verdict = judged(overall(good_evidence(STUDIES["survival"]), calibration_slope=estimate(0.3, 0.05)))
+    failed = verdict.blocking[0].model_copy(update={"code": "TG011", "title": "Lineage", "next_step": "Commit it."})
+    text = verdict_table(verdict, waivers=[WAIVER, NASTY], conditions=[failed], looks=3)
+    before = text[: text.index("| Gate |")]
+    assert "These held-out data have decided 3 times." in before
+    line = next(line for line in before.splitlines() if "Dr. Ana Ruiz" in line)
+    assert line.startswith(
+        "- TG007 subgroup_adequacy (insufficient), accepted by Dr. Ana Ruiz; counts through 2026-12-31."
+    )
+    assert line.endswith(" …")
+    assert "does not count: the policy | changed" in before
+    assert "- TG011 Lineage: **fail**. " in before
+    assert "Commit it." in before
+    assert "<b>" not in text
+    bare = verdict_table(verdict, looks=0)
+    assert "No look at these held-out data is on record." in bare
+    assert "Waivers" not in bare
 
 
 @pytest.mark.parametrize("task", TASKS)

@@ -15,9 +15,11 @@ from theragate.stages.command import exit_code
 from theragate.stages.evaluate import evaluate
 from theragate.stages.gate import gate
 from theragate.stages.ingest import ingest
+from theragate.stages.refit import refit
 from theragate.stages.train import train
 from theragate.stages.validate import validate
 
+MODELS = ("record", "predictions", "refits", "champion")
 STRANGER = "patient-777"  # an id that no message may repeat
 
 
@@ -35,7 +37,7 @@ def finished(root: Path, scheme: dict[str, Any] | None = None) -> Path:
         patch.chdir(root)
         patch.delenv("DVC_ROOT", raising=False)
         patch.setenv("THERAGATE_JOBS", "1")
-        assert [exit_code(stage, [STUDY]) for stage in (ingest, validate, train, evaluate)] == [0, 0, 0, 0]
+        assert [exit_code(stage, [STUDY]) for stage in (ingest, validate, train, refit, evaluate)] == [0] * 5
     return root
 
 
@@ -73,8 +75,9 @@ def refused(capsys) -> Callable[..., str]:
 
 
 def path_of(root: Path, name: str) -> Path:
-    folder = {"record": "models", "predictions": "models", "provenance": "data", "cohort": "data"}.get(name, "reports")
-    return root / folder / STUDY / f"{name}.{'parquet' if name in {'predictions', 'cohort'} else 'json'}"
+    folder = {"provenance": "data", "cohort": "data"} | dict.fromkeys(MODELS, "models")
+    table = name in {"predictions", "cohort", "refits", "champion"}
+    return root / folder.get(name, "reports") / STUDY / f"{name}.{'parquet' if table else 'json'}"
 
 
 def changed_json(root: Path, name: str, change: Callable[[Any], Any]) -> None:
@@ -143,6 +146,63 @@ def test_predictions_that_are_not_those_of_the_cohort_are_refused(change, messag
     assert message in line
     assert f"dvc repro -f train@{STUDY}" in line
     assert path_of(root, "evidence").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (with_a_stranger, "21 models predict every patient of the cohort"),
+        (without_a_patient, "21 models predict every patient of the cohort"),
+        (lambda table: table[table["refit"] != 7], "21 models predict every patient of the cohort; received 20 models"),
+        (lambda table: pd.concat([table, table.tail(1)]), "a refit predicts every patient once"),
+        (with_one_not_finite(np.nan), "every prediction is a finite number; received 1 of"),
+        (lambda table: table.assign(prediction=table["prediction"] + 1), "a risk lies between 0 and 1"),
+        (lambda table: table.drop(columns="drawn"), "received one without drawn"),
+        (lambda table: table.assign(drawn=table["drawn"] + (table["refit"] == 3)), "received 1 of another size"),
+    ],
+)
+def test_refits_that_are_not_those_of_the_cohort_are_refused(change, message, root, capsys):
+    before = path_of(root, "evidence").read_bytes()
+    changed_table(root, "refits", change)
+    capsys.readouterr()
+    assert exit_code(evaluate, [STUDY]) == 1
+    line = capsys.readouterr().err.strip()
+    assert message in line
+    assert "dvc repro -f refit@" in line
+    assert "\n" not in line
+    assert path_of(root, "evidence").read_bytes() == before
+
+
+def test_refits_of_another_model_are_refused(root, refused):
+    path = root / "models" / STUDY / "refits.json"
+    path.write_text(json.dumps(json.loads(path.read_text(encoding="utf-8")) | {"params": {"penalty": 1e-3}}))
+    assert "the model that was fitted again is the one that training chose; received another" in refused(evaluate)
+
+
+def with_a_champion(root: Path, change: Callable[[pd.DataFrame], pd.DataFrame] = lambda table: table) -> None:
+    """Make the reference model the champion, with its predictions."""
+    path = root / "models" / STUDY / "refits.json"
+    run = {"model_sha256": "c" * 64, "family": "logistic", "same_cohort": True, "why": ""}
+    path.write_text(json.dumps(json.loads(path.read_text(encoding="utf-8")) | {"champion": run}))
+    rows = pd.read_parquet(path_of(root, "predictions")).query("model == 'reference'")
+    change(rows[["repeat", "fold", "patient", "prediction"]]).to_parquet(path_of(root, "champion"), index=False)
+
+
+def test_a_champion_is_compared_on_the_same_patients(root):
+    with_a_champion(root)
+    assert exit_code(evaluate, [STUDY]) == 0
+    evidence = json.loads(path_of(root, "evidence").read_text(encoding="utf-8"))
+    assert evidence["champion"]["model_sha256"] == "c" * 64
+    # The reference stands in for the champion, so that both comparisons are one.
+    assert evidence["champion"]["comparisons"] == evidence["comparisons"]
+    assert exit_code(gate, [STUDY]) == 0
+    verdict = json.loads(path_of(root, "verdict").read_text(encoding="utf-8"))
+    assert verdict["comparator"] == f"champion {'c' * 64}"
+
+
+def test_a_champions_predictions_for_others_are_refused(root, refused):
+    with_a_champion(root, with_a_stranger)
+    assert "champion.parquet: every held-out patient" in refused(evaluate)
 
 
 @pytest.mark.parametrize(

@@ -11,12 +11,16 @@ from support import STUDY, Project, environment, run
 
 from theragate import cli
 from theragate.errors import DataError, EvidenceError
+from theragate.settings import read_settings
 from theragate.stages.command import exit_code
 from theragate.stages.evaluate import evaluate
 from theragate.stages.gate import gate
 from theragate.stages.ingest import ingest
 from theragate.stages.judgement import current_verdict
-from theragate.stages.register import register
+from theragate.stages.moment import present
+from theragate.stages.refit import refit
+from theragate.stages.register import gather, register
+from theragate.stages.repository import read_code_state
 from theragate.stages.train import train
 from theragate.stages.validate import validate
 from theragate.stages.workspace import Workspace
@@ -36,7 +40,7 @@ def judged(tmp_path_factory) -> Path:
         patch.setenv("THERAGATE_JOBS", "1")
         for name in ("DVC_ROOT", "DVC_EXP_NAME", "MLFLOW_TRACKING_URI"):
             patch.delenv(name, raising=False)
-        for stage in (ingest, validate, train, evaluate, gate, register):
+        for stage in (ingest, validate, train, refit, evaluate, gate, register):
             assert exit_code(stage, [STUDY]) == 0
     return folder
 
@@ -156,21 +160,22 @@ def test_a_port_is_one_that_a_user_may_open(port, folder):
     assert ended.value.code == 2
 
 
-def test_the_commit_is_named_only_where_it_holds_everything(folder, monkeypatch):
-    from theragate.stages.register import gather
-    from theragate.stages.repository import read_code_state
+def reproduce(folder: Path) -> str:
+    return gather(Workspace(folder, STUDY), read_settings({}, folder), present(folder)).reproduce
 
+
+def test_the_commit_is_named_only_where_it_holds_everything(folder, monkeypatch):
     for name, value in environment().items():
         monkeypatch.setenv(name, value)
     run(folder, "git", "init", "-q")
     run(folder, "git", "add", "params.yaml")
     run(folder, "git", "commit", "-qm", "one file")
     assert read_code_state(folder, {}).dirty, "files that are in no commit"
-    assert gather(Workspace(folder, STUDY), read_code_state(folder, {})).reproduce == ""
+    assert reproduce(folder) == ""
     run(folder, "git", "add", "-A")
     run(folder, "git", "commit", "-qm", "all files")
     code = read_code_state(folder, {})
     assert not code.dirty
-    assert code.commit in gather(Workspace(folder, STUDY), code).reproduce
-    tried = read_code_state(folder, {"DVC_EXP_NAME": "tried"})
-    assert gather(Workspace(folder, STUDY), tried).reproduce == ""
+    assert code.commit in reproduce(folder)
+    monkeypatch.setenv("DVC_EXP_NAME", "tried")
+    assert reproduce(folder) == ""

@@ -99,7 +99,7 @@ def test_a_passing_bundle_becomes_run_trials_model_version_and_candidate(either,
     assert "| fairness | pass |" in run.data.tags["mlflow.note.content"]
     assert run.inputs.dataset_inputs[0].dataset.digest == "c" * 12
     artifacts = {item.path for item in client.list_artifacts(published.run_id)}
-    assert artifacts == {"card.md", "evidence.json", "figures"}
+    assert artifacts == {"card.md", "evidence.json", "figures", "recipe.json"}
     assert client.list_artifacts(published.run_id, "figures")[0].path == "figures/calibration.png"
     version = client.get_model_version(STUDY, "1")
     assert version.run_id == published.run_id

@@ -1,9 +1,22 @@
-"""Gates: pure rules that judge evidence. They see no data, no model, no file and no clock."""
+"""Gates and release conditions: pure rules that judge evidence and facts. They see no data, no model, no clock."""
 
 from theragate.gates._base import Gate
+from theragate.gates._conditions import Condition, ReleaseFacts
 from theragate.gates._critical import critical_value
 from theragate.gates._decide import decide
-from theragate.gates._policy import Policy, read_policy
+from theragate.gates._policy import CONDITIONS, Policy, read_policy
 from theragate.gates._registry import GATES
+from theragate.gates._release import conditions
 
-__all__ = ["GATES", "Gate", "Policy", "critical_value", "decide", "read_policy"]
+__all__ = [
+    "CONDITIONS",
+    "GATES",
+    "Condition",
+    "Gate",
+    "Policy",
+    "ReleaseFacts",
+    "conditions",
+    "critical_value",
+    "decide",
+    "read_policy",
+]

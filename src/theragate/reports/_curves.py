@@ -13,7 +13,16 @@ from theragate.reports._canvas import BLUE, GREEN, GREY, INK, VERMILLION, new_ax
 from theragate.reports._words import event_word, numbers_line, outcome_unit, percent_text
 from theragate.study import Decision, Study
 
-__all__ = ["DASHED", "DOTTED", "Key", "draw_auc_over_time", "draw_curve", "draw_decision", "draw_errors"]
+__all__ = [
+    "DASHED",
+    "DOTTED",
+    "Key",
+    "draw_auc_over_time",
+    "draw_curve",
+    "draw_decision",
+    "draw_errors",
+    "draw_stability",
+]
 
 # What a key shows, and what it is called.
 Key: TypeAlias = tuple[Artist | tuple[Artist, ...], str]
@@ -89,6 +98,28 @@ def draw_errors(evidence: Evidence, study: Study) -> Figure:
     axes.set_xlabel(f"Predicted {event_word(study)}, {unit}")
     axes.set_ylabel(f"Mean error (predicted − observed), {unit}")
     _write_key(axes, keys, columns=2)
+    return figure
+
+
+def draw_stability(evidence: Evidence, study: Study) -> Figure:
+    """Draw how far refits on bootstrap samples scatter around the released model's prediction."""
+    curve = evidence.curves["stability"]
+    risk = evidence.task != "regression"
+    figure, top = new_figure(
+        "How much a prediction hangs on who else was in the cohort",
+        f"{evidence.stability.refits} refits of the model on bootstrap samples" if evidence.stability else "",
+    )
+    axes = new_axes(figure, top=top + KEY_LINE)
+    same = axes.plot(curve.x, curve.x, color=INK, linewidth=1.2, linestyle=DOTTED)[0]
+    line = axes.plot(curve.x, curve.y, color=BLUE, marker="o", markersize=4, zorder=3)[0]
+    band = axes.fill_between(curve.x, curve.lower, curve.upper, color=BLUE, alpha=0.18, linewidth=0)
+    unit = "" if risk else f", {outcome_unit(study)}"
+    axes.set_xlabel(f"Prediction of the released model{unit}")
+    axes.set_ylabel(f"Predictions of the refits{unit}")
+    if risk:
+        axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+        axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    _write_key(axes, [((band, line), "mean, and the middle 95% for one patient"), (same, "no difference")], columns=2)
     return figure
 
 

@@ -1,4 +1,4 @@
-"""The model card, and the verdict as a table for MLflow.
+"""The model card.
 
 The card has the sections of the CHAI Applied Model Card, version 0.2. What nobody has written or measured stands there
 as not known, with the reason; nothing is invented. The card goes to MLflow with everything else that is published, so
@@ -11,14 +11,16 @@ from typing import Any
 from theragate.evidence.catalogue import METRICS, metrics_of
 from theragate.evidence.published import SMALLEST_CELL
 from theragate.evidence.types import Evidence
+from theragate.gates import CONDITIONS
 from theragate.gates.types import Finding, Judged, Verdict
 from theragate.gates.words import interval, percent, plural, title
 from theragate.reports.headline import HEADLINE, estimate_text, unknown
+from theragate.reports.markdown import escape, fields, fields_list, table
+from theragate.reports.verdict import ANSWERS, Acceptance, decision_words, waiver_table
 from theragate.study import BinaryOutcome, Decision, QuantityOutcome, Study
 
-__all__ = ["model_card", "verdict_table"]
+__all__ = ["model_card"]
 
-ANSWERS = {"pass": "pass", "fail": "**fail**", "insufficient": "**insufficient**", "not_applicable": "not applicable"}
 APART = "The released model is the one that was tested: it was fitted without the patients held out."
 REFIT = {
     "nested_cross_validation": "The released model is refitted on all patients; that refit itself was not tested.",
@@ -27,19 +29,9 @@ REFIT = {
     "site": APART,
 }
 COUNTS = ("events", "non_events", "patients")
-USEFULNESS = ("discrimination", "calibration", "utility")
+USEFULNESS = ("discrimination", "calibration", "utility", "non_inferiority")
 FAIRNESS = ("fairness", "subgroup_adequacy")
-SAFETY = ("data_quality", "suspicious_performance", "robustness")
-
-
-def verdict_table(verdict: Verdict) -> str:
-    """Return the verdict as a Markdown table: gate, answer, in a sentence, next step."""
-    rows = [
-        (f"{finding.code} {finding.title}", ANSWERS[finding.status], finding.summary, finding.next_step or "–")
-        for finding in verdict.findings
-    ]
-    table = _table(("Gate", "Answer", "In a sentence", "Next step"), rows)
-    return f"{verdict.decision}: {_decision_words(verdict)}\n\n{table}\n"
+SAFETY = ("data_quality", "suspicious_performance", "robustness", "stability")
 
 
 def model_card(
@@ -48,6 +40,9 @@ def model_card(
     verdict: Verdict,
     record: Mapping[str, Any],
     provenance: Mapping[str, Any],
+    *,
+    waivers: Sequence[Acceptance],
+    look: int,
 ) -> str:
     """Return the model card as Markdown.
 
@@ -61,35 +56,34 @@ def model_card(
         From training: the selected family, its parameters, the rule of selection, the features.
     provenance
         From ingestion: the source and its version.
+    waivers
+        Every waiver of the study, whether or not it is about this verdict.
+    look
+        Which look at these held-out data the verdict is, from 1.
     """
     parts = [
-        f"# {_escape(study.card.title)}",
+        f"# {escape(study.card.title)}",
         *_banner(evidence, verdict),
-        _fields("Basic information", _basic(study)),
-        _fields("Release information", _release(evidence, verdict)),
-        _fields("Model summary", _model_summary(study, evidence)),
-        _fields("Uses and directions", _uses(study)),
-        _fields("Warnings", _warnings(study, verdict)),
-        _fields("Trust ingredients", _trust(study, evidence, record, provenance)),
+        fields("Basic information", _basic(study)),
+        fields("Release information", _release(evidence, verdict, look=look)),
+        f"### Waivers\n\n{waiver_table(waivers)}",
+        f"### Release conditions\n\n{_conditions(study)}",
+        fields("Model summary", _model_summary(study, evidence)),
+        fields("Uses and directions", _uses(study)),
+        fields("Warnings", _warnings(study, verdict)),
+        fields("Trust ingredients", _trust(study, evidence, record, provenance)),
         *_key_metrics(study, evidence, verdict),
-        _fields("Resources", _resources(study, evidence, verdict)),
-        _fields("Bibliography", {"Data": study.source.citation} | _bibliography(evidence)),
+        fields("Resources", _resources(study, evidence, verdict)),
+        fields("Bibliography", {"Data": study.source.citation} | _bibliography(evidence)),
     ]
     return "\n\n".join(parts) + "\n"
 
 
 def _banner(evidence: Evidence, verdict: Verdict) -> list[str]:
-    lines = [f"> **{verdict.decision}**: {_decision_words(verdict)}"]
+    lines = [f"> **{verdict.decision}**: {decision_words(verdict)}"]
     if evidence.cohort.simulated:
         lines.insert(0, "> **SIMULATED**: these patients do not exist; the model must not be used on a person.")
     return lines
-
-
-def _decision_words(verdict: Verdict) -> str:
-    if verdict.decision == "PASS":
-        return "every gate passes or does not apply."
-    names = ", ".join(finding.title.lower() for finding in verdict.blocking)
-    return f"{plural(len(verdict.blocking), 'finding')} must be resolved or accepted by name: {names}."
 
 
 def _basic(study: Study) -> dict[str, str]:
@@ -100,15 +94,25 @@ def _basic(study: Study) -> dict[str, str]:
     }
 
 
-def _release(evidence: Evidence, verdict: Verdict) -> dict[str, str]:
+def _release(evidence: Evidence, verdict: Verdict, *, look: int) -> dict[str, str]:
     stage = "Passed by its gates; not approved by anybody" if verdict.decision == "PASS" else "Blocked by its gates"
     return {
         "Release stage": stage + (" (simulated cohort)" if evidence.cohort.simulated else ""),
+        "Use of the held-out data": f"This verdict is look {look} at them; each look makes the next one less sure.",
         "Release date": unknown("a card is written before any release"),
         "Release version": f"model {verdict.model_sha256[:12]}, evidence {verdict.evidence_sha256[:12]}",
         "Global availability": unknown("nobody has declared where it may be used"),
         "Regulatory approval": unknown("none is recorded"),
     }
+
+
+def _conditions(study: Study) -> str:
+    """Return what else a release needs; whether it is so is asked at the time, and no file can say it."""
+    rows = [
+        (f"{kind.code} {kind.title}", kind.protects, study.gates[name]["reason"]) for name, kind in CONDITIONS.items()
+    ]
+    now = f"Judged when somebody asks: `theragate verdict {study.name}`."
+    return f"{table(('Condition', 'What it protects', 'Reason'), rows)}\n\n{now}"
 
 
 def _model_summary(study: Study, evidence: Evidence) -> dict[str, str]:
@@ -197,7 +201,7 @@ def _value(value: Any) -> str:
 
 def _key_metrics(study: Study, evidence: Evidence, verdict: Verdict) -> list[str]:
     names = [metric.name for metric in metrics_of(evidence.task) if metric.name in evidence.overall]
-    overall = _table(
+    overall = table(
         ("Metric", "Overall (95% interval)", "What it says"),
         [
             (METRICS[name].title, estimate_text(name, evidence.overall[name]), METRICS[name].description)
@@ -226,11 +230,14 @@ def _key_metric(study: Study, evidence: Evidence, findings: Sequence[Finding | N
         "Testing data description": _cohort_words(evidence),
         "Validation process and justification": f"{scheme.reason} {REFIT[scheme.scheme]}",
     }
-    judged = _table(
-        ("Gate", "Metric goal", "Answer", "Interpretation"),
-        [(finding.title, finding.reason, ANSWERS[finding.status], finding.summary) for finding in known],
+    judged = table(
+        ("Gate", "Severity", "Metric goal", "Answer", "Interpretation"),
+        [
+            (finding.title, finding.severity, finding.reason, ANSWERS[finding.status], finding.summary)
+            for finding in known
+        ],
     )
-    return f"{judged}\n\n{_list(rows)}\n\n**Results**\n\n{results}"
+    return f"{judged}\n\n{fields_list(rows)}\n\n**Results**\n\n{results}"
 
 
 def _comparisons(verdict: Verdict, gate: str) -> str:
@@ -248,7 +255,7 @@ def _comparisons(verdict: Verdict, gate: str) -> str:
         )
         for row in finding.comparisons
     ]
-    return _table(("Patients", "Metric", "Estimate (95% interval)", "Limit", "Answer", "Weight"), rows)
+    return table(("Patients", "Metric", "Estimate (95% interval)", "Limit", "Answer", "Weight"), rows)
 
 
 def _judged_text(row: Judged) -> str:
@@ -294,22 +301,3 @@ def _finding(verdict: Verdict, gate: str) -> Finding | None:
 
 def _sentences(texts: Sequence[str]) -> str:
     return " ".join(texts)
-
-
-def _fields(heading: str, rows: Mapping[str, str]) -> str:
-    return f"## {heading}\n\n{_list(rows)}"
-
-
-def _list(rows: Mapping[str, str]) -> str:
-    return "\n".join(f"- **{name}**: {_escape(text)}" for name, text in rows.items())
-
-
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = ["| " + " | ".join(header) + " |", "|" + " --- |" * len(header)]
-    lines += ["| " + " | ".join(_escape(cell).replace("|", "\\|") for cell in row) + " |" for row in rows]
-    return "\n".join(lines)
-
-
-def _escape(text: str) -> str:
-    """Keep text of others from becoming markup or breaking a table."""
-    return " ".join(text.split()).replace("<", "&lt;")

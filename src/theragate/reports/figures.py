@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from theragate.evidence.published import publish
 from theragate.evidence.types import Evidence
 from theragate.reports._canvas import house_style, save
-from theragate.reports._curves import draw_auc_over_time, draw_decision, draw_errors
+from theragate.reports._curves import draw_auc_over_time, draw_decision, draw_errors, draw_stability
 from theragate.reports._forest import draw_subgroups
 from theragate.reports._importances import draw_importances
 from theragate.reports._squares import draw_calibration, draw_roc
@@ -24,6 +24,7 @@ CURVES: dict[str, tuple[str, Callable[[Evidence, Study], Figure]]] = {
     "calibration": ("calibration.png", draw_calibration),
     "decision": ("decision_curve.png", draw_decision),
     "errors": ("errors.png", draw_errors),
+    "stability": ("stability.png", draw_stability),
 }
 
 
@@ -45,8 +46,8 @@ def draw_figures(evidence: Evidence, record: dict[str, Any], study: Study, direc
     Returns
     -------
     The files written, in a fixed order: ``roc.png`` (binary) or ``auc_over_time.png`` (survival), ``calibration.png``,
-    ``decision_curve.png`` (where a decision is declared), ``errors.png`` (regression), ``subgroups.png``,
-    ``importances.png``.
+    ``decision_curve.png`` (where a decision is declared), ``errors.png`` (regression), ``stability.png``,
+    ``subgroups.png``, ``importances.png``.
 
     Raises
     ------

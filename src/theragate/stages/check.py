@@ -1,9 +1,12 @@
-"""What can be known to be wrong before anything runs: every study, its gates, its suite, its model families."""
+"""What can be known to be wrong before anything runs: every study, its gates, its suite, what people have decided."""
 
 from pathlib import Path
 
+from theragate.errors import DataError
 from theragate.gates import read_policy
 from theragate.learning.families import check_families
+from theragate.release.champion import read_champion
+from theragate.release.waivers import read_waivers
 from theragate.stages.workspace import Workspace
 from theragate.study import load_seed, load_studies
 from theragate.validation.suites import read_suite
@@ -16,7 +19,7 @@ def check(root: Path) -> str:
 
     Raises
     ------
-    ConfigurationError
+    ConfigurationError, DataError
         At the first thing that is wrong.
     """
     params = Workspace(root, "").params
@@ -25,5 +28,20 @@ def check(root: Path) -> str:
     for study in studies:
         read_policy(study)
         check_families(study)
-        read_suite(Workspace(root, study.name).suite, study=study.name)
+        workspace = Workspace(root, study.name)
+        read_suite(workspace.suite, study=study.name)
+        read_champion(workspace.decided("champion.json"), study.name)
+        _check_waivers(workspace)
     return f"{len(studies)} studies are well declared: {', '.join(study.name for study in studies)}"
+
+
+def _check_waivers(workspace: Workspace) -> None:
+    path = workspace.decided("waivers.json")
+    if not path.is_file():
+        raise DataError(
+            f"release/{workspace.study}/waivers.json",
+            rule="every study has a file of waivers",
+            received="no such file",
+            remedy=f'Write {{"study": "{workspace.study}", "waivers": []}} into it, and commit it.',
+        )
+    read_waivers(path, workspace.study)

@@ -1,25 +1,27 @@
-"""Verdict to MLflow: the run, its trials, the version and, for a verdict that passes, the alias `candidate`."""
+"""Verdict to MLflow: the run, its trials, the version and, where nothing blocks or all is waived, `candidate`."""
 
-import os
-import time
 from pathlib import Path
 
 from theragate.errors import DataError
 from theragate.evidence.published import publish as publishable
 from theragate.files import write_json
-from theragate.reports.card import verdict_table
+from theragate.reports.verdict import verdict_table
 from theragate.settings import Settings
+from theragate.stages.acceptance import as_of_today, in_one_line
 from theragate.stages.documents import read_origin
+from theragate.stages.facts import release_state
 from theragate.stages.judgement import current_verdict
+from theragate.stages.moment import Moment, present
 from theragate.stages.registration import registration_of
-from theragate.stages.repository import CodeState, read_code_state
+from theragate.stages.repository import CodeState
 from theragate.stages.workspace import Workspace
 from theragate.study import load_study
+from theragate.tracking import publish as publishing
 from theragate.tracking.bundle import Bundle
-from theragate.tracking.publish import Published, publish
+from theragate.tracking.publish import Published
 from theragate.tracking.store import Stores
 
-__all__ = ["gather", "project", "register"]
+__all__ = ["gather", "project", "register", "review", "taken_words"]
 
 
 def register(workspace: Workspace, settings: Settings) -> str:
@@ -33,22 +35,25 @@ def register(workspace: Workspace, settings: Settings) -> str:
     StoreError
         If MLflow is out of reach, locked, or of another version.
     """
-    code = read_code_state(workspace.root, os.environ)
-    bundle = gather(workspace, code)
-    published = project(bundle, settings)
+    moment = present(workspace.root)
+    bundle = gather(workspace, settings, moment)
+    published = project(bundle, settings, moment)
     registration = registration_of(bundle, registered=published.version is not None)
     write_json(workspace.report("registration.json"), registration)
+    decision = "; ".join(filter(None, (bundle.verdict.decision, bundle.waived_by)))
     if published.version is None:
-        return f"{bundle.verdict.decision}; logged as an experiment's run, nothing registered"
+        return f"{decision}; logged as an experiment's run, nothing registered"
     state = "alias `candidate`" if published.alias else "no alias"
-    return f"{bundle.verdict.decision}; version {published.version}, {state}"
+    return f"{decision}; version {published.version}, {state}{taken_words(published.taken_from)}"
 
 
-def gather(workspace: Workspace, code: CodeState) -> Bundle:
+def gather(workspace: Workspace, settings: Settings, moment: Moment) -> Bundle:
     """Collect the files of one study, with only the published part of its evidence.
 
     Raises
     ------
+    ConfigurationError
+        If the file of waivers is of another form.
     DataError
         If a file is missing or the files do not belong together.
     EvidenceError
@@ -59,6 +64,8 @@ def gather(workspace: Workspace, code: CodeState) -> Bundle:
     record, provenance = read_origin(workspace, full)
     evidence = publishable(full)
     write_json(workspace.report("published.json"), evidence.model_dump(mode="json"))
+    state = release_state(workspace, settings, verdict, moment)
+    waivers = as_of_today(state.waivers)
     return Bundle(
         study=study,
         evidence=evidence,
@@ -67,19 +74,33 @@ def gather(workspace: Workspace, code: CodeState) -> Bundle:
         provenance=provenance,
         estimator=workspace.model("estimator"),
         artifacts=_artifacts(workspace),
-        description=verdict_table(verdict),
-        commit=code.commit,
-        dirty=code.dirty,
-        reproduce=_reproduce(code, study.name),
-        experiment=code.experiment,
-        baseline=code.baseline,
+        description=verdict_table(verdict, waivers=waivers, conditions=state.conditions, looks=state.looks),
+        commit=moment.code.commit,
+        dirty=moment.code.dirty,
+        reproduce=_reproduce(moment.code, study.name),
+        experiment=moment.code.experiment,
+        baseline=moment.code.baseline,
+        waivers=tuple(f"{waiver.finding} by {waiver.by} until {waiver.expires}" for waiver in waivers),
+        waived_by=in_one_line(state.waivers),
+        waived_until=state.waivers.until,
+        conditions={finding.gate: finding.status for finding in state.conditions},
+        looks=state.looks,
     )
 
 
-def project(bundle: Bundle, settings: Settings) -> Published:
+def project(bundle: Bundle, settings: Settings, moment: Moment) -> Published:
     """Write to MLflow what it lacks of `bundle`; an experiment is logged and not registered."""
-    stores = Stores(tracking=settings.tracking, registry=settings.registry, artifacts=settings.artifacts)
-    return publish(bundle, stores, register=bundle.experiment is None, now=time.time_ns() // 1_000_000)
+    return publishing.publish(bundle, Stores.of(settings), register=bundle.experiment is None, now=moment.now)
+
+
+def review(bundle: Bundle, settings: Settings, moment: Moment) -> str | None:
+    """Write nothing, but take `candidate` from a version whose waivers no longer count; return its number."""
+    return publishing.review(bundle, Stores.of(settings), now=moment.now)
+
+
+def taken_words(version: str | None) -> str:
+    """Say that a version has lost the alias; empty where none has."""
+    return "" if version is None else f"; alias `candidate` taken from version {version}: its waivers no longer count"
 
 
 def _reproduce(code: CodeState, study: str) -> str:

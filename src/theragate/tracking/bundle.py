@@ -1,7 +1,8 @@
 """What is published of one study: the parsed files of its stages, and the one digest that names them all."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import date
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -31,13 +32,21 @@ class Bundle:
     artifacts
         Path within the run (``figures/roc.png``) to local file. An ``evidence.json`` among them is the published one.
     description
-        The verdict as a Markdown table; becomes the text of the run and of the version.
+        The verdict as Markdown; becomes the text of the run and of the version.
     commit, dirty
         The git commit of the project, None outside a repository, and whether files differ from it.
     reproduce
         The command that makes all of this again; empty where no commit holds all that it was made from.
     experiment, baseline
         The name and the baseline revision of the DVC experiment, None outside one.
+    waivers
+        Every waiver of the study, each in one line.
+    waived_by, waived_until
+        Who accepts all that blocks, in words, and the last day of it; empty and None where something is not accepted.
+    conditions
+        Each release condition's answer, by its name.
+    looks
+        How often the held-out data have decided something.
 
     Raises
     ------
@@ -60,6 +69,11 @@ class Bundle:
     reproduce: str
     experiment: str | None = None
     baseline: str | None = None
+    waivers: tuple[str, ...] = ()
+    waived_by: str = ""
+    waived_until: date | None = None
+    conditions: Mapping[str, str] = field(default_factory=dict)
+    looks: int = 0
 
     def __post_init__(self) -> None:
         absent = sorted(name for name, path in self.artifacts.items() if not path.is_file())
@@ -75,6 +89,11 @@ class Bundle:
         if self.verdict.model_sha256 != self.model_sha256:
             raise self._torn("a verdict about another model")
         self._check_published()
+
+    @property
+    def may_be_candidate(self) -> bool:
+        """Whether nothing blocks, or all that does is accepted by name."""
+        return self.verdict.decision == "PASS" or self.waived_until is not None
 
     @cached_property
     def model_sha256(self) -> str:

@@ -9,10 +9,12 @@ from theragate.tracking.bundle import Bundle
 from theragate.tracking.names import group_names
 
 __all__ = [
+    "WAIVED_UNTIL",
     "dataset_fields",
     "experiment_text",
     "metrics",
     "parameters",
+    "recipe",
     "revision_tags",
     "run_name",
     "run_text",
@@ -20,6 +22,7 @@ __all__ = [
     "trial_name",
 ]
 
+WAIVED_UNTIL = "theragate.waived_until"
 _NOT_COMMITTED = "No commit holds all that this was made from, so no command reproduces it yet."
 _LONGEST_TEXT = 5000  # what the smallest of MLflow's description columns holds
 
@@ -43,7 +46,10 @@ def tags(bundle: Bundle) -> dict[str, str]:
         "theragate.verdict": verdict.decision,
         "theragate.blocked_by": ", ".join(finding.gate for finding in verdict.blocking),
         "theragate.comparator": verdict.comparator,
+        "theragate.waivers": _cut("; ".join(bundle.waivers)),
+        WAIVED_UNTIL: str(bundle.waived_until or ""),
         "sha256.data": verdict.cohort_sha256,
+        "sha256.predictions": verdict.predictions_sha256,
         "sha256.policy": verdict.policy_sha256,
         "sha256.evidence": verdict.evidence_sha256,
         "sha256.model": verdict.model_sha256,
@@ -55,9 +61,24 @@ def tags(bundle: Bundle) -> dict[str, str]:
 
 
 def revision_tags(bundle: Bundle) -> dict[str, str]:
-    """Return the tags that say where the project stood; these alone, and the command below, may change later."""
+    """Return the tags that say where the project stood; these alone, and the text below, may change later."""
     commit = {} if bundle.commit is None else {"git.commit": bundle.commit}
-    return commit | {"git.dirty": str(bundle.dirty).lower()}
+    conditions = {f"theragate.{name}": answer for name, answer in bundle.conditions.items()}
+    return commit | conditions | {"git.dirty": str(bundle.dirty).lower(), "theragate.looks": str(bundle.looks)}
+
+
+def recipe(bundle: Bundle) -> dict[str, Any]:
+    """Return what it takes to fit this model again and to know it: for the day on which it is the champion."""
+    verdict, selected = bundle.verdict, bundle.record["selected"]
+    return {
+        "study": bundle.study.name,
+        "model_sha256": verdict.model_sha256,
+        "cohort_sha256": verdict.cohort_sha256,
+        "predictions_sha256": verdict.predictions_sha256,
+        "family": selected["family"],
+        "params": selected["params"],
+        "features": list(bundle.record["features"]),
+    }
 
 
 def parameters(bundle: Bundle) -> dict[str, str]:
@@ -161,6 +182,10 @@ def run_text(bundle: Bundle) -> str:
     if len(table) > room:
         table = table[:room].rsplit("\n", 1)[0] + more
     return simulated + table + end
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST_TEXT else f"{text[: _LONGEST_TEXT - 1]}…"
 
 
 def _text(value: object) -> str:

@@ -1,4 +1,4 @@
-"""The model in MLflow: packaged without pickle, registered as a version, named `candidate` when its verdict passes."""
+"""The model in MLflow: packaged without pickle, and registered as a version."""
 
 import json
 import tempfile
@@ -17,15 +17,15 @@ from mlflow.types import ColSpec, DataType, Schema, TensorSpec
 
 from theragate.errors import StoreError
 from theragate.tracking.bundle import Bundle
+from theragate.tracking.candidate import name_candidate, restore_candidate
 from theragate.tracking.content import experiment_text, run_text, tags
 
 with warnings.catch_warnings():
     warnings.filterwarnings("ignore", message=".*Any type hint is inferred")  # MLflow warns about its own types
     import mlflow.pyfunc
 
-__all__ = ["CANDIDATE", "find_version", "log_model", "register_version"]
+__all__ = ["find_version", "log_model", "register_version"]
 
-CANDIDATE = "candidate"
 _PENDING = "theragate.pending"
 _TYPES = {"number": DataType.double, "text": DataType.string}
 
@@ -71,15 +71,11 @@ def find_version(client: MlflowClient, bundle: Bundle) -> ModelVersion | None:
     return min(found, key=lambda version: int(version.version)) if found else None
 
 
-def register_version(
-    client: MlflowClient, bundle: Bundle, *, run_id: str, version: ModelVersion | None
-) -> ModelVersion:
-    """Register the run's model as a version, unless it is one; return the version.
+def register_version(client: MlflowClient, bundle: Bundle, *, run_id: str, version: ModelVersion | None) -> str:
+    """Register the run's model as a version, unless it is one, and name it as it deserves; return its number.
 
-    The alias ``candidate`` names the version that was *registered* last among those whose verdict passes. It moves
-    only together with a new version: publishing again what is registered moves nothing, nor does a BLOCKED verdict,
-    and where a person has moved or removed the alias, it stays as that person left it. The tag ``theragate.pending``
-    marks a version whose alias is still to be set, so that a process killed in between leaves no doubt.
+    The tag ``theragate.pending`` marks a version whose alias is still to be set, so that a process killed in between
+    leaves no doubt.
     """
     if version is None:
         _ensure_registered_model(client, bundle)
@@ -96,10 +92,12 @@ def register_version(
         )
     if _PENDING in version.tags:
         _link(client, version, model_id=_model_id(client, run_id))
-        if bundle.verdict.decision == "PASS":
-            _name_candidate(client, version)
+        if bundle.may_be_candidate:
+            name_candidate(client, version)
         client.delete_model_version_tag(version.name, version.version, _PENDING)
-    return client.get_model_version(version.name, version.version)  # a search leaves the aliases out
+    elif bundle.may_be_candidate:
+        restore_candidate(client, version)
+    return str(version.version)
 
 
 def _model_id(client: MlflowClient, run_id: str) -> str:
@@ -118,12 +116,6 @@ def _link(client: MlflowClient, version: ModelVersion, *, model_id: str) -> None
     """Tell the logged model of its version, so that MLflow's pages lead from one to the other."""
     versions = [{"name": version.name, "version": int(version.version)}]
     client.set_logged_model_tags(model_id, {"mlflow.modelVersions": json.dumps(versions)})
-
-
-def _name_candidate(client: MlflowClient, version: ModelVersion) -> None:
-    named = client.get_registered_model(version.name).aliases.get(CANDIDATE)
-    if named is None or int(named) < int(version.version):
-        client.set_registered_model_alias(version.name, CANDIDATE, version.version)
 
 
 def _ensure_registered_model(client: MlflowClient, bundle: Bundle) -> None:

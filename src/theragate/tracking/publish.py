@@ -2,19 +2,21 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 
 from mlflow import MlflowClient
 from mlflow.entities import Run
 from mlflow.entities.model_registry import ModelVersion
 
 from theragate.tracking.bundle import Bundle
+from theragate.tracking.candidate import CANDIDATE, review_candidate
 from theragate.tracking.content import revision_tags, run_text
 from theragate.tracking.experiments import ensure_experiment
-from theragate.tracking.models import CANDIDATE, find_version, log_model, register_version
+from theragate.tracking.models import find_version, log_model, register_version
 from theragate.tracking.runs import complete_run, find_runs, log_trials, remove_run, revision_notes, start_run
 from theragate.tracking.store import Stores, opened
 
-__all__ = ["Published", "publish"]
+__all__ = ["Published", "publish", "review"]
 
 
 @dataclass(frozen=True)
@@ -22,21 +24,24 @@ class Published:
     """Where a bundle is in MLflow.
 
     ``version`` is None where nothing was registered; ``created`` says whether this call wrote a run or a version;
-    ``alias`` whether ``candidate`` now names the version.
+    ``alias`` whether ``candidate`` now names the version; ``taken_from`` names a version that has lost it, because the
+    waivers that it rested on no longer count.
     """
 
     run_id: str
     version: str | None
     created: bool
     alias: bool
+    taken_from: str | None = None
 
 
 def publish(bundle: Bundle, stores: Stores, *, register: bool, now: int) -> Published:
     """Write to MLflow what it lacks of `bundle`.
 
     A run that a killed process left half-made is deleted and written anew. What is there already is not touched, but
-    for one thing: where it was first published from a changed working tree and the tree is clean now, the run and the
-    version are told the commit and the command.
+    for two things. Where it was first published from a changed working tree, or without its lineage, and that is mended
+    now, the run and the version are told the commit, the command and the release conditions. And a version that was a
+    candidate by waivers which no longer count loses the alias.
 
     Parameters
     ----------
@@ -65,9 +70,27 @@ def publish(bundle: Bundle, stores: Stores, *, register: bool, now: int) -> Publ
         found = find_version(client, bundle)
         if found is not None:
             _tell_commit_of_version(client, bundle, found)
-        version = register_version(client, bundle, run_id=run_id, version=found)
+        number = register_version(client, bundle, run_id=run_id, version=found)
+        taken = review_candidate(client, bundle, today=_day(now))
+        version = client.get_model_version(bundle.study.name, number)  # a search leaves the aliases out
         created = not whole or found is None
-        return Published(run_id, str(version.version), created, alias=CANDIDATE in version.aliases)
+        return Published(run_id, number, created, alias=CANDIDATE in version.aliases, taken_from=taken)
+
+
+def review(bundle: Bundle, stores: Stores, *, now: int) -> str | None:
+    """Take the alias ``candidate`` from a version whose waivers no longer count; return which one, None if none.
+
+    Raises
+    ------
+    StoreError
+        If a store is out of reach, locked, read-only, full, damaged or of another version.
+    """
+    with opened(stores) as client:
+        return review_candidate(client, bundle, today=_day(now))
+
+
+def _day(now: int) -> date:
+    return datetime.fromtimestamp(now / 1000, UTC).date()
 
 
 def _write_run(client: MlflowClient, bundle: Bundle, experiment_id: str, *, now: int) -> str:
@@ -79,17 +102,22 @@ def _write_run(client: MlflowClient, bundle: Bundle, experiment_id: str, *, now:
 
 
 def _tell_commit_of_run(client: MlflowClient, bundle: Bundle, run: Run) -> None:
-    if _was_dirty(run.data.tags, bundle):
+    if _is_mended(run.data.tags, bundle):
         for name, value in (revision_tags(bundle) | revision_notes(bundle)).items():
             client.set_tag(run.info.run_id, name, value)
 
 
 def _tell_commit_of_version(client: MlflowClient, bundle: Bundle, version: ModelVersion) -> None:
-    if _was_dirty(version.tags, bundle):
+    if _is_mended(version.tags, bundle):
         for name, value in revision_tags(bundle).items():
             client.set_model_version_tag(version.name, version.version, name, value)
         client.update_model_version(version.name, version.version, description=run_text(bundle))
 
 
-def _was_dirty(published: Mapping[str, str], bundle: Bundle) -> bool:
-    return published.get("git.dirty") == "true" and not bundle.dirty and bundle.commit is not None
+def _is_mended(published: Mapping[str, str], bundle: Bundle) -> bool:
+    """Return whether what was published stood worse: in no commit, or (its tag says) without its lineage."""
+    if bundle.dirty or bundle.commit is None:
+        return False
+    lineage = "theragate.lineage"
+    whole = revision_tags(bundle).get(lineage) == "pass" and published.get(lineage) != "pass"
+    return published.get("git.dirty") == "true" or whole

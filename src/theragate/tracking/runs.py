@@ -9,11 +9,22 @@ from typing import Any
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run
 
+from theragate.files import write_json
 from theragate.tracking.bundle import Bundle
-from theragate.tracking.content import dataset_fields, metrics, parameters, run_name, run_text, tags, trial_name
+from theragate.tracking.content import (
+    dataset_fields,
+    metrics,
+    parameters,
+    recipe,
+    run_name,
+    run_text,
+    tags,
+    trial_name,
+)
 
-__all__ = ["complete_run", "find_runs", "log_trials", "remove_run", "revision_notes", "start_run"]
+__all__ = ["RECIPE", "complete_run", "find_runs", "log_trials", "remove_run", "revision_notes", "start_run"]
 
+RECIPE = "recipe.json"  # the artifact from which a champion's model can be fitted again
 _BATCH = 500  # metrics in one request; MLflow takes 1000 entries
 _STATUS = {"complete": "FINISHED", "pruned": "KILLED", "failed": "FAILED"}
 
@@ -61,6 +72,7 @@ def complete_run(client: MlflowClient, bundle: Bundle, run_id: str, *, model_id:
             target = Path(folder, name)
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, target)
+        write_json(Path(folder, RECIPE), recipe(bundle))
         client.log_artifacts(run_id, folder)
     client.set_terminated(run_id, "FINISHED", end_time=now)
 

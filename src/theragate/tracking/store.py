@@ -20,6 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from theragate.errors import StoreError
 from theragate.files import whole_file
+from theragate.settings import Settings
 from theragate.tracking.failures import store_error
 
 __all__ = ["Stores", "opened", "prepare"]
@@ -39,6 +40,11 @@ class Stores:
     tracking: str
     registry: str
     artifacts: str
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Stores":
+        """Return the stores that are set."""
+        return cls(tracking=settings.tracking, registry=settings.registry, artifacts=settings.artifacts)
 
 
 def prepare(stores: Stores) -> None:

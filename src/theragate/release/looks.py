@@ -1,0 +1,124 @@
+"""How often held-out data have decided something: one line for each look, in a file that git tracks.
+
+The file is keyed by digests and knows no clock, so that judging the same thing again, here or in another clone, is no
+new look and changes no byte.
+"""
+
+import json
+from pathlib import Path
+
+from filelock import FileLock
+from pydantic import ValidationError
+
+from theragate.digests import canonical_json, sha256_json
+from theragate.errors import DataError
+from theragate.files import write_text
+from theragate.gates.types import Verdict
+from theragate.specs import Spec
+
+__all__ = ["Look", "count", "read_looks", "record"]
+
+
+class Look(Spec):
+    """One decision that rested on held-out data: on which, about which predictions, under which policy."""
+
+    cohort_sha256: str
+    predictions_sha256: str
+    policy_sha256: str
+    decision: str
+    verdict_sha256: str
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What makes a look a look: the same data, predictions and policy are the same one."""
+        return (self.cohort_sha256, self.predictions_sha256, self.policy_sha256)
+
+
+def record(path: Path, verdict: Verdict, *, lock: Path) -> int:
+    """Count the look that `verdict` is, unless it is counted already.
+
+    Parameters
+    ----------
+    path
+        The study's ledger; it is made where there is none. It is written anew beside its place and renamed, so that
+        a killed process leaves no half line. One that something else left at the end is mended.
+    lock
+        A file that two processes agree on, so that neither loses the other's line.
+
+    Returns
+    -------
+    Which look at these held-out data it is, counted from 1 in the order of the file.
+
+    Raises
+    ------
+    DataError
+        If a line of the ledger is not one that this function has written.
+    StoreError
+        If the disk is full or the folder cannot be written.
+    """
+    look = Look(
+        cohort_sha256=verdict.cohort_sha256,
+        predictions_sha256=verdict.predictions_sha256,
+        policy_sha256=verdict.policy_sha256,
+        decision=verdict.decision,
+        verdict_sha256=sha256_json(verdict.model_dump(mode="json")),
+    )
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(lock):
+        looks = read_looks(path)
+        if look.key not in {other.key for other in looks}:
+            looks.append(look)
+            write_text(path, "".join(_line(other) for other in looks))
+    keys = [other.key for other in looks if other.cohort_sha256 == look.cohort_sha256]
+    return keys.index(look.key) + 1
+
+
+def count(path: Path, cohort_sha256: str) -> int:
+    """Return how many looks the held-out data of a cohort have had; a changed cohort starts anew.
+
+    Raises
+    ------
+    DataError
+        If a line of the ledger is not one that `record` has written.
+    """
+    return sum(look.cohort_sha256 == cohort_sha256 for look in read_looks(path))
+
+
+def read_looks(path: Path) -> list[Look]:
+    """Return the looks of a ledger, each once, in the order of the file; none where there is no file.
+
+    A last line that was cut off is left out. Lines that two branches of git have brought together count once.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read, or another line is not a look.
+    """
+    try:
+        text = path.read_text(encoding="utf-8") if path.exists() else ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise _damaged(path, "a file that cannot be read") from error
+    lines = text.splitlines()
+    looks: dict[tuple[str, str, str], Look] = {}
+    for number, line in enumerate(lines, start=1):
+        try:
+            look = Look.model_validate(json.loads(line), strict=True)
+        except (ValueError, ValidationError, RecursionError) as error:
+            if number == len(lines) and not text.endswith("\n"):
+                break
+            raise _damaged(path, f"another text in line {number}") from error
+        looks.setdefault(look.key, look)
+    return list(looks.values())
+
+
+def _line(look: Look) -> str:
+    return canonical_json(look.model_dump()).decode() + "\n"
+
+
+def _damaged(path: Path, received: str) -> DataError:
+    return DataError(
+        f"{path.parent.name}/{path.name}",
+        rule="each line is one look at the held-out data, as the stage `gate` has written it",
+        received=received,
+        remedy="Restore the file from git; after a merge, keep the lines of both sides.",
+    )

@@ -1,0 +1,204 @@
+"""A named person's expiring acceptance of one finding: in a file that git tracks and people review."""
+
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, StringConstraints, ValidationError, model_validator
+
+from theragate.digests import canonical_json
+from theragate.errors import ConfigurationError
+from theragate.files import read_json, write_json
+from theragate.gates.types import Finding, Verdict
+from theragate.specs import Spec
+
+__all__ = [
+    "FEWEST_WORDS",
+    "LONGEST",
+    "Standing",
+    "Waiver",
+    "WaiverFile",
+    "mismatch",
+    "read_waivers",
+    "standing",
+    "write_waivers",
+]
+
+LONGEST = timedelta(days=366)
+FEWEST_WORDS = 5
+# Controls of the direction of text could show a reviewer another name or reason than the file holds.
+_DIRECTIONS = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
+
+Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+
+
+def _plain(text: str) -> str:
+    if any(_is_control(sign) for sign in text):
+        raise ValueError("it is one line of plain text, without control characters")
+    return unicodedata.normalize("NFC", text)
+
+
+def _is_control(sign: str) -> bool:
+    return unicodedata.category(sign) in ("Cc", "Cs", "Zl", "Zp") or unicodedata.bidirectional(sign) in _DIRECTIONS
+
+
+def _explained(text: str) -> str:
+    if len(text.split()) < FEWEST_WORDS:
+        raise ValueError(f"a reason has {FEWEST_WORDS} words or more")
+    return text
+
+
+Person = Annotated[str, StringConstraints(strip_whitespace=True, min_length=2, max_length=200), AfterValidator(_plain)]
+Reason = Annotated[
+    str, StringConstraints(strip_whitespace=True, max_length=2000), AfterValidator(_plain), AfterValidator(_explained)
+]
+
+
+class Waiver(Spec):
+    """One person's acceptance of one finding, about one evidence under one policy.
+
+    ``issued`` and ``expires`` are days of the calendar in UTC; a waiver is valid through the day that it names last.
+    """
+
+    study: str
+    code: Annotated[str, StringConstraints(pattern=r"^TG\d{3}$")]
+    gate: str
+    status: Literal["fail", "insufficient"]
+    evidence_sha256: Digest
+    policy_sha256: Digest
+    reason: Reason
+    by: Person
+    issued: date
+    expires: date
+
+    @model_validator(mode="after")
+    def _within_a_year(self) -> Self:
+        if not self.issued <= self.expires <= self.issued + LONGEST:
+            raise ValueError("a waiver expires on a day from its issue to a year after it")
+        return self
+
+
+class WaiverFile(Spec):
+    """The content of ``release/<study>/waivers.json``: at most one waiver for a finding."""
+
+    study: str
+    waivers: tuple[Waiver, ...] = Field(default=())
+
+    @model_validator(mode="after")
+    def _once(self) -> Self:
+        names = [(waiver.study, waiver.code) for waiver in self.waivers]
+        if len(set(names)) < len(names):
+            raise ValueError("a finding is waived once")
+        return self
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What waivers do for a verdict today.
+
+    ``counting`` accept a finding that blocks; ``others`` do not count, each with the reason why; ``open`` are the
+    findings that block and that nobody accepts.
+    """
+
+    counting: tuple[Waiver, ...]
+    others: tuple[tuple[Waiver, str], ...]
+    open: tuple[Finding, ...]
+
+    @property
+    def accepted(self) -> bool:
+        """Whether something blocks, and every finding that does is accepted by name."""
+        return bool(self.counting) and not self.open
+
+    @property
+    def until(self) -> date | None:
+        """The last day on which all that blocks is accepted; None where it is not."""
+        return min(waiver.expires for waiver in self.counting) if self.accepted else None
+
+
+def standing(waivers: Sequence[Waiver], verdict: Verdict, today: date) -> Standing:
+    """Return which of `waivers` count for `verdict` on the day `today`, and why the others do not.
+
+    A waiver counts where study, finding, evidence and policy are those of the verdict, and where it has been issued
+    and has not expired. It never changes the verdict.
+    """
+    counting, others = [], []
+    for waiver in waivers:
+        why = mismatch(waiver, verdict)
+        if not why and today < waiver.issued:
+            why = f"it is issued for {waiver.issued}, which is still to come"
+        if not why and today > waiver.expires:
+            why = f"it expired after {waiver.expires}"
+        if why:
+            others.append((waiver, why))
+        else:
+            counting.append(waiver)
+    codes = {waiver.code for waiver in counting}
+    unaccepted = tuple(finding for finding in verdict.blocking if finding.code not in codes)
+    return Standing(counting=tuple(counting), others=tuple(others), open=unaccepted)
+
+
+def mismatch(waiver: Waiver, verdict: Verdict) -> str:
+    """Return why `waiver` is not about a finding of `verdict`, whatever the day; empty where it is."""
+    if waiver.study != verdict.study:
+        return f"it is foreign: given for the study `{waiver.study}`"
+    if waiver.policy_sha256 != verdict.policy_sha256:
+        return "the policy has changed since"
+    if waiver.evidence_sha256 != verdict.evidence_sha256:
+        return "the evidence has changed since"
+    blocking = {(finding.code, finding.gate, finding.status) for finding in verdict.blocking}
+    if (waiver.code, waiver.gate, waiver.status) not in blocking:
+        return "no finding of this verdict is what was accepted"
+    return ""
+
+
+def read_waivers(path: Path, study: str) -> tuple[Waiver, ...]:
+    """Read the waivers of a study, in the order of their codes; none where there is no file.
+
+    Raises
+    ------
+    ConfigurationError
+        If the file is of another form, or is another study's. People may edit it, so the first wrong key is named.
+    DataError
+        If it cannot be read or is not JSON.
+    """
+    if not path.exists():
+        return ()
+    raw = read_json(path, remedy="Restore it from git.")
+    try:
+        # As JSON and strictly: there a date is a text like 2026-11-24, and nothing else.
+        found = WaiverFile.model_validate_json(canonical_json(raw), strict=True)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        key = ".".join(map(str, first["loc"])) or "the whole"
+        raise _wrong(path, rule=_rule(first["type"], first["msg"]), received=f"another entry at `{key}`") from error
+    except UnicodeEncodeError as error:
+        raise _wrong(path, rule="the file is text", received="half of a character") from error
+    if found.study != study:
+        raise _wrong(path, rule=f"the file is of the study `{study}`", received=f"`{found.study}`")
+    return _sorted(found.waivers)
+
+
+def write_waivers(path: Path, study: str, waivers: Sequence[Waiver]) -> None:
+    """Write the waivers of a study, sorted, beside the file's place and renamed; the same ones give the same bytes."""
+    write_json(path, WaiverFile(study=study, waivers=_sorted(waivers)).model_dump(mode="json"))
+
+
+def _sorted(waivers: Sequence[Waiver]) -> tuple[Waiver, ...]:
+    return tuple(sorted(waivers, key=lambda waiver: (waiver.code, waiver.study)))
+
+
+def _rule(kind: str, message: str) -> str:
+    known = {"missing": "this key is required", "extra_forbidden": "there is no such key"}
+    return known.get(kind, message.removeprefix("Value error, "))
+
+
+def _wrong(path: Path, *, rule: str, received: str) -> ConfigurationError:
+    return ConfigurationError(
+        "/".join(path.parts[-3:]),
+        rule=rule,
+        received=received,
+        remedy="Restore the file from git, and change it with `theragate waive` only.",
+    )

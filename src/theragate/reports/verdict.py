@@ -1,0 +1,100 @@
+"""A verdict in Markdown: for the description of a run and of a version, and the parts that the card shares."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from theragate.gates.types import Finding, Verdict
+from theragate.gates.words import plural
+from theragate.reports.markdown import escape, table
+
+__all__ = ["ANSWERS", "Acceptance", "decision_words", "looks_words", "verdict_table", "waiver_table"]
+
+ANSWERS = {"pass": "pass", "fail": "**fail**", "insufficient": "**insufficient**", "not_applicable": "not applicable"}
+LONGEST_REASON = 160  # of a description, in which there is little room; the card has all of it
+
+
+@dataclass(frozen=True)
+class Acceptance:
+    """A waiver in words: which finding, by whom, why, from when to when, and why it does not count (empty: it does)."""
+
+    finding: str
+    by: str
+    reason: str
+    issued: str
+    expires: str
+    why_not: str
+
+
+def verdict_table(
+    verdict: Verdict,
+    *,
+    waivers: Sequence[Acceptance] = (),
+    conditions: Sequence[Finding] = (),
+    looks: int | None = None,
+) -> str:
+    """Return the verdict as Markdown: decision, looks, waivers, release conditions, then a table of the gates.
+
+    What is short comes first, because MLflow's descriptions are cut at their end.
+    """
+    rows = [
+        (
+            f"{finding.code} {finding.title} ({finding.severity})",
+            ANSWERS[finding.status],
+            finding.summary,
+            finding.next_step or "–",
+        )
+        for finding in verdict.findings
+    ]
+    parts = [f"{verdict.decision}: {decision_words(verdict)}"]
+    if looks is not None:
+        parts.append(looks_words(looks))
+    if waivers:
+        parts.append("Waivers:\n\n" + "\n".join(f"- {_waiver_line(waiver)}" for waiver in waivers))
+    if conditions:
+        parts.append("Release conditions:\n\n" + "\n".join(f"- {_condition_line(finding)}" for finding in conditions))
+    return "\n\n".join([*parts, table(("Gate", "Answer", "In a sentence", "Next step"), rows)]) + "\n"
+
+
+def decision_words(verdict: Verdict) -> str:
+    """Say in a sentence why the decision is what it is."""
+    if verdict.decision == "PASS":
+        return "every gate passes or does not apply."
+    names = ", ".join(finding.title.lower() for finding in verdict.blocking)
+    return f"{plural(len(verdict.blocking), 'finding')} must be resolved or accepted by name: {names}."
+
+
+def looks_words(looks: int) -> str:
+    """Say how often the held-out data have decided."""
+    if looks == 0:
+        return "No look at these held-out data is on record."
+    return f"These held-out data have decided {plural(looks, 'time')}."
+
+
+def waiver_table(waivers: Sequence[Acceptance]) -> str:
+    """Return every waiver with its reason in full, or that there is none."""
+    if not waivers:
+        return "Nobody has accepted a finding by name."
+    rows = [
+        (
+            waiver.finding,
+            waiver.by,
+            waiver.reason,
+            f"{waiver.issued} to {waiver.expires}",
+            f"No: {waiver.why_not}." if waiver.why_not else f"Yes. It counts through {waiver.expires}.",
+        )
+        for waiver in waivers
+    ]
+    return table(("Finding", "Accepted by", "Reason", "Valid", "About this evidence and policy"), rows)
+
+
+def _waiver_line(waiver: Acceptance) -> str:
+    reason = waiver.reason
+    if len(reason) > LONGEST_REASON:
+        reason = reason[: LONGEST_REASON - 1].rsplit(" ", 1)[0] + " …"
+    counts = f"does not count: {waiver.why_not}" if waiver.why_not else f"counts through {waiver.expires}"
+    return escape(f"{waiver.finding}, accepted by {waiver.by}; {counts}. Reason: {reason}")
+
+
+def _condition_line(finding: Finding) -> str:
+    words = escape(f"{finding.summary} {finding.next_step}")
+    return f"{escape(f'{finding.code} {finding.title}')}: {ANSWERS[finding.status]}. {words}"

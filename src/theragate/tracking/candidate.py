@@ -1,0 +1,72 @@
+"""The alias `candidate`: which version has it, and which one loses it.
+
+It names the version that was *registered* last among those that nothing blocks, or of which every blocking finding is
+accepted by name. It moves only together with a new version: publishing again what is registered moves nothing, nor does
+a verdict that is BLOCKED and not waived, and where a person has moved or removed the alias, it stays as that person
+left it. What is taken back is an alias that rested on waivers, once they no longer count.
+"""
+
+from datetime import date
+
+from mlflow import MlflowClient
+from mlflow.entities.model_registry import ModelVersion
+from mlflow.exceptions import MlflowException
+
+from theragate.tracking.bundle import Bundle
+from theragate.tracking.content import WAIVED_UNTIL
+
+__all__ = ["CANDIDATE", "name_candidate", "restore_candidate", "review_candidate"]
+
+CANDIDATE = "candidate"
+_TAKEN = "theragate.candidate_taken"
+
+
+def name_candidate(client: MlflowClient, version: ModelVersion) -> None:
+    """Give the alias to `version`, unless a newer one has it."""
+    named = client.get_registered_model(version.name).aliases.get(CANDIDATE)
+    if named is None or int(named) < int(version.version):
+        client.set_registered_model_alias(version.name, CANDIDATE, version.version)
+
+
+def restore_candidate(client: MlflowClient, version: ModelVersion) -> None:
+    """Give the alias back to a version from which `review_candidate` took it, and that deserves it again."""
+    if _TAKEN in version.tags:
+        name_candidate(client, version)
+        client.delete_model_version_tag(version.name, version.version, _TAKEN)
+
+
+def review_candidate(client: MlflowClient, bundle: Bundle, *, today: date) -> str | None:
+    """Take the alias from the version that has it, where it rests on waivers that no longer count.
+
+    Of the evidence and policy of `bundle`, the bundle knows which waivers count. Of others, the day counts that the
+    version was tagged with.
+
+    Returns
+    -------
+    The version's number, or None where nothing was taken.
+    """
+    name = bundle.study.name
+    try:
+        number = client.get_registered_model(name).aliases.get(CANDIDATE)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
+        return None
+    if number is None:
+        return None
+    version = client.get_model_version(name, number)
+    if WAIVED_UNTIL not in version.tags or _counts(version, bundle, today=today):
+        return None
+    client.set_model_version_tag(name, number, _TAKEN, "true")
+    client.delete_registered_model_alias(name, CANDIDATE)
+    return str(number)
+
+
+def _counts(version: ModelVersion, bundle: Bundle, *, today: date) -> bool:
+    verdict, judged = bundle.verdict, ("sha256.evidence", "sha256.policy")
+    if tuple(version.tags.get(tag) for tag in judged) == (verdict.evidence_sha256, verdict.policy_sha256):
+        return bundle.may_be_candidate
+    try:
+        return today <= date.fromisoformat(version.tags[WAIVED_UNTIL])
+    except ValueError:
+        return False

@@ -1,0 +1,64 @@
+"""The version that has the alias `champion`: what it is, and the recipe by which it can be fitted again."""
+
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from mlflow import MlflowClient
+from mlflow.entities.model_registry import ModelVersion
+from mlflow.exceptions import MlflowException
+
+from theragate.errors import StoreError
+from theragate.tracking.runs import RECIPE
+from theragate.tracking.store import Stores, opened
+
+__all__ = ["CHAMPION", "find_champion"]
+
+CHAMPION = "champion"
+
+
+def find_champion(stores: Stores, study: str) -> tuple[str, dict[str, Any]] | None:
+    """Return the number and the recipe of the study's champion; None where no version has the alias.
+
+    Raises
+    ------
+    StoreError
+        If a store cannot be used, or the version has no recipe, or one of another model.
+    """
+    with opened(stores) as client:
+        try:
+            number = client.get_registered_model(study).aliases.get(CHAMPION)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                raise
+            number = None
+        if number is None:
+            return None
+        version = client.get_model_version(study, number)
+        return str(number), _recipe(client, version)
+
+
+def _recipe(client: MlflowClient, version: ModelVersion) -> dict[str, Any]:
+    run_id = version.run_id or ""
+    if not run_id or RECIPE not in {item.path for item in client.list_artifacts(run_id)}:
+        raise _unusable(version, "none")
+    with tempfile.TemporaryDirectory() as folder:
+        path = client.download_artifacts(run_id, RECIPE, folder)
+        try:
+            recipe = json.loads(Path(path).read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise _unusable(version, "another text") from error
+    model = recipe.get("model_sha256") if isinstance(recipe, dict) else None
+    if model is None or (recipe.get("study"), model) != (version.name, version.tags.get("sha256.model")):
+        raise _unusable(version, "the recipe of another model")
+    return dict(recipe)
+
+
+def _unusable(version: ModelVersion, received: str) -> StoreError:
+    return StoreError(
+        f"MLflow, `{version.name}` version {version.version}",
+        rule=f"a champion's run holds its `{RECIPE}`",
+        received=received,
+        remedy="Give the alias `champion` to a version that `theragate` has registered.",
+    )

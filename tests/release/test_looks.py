@@ -1,0 +1,130 @@
+"""The ledger of looks: each decision counted once, whoever repeats it, and no line lost."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+from gates.evidence_by_hand import STUDIES, good_evidence
+
+from theragate.errors import DataError
+from theragate.gates import decide, read_policy
+from theragate.gates.types import Verdict
+from theragate.release.looks import count, read_looks, record
+
+IN_A_PROCESS = """
+import sys
+from pathlib import Path
+from theragate.gates.types import Verdict
+from theragate.release.looks import record
+verdict = Verdict.model_validate_json(Path(sys.argv[1]).read_bytes())
+for number in range(20):
+    other = verdict.model_copy(update={"predictions_sha256": f"{sys.argv[2]}{number}"})
+    record(Path(sys.argv[3]), other, lock=Path(sys.argv[4]))
+"""
+
+
+@pytest.fixture
+def verdict() -> Verdict:
+    study = STUDIES["survival"]
+    return decide(good_evidence(study), read_policy(study), evidence_sha256="9" * 64)
+
+
+@pytest.fixture
+def ledger(tmp_path):
+    return tmp_path / "looks" / "study.jsonl"
+
+
+@pytest.fixture
+def look(ledger, tmp_path):
+    def at(verdict: Verdict) -> int:
+        return record(ledger, verdict, lock=tmp_path / "state" / "looks.lock")
+
+    return at
+
+
+def test_a_look_is_counted_once(look, verdict, ledger):
+    assert count(ledger, verdict.cohort_sha256) == 0
+    assert look(verdict) == 1
+    content = ledger.read_bytes()
+    assert look(verdict) == 1
+    assert ledger.read_bytes() == content
+    assert count(ledger, verdict.cohort_sha256) == 1
+    assert json.loads(content) == {
+        "cohort_sha256": verdict.cohort_sha256, "predictions_sha256": verdict.predictions_sha256,
+        "policy_sha256": verdict.policy_sha256, "decision": "PASS",
+        "verdict_sha256": json.loads(content)["verdict_sha256"],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("part", ["predictions_sha256", "policy_sha256"])
+def test_another_model_or_another_limit_is_another_look(part, look, verdict, ledger):
+    look(verdict)
+    assert look(verdict.model_copy(update={part: "7" * 64})) == 2
+    assert count(ledger, verdict.cohort_sha256) == 2
+    assert look(verdict) == 1, "the first stays the first"
+
+
+def test_new_evidence_about_the_same_predictions_is_no_new_look(look, verdict, ledger):
+    look(verdict)
+    assert look(verdict.model_copy(update={"evidence_sha256": "7" * 64})) == 1
+    assert len(read_looks(ledger)) == 1
+
+
+def test_a_changed_cohort_starts_anew(look, verdict, ledger):
+    look(verdict)
+    assert look(verdict.model_copy(update={"cohort_sha256": "7" * 64})) == 1
+    assert (count(ledger, "7" * 64), count(ledger, verdict.cohort_sha256)) == (1, 1)
+
+
+def test_a_line_that_was_cut_off_is_mended(look, verdict, ledger):
+    look(verdict)
+    whole = ledger.read_bytes()
+    ledger.write_bytes(whole + whole[:50])
+    assert count(ledger, verdict.cohort_sha256) == 1
+    assert look(verdict.model_copy(update={"policy_sha256": "7" * 64})) == 2
+    assert ledger.read_bytes().startswith(whole)
+    assert len(ledger.read_bytes().splitlines()) == 2
+
+
+def test_a_last_line_without_its_end_counts(look, verdict, ledger):
+    look(verdict)
+    ledger.write_bytes(ledger.read_bytes().rstrip())
+    assert look(verdict.model_copy(update={"policy_sha256": "7" * 64})) == 2
+
+
+def test_lines_that_a_merge_has_doubled_count_once(look, verdict, ledger):
+    look(verdict)
+    ledger.write_bytes(ledger.read_bytes() * 2)
+    assert count(ledger, verdict.cohort_sha256) == 1
+
+
+@pytest.mark.parametrize(
+    "text", ["<<<<<<< HEAD\n", "{}\n", "[]\n", "\n", '{"cohort_sha256": 1}\n', "NaN\n", "[" * 100_000 + "\n"]
+)
+def test_a_damaged_ledger_is_named(text, look, verdict, ledger):
+    look(verdict)
+    ledger.write_text(text + ledger.read_text(encoding="utf-8"), encoding="utf-8")
+    with pytest.raises(DataError, match=r"looks/study\.jsonl.*another text in line 1\. Restore the file from git"):
+        look(verdict)
+
+
+def test_a_ledger_that_cannot_be_read_is_named(ledger):
+    ledger.mkdir(parents=True)
+    with pytest.raises(DataError, match="a file that cannot be read"):
+        count(ledger, "0" * 64)
+
+
+def test_the_ledger_knows_no_clock_and_no_machine(look, verdict, ledger, tmp_path):
+    look(verdict)
+    again = tmp_path / "elsewhere" / "study.jsonl"
+    record(again, verdict, lock=tmp_path / "other.lock")
+    assert again.read_bytes() == ledger.read_bytes()
+
+
+def test_two_processes_at_once_lose_no_line(verdict, ledger, tmp_path):
+    (tmp_path / "verdict.json").write_text(verdict.model_dump_json(), encoding="utf-8")
+    command = [sys.executable, "-c", IN_A_PROCESS, str(tmp_path / "verdict.json")]
+    both = [subprocess.Popen([*command, name, str(ledger), str(tmp_path / "lock")]) for name in "ab"]
+    assert [process.wait(timeout=60) for process in both] == [0, 0]
+    assert count(ledger, verdict.cohort_sha256) == 40

@@ -1,0 +1,92 @@
+"""A project whose evidence is made by hand, so that it is judged and registered in a moment."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from gates.evidence_by_hand import STUDIES, changed, estimate, good_evidence, overall
+
+from theragate.digests import sha256_file, sha256_tree
+from theragate.evidence.types import Evidence
+from theragate.files import write_json
+from theragate.stages.workspace import Workspace
+
+ROOT = Path(__file__).parents[2]
+STUDY = "heart_attack_survival"
+
+
+def bad_evidence() -> Evidence:
+    """Evidence that blocks by TG003 and TG004, and by nothing else."""
+    evidence = good_evidence(STUDIES["survival"])
+    return overall(evidence, concordance_index=estimate(0.5, 0.01), calibration_slope=estimate(0.3, 0.05))
+
+
+def record_of() -> dict[str, Any]:
+    return {
+        "study": STUDY, "task": "survival", "seed": 7, "features": ["age", "sex"],
+        "selected": {"family": "xgboost", "params": {"depth": 3, "rate": 0.1}},
+        "reference": {"family": STUDIES["survival"].tuning.reference, "params": {}},
+        "selection": {"rule": "one standard error"}, "trials": [],
+        "input_schema": [{"name": "age", "type": "number"}, {"name": "sex", "type": "text"}],
+        "versions": {"python": "3.11"},
+    }  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("made")
+    shutil.copy(ROOT / "params.yaml", folder)
+    shutil.copy(ROOT / "requirements.lock", folder)
+    workspace = Workspace(folder, STUDY)
+    for path, content in (
+        (workspace.data("cohort.parquet"), b"patients"),
+        (workspace.model("predictions.parquet"), b"predictions"),
+        (workspace.model("estimator") / "model.json", b"{}"),
+        (workspace.report("figures") / "roc.png", b"\x89PNG"),
+        (workspace.report("published.html"), b"<p>"),
+    ):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    cohort = sha256_file(workspace.data("cohort.parquet"))
+    write_json(workspace.data("validated.json"), {"cohort_sha256": cohort, "passed": True})
+    write_json(workspace.data("provenance.json"), {"study": STUDY, "version": "1", "sha256": cohort})
+    write_json(workspace.model("record.json"), record_of())
+    write_json(workspace.decided("waivers.json"), {"study": STUDY, "waivers": []})
+    write_json(workspace.decided("champion.json"), {"study": STUDY, "champion": None})
+    put_evidence(workspace, bad_evidence())
+    return folder
+
+
+def put_evidence(workspace: Workspace, evidence: Evidence) -> None:
+    """Write evidence about the files that lie in the workspace."""
+    about = changed(
+        evidence,
+        cohort=evidence.cohort.model_copy(update={"sha256": sha256_file(workspace.data("cohort.parquet"))}),
+        predictions_sha256=sha256_file(workspace.model("predictions.parquet")),
+        model_sha256=sha256_tree(workspace.model("estimator")),
+    )
+    write_json(workspace.report("evidence.json"), about.model_dump(mode="json"))
+
+
+@pytest.fixture
+def by_hand(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+    """A copy that a test may spoil, and that is the current folder."""
+    copy = tmp_path / "project"
+    shutil.copytree(made, copy)
+    monkeypatch.chdir(copy)
+    for name in ("DVC_ROOT", "DVC_EXP_NAME", "MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", "THERAGATE_ARTIFACTS"):
+        monkeypatch.delenv(name, raising=False)
+    return Workspace(copy, STUDY)
+
+
+@pytest.fixture
+def edit() -> Callable[[Path, Callable[[Any], None]], None]:
+    def change(path: Path, action: Callable[[Any], None]) -> None:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        action(content)
+        path.write_text(json.dumps(content), encoding="utf-8")
+
+    return change
