@@ -6,11 +6,21 @@ import statistics
 from pathlib import Path
 
 from benchmarks.auroc import auroc_over_sort
+from benchmarks.fairness import fairness_rows_scaling, fairness_speedup
+from benchmarks.million import million_rows
 from benchmarks.pipeline import noop_overhead, repro
 from benchmarks.tracking import trial_logging
 
 RESULTS = Path(__file__).parent / "results.json"
-BENCHMARKS = {"repro": repro, "noop": noop_overhead, "trial_logging": trial_logging, "auroc": auroc_over_sort}
+BENCHMARKS = {
+    "repro": repro,
+    "noop": noop_overhead,
+    "trial_logging": trial_logging,
+    "auroc": auroc_over_sort,
+    "fairness": fairness_speedup,
+    "fairness_rows": fairness_rows_scaling,
+    "million_rows": million_rows,
+}
 
 
 def main() -> None:

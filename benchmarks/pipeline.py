@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
-STAGES = ("ingest", "validate", "train", "evaluate", "gate", "register")
+STAGES = ("ingest", "validate", "train", "refit", "evaluate", "gate", "register")
 
 # A stage's script that also writes down which modules it had loaded, and how long the work itself took.
 TIMED = """
@@ -45,7 +45,7 @@ if __name__ == "__main__":
         Path(".theragate", f"{stage}-{{sys.argv[1]}}.json").write_text(json.dumps(notes))
     run_stage(module.{stage})
 """
-WORK = {"validate": ["validate_cohort"], "train": ["train_study"]}
+WORK = {"validate": ["validate_cohort"], "train": ["train_study"], "refit": ["fit_again"]}
 
 # A stage's script that imports what the stage imported, and makes its outputs out of nothing.
 IMPORTING = """

@@ -8,8 +8,9 @@ from pathlib import Path
 from theragate.cohorts.outcomes import read_outcome
 from theragate.cohorts.tables import read_table
 from theragate.learning import train
+from theragate.settings import read_settings
+from theragate.stages.moment import present
 from theragate.stages.register import gather
-from theragate.stages.repository import read_code_state
 from theragate.stages.workspace import Workspace
 from theragate.study import NestedCrossValidation, load_seed, load_study
 from theragate.tracking.bundle import Bundle
@@ -23,7 +24,8 @@ WORKSPACE = Workspace(Path(__file__).resolve().parents[1], STUDY)
 def trial_logging() -> dict[str, float]:
     """Measure a trial of the heart attack study; needs the study's files, so run ``dvc repro`` first."""
     trained = seconds_per_trial()
-    bundle = gather(WORKSPACE, read_code_state(WORKSPACE.root, {}))
+    root = WORKSPACE.root
+    bundle = gather(WORKSPACE, read_settings({}, root), present(root))
     trials = bundle.record["trials"]
     with_trials = seconds_to_publish(bundle)
     without = seconds_to_publish(replace(bundle, record={**bundle.record, "trials": trials[:1]}))

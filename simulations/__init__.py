@@ -1,0 +1,1 @@
+"""Simulations with known truth: how often limits hold, and how often gates are wrong. ``python -m simulations``."""

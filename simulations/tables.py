@@ -1,0 +1,155 @@
+"""The tables of ``docs/statistics.md``, between its markers, from what was simulated."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from theragate.evidence.catalogue import METRICS
+from theragate.files import write_text
+
+__all__ = ["broken_claims", "fill", "pooled"]
+
+# Of the replicates of a world, in which limits have to be given: below, the cohort lies outside the declared domain.
+_INSIDE = 0.95
+_CLAIM = (0.93, 0.97)
+# Where more than 97 of 100 is no breach: upper limits of distances, and ratios that rest on the events alone.
+_CONSERVATIVE = {"ici", "ece", "observed_expected", "log_observed_expected"}
+_ERRORS = 4  # Monte-Carlo standard errors: with 300 comparisons, one beyond it by chance alone is unlikely
+_SUBJECTS = {"overall": "all patients", "group": "a group", "contrast": "two groups", "paired": "against the reference"}
+
+Row = dict[str, Any]
+
+
+def _claimed(rows: Iterable[Row]) -> list[Row]:
+    """Return the rows of coverage that the claim is made for: those inside the domain."""
+    return [row for row in rows if row["with_limits"]["value"] >= _INSIDE]
+
+
+def pooled(rows: Iterable[Row]) -> dict[tuple[str, str, str, int], tuple[float, float, float, int]]:
+    """Pool worlds: (task, measure, subject, patients) -> coverage, its standard error, lowest of a world, replicates.
+
+    The gain at the thresholds of the range counts as one measure.
+    """
+    gathered: dict[tuple[str, str, str, int], list[Row]] = defaultdict(list)
+    for row in _claimed(rows):
+        measure = row["measure"].partition("@")
+        name = f"{measure[0]} over the range" if measure[1] else measure[0]
+        gathered[row["task"], name, row["subject"], row["patients"]].append(row["coverage"])
+    found = {}
+    for key, shares in gathered.items():
+        total = sum(share["replicates"] for share in shares)
+        coverage = sum(share["value"] * share["replicates"] for share in shares) / total
+        error = sum((share["se"] * share["replicates"]) ** 2 for share in shares) ** 0.5 / total
+        found[key] = (coverage, error, min(share["value"] for share in shares), total)
+    return found
+
+
+def broken_claims(rows: Iterable[Row]) -> list[str]:
+    """Return where coverage lies outside 93 to 97 of 100 by more than Monte-Carlo error, in words."""
+    low, high = _CLAIM
+    found = []
+    for (task, measure, subject, patients), (coverage, error, _, _) in pooled(rows).items():
+        most = 1.0 if measure in _CONSERVATIVE else high
+        if not low - _ERRORS * error <= coverage <= most + _ERRORS * error:
+            found.append(f"{task}, {measure} of {subject}, {patients} patients: {100 * coverage:.1f}%")
+    return found
+
+
+def fill(page: Path, results: dict[str, Any]) -> None:
+    """Write the tables between ``<!-- name -->`` and ``<!-- end name -->`` of the page."""
+    text = page.read_text(encoding="utf-8")
+    tables = {}
+    if "coverage" in results:
+        tables["coverage"] = _coverage(results["coverage"]["rows"])
+    if "pipeline" in results:
+        tables |= {
+            "pipeline": _pipeline(results["pipeline"]["measures"]),
+            "widening": _widening(results["pipeline"]["widening"]),
+        }
+    if "fairness" in results:
+        tables |= {name: _fairness(results["fairness"], name) for name in ("false_answers", "power")}
+    for name, table in tables.items():
+        head, start, rest = text.partition(f"<!-- {name} -->")
+        _, end, tail = rest.partition(f"<!-- end {name} -->")
+        text = f"{head}{start}\n{table}\n{end}{tail}"
+    write_text(page, text)
+
+
+def _coverage(rows: Sequence[Row]) -> str:
+    found = pooled(rows)
+    sizes = sorted({key[3] for key in found})
+    lines = [["Task", "Measure", "Of", *(f"n = {size:,}" for size in sizes)]]
+    for task, measure, subject in dict.fromkeys(key[:3] for key in found):
+        cells = [found.get((task, measure, subject, size)) for size in sizes]
+        lines.append(
+            [task, _mark(measure), _SUBJECTS[subject],
+             *(f"{100 * cell[0]:.1f} ± {100 * cell[1]:.1f} ({100 * cell[2]:.0f})" if cell else "–" for cell in cells)]
+        )  # fmt: skip
+    counts = {
+        size: sorted(
+            {row["with_limits"]["replicates"] for row in rows if (row["patients"], row["subject"]) == (size, "paired")}
+        )
+        for size in sizes
+    }
+    drawn = ", ".join(
+        f"{'–'.join(f'{count:,}' for count in dict.fromkeys((found[0], found[-1])))} of {size:,} patients"
+        for size, found in counts.items()
+    )
+    return f"Cohorts of each world: {drawn}.\n\n{_table(lines)}"
+
+
+def _pipeline(rows: Sequence[Row]) -> str:
+    lines = [
+        ["Task", "n", "Measure", "Truth", "Mean estimate", "Covers the recipe", "Covers the model", "Inflation, recipe",
+         "Inflation, model", "Replicates"]
+    ]  # fmt: skip
+    lines += [
+        [row["task"], str(row["patients"]), _mark(row["measure"]), f"{row['truth']:.3f}",
+         f"{row['mean_estimate']:.3f}", _percent(row["coverage"]), _percent(row["coverage_of_the_model"]),
+         _number(row["inflation"]), _number(row["inflation_of_the_model"]), str(row["coverage"]["replicates"])]
+        for row in rows
+    ]  # fmt: skip
+    return _table(lines)
+
+
+def _widening(rows: Sequence[Row]) -> str:
+    lines = [["Task", "Measures of", "n", "Inflation, recipe", "Inflation, model"]]
+    lines += [
+        [row["task"], row["kind"], str(row["patients"]), _number(row["recipe"]), _number(row["model"])] for row in rows
+    ]
+    return _table(lines)
+
+
+def _fairness(tables: dict[str, list[Row]], name: str) -> str:
+    if name == "power":
+        lines = [["Scene", "Judged by", "Events per group", "Pass", "Fail", "Insufficient", "Replicates"]]
+        rows = tables["power"]
+    else:
+        lines = [["Scene", "Judged by", "Patients", "Pass", "Fail", "Insufficient", "Replicates"]]
+        rows = [*tables["false_fail"], *tables["false_pass"]]
+    for row in rows:
+        amount = row["events_per_group"] if name == "power" else row["patients"]
+        shares = [row[status] for status in ("pass", "fail", "insufficient")]
+        lines.append(
+            [row["scene"], f"`{row['margin']}`", f"{amount:,}", *map(_percent, shares), str(shares[0]["replicates"])]
+        )
+    return _table(lines)
+
+
+def _mark(measure: str) -> str:
+    metric = METRICS.get(measure)
+    return f"`{measure}`" + (" (report only)" if metric is not None and metric.report_only else "")
+
+
+def _percent(share: dict[str, float]) -> str:
+    return f"{100 * share['value']:.1f} ± {100 * share['se']:.1f}%"
+
+
+def _number(quantile: dict[str, float]) -> str:
+    return f"{quantile['value']:.2f} ± {quantile['se']:.2f}"
+
+
+def _table(lines: Sequence[Sequence[str]]) -> str:
+    head, *body = lines
+    return "\n".join(f"| {' | '.join(line)} |" for line in (head, ["---"] * len(head), *body))

@@ -1,0 +1,194 @@
+"""What docs/statistics.md claims: the same simulations, thinned, and the numbers that are written down."""
+
+import json
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.stats import binom
+
+from simulations import coverage, fairness, pipeline
+from simulations.coverage import Draw, Held, covered, observe, summary
+from simulations.fairness import MARGINS, Cohort, Scene, judged
+from simulations.pipeline import Training
+from simulations.shares import quantile, share
+from simulations.tables import broken_claims, fill, pooled
+from simulations.truth import concordance_truth, quantity_truth, risk_truth
+from simulations.worlds import WORLDS
+from theragate.evidence.types import Estimate
+
+DOCS = Path(__file__).parents[1] / "docs"
+COHORTS, UNLIKELY = 16, 1e-5
+EVEN = np.full(4, 0.25)
+
+
+def test_truths_of_risks_by_hand():
+    predicted, risk = np.array([0.2, 0.2, 0.6, 0.6]), np.array([0.0, 0.5, 0.5, 1.0])
+    found = risk_truth(predicted, risk, EVEN, prevalence=0.5, thresholds=(0.5, 0.3))
+    # Of all, 1/8 have the event below .5 and 3/8 above; so 3/8 and 1/8 without it.
+    assert found["sensitivity"] == pytest.approx(0.75)
+    assert found["specificity"] == pytest.approx(0.75)
+    assert found["auroc"] == pytest.approx(0.75 * 0.75 + 0.5 * 2 * 0.75 * 0.25)
+    assert found["net_benefit"] == pytest.approx(3 / 8 - 1 / 8)
+    assert found["net_benefit_gain"] == pytest.approx(1 / 4)
+    assert found["net_benefit_gain@0.3"] == pytest.approx(3 / 8 - 1 / 8 * 3 / 7 - (1 / 2 - 1 / 2 * 3 / 7))
+    assert found["observed_expected"] == pytest.approx(0.5 / 0.4)
+    assert found["brier"] == pytest.approx((0.04 + 0.5 * (0.64 + 0.04) + 0.5 * (0.16 + 0.36) + 0.16) / 4)
+    assert found["ici"] == found["ici_unsmoothed"] == pytest.approx(0.5 * 0.05 + 0.5 * 0.15)
+
+
+def test_truths_of_quantities_by_hand():
+    found = quantity_truth(np.array([1.0, 3.0]), np.array([1.0, 2.0]), np.ones(2), errors=np.array([[-1.0, 1.0]]))
+    # Errors 1, -1, 2, 0; outcomes 0, 2, 1, 3.
+    assert found["mean_error"] == pytest.approx(0.5)
+    assert found["mae"] == pytest.approx(1.0)
+    assert found["rmse"] == pytest.approx(np.sqrt(1.5))
+    assert found["r2"] == pytest.approx(1 - 1.5 / 1.25)
+    assert found["calibration_slope"] == pytest.approx(0.5)
+    assert found["within_20_percent"] == pytest.approx(0.25)
+
+
+def test_concordance_of_two_kinds_of_patients():
+    # One dies at three times the rate of the other: of unlike pairs it dies first in 3 of 4. Like pairs tie.
+    found = concordance_truth(
+        np.array([0.1, 0.9]), np.array([1.0, 3.0]), np.ones(2), censored_from=50.0, censored_to=60.0, horizon=50.0
+    )
+    assert found["concordance_index"] == pytest.approx(0.5 * 0.5 + 0.5 * 0.75, abs=2e-3)
+    assert found["concordance_index_ipcw"] == pytest.approx(0.625, abs=2e-3)
+
+
+@pytest.mark.parametrize("place", [1, 7, 9], ids=lambda place: WORLDS[place].name)
+def test_estimates_come_to_the_truth_in_a_large_cohort(place):
+    world = WORLDS[place]
+    target, held_out = world.draw(20_000, np.random.default_rng(place))
+    measured = coverage.measure(target, held_out, resamples=200, seed=1)
+    for metric, estimate in measured.overall.items():
+        truth = world.truths["overall"].get(metric)
+        if truth is not None and metric != "ece":
+            assert estimate.value == pytest.approx(truth, abs=0.02 * max(1.0, abs(truth)) + 0.02), metric
+
+
+def test_limits_hold_about_95_times_in_100():
+    draws = [Draw(world, 200, replicate, 77, 200) for world, replicate in product(range(len(WORLDS)), range(COHORTS))]
+    rows = summary(held for draw in draws for held in observe(draw))
+    found = pooled(rows)
+    assert len(found) > 60
+    for key, (share_held, _, _, replicates) in found.items():
+        # Measures of one cohort go together, and groups too, so that fewer replicates count than there are.
+        effective = replicates // 2
+        held = round(share_held * effective)
+        assert held >= binom.ppf(UNLIKELY, effective, 0.92), f"{key}: {share_held:.3f} of {replicates}"
+        if key[1] not in ("ici", "ece"):
+            assert not (held == effective and 0.98**effective < UNLIKELY), f"{key}: every one of {replicates}"
+
+
+def test_a_distance_is_covered_by_its_upper_limit_alone():
+    assert covered("ici", "overall", decided=10, below=4, above=1)["value"] == 0.9
+    assert covered("auroc", "overall", decided=10, below=4, above=1)["value"] == 0.5
+    assert covered("ici", "contrast", decided=10, below=4, above=1)["value"] == 0.5
+
+
+def test_cohorts_outside_the_domain_are_counted_apart():
+    held = [Held("binary", "w", 200, "overall", "auroc", decided, False, False) for decided in [True] * 9 + [False]]
+    (row,) = summary(held)
+    assert (row["with_limits"]["value"], row["coverage"]["replicates"]) == (0.9, 9)
+    assert pooled([row]) == {}
+
+
+def test_limits_that_hold_too_seldom_are_named():
+    held = [Held("binary", "w", 200, "overall", "auroc", True, number < 200, False) for number in range(1000)]
+    assert broken_claims(summary(held)) == ["binary, auroc of overall, 200 patients: 80.0%"]
+    assert broken_claims(summary(held[200:])) == ["binary, auroc of overall, 200 patients: 100.0%"]
+    assert broken_claims(summary(held[160:950])) == []
+
+
+def test_the_whole_pipeline_is_learned_and_measured():
+    found = pipeline.learned(Training("regression", 100, 0, 5))
+    assert found.held_out.selected.shape == (2, 100)
+    # No model explains more than the truth does: the outcome's noise has variance 4 of 4 + 1.6² · 1.65.
+    assert found.truth["r2"] < 1 - 4 / (4 + 1.6**2 * 1.65) + 0.01
+    assert pipeline.measured(found)["r2"].decidable
+
+
+def test_inflation_is_the_distance_in_units_of_the_limit():
+    seen = [
+        ({"r2": Estimate(value=0.5, lower=0.3, upper=0.6, se=0.1, method="by hand")}, {"r2": 0.5 + step})
+        for step in (-0.4, -0.2, 0.2, 0.4)
+    ]
+    (row,) = pipeline.summary(seen, task="regression", patients=100)
+    assert (row["truth"], row["coverage"]["value"], row["inflation"]["value"]) == (0.5, 1.0, 0.0)
+    # Distances of the models: .4 / .2, .2 / .2, .2 / .1 and .4 / .1.
+    assert row["coverage_of_the_model"]["value"] == 0.25
+    assert row["inflation_of_the_model"]["value"] == pytest.approx(np.quantile([2, 1, 2, 4], 0.95))
+
+
+@pytest.mark.parametrize("harm", MARGINS)
+def test_a_scene_is_as_harmful_as_it_says(harm):
+    target, held_out = Scene((("sex", (0.5, 0.5)),), harm, 1.0).draw(200_000, np.random.default_rng(3))
+    risk, odds = held_out.selected[0], 1 / 3
+    values = {}
+    for label in ("sex_0", "sex_1"):
+        rows = held_out.groups["sex"] == label
+        event, chosen = target.event[rows], risk[rows] >= 0.25
+        benefit = (event & chosen).mean() - (chosen & ~event).mean() * odds
+        values[label] = {
+            "log_observed_expected": np.log(event.mean() / risk[rows].mean()),
+            "sensitivity": chosen[event].mean(),
+            "net_benefit_gain": benefit - max(0.0, event.mean() - (1 - event.mean()) * odds),
+        }[harm]
+    distance = values["sex_0"] - (values["sex_1"] if harm == "sensitivity" else 0.0)
+    assert distance == pytest.approx(-MARGINS[harm], abs=0.12 * MARGINS[harm] + 0.002)
+
+
+def test_a_group_at_the_margin_seldom_passes_and_one_far_beyond_it_fails():
+    two = (("sex", (0.5, 0.5)),)
+    margin, cohorts = "log_observed_expected", 30
+    at = [judged(Cohort(Scene(two, margin, 1.0), 1500, number, 9, 200))[margin] for number in range(cohorts)]
+    assert at.count("pass") <= binom.ppf(1 - UNLIKELY, cohorts, 0.05)
+    assert at.count("fail") <= binom.ppf(1 - UNLIKELY, cohorts, 0.05)
+    beyond = [judged(Cohort(Scene(two, margin, 3.0), 1500, number, 9, 200))[margin] for number in range(3)]
+    assert beyond == ["fail"] * 3
+    sound = [judged(Cohort(Scene(two), 6000, number, 9, 200))[margin] for number in range(3)]
+    assert sound.count("pass") >= 2
+
+
+def test_a_plan_is_run_line_by_line():
+    short = fairness.plan(4)[:1]
+    found = fairness.run(short, seed=3, processes=1)
+    assert [row["margin"] for row in found["false_fail"]] == [*MARGINS, "all"]
+    assert all(row["fail"]["replicates"] == 4 for row in found["false_fail"])
+
+
+def test_shares_and_quantiles_know_their_error():
+    assert share(95, 100) == {"value": 0.95, "se": pytest.approx(0.0229, abs=1e-3), "replicates": 100}
+    assert share(10, 10)["se"] > 0
+    uniform = quantile(np.linspace(0, 1, 2001), 0.95)
+    # The error of a sample quantile is √(q (1 - q) / n) over the density, which is 1 here.
+    assert (uniform["value"], uniform["se"]) == (0.95, pytest.approx(np.sqrt(0.95 * 0.05 / 2001), rel=0.2))
+
+
+def test_what_is_written_down_keeps_the_claims():
+    results = json.loads((DOCS / "statistics.json").read_text(encoding="utf-8"))
+    assert broken_claims(results["coverage"]["rows"]) == []
+    for row in results["fairness"]["false_fail"]:
+        assert row["fail"]["value"] <= 0.05 + 3 * row["fail"]["se"], row["scene"]
+    for row in results["fairness"]["false_pass"]:
+        assert row["pass"]["value"] <= 0.05 + 3 * row["pass"]["se"], row["margin"]
+
+
+def test_factors_of_widening_are_those_that_were_simulated():
+    from theragate.evidence.widening import _FACTORS
+
+    rows = json.loads((DOCS / "statistics.json").read_text(encoding="utf-8"))["pipeline"]["widening"]
+    for row in rows:
+        factor = _FACTORS[row["task"]][row["kind"]][(200, 800).index(row["patients"])]
+        worst = max(row["recipe"], row["model"], key=lambda found: found["value"])
+        assert factor >= worst["value"] - 2 * worst["se"], row
+
+
+def test_the_page_shows_the_numbers_of_the_file(tmp_path):
+    page = tmp_path / "statistics.md"
+    page.write_text((DOCS / "statistics.md").read_text(encoding="utf-8"), encoding="utf-8")
+    fill(page, json.loads((DOCS / "statistics.json").read_text(encoding="utf-8")))
+    assert page.read_text(encoding="utf-8") == (DOCS / "statistics.md").read_text(encoding="utf-8")
