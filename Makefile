@@ -5,7 +5,7 @@ BIN := .venv/bin
 ENVIRONMENT := .venv/installed
 ACTIVATE := source $(BIN)/activate
 
-.PHONY: help repro test test-browser check lint ui bench lock clean
+.PHONY: help repro test test-browser check lint ui bench simulate lock clean
 
 help: ## Show the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -30,6 +30,9 @@ ui: $(ENVIRONMENT) ## Open the registry: MLflow's UI on this machine
 
 bench: $(ENVIRONMENT) ## Measure the pipeline; writes benchmarks/results.json
 	@$(ACTIVATE) && python -m benchmarks
+
+simulate: $(ENVIRONMENT) ## Simulate coverage and error rates; writes docs/statistics.json (about 20 minutes)
+	@$(ACTIVATE) && python -m simulations
 
 lock: $(ENVIRONMENT) ## Pin the dependencies of pyproject.toml anew
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \

@@ -71,6 +71,7 @@ def small_study() -> dict[str, Any]:
             "reason": "A small cohort.",
         },
         "tuning": {"reference": "logistic", "families": ["xgboost"], "trials": 4},
+        "stability": {"refits": 20, "reason": "For the tests."},
         "scenarios": {"no_marker": {"missing": {"marker": 1.0}, "reason": "The laboratory is closed."}},
         "gates": {
             "data_quality": {"max_warnings": 1, "reason": "For the tests."},
@@ -81,7 +82,7 @@ def small_study() -> dict[str, Any]:
             "calibration": {
                 "slope": [0.5, 2.0], "observed_expected": [0.5, 2.0], "ici": 0.2, "reason": "For the tests.",
             },
-            "utility": {"tolerance": 0.05, "reason": "For the tests."},
+            "utility": {"tolerance": 0.05, "group_tolerance": 0.1, "reason": "For the tests."},
             "fairness": {
                 "share_that_blocks": 0.05,
                 "within_group": {"log_observed_expected": 0.7},
@@ -90,6 +91,10 @@ def small_study() -> dict[str, Any]:
             },
             "subgroup_adequacy": {"events": 10, "non_events": 10, "reason": "For the tests."},
             "robustness": {"metric": "auroc", "margin": 0.5, "reason": "For the tests."},
+            "stability": {"mean_absolute_difference": 0.2, "reason": "For the tests."},
+            "non_inferiority": {"metric": "auroc", "margin": 0.05, "reason": "For the tests."},
+            "lineage": {"reason": "For the tests."},
+            "held_out_use": {"most": 5, "reason": "For the tests."},
         },
     }  # fmt: skip
 
@@ -132,11 +137,17 @@ class Project:
         return self.params["studies"][STUDY]
 
     def write(self) -> None:
-        """Write params and suite as they are now."""
+        """Write params and suite as they are now, and what is decided about a study before its first release."""
         (self.root / "params.yaml").write_text(yaml.safe_dump(self.params, sort_keys=False), encoding="utf-8")
         folder = self.root / "expectations"
         folder.mkdir(exist_ok=True)
         (folder / f"{STUDY}.json").write_text(json.dumps(self.suite, indent=2), encoding="utf-8")
+        for name in self.params["studies"]:
+            decided = self.root / "release" / name
+            decided.mkdir(parents=True, exist_ok=True)
+            for file, empty in (("champion.json", {"champion": None}), ("waivers.json", {"waivers": []})):
+                if not (decided / file).exists():
+                    (decided / file).write_text(json.dumps({"study": name} | empty), encoding="utf-8")
 
 
 def clone_of_the_repository(target: Path) -> None:

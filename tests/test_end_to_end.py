@@ -37,6 +37,10 @@ def runs_and_versions(folder: Path) -> tuple[int, int]:
     return int(runs), int(versions)
 
 
+def looks(folder: Path) -> list[str]:
+    return (folder / "looks" / f"{STUDY}.jsonl").read_text(encoding="utf-8").splitlines()
+
+
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory):
     """A clone whose only study is the small one, after its first `dvc repro`."""
@@ -76,7 +80,9 @@ def test_a_changed_limit_is_judged_anew_without_training(clone):
     finally:
         (clone / "params.yaml").write_text(params, encoding="utf-8")
         run(clone, "dvc", "repro")
-    assert run(clone, "git", "status", "--porcelain") == ""
+    assert run(clone, "git", "status", "--porcelain") == f" M looks/{STUDY}.jsonl\n"
+    assert [json.loads(line)["decision"] for line in looks(clone)] == ["PASS", "BLOCKED"]
+    run(clone, "git", "commit", "-qam", "Another limit was looked at")
 
 
 def test_a_lost_mlflow_is_rebuilt_once(clone):
@@ -101,9 +107,12 @@ def test_an_experiment_is_logged_and_nothing_is_registered(clone):
 
 
 def test_an_experiment_in_a_temporary_folder_uses_the_stores_of_the_clone(clone):
-    before = runs_and_versions(clone)
-    run(clone, "dvc", "exp", "run", "--temp", "-n", "elsewhere", "-S", f"studies.{STUDY}.tuning.trials=5")
+    before, looked = runs_and_versions(clone), looks(clone)
+    floor = f"studies.{STUDY}.gates.discrimination.floor=0.55"
+    run(clone, "dvc", "exp", "run", "--temp", "-n", "elsewhere", "-S", floor)
     assert runs_and_versions(clone) == (before[0] + 1, before[1])
+    assert looks(clone)[:-1] == looked
+    run(clone, "git", "commit", "-qam", "An experiment was looked at")
 
 
 def test_a_second_clone_has_the_same_bytes(clone, tmp_path):

@@ -63,7 +63,7 @@ def test_a_stage_depends_on_its_script(stage):
     deps = STAGES[stage]["do"]["deps"]
     assert {f"pipelines/{stage}.py", "pipelines/_source.py"} <= set(deps)
     assert len((ROOT / "pipelines" / f"{stage}.py").read_text(encoding="utf-8").splitlines()) <= 30
-    assert ("requirements.lock" in deps) == (stage == "train")
+    assert ("requirements.lock" in deps) == (stage in {"train", "refit"})
 
 
 KEYS = set(Study.model_fields) - {"name"}
