@@ -59,7 +59,7 @@ def small_study() -> dict[str, Any]:
         },
         "decision": {
             "action": "A test.",
-            "threshold": 0.3,
+            "threshold": 0.45,
             "range": [0.2, 0.5],
             "source": "Made up for the tests.",
         },
@@ -82,7 +82,7 @@ def small_study() -> dict[str, Any]:
             "calibration": {
                 "slope": [0.5, 2.0], "observed_expected": [0.5, 2.0], "ici": 0.2, "reason": "For the tests.",
             },
-            "utility": {"tolerance": 0.05, "group_tolerance": 0.1, "reason": "For the tests."},
+            "utility": {"tolerance": 0.1, "group_tolerance": 0.5, "reason": "For the tests."},
             "fairness": {
                 "share_that_blocks": 0.05,
                 "within_group": {"log_observed_expected": 0.7},
