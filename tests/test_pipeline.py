@@ -2,6 +2,10 @@
 
 import ast
 import importlib
+import os
+import platform
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -106,3 +110,18 @@ def test_a_stage_depends_on_exactly_the_keys_that_it_reads(tmp_path, monkeypatch
             continue  # the whole study
         sections = {key.split(".")[0] for key in declared}
         assert read == sections, f"{stage} reads {sorted(read)} and declares {sorted(sections)}"
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="the kernels of other processors have other names")
+@pytest.mark.parametrize(("given", "kernels"), [({}, "Haswell"), ({"OPENBLAS_CORETYPE": "Nehalem"}, "Nehalem")])
+def test_stages_compute_with_the_same_kernels_on_all_processors(given, kernels):
+    code = (
+        "import os, _source, numpy, scipy.linalg, threadpoolctl;"
+        "print(os.environ['OPENBLAS_CORETYPE']);"
+        "print(*{pool['architecture'] for pool in threadpoolctl.threadpool_info() if pool['user_api'] == 'blas'})"
+    )
+    environ = {key: value for key, value in os.environ.items() if key != "OPENBLAS_CORETYPE"} | given
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT / "pipelines", env=environ, check=True, capture_output=True, text=True
+    )
+    assert done.stdout.split() == [kernels, kernels]
