@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from simulations import coverage, fairness, pipeline
+from simulations.parallel import PROCESSES
 from simulations.tables import fill
 from theragate.files import write_json
 
@@ -19,31 +20,37 @@ def main() -> None:
     """Simulate what is named, or all, and merge it into the file."""
     parser = argparse.ArgumentParser(prog="python -m simulations")
     parser.add_argument("--only", choices=NAMES, help="one part alone")
+    parser.add_argument("--patients", type=int, choices=coverage.SIZES, help="of coverage, cohorts of this size alone")
     parser.add_argument(
         "--replicates", type=int, default=1000,
         help="cohorts of each kind with up to 1,000 patients; of larger ones, and of trainings, there are fewer",
     )  # fmt: skip
+    parser.add_argument("--processes", type=int, default=PROCESSES, help="how many run at once, with a thread each")
     parser.add_argument("--docs", type=Path, default=DOCS, help="where statistics.json and statistics.md are")
     chosen = parser.parse_args()
+    if chosen.patients and chosen.only != "coverage":
+        parser.error("--patients goes with --only coverage")
     path = chosen.docs / "statistics.json"
     results = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     for name in (chosen.only,) if chosen.only else NAMES:
         started = time.monotonic()
-        results[name] = simulated(name, chosen.replicates)
+        results[name] = simulated(name, chosen, known=results.get(name, {}))
         print(f"{name}: {time.monotonic() - started:.0f} s")
         write_json(path, results)
     fill(chosen.docs / "statistics.md", results)
 
 
-def simulated(name: str, replicates: int) -> dict[str, Any]:
-    """Run one part of the programme."""
-    few = max(2, replicates // 8)
+def simulated(name: str, chosen: argparse.Namespace, *, known: dict[str, Any]) -> dict[str, Any]:
+    """Run one part of the programme; of coverage, keep what is `known` of sizes that were not asked for."""
+    how = {"seed": SEED, "processes": chosen.processes}
     if name == "coverage":
-        sizes = {200: replicates, 1000: replicates, 10_000: max(2, replicates // 25)}
-        return {"seed": SEED, "resamples": coverage.RESAMPLES, "rows": coverage.run(sizes, seed=SEED)}
+        asked = coverage.cohorts(chosen.replicates, patients=chosen.patients)
+        rows = coverage.run(asked, **how)
+        kept = [row for row in known.get("rows", []) if row["patients"] not in asked] if chosen.patients else []
+        return {"seed": SEED, "resamples": coverage.RESAMPLES, "rows": coverage.in_order([*kept, *rows])}
     if name == "pipeline":
-        return {"seed": SEED, **pipeline.run({200: few, 800: max(2, few * 2 // 5)}, seed=SEED)}
-    return {"seed": SEED, "resamples": fairness.RESAMPLES, **fairness.run(fairness.plan(few), seed=SEED)}
+        return {"seed": SEED, **pipeline.run(pipeline.cohorts(chosen.replicates), **how)}
+    return {"seed": SEED, "resamples": fairness.RESAMPLES, **fairness.run(fairness.plan(chosen.replicates), **how)}
 
 
 if __name__ == "__main__":

@@ -14,9 +14,13 @@ from theragate.evidence.catalogue import METRICS
 from theragate.evidence.measure import Measured, measure
 from theragate.evidence.types import Estimate
 
-__all__ = ["RESAMPLES", "Draw", "Held", "covered", "observe", "run", "summary"]
+__all__ = ["RESAMPLES", "SIZES", "Draw", "Held", "cohorts", "covered", "in_order", "observe", "run", "summary"]
 
-RESAMPLES = 400
+# Of the bootstrap, by the patients of a cohort. A standard error is then known to 3.5%, or to 5%, which costs coverage
+# 0.05 or 0.1 percentage points: less than the Monte-Carlo error.
+RESAMPLES = {200: 400, 1000: 400, 10_000: 200}
+SIZES = tuple(RESAMPLES)
+_LARGE_FEWER = 3, 10  # cohorts of 10,000 patients cost a hundred times as much
 _GROUPS = {"large": "group", "small": "group"}
 
 
@@ -28,7 +32,7 @@ class Draw:
     patients: int
     replicate: int
     seed: int
-    resamples: int = RESAMPLES
+    resamples: int
 
 
 @dataclass(frozen=True)
@@ -65,17 +69,28 @@ def observe(draw: Draw) -> list[Held]:
     ]  # fmt: skip
 
 
-def run(
-    replicates: Mapping[int, int], *, seed: int, resamples: int = RESAMPLES, processes: int = PROCESSES
-) -> list[dict[str, Any]]:
+def cohorts(replicates: int, *, patients: int | None = None) -> dict[int, int]:
+    """Return how many cohorts of each size (or of one size alone) are drawn from each world."""
+    few, many = _LARGE_FEWER
+    planned = dict.fromkeys(SIZES, replicates) | {SIZES[-1]: max(2, replicates * few // many)}
+    return planned if patients is None else {patients: planned[patients]}
+
+
+def run(replicates: Mapping[int, int], *, seed: int, processes: int = PROCESSES) -> list[dict[str, Any]]:
     """Observe every world at every size (patients -> replicates) and return the `summary`."""
     draws = [
-        Draw(world, patients, replicate, seed, resamples)
+        Draw(world, patients, replicate, seed, RESAMPLES[patients])
         for world in range(len(WORLDS))
         for patients, count in replicates.items()
         for replicate in range(count)
     ]
     return summary(held for found in shared_out(observe, draws, processes=processes) for held in found)
+
+
+def in_order(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return rows of several runs as one run would have given them: by world, then by size."""
+    place = {world.name: index for index, world in enumerate(WORLDS)}
+    return sorted(rows, key=lambda row: (place[row["world"]], row["patients"]))
 
 
 def summary(held: Iterable[Held]) -> list[dict[str, Any]]:

@@ -28,7 +28,7 @@ from theragate.evidence.types import Estimate, to_scale
 from theragate.evidence.widening import kind_of
 from theragate.learning import Predictor, train
 
-__all__ = ["TASKS", "Learned", "Training", "learned", "measured", "run", "summary", "tabulated"]
+__all__ = ["TASKS", "Learned", "Training", "cohorts", "learned", "measured", "run", "summary", "tabulated"]
 
 TASKS: tuple[Task, ...] = ("binary", "regression", "survival")
 
@@ -93,6 +93,12 @@ def learned(training: Training) -> Learned:
 def measured(found: Learned) -> dict[str, Estimate]:
     """Measure the held-out predictions."""
     return measure(found.target, found.held_out, resamples=_RESAMPLES, seed=1).overall
+
+
+def cohorts(replicates: int) -> dict[int, int]:
+    """Return how many cohorts of each size are learned from, of each task."""
+    few = max(2, replicates // 8)
+    return {200: few, 800: max(2, few * 2 // 5)}
 
 
 def run(replicates: Mapping[int, int], *, seed: int, processes: int = PROCESSES) -> dict[str, list[dict[str, Any]]]:

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, logit
 
-__all__ = ["Floats", "concordance_truth", "quantity_truth", "risk_truth"]
+__all__ = ["Floats", "concordance_truth", "quantity_truth", "risk_truth", "threshold_truth"]
 
 Floats = NDArray[np.float64]
 
@@ -41,9 +41,9 @@ def risk_truth(
     null = float(w @ (risk * (1 - prevalence) ** 2 + (1 - risk) * prevalence**2))
     ratio = events / float(w @ predicted)
     intercept, slope = _recalibrated(predicted, risk, w)
-    found = _ranked(predicted, risk, w) | _at_threshold(predicted, risk, w, threshold=thresholds[0])
+    found = _ranked(predicted, risk, w) | threshold_truth(predicted, risk, w, threshold=thresholds[0])
     for threshold in thresholds:
-        found[f"net_benefit_gain@{threshold:g}"] = _at_threshold(predicted, risk, w, threshold=threshold)[
+        found[f"net_benefit_gain@{threshold:g}"] = threshold_truth(predicted, risk, w, threshold=threshold)[
             "net_benefit_gain"
         ]
     safe = np.clip(predicted, 1e-6, 1 - 1e-6)
@@ -58,6 +58,24 @@ def risk_truth(
         "ici": _smoothed_distance(predicted, risk, w),
         "ici_unsmoothed": _distance(predicted, risk, w, band=_bands(predicted, w)),
         "ece": _distance(predicted, risk, w, band=np.clip((predicted * 10).astype(np.intp), 0, 9)),
+    }
+
+
+def threshold_truth(predicted: Floats, risk: Floats, weight: Floats, *, threshold: float) -> dict[str, float]:
+    """Return the value of every measure of what a threshold decides; parameters as in `risk_truth`."""
+    w = weight / weight.sum()
+    selected = predicted >= threshold
+    events, chosen, true = float(w @ risk), float(w @ selected), float(w @ (risk * selected))
+    odds = threshold / (1 - threshold)
+    benefit = true - (chosen - true) * odds
+    return {
+        "sensitivity": true / events,
+        "specificity": 1 - (chosen - true) / (1 - events),
+        "positive_predictive_value": true / chosen if chosen else np.nan,
+        "selection_rate": chosen,
+        "accuracy": true + (1 - events) - (chosen - true),
+        "net_benefit": benefit,
+        "net_benefit_gain": benefit - max(events - (1 - events) * odds, 0.0),
     }
 
 
@@ -132,22 +150,6 @@ def _ranked(predicted: Floats, risk: Floats, w: Floats) -> dict[str, float]:
     }
 
 
-def _at_threshold(predicted: Floats, risk: Floats, w: Floats, *, threshold: float) -> dict[str, float]:
-    selected = predicted >= threshold
-    events, chosen, true = float(w @ risk), float(w @ selected), float(w @ (risk * selected))
-    odds = threshold / (1 - threshold)
-    benefit = true - (chosen - true) * odds
-    return {
-        "sensitivity": true / events,
-        "specificity": 1 - (chosen - true) / (1 - events),
-        "positive_predictive_value": true / chosen if chosen else np.nan,
-        "selection_rate": chosen,
-        "accuracy": true + (1 - events) - (chosen - true),
-        "net_benefit": benefit,
-        "net_benefit_gain": benefit - max(events - (1 - events) * odds, 0.0),
-    }
-
-
 def _recalibrated(predicted: Floats, risk: Floats, w: Floats) -> tuple[float, float]:
     """Return the shift with slope 1, and the slope of a free recalibration, by Newton's method."""
     log_odds = logit(np.clip(predicted, 1e-6, 1 - 1e-6))
@@ -155,10 +157,13 @@ def _recalibrated(predicted: Floats, risk: Floats, w: Floats) -> tuple[float, fl
     design = np.column_stack([np.ones_like(log_odds), log_odds])
     for _ in range(40):
         fitted = expit(log_odds + shift)
-        shift += float(w @ (risk - fitted)) / float(w @ (fitted * (1 - fitted)))
+        step = float(w @ (risk - fitted)) / float(w @ (fitted * (1 - fitted)))
         fitted = expit(design @ both)
         information = design.T @ (design * (w * fitted * (1 - fitted))[:, None])
-        both = both + np.linalg.solve(information, design.T @ (w * (risk - fitted)))
+        steps = np.linalg.solve(information, design.T @ (w * (risk - fitted)))
+        shift, both = shift + step, both + steps
+        if max(abs(step), float(np.abs(steps).max())) < 1e-10:  # Newton doubles the digits with each step
+            break
     return shift, float(both[1])
 
 

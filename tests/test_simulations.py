@@ -154,7 +154,7 @@ def test_a_group_at_the_margin_seldom_passes_and_one_far_beyond_it_fails():
 
 
 def test_a_plan_is_run_line_by_line():
-    short = fairness.plan(4)[:1]
+    short = fairness.plan(32)[:1]
     found = fairness.run(short, seed=3, processes=1)
     assert [row["margin"] for row in found["false_fail"]] == [*MARGINS, "all"]
     assert all(row["fail"]["replicates"] == 4 for row in found["false_fail"])

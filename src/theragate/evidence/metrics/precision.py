@@ -40,19 +40,23 @@ class Levels:
             _, rising = np.unique(cells.level, return_inverse=True)
             level = rising.max() - rising
             happened = cells.average([happened])[:, 0]
-        units, size = np.arange(len(level)), int(level.max()) + 1
-        self._matrix = sparse.vstack(
-            [sparse.csr_array((w, (level, units)), shape=(size, len(level))) for w in (happened, np.ones(len(level)))],
-            format="csr",
-        )
-        self._size = size
+        self._levels = int(level.max()) + 1
+        self._adds: NDArray[np.bool_] = np.bincount(level, weights=happened, minlength=self._levels) > 0
+        # Where no two units are of one risk, each is a level of its own: to put them in order is all there is to do.
+        self._matrix = _added_up(level, happened) if self._levels < len(level) else None
+        self._order = np.argsort(level, kind="stable")
+        self._happened = happened[self._order]
 
     def values(self, draws: Floats) -> Floats:
         """Return the average precision for draws of shape (b, units); NaN where no event was drawn.
 
-        It is the precision at each level, weighted by the sensitivity that the level adds.
+        It is the precision at each level, weighted by the sensitivity that the level adds. A level without an event
+        adds none.
         """
-        return _average_precision(*self._cumulative(draws))
+        found, everybody = self._cumulative(draws)
+        if not self._adds.any():
+            return np.full(len(draws), np.nan)
+        return _average_precision(found[:, self._adds], everybody[:, self._adds])
 
     def sensitivities(self, draws: Floats, grid: Floats) -> Floats:
         """Return the sensitivity at each of `grid` of one minus specificity, shape (b, grid).
@@ -69,8 +73,12 @@ class Levels:
         return np.stack(curves) if curves else np.zeros((0, len(grid)))
 
     def _cumulative(self, draws: Floats) -> tuple[Floats, Floats]:
-        sums = np.asarray(self._matrix @ draws.T).T
-        return np.cumsum(sums[:, : self._size], axis=1), np.cumsum(sums[:, self._size :], axis=1)
+        """Return the events, and everybody, down to each level, shape (b, levels) both."""
+        if self._matrix is None:
+            everybody = np.take(draws, self._order, axis=1)
+            return np.cumsum(everybody * self._happened, axis=1), np.cumsum(everybody, axis=1)
+        sums = np.ascontiguousarray(np.asarray(self._matrix @ draws.T).T)
+        return np.cumsum(sums[:, : self._levels], axis=1), np.cumsum(sums[:, self._levels :], axis=1)
 
 
 def _average_precision(found: Floats, everybody: Floats) -> Floats:
@@ -78,3 +86,10 @@ def _average_precision(found: Floats, everybody: Floats) -> Floats:
     gained = np.diff(found, axis=1, prepend=0)
     # Until somebody is drawn there is no precision, and nothing gained either.
     return ratio((gained * np.nan_to_num(precision)).sum(axis=1), found[:, -1])
+
+
+def _added_up(level: NDArray[np.intp], happened: Floats) -> sparse.csr_array:
+    """Return what adds up the events, then everybody, of each level, shape (2 * levels, units)."""
+    units, shape = np.arange(len(level)), (int(level.max()) + 1, len(level))
+    parts = [sparse.csr_array((weight, (level, units)), shape=shape) for weight in (happened, np.ones(len(level)))]
+    return sparse.csr_array(sparse.vstack(parts, format="csr"))
