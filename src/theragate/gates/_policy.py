@@ -3,10 +3,10 @@
 from functools import cached_property
 from typing import Any
 
-from pydantic import SerializeAsAny
+from pydantic import SerializeAsAny, ValidationError
 
-from theragate.digests import sha256_json
-from theragate.errors import ConfigurationError
+from theragate.digests import canonical_json, sha256_json
+from theragate.errors import ConfigurationError, EvidenceError
 from theragate.gates._base import Declared, Gate
 from theragate.gates._conditions import Condition
 from theragate.gates._held_out_use import HeldOutUse
@@ -31,12 +31,75 @@ class Policy(Spec):
     conditions: tuple[SerializeAsAny[Condition], ...] = ()
 
     @cached_property
-    def sha256(self) -> str:
-        """The digest of all limits, reasons and declarations that a verdict or a release depends on."""
+    def document(self) -> dict[str, Any]:
+        """All limits, reasons and declarations that a verdict or a release depends on, as JSON; see `of_json`."""
         gates = {gate.name: gate.model_dump(mode="json", exclude={"declared"}) for gate in self.gates}
         conditions = {condition.name: condition.model_dump(mode="json") for condition in self.conditions}
         declared = self.declared.model_dump(mode="json")
-        return sha256_json({"declared": declared, "gates": gates, "conditions": conditions})
+        return {"declared": declared, "gates": gates, "conditions": conditions}
+
+    @cached_property
+    def sha256(self) -> str:
+        """The digest of `document`, which names the policy."""
+        return sha256_json(self.document)
+
+    @classmethod
+    def of_json(cls, raw: Any) -> "Policy":
+        """Read a policy back from its `document`.
+
+        Raises
+        ------
+        EvidenceError
+            If it is not such a document: a gate is unknown, a limit is of a wrong type, or writing the policy again
+            would give another document. A gate that is left out is no error; `decide` lists it as insufficient.
+        """
+        try:
+            policy = _Document.model_validate_json(canonical_json(raw), strict=True).policy()
+            if canonical_json(policy.document) != canonical_json(raw):
+                raise _unreadable("a document in another spelling")
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            key = ".".join(map(str, first["loc"])) or "the whole"
+            raise _unreadable(f"a wrong entry at `{key}` ({first['msg'].removeprefix('Value error, ')})") from error
+        except (TypeError, ValueError, RecursionError) as error:
+            raise _unreadable("what is not JSON") from error
+        return policy
+
+
+class _Document(Spec):
+    """The form of `Policy.document`."""
+
+    declared: Declared
+    gates: dict[str, dict[str, Any]]
+    conditions: dict[str, dict[str, Any]]
+
+    def policy(self) -> Policy:
+        for known, given in ((GATES, self.gates), (CONDITIONS, self.conditions)):
+            for name in set(given) - set(known):
+                raise _unreadable(f"an unknown gate `{name[:40]}`")
+        declared = self.declared.model_dump(mode="json")
+        return Policy(
+            declared=self.declared,
+            gates=tuple(
+                kind.model_validate_json(canonical_json({**self.gates[name], "declared": declared}), strict=True)
+                for name, kind in GATES.items()
+                if name in self.gates
+            ),
+            conditions=tuple(
+                kind.model_validate_json(canonical_json(self.conditions[name]), strict=True)
+                for name, kind in CONDITIONS.items()
+                if name in self.conditions
+            ),
+        )
+
+
+def _unreadable(received: str) -> EvidenceError:
+    return EvidenceError(
+        "the policy",
+        rule="it is a document that `theragate` has written of gates and their limits",
+        received=received,
+        remedy="Attest the version again with this version of Theragate.",
+    )
 
 
 def read_policy(study: Study) -> Policy:
@@ -61,7 +124,9 @@ def read_policy(study: Study) -> Policy:
         parse(gate, _entry(study, name) | {"declared": declared}, at=f"{at}.{name}") for name, gate in GATES.items()
     ]
     conditions = [parse(kind, _entry(study, name), at=f"{at}.{name}") for name, kind in CONDITIONS.items()]
-    return Policy(declared=declared, gates=tuple(gates), conditions=tuple(conditions))
+    policy = Policy(declared=declared, gates=tuple(gates), conditions=tuple(conditions))
+    # In the order in which everybody reads a policy back, whatever the order in the file: one digest, one verdict.
+    return Policy.of_json(policy.document)
 
 
 def _entry(study: Study, name: str) -> dict[str, Any]:
