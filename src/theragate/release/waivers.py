@@ -18,10 +18,14 @@ from theragate.specs import Spec
 __all__ = [
     "FEWEST_WORDS",
     "LONGEST",
+    "Digest",
+    "Person",
+    "Reason",
     "Standing",
     "Waiver",
     "WaiverFile",
     "mismatch",
+    "plain",
     "read_waivers",
     "standing",
     "write_waivers",
@@ -35,7 +39,14 @@ _DIRECTIONS = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
 Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
+    """Return `text` in Unicode's composed form.
+
+    Raises
+    ------
+    ValueError
+        If it is more than a line, or has control characters.
+    """
     if any(_is_control(sign) for sign in text):
         raise ValueError("it is one line of plain text, without control characters")
     return unicodedata.normalize("NFC", text)
@@ -51,9 +62,9 @@ def _explained(text: str) -> str:
     return text
 
 
-Person = Annotated[str, StringConstraints(strip_whitespace=True, min_length=2, max_length=200), AfterValidator(_plain)]
+Person = Annotated[str, StringConstraints(strip_whitespace=True, min_length=2, max_length=200), AfterValidator(plain)]
 Reason = Annotated[
-    str, StringConstraints(strip_whitespace=True, max_length=2000), AfterValidator(_plain), AfterValidator(_explained)
+    str, StringConstraints(strip_whitespace=True, max_length=2000), AfterValidator(plain), AfterValidator(_explained)
 ]
 
 

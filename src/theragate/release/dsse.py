@@ -1,0 +1,136 @@
+"""Signed envelopes: DSSE version 1 (https://github.com/secure-systems-lab/dsse), with Ed25519.
+
+A signature covers the type of the payload as well as its bytes, so that nothing signed for one purpose serves another.
+"""
+
+import base64
+import binascii
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import ConfigDict, Field, ValidationError
+
+from theragate.digests import canonical_json
+from theragate.release.keys import SigningKey, VerifyingKey
+from theragate.release.refusals import Refusal
+from theragate.specs import Spec
+
+__all__ = ["LONGEST", "Envelope", "Signature", "Verified", "pae", "read_envelope", "sign", "verify"]
+
+LONGEST = 100_000  # characters: what a tag of a model version holds
+
+
+class Signature(Spec):
+    """One signature; ``keyid`` is a hint, and no proof of anything."""
+
+    keyid: str
+    sig: str
+
+
+class Envelope(Spec):
+    """A payload (Base64) with its type and its signatures."""
+
+    model_config = ConfigDict(strict=True)
+
+    payload_type: Annotated[str, Field(alias="payloadType", min_length=1)]
+    payload: str
+    signatures: Annotated[tuple[Signature, ...], Field(min_length=1, max_length=10)]
+
+    @property
+    def text(self) -> str:
+        """The envelope as it travels: JSON."""
+        return canonical_json(self.model_dump(mode="json", by_alias=True)).decode()
+
+    @property
+    def content(self) -> bytes:
+        """The bytes of the payload, unverified.
+
+        Raises
+        ------
+        Refusal
+            If they are not Base64.
+        """
+        return _decoded(self.payload)
+
+
+@dataclass(frozen=True)
+class Verified:
+    """The payload of an envelope, and which key has signed it."""
+
+    payload: bytes
+    key_id: str
+
+
+def pae(payload_type: str, payload: bytes) -> bytes:
+    """Return what is signed: DSSE's pre-authentication encoding of type and payload."""
+    kind = payload_type.encode()
+    return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
+
+
+def sign(payload: bytes, payload_type: str, key: SigningKey) -> Envelope:
+    """Put `payload` into an envelope that `key` signs."""
+    signature = base64.b64encode(key.sign(pae(payload_type, payload))).decode()
+    return Envelope(
+        payload_type=payload_type,
+        payload=base64.b64encode(payload).decode(),
+        signatures=(Signature(keyid=key.key_id, sig=signature),),
+    )
+
+
+def read_envelope(text: str) -> Envelope:
+    """Read an envelope, which anybody may have written.
+
+    Raises
+    ------
+    Refusal
+        If it is too long or of another form.
+    """
+    if len(text) > LONGEST:
+        raise _refused(f"{len(text)} characters, of {LONGEST} at most")
+    try:
+        return Envelope.model_validate_json(text, strict=True)
+    except (ValidationError, RecursionError) as error:
+        raise _refused("another text") from error
+
+
+def verify(envelope: Envelope, keys: Iterable[VerifyingKey], *, payload_type: str) -> Verified:
+    """Return the payload, if one of `keys` has signed it as `payload_type`.
+
+    Raises
+    ------
+    Refusal
+        If the envelope is of another type, or none of its signatures is one of `keys`.
+    """
+    if envelope.payload_type != payload_type:
+        raise _refused("an envelope for another purpose")
+    payload = envelope.content
+    message = pae(payload_type, payload)
+    signatures = [_decoded(signature.sig) for signature in envelope.signatures]
+    for key in keys:
+        if any(key.verifies(message, signature) for signature in signatures):
+            return Verified(payload, key.key_id)
+    hints = ", ".join(f"`{signature.keyid[:12]}`" for signature in envelope.signatures)
+    raise Refusal(
+        "the attestation's signature",
+        rule="it is that of a key which counts here",
+        received=f"one that is not (it says to be of key {json.dumps(hints, ensure_ascii=True)[1:-1]})",
+        remedy="Let the evaluator sign: `theragate attest STUDY`.",
+    )
+
+
+def _decoded(text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise _refused("a text that is not Base64") from error
+
+
+def _refused(received: str) -> Refusal:
+    return Refusal(
+        "the attestation",
+        rule="it is a signed envelope (DSSE) as `theragate` writes it",
+        received=received,
+        remedy="Attest the version again: `theragate attest STUDY`.",
+    )

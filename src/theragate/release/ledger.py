@@ -1,0 +1,155 @@
+"""The ledger of release events: append-only, hash-chained, signed row by row.
+
+Whoever changes, removes, adds or reorders rows without the ledger's key is found out, and the first bad row is named.
+Rows that are cut off at the end leave a whole chain: against that stand the readers who remember the last number.
+"""
+
+import base64
+import binascii
+from collections.abc import Iterable, Sequence
+from datetime import UTC
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
+
+from theragate.digests import canonical_json, sha256_bytes
+from theragate.errors import StoreError
+from theragate.release.attestation import Moment
+from theragate.release.dsse import pae
+from theragate.release.keys import SigningKey
+from theragate.release.trust import TrustedKey
+from theragate.release.waivers import Digest, plain
+from theragate.specs import Name, Spec
+
+__all__ = ["GENESIS", "Event", "Identity", "Kind", "Row", "UserName", "Version", "append", "verify_rows"]
+
+Kind = Literal["approve", "promote", "rollback", "revoke", "withdraw"]
+Identity = Literal["signed_in", "claimed"]
+UserName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), AfterValidator(plain)]
+Version = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,8}$")]
+
+GENESIS = "0" * 64  # the hash before the first row
+_ROW_TYPE = "application/vnd.theragate.ledger-row.v1"
+
+
+class Event(Spec):
+    """What somebody decided about one version.
+
+    ``identity`` says whether the server had signed ``actor`` in, or only heard the name. The digests are those of the
+    attestation that the decision rested on; ``replaces`` is the champion that a promotion or a rollback put out of
+    service.
+    """
+
+    model_config = ConfigDict(strict=True)
+
+    study: Name
+    kind: Kind
+    version: Version
+    actor: UserName
+    identity: Identity
+    reason: Annotated[str, StringConstraints(strip_whitespace=True, max_length=2000), AfterValidator(plain)]
+    at: Moment
+    package_sha256: Digest
+    model_sha256: Digest
+    statement_sha256: Digest
+    evidence_sha256: Digest
+    policy_sha256: Digest
+    replaces: Version | None = None
+
+
+class Row(Spec):
+    """An event in its place: the number, the hash of the row before, the hash of this one, and its signature."""
+
+    model_config = ConfigDict(strict=True)
+
+    seq: Annotated[int, Field(ge=1)]
+    previous_hash: Digest
+    event: Event
+    hash: Digest
+    key_id: Digest
+    signature: str
+
+    @property
+    def content_hash(self) -> str:
+        """The hash that the row ought to have: of number, previous hash and event."""
+        return sha256_bytes(canonical_json([self.seq, self.previous_hash, self.event.model_dump(mode="json")]))
+
+
+def append(head: Row | None, event: Event, key: SigningKey) -> Row:
+    """Return the row that puts `event` after `head`, the last row; None where the ledger is empty.
+
+    Time does not go back in a ledger: where the clock of one server is behind that of another, the event is given the
+    moment of the row before.
+    """
+    if head is not None and event.at < head.event.at:
+        event = event.model_copy(update={"at": head.event.at})
+    unsigned = Row(
+        seq=1 if head is None else head.seq + 1,
+        previous_hash=GENESIS if head is None else head.hash,
+        event=event,
+        hash=GENESIS,
+        key_id=key.key_id,
+        signature="",
+    )
+    digest = unsigned.content_hash
+    signature = base64.b64encode(key.sign(_message(digest))).decode()
+    return unsigned.model_copy(update={"hash": digest, "signature": signature})
+
+
+def verify_rows(rows: Iterable[Row], keys: Sequence[TrustedKey], *, after: Row | None = None) -> Row | None:
+    """Check that `rows` are whole, in order and signed by `keys`; return the last one.
+
+    Parameters
+    ----------
+    keys
+        Those of the role `ledger`. What a revoked key signed before its day still counts, and it cannot have signed
+        anything later, since time does not go back.
+    after
+        The row that was verified last, where `rows` begin after it.
+
+    Raises
+    ------
+    StoreError
+        If a row is bad; the first one is named.
+    """
+    known = {entry.key.key_id: entry for entry in keys}
+    head = after
+    for row in rows:
+        why = _fault(row, head, known)
+        if why:
+            expected = 1 if head is None else head.seq + 1
+            raise StoreError(
+                f"ledger, row {expected}",
+                rule="each row follows from the one before and is signed by a key of the ledger",
+                received=f"a row {why}",
+                remedy="Release nothing; compare the ledger with its backup, and find out who wrote to the database.",
+            )
+        head = row
+    return head
+
+
+def _fault(row: Row, head: Row | None, known: dict[str, TrustedKey]) -> str:
+    """Return what is wrong with a row that stands after `head`; empty where nothing is."""
+    expected = 1 if head is None else head.seq + 1
+    if row.seq != expected:
+        return f"with the number {row.seq}, so that one was removed, added or moved"
+    if row.previous_hash != (GENESIS if head is None else head.hash):
+        return "that does not follow from the one before"
+    if row.hash != row.content_hash:
+        return "that was changed"
+    if head is not None and row.event.at < head.event.at:
+        return "that is older than the one before"
+    entry = known.get(row.key_id)
+    if entry is None:
+        return "signed by a key that is not the ledger's"
+    if entry.revoked is not None and row.event.at.astimezone(UTC).date() >= entry.revoked:
+        return "signed by a key that was revoked before"
+    try:
+        signature = base64.b64decode(row.signature, validate=True)
+    except (binascii.Error, ValueError):
+        signature = b""
+    return "" if entry.key.verifies(_message(row.hash), signature) else "with a forged signature"
+
+
+def _message(digest: str) -> bytes:
+    return pae(_ROW_TYPE, bytes.fromhex(digest))

@@ -1,0 +1,9 @@
+"""The word of refusal: why a release event is not allowed, in one sentence that a release manager understands."""
+
+from theragate.errors import TheragateError
+
+__all__ = ["Refusal"]
+
+
+class Refusal(TheragateError):  # noqa: N818 - the word that a release manager reads
+    """A release event that is not allowed, or something signed that does not count; nothing has changed."""

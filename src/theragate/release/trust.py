@@ -1,0 +1,186 @@
+"""Whom a deployment trusts: keys with their roles, release managers, policies, protected aliases."""
+
+from collections.abc import Mapping
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+
+from theragate.digests import canonical_json
+from theragate.errors import ConfigurationError
+from theragate.files import read_json, write_json
+from theragate.gates import read_policy
+from theragate.release.keys import VerifyingKey
+from theragate.release.names import folded, same_alias
+from theragate.release.waivers import Digest, plain
+from theragate.specs import Name, Spec
+from theragate.study import load_studies
+
+__all__ = [
+    "Role",
+    "Trust",
+    "TrustedKey",
+    "development_trust",
+    "project_policies",
+    "read_trust",
+    "trust_path",
+    "write_trust",
+]
+
+Role = Literal["evaluator", "ledger"]
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), AfterValidator(plain)]
+
+
+def _public(text: str) -> str:
+    VerifyingKey.of(text)
+    return text
+
+
+class TrustedKey(Spec):
+    """A public key with what it may sign; from the day ``revoked`` on (UTC) it signs nothing any more."""
+
+    model_config = ConfigDict(strict=True)
+
+    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]{0,63}$")]
+    public: Annotated[str, AfterValidator(_public)]
+    roles: Annotated[frozenset[Role], Field(min_length=1)]
+    revoked: date | None = None
+
+    @cached_property
+    def key(self) -> VerifyingKey:
+        """The key itself."""
+        return VerifyingKey.of(self.public)
+
+
+class Trust(Spec):
+    """The content of ``release/trust.json``.
+
+    ``policies`` are the digests that count for each study, ``most_days`` the longest validity of an attestation that
+    is accepted. ``development`` is never in a file: see `development_trust`.
+    """
+
+    model_config = ConfigDict(strict=True)
+
+    keys: tuple[TrustedKey, ...] = ()
+    release_managers: tuple[Text, ...] = ()
+    policies: dict[Name, tuple[Digest, ...]] = Field(default={})
+    protected_aliases: Annotated[tuple[Text, ...], Field(min_length=1)] = ("champion",)
+    most_days: Annotated[int, Field(ge=1, le=366)] = 90
+    development: Annotated[bool, Field(exclude=True)] = False
+
+    @model_validator(mode="after")
+    def _once_each(self) -> Self:
+        names = [folded(entry.name) for entry in self.keys]
+        if len(set(names)) < len(names):
+            raise ValueError("each key has a name of its own")
+        if len({entry.public for entry in self.keys}) < len(self.keys):
+            raise ValueError("each key is listed once, with all its roles")
+        if not all(folded(alias) for alias in self.protected_aliases):
+            raise ValueError("a protected alias has a name")
+        return self
+
+    def of_role(self, role: Role) -> tuple[TrustedKey, ...]:
+        """Return the keys of a role, the revoked ones too."""
+        return tuple(entry for entry in self.keys if role in entry.roles)
+
+    def evaluators(self, today: date) -> tuple[VerifyingKey, ...]:
+        """Return the keys whose attestations count on the day `today` (UTC)."""
+        return tuple(entry.key for entry in self.of_role("evaluator") if entry.revoked is None or today < entry.revoked)
+
+    def protects(self, alias: str) -> bool:
+        """Return whether `alias` is a spelling of a protected alias."""
+        return same_alias(alias, self.protected_aliases)
+
+    def is_manager(self, person: str) -> bool:
+        """Return whether `person`, a sign-in name, is a release manager; in development everybody is."""
+        return self.development or folded(person) in {folded(name) for name in self.release_managers}
+
+    def key_name(self, key_id: str) -> str:
+        """Return what a key is called; its first digits where nobody has named it."""
+        names = {entry.key.key_id: entry.name for entry in self.keys}
+        return names.get(key_id, f"key {key_id[:12]}")
+
+
+def development_trust(public: VerifyingKey, policies: Mapping[str, tuple[str, ...]]) -> Trust:
+    """Return what counts where there is no trust file: this machine's own key, everybody, the policies as they are."""
+    entry = TrustedKey(name="development", public=public.base64, roles=frozenset({"evaluator", "ledger"}))
+    return Trust(keys=(entry,), policies=dict(policies), development=True)
+
+
+def project_policies(root: Path) -> dict[str, tuple[str, ...]]:
+    """Return the digest of each study's policy as ``params.yaml`` below `root` declares it; none without the file.
+
+    Raises
+    ------
+    ConfigurationError
+        If ``params.yaml`` is wrong.
+    """
+    path = root / "params.yaml"
+    if not path.is_file():
+        return {}
+    return {study.name: (read_policy(study).sha256,) for study in load_studies(path)}
+
+
+def trust_path(environ: Mapping[str, str], home: Path) -> Path | None:
+    """Return the file that says whom to trust: ``THERAGATE_TRUST``, or the project's; None where there is neither.
+
+    A file that the variable names and that is missing is not the same as no file: it is returned, and reading it fails.
+    """
+    named = environ.get("THERAGATE_TRUST")
+    if named:
+        return Path(named)
+    own = home / "release" / "trust.json"
+    return own if own.exists() or own.is_symlink() else None
+
+
+def read_trust(path: Path, *, development: VerifyingKey | None) -> Trust:
+    """Read a trust file.
+
+    Parameters
+    ----------
+    development
+        This machine's development key, where it has one: a trust file that lists it is refused.
+
+    Raises
+    ------
+    ConfigurationError
+        If the file is of another form, or trusts the development key; the first wrong key is named.
+    DataError
+        If it is missing, cannot be read or is not JSON.
+    """
+    raw = read_json(path, remedy="Restore it, or unset THERAGATE_TRUST.")
+    try:
+        if isinstance(raw, dict) and "development" in raw:
+            raise _wrong(path, "no trust file is one of development", "an entry `development`")
+        trust = Trust.model_validate_json(canonical_json(raw), strict=True)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        key = ".".join(map(str, first["loc"])) or "the whole"
+        raise _wrong(path, first["msg"].removeprefix("Value error, "), f"another entry at `{key}`") from error
+    except UnicodeEncodeError as error:
+        raise _wrong(path, "the file is text", "half of a character") from error
+    if development is not None and any(entry.key == development for entry in trust.keys):
+        raise _wrong(path, "it never trusts a development key", "this machine's")
+    return trust
+
+
+def write_trust(path: Path, trust: Trust) -> None:
+    """Write a trust file; the same trust gives the same bytes.
+
+    Raises
+    ------
+    StoreError
+        If the disk does not take it.
+    """
+    document = trust.model_dump(mode="json")
+    for entry in document["keys"]:
+        entry["roles"] = sorted(entry["roles"])
+    write_json(path, document)
+
+
+def _wrong(path: Path, rule: str, received: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"trust file `{path.name}`", rule=rule, received=received, remedy="Correct it; see docs/keys.md."
+    )
