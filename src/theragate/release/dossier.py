@@ -152,7 +152,8 @@ def examine(dossier: Dossier, trust: Trust, today: date) -> Reading:
     named = _named(signed)
     for name, value in _found(verdict, evidence).items():
         if named[name] != value:
-            raise _mismatch(dossier, f"the {name} is the one that follows from the evidence and the policy", "another")
+            rule = f"what it says of the {name} follows from the evidence and the policy"
+            raise _mismatch(dossier, rule, "another statement")
     return Reading(stated=stated, key_id=key_id, evidence=evidence, policy=policy, verdict=verdict)
 
 

@@ -1,7 +1,6 @@
 """Ed25519 keys: made, kept in files that only their owner can read, named by the digest of their public half."""
 
 import base64
-import binascii
 import os
 from dataclasses import dataclass
 from functools import cached_property
@@ -50,9 +49,10 @@ class VerifyingKey:
             If it is not Base64 of 32 bytes, in its one canonical form.
         """
         try:
-            key = cls(base64.b64decode(text, validate=True))
-        except (binascii.Error, UnicodeEncodeError) as error:
+            raw = base64.b64decode(text, validate=True)
+        except ValueError as error:
             raise ValueError("a public key is written in Base64") from error
+        key = cls(raw)
         if key.base64 != text:
             raise ValueError("a public key is written in canonical Base64")
         return key

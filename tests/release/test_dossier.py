@@ -1,0 +1,48 @@
+"""Dossiers: one file that its digest names, and an envelope that is read before anybody believes it."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from release.papers import EVALUATOR, NOW, STRANGER, Papers, trust
+
+from theragate.digests import canonical_json, sha256_bytes
+from theragate.release.dossier import claimed, dossier_bytes, dossier_sha256, examine, read_dossier, read_statement_of
+from theragate.release.refusals import Refusal
+
+PAPERS, TRUST = Papers(), trust()
+JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.text(st.characters(codec="utf-8")), st.lists)
+
+
+@given(JSON, JSON)
+def test_a_file_is_read_as_it_was_written(evidence, policy):
+    assert read_dossier(dossier_bytes(evidence, policy)) == (evidence, policy)
+
+
+def test_the_digest_is_that_of_the_file():
+    content = dossier_bytes(PAPERS.raw, PAPERS.policy)
+    assert dossier_sha256(PAPERS.dossier) == sha256_bytes(content) == PAPERS.attestation.dossier_sha256
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{", b"[]", b"{}", b'{"evidence":1}', b'{"evidence":1,"policy":1,"more":1}', b'{"evidence":1, "policy":1}',
+     b'{"policy":1,"evidence":1}', b'{"evidence":NaN,"policy":1}', b"\xff", b"[" * 100_000,
+     b'{"evidence":"\\ud800","policy":1}'],
+)  # fmt: skip
+def test_another_file_is_refused(content):
+    with pytest.raises(Refusal, match="the dossier"):
+        read_dossier(content)
+
+
+def test_what_an_envelope_says_can_be_read_without_being_believed():
+    forged = PAPERS.but(key=STRANGER).dossier
+    assert claimed(forged.envelope) == PAPERS.attestation
+    with pytest.raises(Refusal, match="a key which counts here"):
+        read_statement_of(forged.envelope, TRUST, NOW.date())
+
+
+def test_an_examination_names_the_key_and_the_findings():
+    reading = examine(PAPERS.dossier, TRUST, NOW.date())
+    assert (reading.key_id, reading.stated.sha256) == (EVALUATOR.key_id, PAPERS.statement_sha256)
+    assert reading.verdict == PAPERS.verdict
+    assert canonical_json(reading.evidence.model_dump(mode="json")) == canonical_json(PAPERS.raw)

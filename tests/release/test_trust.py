@@ -1,0 +1,131 @@
+"""Trust files: strict, complete, and never in favour of a development key."""
+
+import json
+from datetime import date
+
+import pytest
+from gates.evidence_by_hand import ROOT
+from release.papers import EVALUATOR, LEDGER, NAME, POLICY, STRANGER, key_entry, trust
+
+from theragate.errors import ConfigurationError, DataError
+from theragate.gates import read_policy
+from theragate.release.trust import development_trust, project_policies, read_trust, trust_path, write_trust
+from theragate.study import load_studies
+
+
+@pytest.fixture
+def path(tmp_path):
+    target = tmp_path / "trust.json"
+    write_trust(target, trust())
+    return target
+
+
+def edited(path, change):
+    content = json.loads(path.read_text(encoding="utf-8"))
+    change(content)
+    path.write_text(json.dumps(content), encoding="utf-8")
+    return path
+
+
+def test_a_trust_file_is_read_as_it_was_written(path):
+    assert read_trust(path, development=STRANGER.public) == trust()
+    before = path.read_bytes()
+    write_trust(path, read_trust(path, development=None))
+    assert path.read_bytes() == before
+    assert "development" not in json.loads(before)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda t: t.update(more=1), "`more`"),
+        (lambda t: t.update(development=True), "an entry `development`"),
+        (lambda t: t.update(development=False), "an entry `development`"),
+        (lambda t: t["keys"][0].update(public="AAAA"), r"public key has 32 bytes.*`keys\.0\.public`"),
+        (lambda t: t["keys"][0].update(roles=[]), r"keys\.0\.roles"),
+        (lambda t: t["keys"][0].update(roles=["admin"]), r"keys\.0\.roles"),
+        (lambda t: t["keys"][0].update(revoked="soon"), r"keys\.0\.revoked"),
+        (lambda t: t["keys"][0].update(revoked=0), r"keys\.0\.revoked"),
+        (lambda t: t["keys"][0].update(name=""), r"keys\.0\.name"),
+        (lambda t: t["keys"][1].update(name="CI"), "a name of its own"),
+        (lambda t: t["keys"][1].update(public=t["keys"][0]["public"]), "listed once"),
+        (lambda t: t.update(policies={NAME: ["abc"]}), "policies"),
+        (lambda t: t.update(policies={"../x": []}), "policies"),
+        (lambda t: t.update(protected_aliases=[]), "protected_aliases"),
+        (lambda t: t.update(protected_aliases=["\u200b"]), "a protected alias has a name"),
+        (lambda t: t.update(most_days=0), "most_days"),
+        (lambda t: t.update(most_days=10_000), "most_days"),
+        (lambda t: t.update(release_managers=["bob\nada"]), "release_managers"),
+        (lambda t: t.update(release_managers=[""]), "release_managers"),
+        (lambda t: t.update(release_managers="bob"), "release_managers"),
+    ],
+)
+def test_a_wrong_trust_file_is_refused_by_its_key(path, change, message):
+    with pytest.raises(ConfigurationError, match=message):
+        read_trust(edited(path, change), development=None)
+
+
+@pytest.mark.parametrize("content", ["[]", "null", '"\\ud800"', "3"])
+def test_another_json_is_refused(path, content):
+    path.write_text(content)
+    with pytest.raises(ConfigurationError, match="trust file"):
+        read_trust(path, development=None)
+
+
+def test_a_missing_or_broken_file_is_no_missing_trust(path, tmp_path):
+    path.write_text("{")
+    with pytest.raises(DataError, match="not valid JSON"):
+        read_trust(path, development=None)
+    with pytest.raises(DataError, match="no such file"):
+        read_trust(tmp_path / "none.json", development=None)
+
+
+def test_the_development_key_is_never_trusted(path):
+    with pytest.raises(ConfigurationError, match="never trusts a development key"):
+        read_trust(path, development=EVALUATOR.public)
+
+
+def test_where_the_trust_file_is(tmp_path):
+    assert trust_path({}, tmp_path) is None
+    assert trust_path({"THERAGATE_TRUST": "/x/none.json"}, tmp_path) == (tmp_path / "/x/none.json")
+    own = tmp_path / "release" / "trust.json"
+    own.parent.mkdir()
+    own.symlink_to(tmp_path / "gone")
+    assert trust_path({}, tmp_path) == own, "a broken link is no absent file"
+
+
+def test_a_revoked_key_signs_nothing_from_its_day_on():
+    rotated = trust(keys=(key_entry(EVALUATOR, "evaluator", revoked=date(2026, 11, 26)),))
+    assert rotated.evaluators(date(2026, 11, 25)) == (EVALUATOR.public,)
+    assert rotated.evaluators(date(2026, 11, 26)) == ()
+    assert [entry.key for entry in rotated.of_role("evaluator")] == [EVALUATOR.public]
+
+
+def test_roles_are_apart():
+    found = trust()
+    assert found.evaluators(date(2026, 1, 1)) == (EVALUATOR.public,)
+    assert [entry.key for entry in found.of_role("ledger")] == [LEDGER.public]
+    assert found.key_name(EVALUATOR.key_id) == "ci"
+    assert found.key_name(STRANGER.key_id) == f"key {STRANGER.key_id[:12]}"
+
+
+def test_managers_and_aliases_are_known_under_all_spellings():
+    found = trust(release_managers=("Bob",), protected_aliases=("champion", "live"))
+    assert found.is_manager("ｂｏｂ ")
+    assert not found.is_manager("ada")
+    assert found.protects("LIVE\n")
+    assert not found.protects("candidate")
+
+
+def test_in_development_this_machines_key_and_everybody_count():
+    found = development_trust(STRANGER.public, {NAME: (POLICY.sha256,)})
+    assert found.development
+    assert found.is_manager("anybody")
+    assert found.evaluators(date(2026, 1, 1)) == (STRANGER.public,)
+    assert [entry.key for entry in found.of_role("ledger")] == [STRANGER.public]
+
+
+def test_the_policies_of_a_project_are_those_of_its_parameters(tmp_path):
+    studies = load_studies(ROOT / "params.yaml")
+    assert project_policies(ROOT) == {study.name: (read_policy(study).sha256,) for study in studies}
+    assert project_policies(tmp_path) == {}
