@@ -1,1 +1,12 @@
 """Theragate: release gates for personalized-medicine models."""
+
+from typing import Any
+
+__all__ = ["load_champion"]
+
+
+def load_champion(study: str, **options: Any) -> Any:
+    """Load the model in service for `study`, verified; see `theragate.stages.champion_in_use.load_champion`."""
+    from theragate.stages.champion_in_use import load_champion as load  # MLflow takes seconds to import
+
+    return load(study, **options)

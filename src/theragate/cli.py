@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from theragate.cli_release import add_predict, add_release
 from theragate.errors import TheragateError
 from theragate.settings import Settings, read_settings
 
@@ -51,6 +52,9 @@ def _parser() -> argparse.ArgumentParser:
 
     sync = commands.add_parser("sync", help="write to MLflow what it lacks of the pipeline's results")
     sync.set_defaults(command=_sync)
+
+    add_release(commands)
+    add_predict(commands)
 
     ui = commands.add_parser("ui", help="open MLflow's UI on this machine")
     ui.add_argument("--port", type=int, choices=range(1024, 65536), default=5000, metavar="PORT")

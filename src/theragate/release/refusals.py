@@ -7,3 +7,5 @@ __all__ = ["Refusal"]
 
 class Refusal(TheragateError):  # noqa: N818 - the word that a release manager reads
     """A release event that is not allowed, or something signed that does not count; nothing has changed."""
+
+    exit_code = 3
