@@ -40,7 +40,9 @@ def test_a_ledger_may_grow_and_may_be_seen_again(memory):
 def test_an_older_ledger_is_refused(memory, length):
     rows = ledger(4)
     remember(memory, REGISTRY, rows)
-    with pytest.raises(StoreError, match=rf"it only grows; received a ledger that ends at row {length}, older than row 4"):
+    with pytest.raises(
+        StoreError, match=rf"it only grows; received a ledger that ends at row {length}, older than row 4"
+    ):
         remember(memory, REGISTRY, rows[:length])
 
 
