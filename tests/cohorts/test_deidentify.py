@@ -24,7 +24,8 @@ def one(column: str, *values: object) -> pd.DataFrame:
         ("e_mail", "e-mail"), ("SSN", "social security"), ("MRN", "medical record"), ("insurance_no", "health plan"),
         ("account", "account"), ("driving_licence", "licence"), ("licensePlate", "licence|vehicle"),
         ("device_serial", "device"), ("url", "web"), ("ip_address", "IP|places"), ("fingerprint", "biometric"),
-        ("photo", "photographs"),
+        ("photo", "photographs"), ("admission_date", "dates"), ("LastVisitDate", "dates"), ("timestamp", "dates"),
+        ("Social Security", "social security"), ("medical_record_no", "medical record"), ("PatientID", "a code"),
     ],
 )  # fmt: skip
 def test_a_column_that_names_a_person_is_refused_by_its_name(column, found):
@@ -37,12 +38,37 @@ def test_a_column_that_names_a_person_is_refused_by_its_name(column, found):
     [
         ("ada@example.org", "e-mail"), ("https://example.org/ada", "web"), ("123-45-6789", "social security"),
         ("192.168.1.77", "IP"), ("(555) 867-5309", "telephone"), ("1815-12-10", "dates"), ("10.12.1815", "dates"),
+        ("Write to ada@example.org.", "e-mail"), ("seen on 1815-12-10 at noon", "dates"), ("SSN 123-45-6789", "social"),
     ],
 )  # fmt: skip
 def test_a_column_is_refused_by_the_form_of_one_value_which_is_not_repeated(value, found):
     with pytest.raises(DataError, match=f"looks like .*{found}") as caught:
         deidentify(one("note", "none", value), Deidentification(), study="s")
     assert value not in str(caught.value)
+
+
+def test_a_text_that_nearly_every_patient_has_alone_is_a_code_and_a_category_is_not():
+    codes = [f"sample {number}" for number in range(30)]
+    with pytest.raises(DataError, match=r"column `tube`.*a code of each patient's own") as caught:
+        deidentify(one("tube", *codes, "shared", "shared"), Deidentification(), study="s")
+    assert "sample" not in str(caught.value)
+    for column in (one("stage", *"abc" * 10), one("stage", *codes[:10]), one("marker", *range(30))):
+        pd.testing.assert_frame_equal(deidentify(column, Deidentification(), study="s"), column)
+    spec = Deidentification(not_identifying={"tube": "The tube's maker."})
+    assert list(deidentify(one("tube", *codes), spec, study="s").columns) == ["tube"]
+
+
+@pytest.mark.parametrize("dtype", ["float64", "Int64"])
+def test_high_ages_that_nobody_declared_are_refused(dtype):
+    old = pd.DataFrame({"age at onset": pd.array([50, 91, None], dtype=dtype)})
+    with pytest.raises(DataError, match=r"column `age at onset`.*under `deidentification\.ages`") as caught:
+        deidentify(old, Deidentification(), study="s")
+    assert "91" not in str(caught.value)
+    assert deidentify(old, Deidentification(ages=("age at onset",)), study="s")["age at onset"].max() == TOP_AGE
+    weeks = Deidentification(not_identifying={"age at onset": "Weeks of pregnancy."})
+    assert deidentify(old, weeks, study="s")["age at onset"].max() == 91
+    coded = one("age", 50, TOP_AGE)
+    pd.testing.assert_frame_equal(deidentify(coded, Deidentification(), study="s"), coded)
 
 
 @pytest.mark.parametrize("column", ["age", "mean radius", "gender", "hr", "descent", "zipper", "filename_free"])

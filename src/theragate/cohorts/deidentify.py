@@ -5,6 +5,7 @@ dates become years; ids become row numbers (public cohorts) or random numbers (a
 """
 
 import re
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -16,14 +17,16 @@ __all__ = ["TOP_AGE", "check_ids", "deidentify"]
 
 TOP_AGE = 90
 
-# A word of a column's name that says that the column identifies a person: 17 of the 18 identifiers of Safe Harbor
-# (the 18th, "any other unique code", is what the id rule and the uniqueness rule below are for).
+# A word of a column's name that says that the column identifies a person: 17 of the 18 identifiers of Safe Harbor.
+# The 18th, "any other unique code", is known by the phrases below and by texts that nearly every patient has alone.
 _WORDS = {
-    "name": "names", "surname": "names", "firstname": "names", "lastname": "names", "initials": "names",
+    "name": "names", "surname": "names", "forename": "names", "firstname": "names", "lastname": "names",
+    "initials": "names",
     "address": "places", "street": "places", "city": "places", "town": "places", "zip": "places",
     "zipcode": "places", "postcode": "places", "postal": "places", "county": "places", "latitude": "places",
     "longitude": "places", "geocode": "places",
-    "dob": "dates", "birthdate": "dates", "birthday": "dates",
+    "date": "dates", "datetime": "dates", "timestamp": "dates", "dob": "dates", "birthdate": "dates",
+    "birthday": "dates",
     "phone": "telephone numbers", "telephone": "telephone numbers", "mobile": "telephone numbers",
     "fax": "fax numbers", "email": "e-mail addresses", "mail": "e-mail addresses",
     "ssn": "social security numbers", "nhs": "social security numbers", "passport": "licence numbers",
@@ -34,6 +37,12 @@ _WORDS = {
     "imei": "device identifiers", "url": "web addresses", "website": "web addresses", "ip": "IP addresses",
     "fingerprint": "biometric identifiers", "voiceprint": "biometric identifiers", "photo": "photographs",
     "photograph": "photographs",
+}  # fmt: skip
+_FEW = 20  # below so many patients, texts may all differ by chance
+_CODE = "a code of each patient's own"
+_PHRASES = {
+    ("social", "security"): "social security numbers", ("medical", "record"): "medical record numbers",
+    ("patient", "id"): _CODE, ("patient", "number"): _CODE, ("hospital", "number"): _CODE, ("case", "number"): _CODE,
 }  # fmt: skip
 _FORMS = {
     "e-mail addresses": r"[^@\s]+@[^@\s]+\.[A-Za-z]{2,}",
@@ -58,7 +67,8 @@ def deidentify(frame: pd.DataFrame, spec: Deidentification, *, study: str) -> pd
     Raises
     ------
     DataError
-        If a column named in `spec` is absent or of a wrong type, or a column is an identifier by name or by form.
+        If a column named in `spec` is absent or of a wrong type, if a column is an identifier by name or by form, or if
+        an age above the top one stands in a column that is not declared as one of ages.
     """
     _present(frame, spec, study)
     kept = frame.drop(columns=list(spec.removed))
@@ -71,6 +81,15 @@ def deidentify(frame: pd.DataFrame, spec: Deidentification, *, study: str) -> pd
                 received=f"a column that looks like {found}",
                 remedy="Name it with a reason under `deidentification.removed` (or, if it is none, under"
                 " `not_identifying`; a date, under `dates`) in params.yaml.",
+            )
+    for column in kept.columns.difference([*spec.not_identifying, *spec.ages], sort=False):
+        if _old(kept[column], column):
+            raise DataError(
+                f"study `{study}`, column `{column}`",
+                rule=f"ages of {TOP_AGE} and more become {TOP_AGE}",
+                received="higher ages in a column that is not declared as one of ages",
+                remedy="Name it under `deidentification.ages` (or, if it is none, under `not_identifying`)"
+                " in params.yaml.",
             )
     ages = {column: _top_coded(kept[column], column, study) for column in spec.ages}
     years = {column: _years(kept[column], column, study) for column in spec.dates}
@@ -105,11 +124,18 @@ def _present(frame: pd.DataFrame, spec: Deidentification, study: str) -> None:
 
 
 def _by_name(column: str) -> str | None:
+    words = _words(column)
+    phrases = [found for phrase, found in _PHRASES.items() if phrase in pairwise(words)]
+    return next(iter(phrases + [_WORDS[word] for word in words if word in _WORDS]), None)
+
+
+def _words(column: str) -> list[str]:
     split = re.sub(r"([a-z])([A-Z])", r"\1 \2", column)
-    words = [word for word in re.split(r"[^a-z]+", split.lower()) if word]
-    if "birth" in words and "date" in words:
-        return "dates"
-    return next((_WORDS[word] for word in words if word in _WORDS), None)
+    return [word for word in re.split(r"[^a-z]+", split.lower()) if word]
+
+
+def _old(column: pd.Series, name: str) -> bool:
+    return "age" in _words(name) and pd.api.types.is_numeric_dtype(column) and bool((column > TOP_AGE).any())
 
 
 def _by_form(column: pd.Series) -> str | None:
@@ -119,9 +145,9 @@ def _by_form(column: pd.Series) -> str | None:
         return None
     texts = column.dropna().astype(str).str.strip()
     for found, form in _FORMS.items():
-        if texts.str.fullmatch(form).any():
+        if texts.str.contains(rf"(?<!\w)(?:{form})(?!\w)").any():
             return found
-    return None
+    return _CODE if len(texts) >= _FEW and texts.nunique() > len(texts) / 2 else None
 
 
 def _top_coded(ages: pd.Series, column: str, study: str) -> pd.Series:
