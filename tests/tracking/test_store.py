@@ -113,6 +113,30 @@ def test_a_read_only_database(tmp_path, empty_database):
         prepare(at(f"sqlite:///file:{path}?mode=ro&uri=true"))
 
 
+def test_a_full_disk_is_one_line_without_the_traceback_that_mlflow_prints(tmp_path, empty_database):
+    path = tmp_path / "mlflow.db"
+    path.write_bytes(empty_database)
+    code = """
+import resource, signal, sys
+from theragate.errors import StoreError
+from theragate.tracking.store import Stores, opened
+size = int(sys.argv[2])
+try:
+    with opened(Stores(sys.argv[1], sys.argv[1], "")) as client:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+        for number in range(1000):
+            client.create_experiment(f"experiment {number} {'x' * 200}")
+except StoreError as error:
+    print(error)
+"""
+    command = [sys.executable, "-W", "ignore", "-c", code, f"sqlite:///{path}", str(len(empty_database))]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.startswith(f"MLflow store `sqlite:///{path}`: ")
+    assert len(done.stdout.splitlines()) == 1
+    assert done.stderr == ""
+
+
 def test_a_folder_that_cannot_be_made(tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(StoreError, match="MLflow store"):

@@ -1,6 +1,7 @@
 """Opening MLflow's stores: created once, checked before use, every failure told in one line."""
 
 import hashlib
+import logging
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -27,6 +28,8 @@ __all__ = ["Stores", "opened", "prepare"]
 
 _DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
 _PATIENCE = 120  # seconds that one publication waits for another
+# It prints the traceback of each failing transaction, which is told in one line here.
+_DATABASE_LOG = logging.getLogger("mlflow.store.db.utils")
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,7 @@ def opened(stores: Stores) -> Iterator[MlflowClient]:
         For whatever goes wrong with a store inside the block.
     """
     with ExitStack() as stack:
+        stack.enter_context(_silent(_DATABASE_LOG))
         for url in sorted({stores.tracking, stores.registry}):
             stack.enter_context(_alone(url))
         try:
@@ -80,6 +84,15 @@ def opened(stores: Stores) -> Iterator[MlflowClient]:
             yield MlflowClient(tracking_uri=stores.tracking, registry_uri=stores.registry)
         except (MlflowException, SQLAlchemyError, RequestException, ImportError, OSError) as error:
             raise store_error(error, stores.tracking) from error
+
+
+@contextmanager
+def _silent(log: logging.Logger) -> Iterator[None]:
+    before, log.disabled = log.disabled, not log.isEnabledFor(logging.DEBUG)  # who debugs MLflow sees it all
+    try:
+        yield
+    finally:
+        log.disabled = before
 
 
 @contextmanager
