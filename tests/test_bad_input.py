@@ -69,7 +69,14 @@ def cohort_with(project: Project, **columns: object) -> None:
         (lambda p: p.study["tuning"].update(trials=0), r"`studies.*tuning.trials`.*greater than or equal to 1"),
         (lambda p: p.study.update(task="clustering"), r"`studies.*task`.*'binary', 'regression' or 'survival'"),
         (lambda p: p.study.update(task="survival"), "task `survival` does not fit this `outcome`"),
-        (lambda p: p.study["source"].update(kind="telepathy"), r"`studies.*source`.*'bundled', 'file'"),
+        (
+            lambda p: p.study["source"].update(kind="telepathy"),
+            r"`studies.*source.kind`.*'bundled', 'file'; received 'telepathy'",
+        ),
+        (
+            lambda p: p.study.update(source={"kind": "bundled", "name": "wdbx", "citation": "Us.", "licence": "None."}),
+            f"key `studies.{STUDY}.source.name`: a bundled cohort is one of wdbc, .*; received `wdbx`",
+        ),
         (lambda p: p.study["gates"].update(horoscope={"reason": "For fun."}), "horoscope"),
         (lambda p: p.study["gates"].pop("fairness"), "fairness"),
         (lambda p: p.study["gates"]["calibration"].pop("reason"), "reason"),
@@ -126,6 +133,10 @@ def test_an_unreadable_source(project, refused):
         ({"ill": np.nan}, "the outcome is known for every patient; received 160 missing values"),
         ({"record": "same"}, "159 rows whose id stands above"),
         ({"email": "ada@example.org"}, "column `email`.*none of Safe Harbor's identifiers"),
+        ({"contact": "phone 555-867-5309, evenings"}, "column `contact`.*none of Safe Harbor's identifiers"),
+        ({"barcode": [f"AB{i:03}" for i in range(160)]}, "column `barcode`.*a code of each patient's own"),
+        ({"diagnosed_date": 19991231}, "column `diagnosed_date`.*looks like dates"),
+        ({"age_at_onset": SECRET}, "column `age_at_onset`.*higher ages in a column that is not declared"),
         ({"age": "old"}, "an age is a number of years"),
         ({"patient": 1}, "`patient` is the name of Theragate's own id column"),
     ],
@@ -278,7 +289,7 @@ def test_a_full_disk_leaves_the_former_file_whole(project):
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=project.root, capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert "the disk takes the file" in done.stderr
+    assert "the disk takes the file; received File too large." in done.stderr
     assert "nothing was lost" in done.stderr
     assert "Traceback" not in done.stderr
     assert path.read_bytes() == before

@@ -109,7 +109,8 @@ def _translated(path: Path, *, block: Path | None = None) -> Iterator[None]:
         raise StoreError(
             str(path),
             rule="the disk takes the file",
-            received=error.strerror or type(error).__name__,
+            # By its number: a library may have wrapped the system's words in its own.
+            received=os.strerror(error.errno) if error.errno else type(error).__name__,
             remedy="Free space or mend the folder's permissions, then run the same command again; nothing was lost.",
         ) from error
 

@@ -1,8 +1,9 @@
 """Frozen, strict specifications of what stands in a file, and the one line that says which key is wrong."""
 
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic_core import ErrorDetails
 
 from theragate.errors import ConfigurationError
 
@@ -20,6 +21,8 @@ _RULES = {
     "extra_forbidden": "a key is one of those in docs/studies.md",
     "missing": "this key is required",
     "model_type": "this entry is a mapping of keys to values",
+    "model_attributes_type": "this entry is a mapping of keys to values",
+    "dict_type": "this entry is a mapping of keys to values",
     "tuple_type": "this entry is a list",
 }
 
@@ -53,17 +56,29 @@ def parse(kind: type[S], value: Any, *, at: str) -> S:
     try:
         return kind.model_validate(_tuples(value), strict=True)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
+        first = _at_the_tag(error.errors(include_url=False)[0])
         received = {"extra_forbidden": "an unknown key", "missing": "none", "value_error": "this entry"}.get(
             first["type"], _shown(first["input"])
         )
         more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
         raise ConfigurationError(
             f"params.yaml, key `{'.'.join([at, *_key(value, first['loc'])])}`",
-            rule=_RULES.get(first["type"], first["msg"].removeprefix("Value error, ")),
+            rule=_RULES.get(first["type"], first["msg"].removeprefix("Value error, ").replace("Input", "the value", 1)),
             received=received + more,
             remedy="Correct params.yaml.",
         ) from error
+
+
+def _at_the_tag(error: ErrorDetails) -> ErrorDetails:
+    """Move an error about the key that says which kind an entry is from the entry to that key."""
+    if error["type"] not in ("union_tag_invalid", "union_tag_not_found"):
+        return error
+    key = error["ctx"]["discriminator"].strip("'")
+    at = {**error, "loc": (*error["loc"], key)}
+    if error["type"] == "union_tag_not_found":
+        return cast("ErrorDetails", {**at, "type": "missing"})
+    rule = f"the value should be one of {error['ctx']['expected_tags']}"
+    return cast("ErrorDetails", {**at, "msg": rule, "input": error["input"][key]})
 
 
 def _tuples(value: Any) -> Any:
@@ -90,5 +105,5 @@ def _key(value: Any, location: tuple[int | str, ...]) -> list[str]:
 
 
 def _shown(value: Any) -> str:
-    text = repr(value)
+    text = repr(list(value) if isinstance(value, tuple) else value)
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"

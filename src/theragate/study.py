@@ -59,6 +59,7 @@ __all__ = [
     "Scenario",
     "Sentence",
     "SiteSplit",
+    "Source",
     "Spec",
     "Stability",
     "Study",

@@ -51,7 +51,10 @@ def test_a_missing_suite(tmp_path):
         ('{"name": "small_study"}', "at least one expectation; received none"),
         ('{"name": "small_study", "expectations": []}', "at least one expectation; received none"),
         ('{"name": "small_study", "expectations": {}}', "at least one expectation; received none"),
-        ('{"name": "small_study", "expectations": [3]}', "expectation 1.*valid dictionary"),
+        (
+            '{"name": "small_study", "expectations": [3]}',
+            "expectation 1: it is a mapping with.*received 3",
+        ),
         ('{"name": "small_study", "expectations": [NaN]}', "the word NaN"),
     ],
 )

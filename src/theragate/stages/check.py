@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from theragate.cohorts.sources import check_source
 from theragate.errors import DataError
 from theragate.gates import read_policy
 from theragate.learning.families import check_families
@@ -26,6 +27,7 @@ def check(root: Path) -> str:
     load_seed(params)
     studies = load_studies(params)
     for study in studies:
+        check_source(study.source, study=study.name)
         read_policy(study)
         check_families(study)
         workspace = Workspace(root, study.name)

@@ -147,6 +147,8 @@ def _expectation(entry: Any, number: int, subject: str) -> Expectation:
                          f"the unknown key `{key}`") from error  # fmt: skip
         if first["type"] == "missing":
             raise _wrong(at, f"`{key}` is required", "none") from error
+        if not key:
+            raise _wrong(at, "it is a mapping with the keys type, kwargs, severity, meta", repr(entry)[:80]) from error
         raise _wrong(at, f"`{key}`: {first['msg']}", repr(first["input"])[:80]) from error
 
 

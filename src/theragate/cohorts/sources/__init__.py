@@ -6,12 +6,13 @@ from typing import Any
 
 import pandas as pd
 
-from theragate.cohorts.sources._bundled import read_bundled
+from theragate.cohorts.sources._bundled import COHORTS, read_bundled
 from theragate.cohorts.sources._file import read_file
 from theragate.cohorts.sources._table import RawTable
-from theragate.errors import DataError
+from theragate.errors import ConfigurationError, DataError
+from theragate.study import BundledSource, Source
 
-__all__ = ["SOURCES", "RawTable", "read_source"]
+__all__ = ["SOURCES", "RawTable", "check_source", "read_source"]
 
 
 SOURCES: dict[str, Callable[[Any, Path], RawTable]] = {
@@ -20,7 +21,24 @@ SOURCES: dict[str, Callable[[Any, Path], RawTable]] = {
 }
 
 
-def read_source(spec: Any, root: Path, *, study: str) -> RawTable:
+def check_source(spec: Source, *, study: str) -> None:
+    """Refuse a source that does not exist in any clone, without reading it.
+
+    Raises
+    ------
+    ConfigurationError
+        If no installed library brings the bundled cohort that is named.
+    """
+    if isinstance(spec, BundledSource) and spec.name not in COHORTS:
+        raise ConfigurationError(
+            f"params.yaml, key `studies.{study}.source.name`",
+            rule=f"a bundled cohort is one of {', '.join(COHORTS)}",
+            received=f"`{spec.name}`",
+            remedy="Correct the name, or use a source of another kind.",
+        )
+
+
+def read_source(spec: Source, root: Path, *, study: str) -> RawTable:
     """Read the table that a study's ``source`` names.
 
     Returns
@@ -29,9 +47,12 @@ def read_source(spec: Any, root: Path, *, study: str) -> RawTable:
 
     Raises
     ------
+    ConfigurationError
+        If there is no such source.
     DataError
         If the source is missing, unreadable or empty, or names a column twice.
     """
+    check_source(spec, study=study)
     table = SOURCES[spec.kind](spec, root)
     frame = table.frame
     if frame.empty:

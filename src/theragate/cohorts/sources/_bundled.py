@@ -9,27 +9,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from theragate.cohorts.sources._table import RawTable
-from theragate.errors import ConfigurationError
 from theragate.study import BundledSource
 
-__all__ = ["read_bundled"]
+__all__ = ["COHORTS", "read_bundled"]
 
 
 def read_bundled(spec: BundledSource, root: Path) -> RawTable:  # noqa: ARG001 - the signature that all sources share
-    """Load a cohort by its name in `COHORTS`.
-
-    Raises
-    ------
-    ConfigurationError
-        If there is no cohort of that name.
-    """
-    if spec.name not in COHORTS:
-        raise ConfigurationError(
-            "params.yaml, key `source.name`",
-            rule=f"a bundled cohort is one of {', '.join(COHORTS)}",
-            received=f"`{spec.name}`",
-            remedy="Correct the name, or use a source of another kind.",
-        )
+    """Load a cohort by its name, which is one of `COHORTS`."""
     load, library = COHORTS[spec.name]
     return RawTable(load(), version=f"{library} {version(library)}", id_column=None)
 
