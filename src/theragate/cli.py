@@ -4,7 +4,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 from theragate.cli_release import add_predict, add_release
@@ -49,6 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     verdict.set_defaults(command=_verdict)
 
     _add_decisions(commands)
+    _add_signing(commands)
 
     sync = commands.add_parser("sync", help="write to MLflow what it lacks of the pipeline's results")
     sync.set_defaults(command=_sync)
@@ -76,6 +77,36 @@ def _add_decisions(commands: "argparse._SubParsersAction[argparse.ArgumentParser
     champion = commands.add_parser("champion", help="name the registry's champion as the one to compare with")
     champion.add_argument("study", metavar="STUDY")
     champion.set_defaults(command=_champion)
+
+
+def _add_signing(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add what evaluators do, and what is done about keys."""
+    attest = commands.add_parser("attest", help="make a study again from its commit, and sign what came out the same")
+    attest.add_argument("study", metavar="STUDY")
+    attest.set_defaults(command=_attest)
+
+    keys = commands.add_parser("keys", help="make, list, rotate and revoke the keys of a deployment")
+    actions = keys.add_subparsers(required=True, metavar="ACTION")
+    make = actions.add_parser("make", help="make a key pair, and list its public half in the trust file")
+    make.add_argument("name", metavar="NAME")
+    make.add_argument("--role", choices=("evaluator", "ledger"), action="append", required=True, dest="roles")
+    listing = actions.add_parser("list", help="show the keys that count here")
+    rotate = actions.add_parser("rotate", help="make a successor; the old key counts through today")
+    rotate.add_argument("name", metavar="NAME")
+    revoke = actions.add_parser("revoke", help="let a key count no more")
+    revoke.add_argument("name", metavar="NAME")
+    revoke.add_argument("--from", metavar="YYYY-MM-DD", dest="since", type=_day, help="default: today (UTC)")
+    for action in (make, rotate):
+        action.add_argument("--out", metavar="FILE", type=Path, help="default: private/keys/NAME.pem")
+    for action, name in ((make, "make"), (listing, "list"), (rotate, "rotate"), (revoke, "revoke")):
+        action.set_defaults(command=_keys, action=name)
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError("a day is written as 2026-12-31") from error
 
 
 def _check(parsed: argparse.Namespace, root: Path, settings: Settings) -> int:  # noqa: ARG001 - one form for all
@@ -112,6 +143,29 @@ def _waive(parsed: argparse.Namespace, root: Path, settings: Settings) -> int:  
     if absent:
         return _misused(f"a waiver needs {', '.join(absent)}")
     print(waive(root, parsed.study, parsed.code, **given, today=datetime.now(UTC).date()))
+    return 0
+
+
+def _attest(parsed: argparse.Namespace, root: Path, settings: Settings) -> int:
+    from theragate.stages.attest import attest
+
+    print(attest(root, parsed.study, settings, os.environ))
+    return 0
+
+
+def _keys(parsed: argparse.Namespace, root: Path, settings: Settings) -> int:  # noqa: ARG001 - one form for all
+    from theragate.stages import keys
+
+    today = datetime.now(UTC).date()
+    if parsed.action == "make":
+        lines = keys.make_key(settings, os.environ, parsed.name, roles=parsed.roles, out=parsed.out)
+    elif parsed.action == "rotate":
+        lines = keys.rotate_key(settings, os.environ, parsed.name, out=parsed.out, today=today)
+    elif parsed.action == "revoke":
+        lines = keys.revoke_key(settings, os.environ, parsed.name, since=parsed.since or today)
+    else:
+        lines = keys.list_keys(settings, os.environ, today=today)
+    print("\n".join(lines))
     return 0
 
 

@@ -40,7 +40,10 @@ def accept_all(workspace, *, today=None, expires=SOON):
 def stages(workspace, capsys) -> str:
     assert exit_code(gate, [workspace.study]) == 0
     assert exit_code(register, [workspace.study]) == 0
-    return capsys.readouterr().out.splitlines()[-1]
+    said, signed, key = capsys.readouterr().out.splitlines()[-1].rpartition("; attested with the DEVELOPMENT KEY ")
+    assert signed
+    assert key.endswith(" of one machine, which proves nothing to anybody else")
+    return said
 
 
 def test_waived_registered_expired_and_passing(by_hand, capsys, edit):

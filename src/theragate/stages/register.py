@@ -1,5 +1,6 @@
 """Verdict to MLflow: the run, its trials, the version and, where nothing blocks or all is waived, `candidate`."""
 
+import os
 from pathlib import Path
 
 from theragate.errors import DataError
@@ -14,6 +15,7 @@ from theragate.stages.judgement import current_verdict
 from theragate.stages.moment import Moment, present
 from theragate.stages.registration import registration_of
 from theragate.stages.repository import CodeState
+from theragate.stages.signing import sign_for_development
 from theragate.stages.workspace import Workspace
 from theragate.study import load_study
 from theragate.tracking import publish as publishing
@@ -27,8 +29,8 @@ __all__ = ["gather", "project", "register", "review", "taken_words"]
 def register(workspace: Workspace, settings: Settings) -> str:
     """Write ``published.json`` and ``registration.json``, and to MLflow what it lacks of this verdict.
 
-    Run and version numbers are MLflow's own and differ from one MLflow to another; they are in neither file. Under
-    ``dvc exp run`` the run is logged and nothing is registered.
+    Run and version numbers are MLflow's own and differ from one MLflow to another; they are in neither file, nor is a
+    signature, which has a time. Under ``dvc exp run`` the run is logged and nothing is registered.
 
     Raises
     ------
@@ -44,7 +46,10 @@ def register(workspace: Workspace, settings: Settings) -> str:
     if published.version is None:
         return f"{decision}; logged as an experiment's run, nothing registered"
     state = "alias `candidate`" if published.alias else "no alias"
-    return f"{decision}; version {published.version}, {state}{taken_words(published.taken_from)}"
+    signed = sign_for_development(
+        workspace, settings, bundle, version=published.version, moment=moment, environ=os.environ
+    )
+    return f"{decision}; version {published.version}, {state}{taken_words(published.taken_from)}{signed}"
 
 
 def gather(workspace: Workspace, settings: Settings, moment: Moment) -> Bundle:

@@ -10,12 +10,16 @@ __all__ = ["CodeState", "read_code_state"]
 
 @dataclass(frozen=True)
 class CodeState:
-    """The commit of HEAD (None outside git), whether files differ from it or are not in it, and DVC's experiment."""
+    """The commit of HEAD (None outside git), whether files differ from it or are not in it, and DVC's experiment.
+
+    ``author`` is who made the commit, as ``Name <address>``.
+    """
 
     commit: str | None
     dirty: bool
     experiment: str | None
     baseline: str | None
+    author: str | None = None
 
 
 def read_code_state(root: Path, environ: Mapping[str, str]) -> CodeState:
@@ -25,6 +29,7 @@ def read_code_state(root: Path, environ: Mapping[str, str]) -> CodeState:
         dirty=bool(_git(root, "status", "--porcelain")),
         experiment=environ.get("DVC_EXP_NAME") or None,
         baseline=environ.get("DVC_EXP_BASELINE_REV") or None,
+        author=_git(root, "log", "-1", "--format=%an <%ae>") or None,
     )
 
 

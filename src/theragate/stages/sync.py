@@ -1,5 +1,6 @@
 """MLflow is a projection of the pipeline's files: whatever it lacks is written again."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -35,6 +36,7 @@ def sync(root: Path, settings: Settings) -> Iterator[tuple[str, bool]]:
 
 def _sync(workspace: Workspace, settings: Settings, moment: Moment) -> str:
     from theragate.stages.register import gather, project, review, taken_words  # MLflow takes seconds to import
+    from theragate.stages.signing import sign_for_development
 
     again = f"dvc repro -f register@{workspace.study}"
     registration = read_json(workspace.report("registration.json"), remedy=f"Run `{again}`.")
@@ -43,4 +45,6 @@ def _sync(workspace: Workspace, settings: Settings, moment: Moment) -> str:
         lost = taken_words(review(bundle, settings, moment))
         return f"not what was registered last (an experiment, or an unfinished run); to register it run `{again}`{lost}"
     published = project(bundle, settings, moment)
+    if published.version is not None:
+        sign_for_development(workspace, settings, bundle, version=published.version, moment=moment, environ=os.environ)
     return ("written to MLflow" if published.created else "MLflow has it") + taken_words(published.taken_from)

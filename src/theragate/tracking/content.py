@@ -25,6 +25,7 @@ __all__ = [
 WAIVED_UNTIL = "theragate.waived_until"
 _NOT_COMMITTED = "No commit holds all that this was made from, so no command reproduces it yet."
 _LONGEST_TEXT = 5000  # what the smallest of MLflow's description columns holds
+_SIGNER = 200  # kept free for who has attested the version
 
 
 def run_name(bundle: Bundle) -> str:
@@ -177,7 +178,7 @@ def run_text(bundle: Bundle) -> str:
     simulated = "SIMULATED COHORT: can never be released.\n\n" if bundle.evidence.cohort.simulated else ""
     end = f"\n\nReproduce: `{bundle.reproduce}`" if bundle.reproduce else f"\n\n{_NOT_COMMITTED}"
     more = "\n\n(The rest is in the artifact `card.md`.)"
-    room = _LONGEST_TEXT - len(simulated) - len(end) - len(more)
+    room = _LONGEST_TEXT - _SIGNER - len(simulated) - len(end) - len(more)
     table = bundle.description.strip()
     if len(table) > room:
         table = table[:room].rsplit("\n", 1)[0] + more
