@@ -10,7 +10,10 @@ from pathlib import Path
 
 import pytest
 import yaml
+from mlflow import MlflowClient
 from support import STUDY, environment, pipeline_clone, run
+
+from theragate.release.dossier import claimed
 
 pytestmark = pytest.mark.xdist_group("pipeline")  # one clone serves all of these tests
 OUTPUTS = (
@@ -60,6 +63,22 @@ def test_a_second_repro_does_nothing(clone):
     lock = (clone / "dvc.lock").read_bytes()
     assert "Data and pipelines are up to date" in run(clone, "dvc", "repro")
     assert (clone / "dvc.lock").read_bytes() == lock
+
+
+def test_an_evaluator_makes_everything_again_and_attests_it(clone):
+    assert "DEVELOPMENT KEY" in run(clone, "theragate", "sync") + tags_of(clone)["theragate.attested_by"]
+    said = run(clone, "theragate", "attest", STUDY)
+    assert "to the same bytes; version 1 attested (DEVELOPMENT KEY " in said
+    about = claimed(tags_of(clone)["theragate.attestation"])
+    assert (about.recomputed, about.author) == (True, "Test <test@example.org>")
+    assert about.conditions == {"lineage": "pass", "held_out_use": "pass"}
+    assert about.commit == run(clone, "git", "rev-parse", "HEAD").strip()
+    assert run(clone, "git", "status", "--porcelain") == ""
+
+
+def tags_of(folder: Path) -> dict[str, str]:
+    client = MlflowClient(*[f"sqlite:///{folder / 'mlflow-store' / 'mlflow.db'}"] * 2)
+    return dict(client.get_model_version(STUDY, "1").tags)
 
 
 def test_a_changed_limit_is_judged_anew_without_training(clone):

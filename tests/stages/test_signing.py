@@ -1,6 +1,7 @@
-"""What `register` signs on a laptop: loudly, once, about the package as it lies in MLflow, and never in a deployment."""
+"""What `register` signs on a laptop: loudly, once, about the package as it lies in MLflow; never in a deployment."""
 
 import json
+import shutil
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -24,6 +25,7 @@ from theragate.stages.moment import present
 from theragate.stages.register import gather, register
 from theragate.stages.signing import Signer, draft, put_to_version, sign_for_development
 from theragate.tracking.attested import ATTESTATION, SIGNER
+from theragate.tracking.store import Stores, prepare
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:The ``noload``"),  # MLflow 3.17 uses what SQLAlchemy 2.1 deprecates
@@ -31,9 +33,18 @@ pytestmark = [
 ]
 
 
+@pytest.fixture(scope="module")
+def empty_database(tmp_path_factory):
+    path = tmp_path_factory.mktemp("fresh") / "mlflow.db"
+    prepare(Stores(f"sqlite:///{path}", f"sqlite:///{path}", ""))
+    return path
+
+
 @pytest.fixture
-def signed(by_hand, capsys):
+def signed(by_hand, empty_database, capsys):
     """A study that passes, registered and attested on a laptop."""
+    (by_hand.root / "mlflow-store").mkdir()
+    shutil.copy(empty_database, by_hand.root / "mlflow-store")  # making one takes a second
     put_evidence(by_hand, changed(good_evidence(STUDIES["survival"]), champion=None))
     assert exit_code(gate, [by_hand.study]) == 0
     assert exit_code(register, [by_hand.study]) == 0

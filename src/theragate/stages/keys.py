@@ -45,9 +45,9 @@ def make_key(
         if any(entry.name == name for entry in trust.keys):
             raise _wrong(f"key `{name}`", "a new key has a new name", "one that is in the trust file",
                          "Name another one, or use `theragate keys rotate`.")  # fmt: skip
-        entry = _entry(name, key, roles)
+        extended = _with(trust, [*trust.keys, _entry(name, key, roles)])
         write_key(target, key)
-        return _with(trust, [*trust.keys, entry])
+        return extended
 
     trust = _changed(settings, environ, add)
     lines = _made(name, key, roles, target)
@@ -78,9 +78,10 @@ def rotate_key(
         old = _known(trust, name)
         successor = _successor(trust, name)
         target = _file(settings, successor, out)
+        exchanged = _with(trust, [*_revoked(trust, name, until), _entry(successor, key, old.roles)])
         write_key(target, key)
         made.append((successor, tuple(sorted(old.roles)), target))
-        return _with(trust, [*_revoked(trust, name, until), _entry(successor, key, old.roles)])
+        return exchanged
 
     _changed(settings, environ, exchange)
     successor, roles, target = made[0]

@@ -1,0 +1,69 @@
+"""Who may attest, and what: everything that is refused before anything is made again."""
+
+import pytest
+from release.papers import STRANGER, a_key, key_entry, trust
+from support import run
+
+from theragate import cli
+from theragate.release.keys import development_key
+from theragate.release.trust import write_trust
+
+KEY = "THERAGATE_EVALUATOR_KEY"
+EVALUATOR = a_key(1)
+
+
+@pytest.fixture
+def deployed(by_hand):
+    write_trust(by_hand.root / "release" / "trust.json", trust())
+    return by_hand
+
+
+def refusal(capsys, study: str) -> str:
+    assert cli.main(["attest", study]) == 1
+    return capsys.readouterr().err
+
+
+def test_an_unknown_study(by_hand, capsys):
+    assert "there are" in refusal(capsys, "../elsewhere")
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (None, "under a trust file an evaluator's key signs; received none"),
+        ("", "under a trust file an evaluator's key signs; received none"),
+        ("no-such-file", "a file that cannot be read"),
+        (STRANGER.pem().decode(), f"received `key {STRANGER.key_id[:12]}`"),
+        (a_key(2).pem().decode(), "received `server`"),
+    ],
+    ids=["unset", "empty", "absent", "stranger", "ledger"],
+)
+def test_a_key_that_does_not_count(deployed, capsys, monkeypatch, value, message):
+    if value is None:
+        monkeypatch.delenv(KEY, raising=False)
+    else:
+        monkeypatch.setenv(KEY, value)
+    assert message in refusal(capsys, deployed.study)
+
+
+def test_a_development_key_never_attests_in_a_deployment(deployed, capsys, monkeypatch):
+    own, _ = development_key(deployed.root / "private")
+    monkeypatch.setenv(KEY, own.pem().decode())
+    assert f"received `key {own.key_id[:12]}`" in refusal(capsys, deployed.study)
+    listed = trust(keys=(key_entry(own, "evaluator"),))
+    write_trust(deployed.root / "release" / "trust.json", listed)
+    assert "never trusts a development key" in refusal(capsys, deployed.study)
+
+
+def test_an_evaluators_key_without_a_trust_file(by_hand, capsys, monkeypatch):
+    monkeypatch.setenv(KEY, EVALUATOR.pem().decode())
+    assert "a key, and no trust file" in refusal(capsys, by_hand.study)
+
+
+def test_what_is_not_committed(deployed, capsys, monkeypatch):
+    monkeypatch.setenv(KEY, EVALUATOR.pem().decode())
+    assert "what is attested is committed; received no commit" in refusal(capsys, deployed.study)
+    run(deployed.root, "git", "init", "-q")
+    run(deployed.root, "git", "add", "params.yaml")
+    run(deployed.root, "git", "commit", "-qm", "A part")
+    assert "received files that differ from the commit" in refusal(capsys, deployed.study)
