@@ -36,7 +36,7 @@ def auroc_over_sort() -> dict[str, float]:
 
 
 def seconds(work: Callable[[], None]) -> float:
-    """Return how long it took."""
-    start = time.perf_counter()
+    """Return the seconds of the processor that it took; both sides use one."""
+    start = time.process_time()
     work()
-    return time.perf_counter() - start
+    return time.process_time() - start

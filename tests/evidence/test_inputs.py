@@ -35,6 +35,15 @@ def test_a_quantity_may_have_any_value(make_cohort):
     check(*make_cohort("regression"))
 
 
+def test_refuses_quantities_whose_squares_no_number_holds(make_cohort):
+    target, held_out = make_cohort("regression")
+    wild = held_out.selected.copy()
+    wild[0, 3] = -1e200
+    refused(target, replace(held_out, selected=wild), r"`selected`: a quantity is at most 1e\+100, .* received 1 that")
+    refused(replace(target, value=target.value * 1e200), held_out, "outcome`?: a quantity is at most")
+    refused(replace(target, value=target.value * 1e-200), held_out, "it varies between patients")
+
+
 def test_refuses_other_shapes(make_cohort, task):
     target, held_out = make_cohort(task)
     refused(

@@ -321,3 +321,37 @@ def test_the_gain_is_that_of_the_range_at_the_clinical_threshold(make_cohort, ta
         assert own == [group.metrics["net_benefit_gain"]] * group.judged
         if group.metrics["net_benefit_gain"].decidable:
             assert "Wilson" in group.metrics["net_benefit_gain"].method
+
+
+def copied(cohort, *, copies):
+    """Give every patient so many rows that say the same."""
+    target, held_out = cohort
+    rows = np.repeat(np.arange(len(held_out.null[0])), copies)
+    columns = {name: value[rows] for name, value in vars(target).items() if isinstance(value, np.ndarray)}
+    predictions = {name: getattr(held_out, name)[:, rows] for name in ("selected", "reference", "null")}
+    scenarios = {name: values[:, rows] for name, values in held_out.scenarios.items()}
+    groups = {name: labels[rows] for name, labels in held_out.groups.items()}
+    return replace(target, **columns), replace(
+        held_out, **predictions, scenarios=scenarios, groups=groups, patients=rows
+    )
+
+
+def test_rows_that_a_patient_repeats_say_nothing_new(make_cohort, task):
+    cohort = make_cohort(task)
+    once = measure(*cohort, resamples=400, seed=1)
+    thrice = measure(*copied(cohort, copies=3), resamples=400, seed=1)
+    for name, estimate in once.overall.items():
+        again = thrice.overall[name]
+        # The points at which calibration is smoothed are quantiles of the rows.
+        assert again.value == pytest.approx(estimate.value, abs=3e-4 if name == "ici" else 1e-9), name
+        if estimate.se and estimate.decidable and METRICS[name].interval != "bias_shifted":
+            # Three times the rows, taken for patients, would give errors of 0.58 of these.
+            assert again.se == pytest.approx(estimate.se, rel=0.2), name
+
+
+def test_rows_of_one_patient_give_no_limits(make_cohort, task):
+    target, held_out = make_cohort(task)
+    one = replace(held_out, patients=np.zeros(held_out.null.shape[1], dtype=int))
+    found = measure(target, one, resamples=200, seed=1)
+    assert not [name for name, estimate in found.overall.items() if estimate.decidable]
+    assert not [name for group in found.groups for name, estimate in group.metrics.items() if estimate.decidable]

@@ -251,3 +251,15 @@ def test_the_headline_has_the_main_metrics_in_words(task):
 @pytest.mark.parametrize("task", TASKS)
 def test_the_headline_metrics_are_measured_for_the_task(task):
     assert all(task in METRICS[name].tasks for name in HEADLINE[task])
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_what_is_reported_and_never_judged_says_so(task):
+    evidence = good_evidence(STUDIES[task])
+    rows = [line for line in card_of(evidence).splitlines() if line.startswith("| ")]
+    for name in evidence.overall:
+        title = METRICS[name].title
+        marked = any(row.startswith(f"| {title} (report only) |") for row in rows)
+        plain = any(row.startswith(f"| {title} |") for row in rows)
+        # The log ratio is the ratio, which has a row of its own.
+        assert (marked, plain) == (METRICS[name].report_only, not METRICS[name].report_only and "log_" not in name)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["METRICS", "Direction", "Interval", "Metric", "Task", "metrics_of"]
+__all__ = ["METRICS", "Direction", "Interval", "Metric", "Task", "metrics_of", "report_only"]
 
 Task = Literal["binary", "survival", "regression"]
 Direction = Literal["higher", "lower", "near_one", "near_zero", "none"]
@@ -156,3 +156,8 @@ METRICS: dict[str, Metric] = {metric.name: metric for metric in _ALL}
 def metrics_of(task: Task) -> tuple[Metric, ...]:
     """Return the metrics that are measured for `task`, in the order in which they are shown."""
     return tuple(metric for metric in METRICS.values() if task in metric.tasks)
+
+
+def report_only(task: Task) -> tuple[str, ...]:
+    """Return the names of the metrics that are measured for `task`, shown, and never judged."""
+    return tuple(metric.name for metric in metrics_of(task) if metric.report_only)

@@ -13,6 +13,9 @@ __all__ = ["BinaryTarget", "HeldOut", "QuantityTarget", "SurvivalTarget", "Targe
 
 Floats: TypeAlias = NDArray[np.float64]
 
+# Of a quantity, and of how it varies: squares of what is larger, or smaller, are beyond what a number can hold.
+_LARGEST, _SMALLEST = 1e100, 1e-100
+
 
 @dataclass(frozen=True)
 class BinaryTarget:
@@ -94,8 +97,9 @@ def check(target: Target, held_out: HeldOut) -> None:
     Raises
     ------
     EvidenceError
-        If there is no patient, a length differs, a number is not finite, a risk lies outside [0, 1], a label is
-        empty, or the outcome does not vary (for survival: no event by the horizon, or nobody followed beyond it).
+        If there is no patient, a length differs, a number is not finite, a quantity is beyond 1e100, a risk lies
+        outside [0, 1], a label is empty, or the outcome does not vary (for survival: no event by the horizon, or nobody
+        followed beyond it).
     """
     n = _outcome(target).size
     if n == 0:
@@ -128,7 +132,8 @@ def _outcome(target: Target) -> NDArray[np.generic]:
 def _check_target(target: Target, n: int) -> None:
     if isinstance(target, QuantityTarget):
         _finite("outcome", target.value)
-        if float(np.ptp(target.value)) == 0:
+        _holdable("outcome", target.value)
+        if float(np.ptp(target.value)) < _SMALLEST:
             raise _broken("outcome", "it varies between patients", "one value for all")
         return
     _check_decision(target.threshold, target.threshold_range)
@@ -168,6 +173,8 @@ def _check_predictions(name: str, values: Floats, *, shape: tuple[int, int], ris
         rule = f"they have the shape (repeats, {shape[1]}), with as many repeats for every model"
         raise _broken(subject, rule, f"shape {values.shape}")
     _finite(subject, values)
+    if not risk:
+        _holdable(subject, values)
     outside = int(((values < 0) | (values > 1)).sum()) if risk else 0
     if outside:
         raise _broken(subject, "a risk lies between 0 and 1", f"{outside} values outside")
@@ -177,6 +184,12 @@ def _finite(subject: str, values: Floats) -> None:
     broken = int((~np.isfinite(values)).sum())
     if broken:
         raise _broken(subject, "every number is finite", f"{broken} that are not")
+
+
+def _holdable(subject: str, values: Floats) -> None:
+    beyond = int((np.abs(values) > _LARGEST).sum())
+    if beyond:
+        raise _broken(subject, f"a quantity is at most {_LARGEST:g}, up or down", f"{beyond} that are beyond")
 
 
 def _broken(subject: str, rule: str, received: str) -> EvidenceError:

@@ -54,6 +54,7 @@ class RiskPanel:
     scores: Mapping[str, RiskScore]
     part: Part
     fewer: int
+    repeated: bool
     counted: bool
     _ones: Floats = field(repr=False)
     _seen: Floats = field(repr=False)
@@ -87,7 +88,7 @@ class RiskPanel:
         if pool.repeated:
             fewer = min(len(np.unique(part.units[kind])) for kind in (patients.event, patients.free))
         plain = not patients.censored and not pool.repeated
-        return cls(target, patients, scores, part, fewer, plain, ones, patients.seen_weights(ones))
+        return cls(target, patients, scores, part, fewer, pool.repeated, plain, ones, patients.seen_weights(ones))
 
     @property
     def rows(self) -> NDArray[np.intp]:
@@ -135,8 +136,13 @@ class RiskPanel:
         return bool(self.patients.fewer) or metric in _ONE_CLASS
 
     def denominators(self, name: str) -> dict[str, float]:
-        """Return the number of patients behind each proportion."""
-        return self.scores[name].denominators(self._seen[0])
+        """Return the number of patients behind each proportion; none where too few patients have several rows."""
+        if not self.repeated:
+            return self.scores[name].denominators(self._seen[0])
+        if len(np.unique(self.part.units)) < FEWEST:
+            return {}
+        most = float(max(self.fewer, 1))
+        return {metric: min(size, most) for metric, size in self.scores[name].denominators(self._seen[0]).items()}
 
     def ranked(self, risk: Floats, *, order: NDArray[np.intp] | None = None) -> dict[str, Ranked]:
         """Return the measures of ranking of risks in the panel's order, sorted by `order` if that is known."""
@@ -215,9 +221,10 @@ class QuantityPanel:
         return True
 
     def denominators(self, name: str) -> dict[str, float]:
-        """Return the number of patients behind each proportion."""
+        """Return the number of patients behind each proportion; none where too few patients have several rows."""
         shares = ("within_20_percent", "interval_coverage")
-        return dict.fromkeys(shares, float(len(self.rows))) if name in self.scores else {}
+        known = name in self.scores and (self.counted or self.enough)
+        return dict.fromkeys(shares, float(self.fewer)) if known else {}
 
     def ranked(self, risk: Floats, *, order: NDArray[np.intp] | None = None) -> dict[str, Ranked]:  # noqa: ARG002 - quantities are not ranked
         """Return no measure of ranking."""

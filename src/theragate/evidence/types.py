@@ -259,7 +259,8 @@ class DataFacts(Spec):
 class Evidence(Spec):
     """Everything that the gates may know about a model.
 
-    ``stability`` is None where it was not measured, ``champion`` where there is none: a first release.
+    ``report_only`` names the metrics that are shown and never judged. ``stability`` is None where it was not measured,
+    ``champion`` where there is none: a first release.
     """
 
     version: Literal[2] = 2
@@ -272,6 +273,7 @@ class Evidence(Spec):
     model_sha256: str
     family: str
     reference_family: str
+    report_only: tuple[str, ...] = ()
     overall: dict[str, Estimate]
     comparisons: tuple[Comparison, ...]
     groups: tuple[GroupEvidence, ...]

@@ -22,12 +22,12 @@ _CALIBRATION = {
     "mean_error", "interval_coverage",
 }  # fmt: skip
 _SIZES = (200, 800)
-# At each of the sizes: the larger factor of the recipe's and the model's, up to the next 0.05, and at 200 never less
-# than at 800.
+# At each of the sizes: never below the larger factor of the recipe's and the model's, up to the next 0.05; at 200 never
+# below that at 800; and never lowered by a later run, since single measures need more than their kind.
 _FACTORS: dict[Task, dict[Kind, tuple[float, float]]] = {
     "binary": {"performance": (1.35, 1.05), "operating point": (1.60, 1.60), "calibration": (1.35, 1.10)},
     "regression": {"performance": (1.20, 1.20), "operating point": (1.00, 1.00), "calibration": (1.10, 1.10)},
-    "survival": {"performance": (1.00, 1.00), "operating point": (1.65, 1.65), "calibration": (1.20, 1.20)},
+    "survival": {"performance": (1.05, 1.05), "operating point": (1.65, 1.65), "calibration": (1.20, 1.20)},
 }
 
 

@@ -200,12 +200,18 @@ def _value(value: Any) -> str:
 
 
 def _key_metrics(study: Study, evidence: Evidence, verdict: Verdict) -> list[str]:
-    names = [metric.name for metric in metrics_of(evidence.task) if metric.name in evidence.overall]
+    # The log ratio is written as the ratio, which has a row of its own.
+    measured = [metric for metric in metrics_of(evidence.task) if metric.name in evidence.overall]
     overall = table(
         ("Metric", "Overall (95% interval)", "What it says"),
         [
-            (METRICS[name].title, estimate_text(name, evidence.overall[name]), METRICS[name].description)
-            for name in names
+            (
+                f"{metric.title} (report only)" if metric.report_only else metric.title,
+                estimate_text(metric.name, evidence.overall[metric.name]),
+                metric.description,
+            )
+            for metric in measured
+            if metric.name != "log_observed_expected"
         ],
     )
     sections = {

@@ -10,6 +10,7 @@ from theragate.cohorts.outcomes import Binary, Outcome, Quantity, read_outcome
 from theragate.cohorts.tables import read_table
 from theragate.digests import sha256_file, sha256_tree
 from theragate.errors import EvidenceError
+from theragate.evidence.catalogue import report_only
 from theragate.evidence.inputs import BinaryTarget, QuantityTarget, SurvivalTarget, Target
 from theragate.evidence.measure import Measured, measure
 from theragate.evidence.stability import instability_curve, measure_stability
@@ -204,6 +205,7 @@ def _evidence(workspace: Workspace, study: Study, files: _Files) -> Evidence:
         model_sha256=sha256_tree(workspace.model("estimator")),
         family=files.record.selected.family,
         reference_family=files.record.reference.family,
+        report_only=report_only(study.task),
         overall=measured.overall,
         comparisons=measured.comparisons,
         groups=measured.groups,

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from theragate.evidence.catalogue import report_only
 from theragate.evidence.types import Estimate
 from theragate.tracking.bundle import Bundle
 from theragate.tracking.names import group_names
@@ -158,6 +159,7 @@ def experiment_text(bundle: Bundle) -> str:
     """Describe the study for a reviewer who sees it for the first time. The first line is plain: lists show it raw."""
     card, metric = bundle.study.card, bundle.study.gates.get("discrimination", {}).get("metric", "metric")
     simulated = "SIMULATED COHORT. " if bundle.evidence.cohort.simulated else ""
+    shown = ", ".join(f"`{name}`" for name in report_only(bundle.evidence.task))
     text = f"""{simulated}{card.title}
 
 {card.intended_use}
@@ -169,7 +171,7 @@ def experiment_text(bundle: Bundle) -> str:
 A run is one training, named by what the gates decided; the runs below it are the trials of the final tuning.
 `{metric}.lower` and `{metric}.upper` are the limits of the 95% interval of `{metric}`. `{metric}/minus reference` is
 the difference to the simple reference model, `{metric}/…` with a group's name the value in that group, and
-`{metric}/stress …` the value under a declared stress of the inputs."""
+`{metric}/stress …` the value under a declared stress of the inputs. Reported and never judged: {shown}."""
     return text[:_LONGEST_TEXT]
 
 
