@@ -4,22 +4,18 @@ What is signed, and by whom, is the caller's business.
 """
 
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import mlflow
 from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion
-from mlflow.utils.credentials import get_default_host_creds
-from mlflow.utils.rest_utils import http_request
 
-from theragate.digests import sha256_bytes
 from theragate.errors import StoreError
 from theragate.tracking.bundle import Bundle
 from theragate.tracking.champion import CHAMPION
 from theragate.tracking.models import find_version
+from theragate.tracking.registry import Registry
 from theragate.tracking.store import Stores, opened
 
 __all__ = ["ATTESTATION", "DEVELOPMENT", "SIGNER", "Papers", "Tagged", "attach", "version_of"]
@@ -28,7 +24,6 @@ ATTESTATION = "theragate.attestation"
 SIGNER = "theragate.attested_by"
 DEVELOPMENT = "DEVELOPMENT KEY"  # the first words of the signer, where it is one
 _RELEASED = "theragate.released"
-_ROUTE = "/api/2.0/theragate"
 
 
 @dataclass(frozen=True)
@@ -99,24 +94,14 @@ def attach(
         if tagged.envelope and keep(tagged):
             _warn(client, version, tagged.signer)
             return None
-        with _package(client, stores, version) as folder:
-            papers = sign(folder)
-        _put_dossier(client, stores, papers.dossier)
+        registry = Registry(client)
+        with tempfile.TemporaryDirectory() as folder:
+            papers = sign(registry.fetch_package(study, number, Path(folder)))
+        registry.put_dossier(papers.dossier)
         client.set_model_version_tag(study, number, ATTESTATION, papers.envelope)
         client.set_model_version_tag(study, number, SIGNER, papers.signer)
         _warn(client, version, papers.signer)
         return papers
-
-
-@contextmanager
-def _package(client: MlflowClient, stores: Stores, version: ModelVersion) -> Iterator[Path]:
-    """Yield a folder with a copy of the version's files."""
-    source = client.get_model_version_download_uri(version.name, version.version)
-    with tempfile.TemporaryDirectory() as folder:
-        found = mlflow.artifacts.download_artifacts(
-            source, dst_path=folder, tracking_uri=stores.tracking, registry_uri=stores.registry
-        )
-        yield Path(found)
 
 
 def _warn(client: MlflowClient, version: ModelVersion, signer: str) -> None:
@@ -126,31 +111,3 @@ def _warn(client: MlflowClient, version: ModelVersion, signer: str) -> None:
     text = f"{signer}.\n\n{others}" if signer.startswith(DEVELOPMENT) else others
     if text != (version.description or ""):
         client.update_model_version(version.name, version.version, description=text)
-
-
-def _put_dossier(client: MlflowClient, stores: Stores, content: bytes) -> None:
-    """Give the dossier to a registry that guards releases; any other one never sees the full evidence."""
-    store = client._get_registry_client().store  # type: ignore[no-untyped-call]  # MLflow's own
-    if hasattr(store, "put_dossier"):
-        store.put_dossier(content)
-        return
-    if not stores.registry.startswith(("http://", "https://")):
-        return
-    creds = get_default_host_creds(stores.registry)  # type: ignore[no-untyped-call]  # MLflow's own
-
-    def ask(route: str, method: str, **more: object) -> int:
-        answer = http_request(  # type: ignore[no-untyped-call]  # MLflow's own
-            creds, f"{_ROUTE}/{route}", method, raise_on_status=False, max_retries=2, timeout=60, **more
-        )
-        return int(answer.status_code)
-
-    if ask("ledger?after=0", "GET") == 404:
-        return
-    status = ask(f"dossiers/{sha256_bytes(content)}", "PUT", data=content)
-    if status not in (200, 201, 204):
-        raise StoreError(
-            "release server",
-            rule="it takes the dossier of a version, to judge it again",
-            received=f"HTTP status {status}",
-            remedy="Check the sign-in, and the server's log; then run the same command again.",
-        )

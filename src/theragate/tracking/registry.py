@@ -13,12 +13,14 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.utils.rest_utils import http_request
 
+from theragate.digests import sha256_bytes
 from theragate.errors import StoreError, TheragateError
 from theragate.tracking.store import Stores, opened
 
 __all__ = ["Registry", "StoreRefusal", "VersionFacts", "connected"]
 
 _LEDGER, _DOSSIERS = "/api/2.0/theragate/ledger", "/api/2.0/theragate/dossiers"
+_NO_MORE = 10**12  # a number that no ledger reaches
 _PATIENCE = 600  # seconds in which a server answers; it may have to copy a large model first
 # With these MLflow passes on what a registry has decided; with others, that it does not work.
 _DECISIONS = {
@@ -143,6 +145,23 @@ class Registry:
             return bytes(self._store.get_dossier(sha256))
         return bytes(self._asked(f"{_DOSSIERS}/{sha256}").content)
 
+    def put_dossier(self, content: bytes) -> bool:
+        """Give full evidence and policy to a guarded registry; return whether it is one. Any other never sees them."""
+        if hasattr(self._store, "put_dossier"):
+            self._store.put_dossier(content)
+            return True
+        if getattr(self._store, "get_host_creds", None) is None or not self._is_guarded():
+            return False
+        self._asked(f"{_DOSSIERS}/{sha256_bytes(content)}", method="PUT", data=content)
+        return True
+
+    def _is_guarded(self) -> bool:
+        try:
+            self._asked(_LEDGER, params={"after": _NO_MORE})
+        except StoreError:
+            return False
+        return True
+
     def tell(self, study: str, number: str, tag: str, text: str) -> None:
         """Set a tag of a version: an action tag is how a person approves, revokes and withdraws."""
         self._client.set_model_version_tag(study, number, tag, text)
@@ -165,16 +184,16 @@ class Registry:
         with tempfile.TemporaryDirectory() as folder:
             return Path(self._client.download_artifacts(run_id, path, folder)).read_bytes()
 
-    def _asked(self, route: str, params: Mapping[str, Any] | None = None) -> Any:
+    def _asked(self, route: str, *, method: str = "GET", **more: Any) -> Any:
         credentials = getattr(self._store, "get_host_creds", None)
         if credentials is None:
             raise _unguarded()
         answer = http_request(  # type: ignore[no-untyped-call]  # MLflow's own
-            credentials(), route, "GET", params=params, max_retries=0, timeout=_PATIENCE, raise_on_status=False
+            credentials(), route, method, max_retries=0, timeout=_PATIENCE, raise_on_status=False, **more
         )
         if answer.status_code == 404 and "theragate" not in answer.text.lower():
             raise _unguarded()
-        if answer.status_code != 200:
+        if answer.status_code not in (200, 201, 204):
             raise StoreRefusal(_said(answer))
         return answer
 
