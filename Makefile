@@ -31,7 +31,7 @@ ui: $(ENVIRONMENT) ## Open the registry: MLflow's UI on this machine
 bench: $(ENVIRONMENT) ## Measure the pipeline; writes benchmarks/results.json
 	@$(ACTIVATE) && python -m benchmarks
 
-simulate: $(ENVIRONMENT) ## Simulate coverage and error rates; writes docs/statistics.json (about 20 minutes)
+simulate: $(ENVIRONMENT) ## Simulate coverage and error rates; writes docs/statistics.json (about 35 minutes)
 	@$(ACTIVATE) && python -m simulations
 
 lock: $(ENVIRONMENT) ## Pin the dependencies of pyproject.toml anew

@@ -164,7 +164,7 @@ def run(plan: Plan, *, seed: int, processes: int = PROCESSES) -> dict[str, list[
 
 def plan(replicates: int) -> Plan:
     """Return the whole programme: a part of `replicates` for each line, the most for false passes, which harm."""
-    fails, passes, seen = (max(1, replicates // part) for part in (8, 4, 10))
+    fails, passes, seen = (max(1, replicates // part) for part in (8, 4, 20))
     several = (("sex", (0.4, 0.6)), ("age", (0.2, 0.3, 0.5)))
     two = (("sex", (0.5, 0.5)),)
     lines = [

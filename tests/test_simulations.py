@@ -1,6 +1,7 @@
 """What docs/statistics.md claims: the same simulations, thinned, and the numbers that are written down."""
 
 import json
+import shutil
 from itertools import product
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from scipy.stats import binom
 
 from simulations import coverage, fairness, pipeline
+from simulations.__main__ import main
 from simulations.coverage import Draw, Held, covered, observe, summary
 from simulations.fairness import MARGINS, Cohort, Scene, judged
 from simulations.pipeline import Training
@@ -152,6 +154,32 @@ def test_a_group_at_the_margin_seldom_passes_and_one_far_beyond_it_fails():
     assert beyond == ["fail"] * 3
     sound = [judged(Cohort(Scene(two), 6000, number, 9, 200))[margin] for number in range(3)]
     assert sound.count("pass") >= 2
+
+
+def test_one_size_is_drawn_anew_and_the_rest_stays(tmp_path, monkeypatch):
+    for name in ("statistics.json", "statistics.md"):
+        shutil.copy(DOCS / name, tmp_path)
+    asked = [
+        "--only",
+        "coverage",
+        "--patients",
+        "200",
+        "--replicates",
+        "1",
+        "--processes",
+        "1",
+        "--docs",
+        str(tmp_path),
+    ]
+    monkeypatch.setattr("sys.argv", ["simulations", *asked])
+    main()
+    before, after = (
+        json.loads((folder / "statistics.json").read_text(encoding="utf-8"))["coverage"]["rows"]
+        for folder in (DOCS, tmp_path)
+    )
+    assert [row for row in after if row["patients"] != 200] == [row for row in before if row["patients"] != 200]
+    assert {row["with_limits"]["replicates"] for row in after if row["patients"] == 200} == {1, 2}
+    assert "Cohorts of each world: 1 of 200 patients, " in (tmp_path / "statistics.md").read_text(encoding="utf-8")
 
 
 def test_a_plan_is_run_line_by_line():
