@@ -4,6 +4,7 @@ import json
 import shutil
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -159,26 +160,16 @@ def test_a_group_at_the_margin_seldom_passes_and_one_far_beyond_it_fails():
 def test_one_size_is_drawn_anew_and_the_rest_stays(tmp_path, monkeypatch):
     for name in ("statistics.json", "statistics.md"):
         shutil.copy(DOCS / name, tmp_path)
-    asked = [
-        "--only",
-        "coverage",
-        "--patients",
-        "200",
-        "--replicates",
-        "1",
-        "--processes",
-        "1",
-        "--docs",
-        str(tmp_path),
-    ]
-    monkeypatch.setattr("sys.argv", ["simulations", *asked])
+
+    def rows() -> list[dict[str, Any]]:
+        return json.loads((tmp_path / "statistics.json").read_text(encoding="utf-8"))["coverage"]["rows"]
+
+    before = rows()
+    asked = ["--only", "coverage", "--patients", "200", "--replicates", "1", "--processes", "1", "--docs"]
+    monkeypatch.setattr("sys.argv", ["simulations", *asked, str(tmp_path)])
     main()
-    before, after = (
-        json.loads((folder / "statistics.json").read_text(encoding="utf-8"))["coverage"]["rows"]
-        for folder in (DOCS, tmp_path)
-    )
-    assert [row for row in after if row["patients"] != 200] == [row for row in before if row["patients"] != 200]
-    assert {row["with_limits"]["replicates"] for row in after if row["patients"] == 200} == {1, 2}
+    assert [row for row in rows() if row["patients"] != 200] == [row for row in before if row["patients"] != 200]
+    assert {row["with_limits"]["replicates"] for row in rows() if row["patients"] == 200} == {1, 2}
     assert "Cohorts of each world: 1 of 200 patients, " in (tmp_path / "statistics.md").read_text(encoding="utf-8")
 
 
