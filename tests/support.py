@@ -129,7 +129,13 @@ class Project:
         self.params: dict[str, Any] = {"seed": 11, "studies": {STUDY: small_study()}}
         self.suite: dict[str, Any] = small_suite()
         self.write()
-        small_cohort().to_csv(root / "small.csv", index=False)
+        self.table.parent.mkdir(parents=True, exist_ok=True)
+        small_cohort().to_csv(self.table, index=False)
+
+    @property
+    def table(self) -> Path:
+        """The study's source file."""
+        return self.root / "sources" / STUDY / "small.csv"
 
     @property
     def study(self) -> dict[str, Any]:
@@ -181,7 +187,8 @@ def pipeline_clone(folder: Path) -> None:
     """Make `folder` a clone whose only study is the small one, run its pipeline, and commit the results."""
     clone_of_the_repository(folder)
     run(folder, "git", "rm", "-rq", "--ignore-unmatch", "dvc.lock", "reports")
-    Project(folder)
+    project = Project(folder)
+    run(folder, "git", "add", "-f", str(project.table))  # drawn, not anybody's: a second clone has it from git
     run(folder, "git", "add", "-A")
     run(folder, "git", "commit", "-qm", "The small study")
     run(folder, "dvc", "repro")

@@ -54,7 +54,7 @@ def ingested(project: Project) -> None:
 
 
 def cohort_with(project: Project, **columns: object) -> None:
-    small_cohort().assign(**columns).to_csv(project.root / "small.csv", index=False)
+    small_cohort().assign(**columns).to_csv(project.table, index=False)
 
 
 @pytest.mark.parametrize(
@@ -116,13 +116,13 @@ def test_a_missing_params_file(project, refused):
 
 
 def test_a_missing_source(project, refused):
-    (project.root / "small.csv").unlink()
-    assert "source file `small.csv`: the file exists; received no such file" in refused(ingest)
+    project.table.unlink()
+    assert "source file `sources/small_study/small.csv`: the file exists; received no such file" in refused(ingest)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may read every file")
 def test_an_unreadable_source(project, refused):
-    (project.root / "small.csv").chmod(0)
+    project.table.chmod(0)
     assert "PermissionError" in refused(ingest)
 
 
@@ -150,9 +150,9 @@ def test_a_broken_source_is_refused_at_ingest(columns, message, project, refused
 
 
 def test_an_empty_source_and_a_source_without_its_outcome(project, refused):
-    small_cohort().head(0).to_csv(project.root / "small.csv", index=False)
+    small_cohort().head(0).to_csv(project.table, index=False)
     assert "at least one patient" in refused(ingest)
-    small_cohort().drop(columns="ill").to_csv(project.root / "small.csv", index=False)
+    small_cohort().drop(columns="ill").to_csv(project.table, index=False)
     assert "outcome column `ill`: the outcome column is in the cohort, once; received no such column" in refused(ingest)
 
 
@@ -167,9 +167,9 @@ def test_negative_survival_times(project, refused):
     frame = small_cohort().drop(columns="ill")
     frame = frame.assign(days=random.exponential(100, len(frame)), died=random.integers(0, 2, len(frame)))
     frame.loc[3, "days"] = -SECRET
-    frame.to_csv(project.root / "small.csv", index=False)
+    frame.to_csv(project.table, index=False)
     assert "a survival time is 0 or above; received 1 negative times" in refused(ingest)
-    frame.assign(days=frame["days"].abs(), died=2).to_csv(project.root / "small.csv", index=False)
+    frame.assign(days=frame["days"].abs(), died=2).to_csv(project.table, index=False)
     assert "competing events are not supported" in refused(ingest)
 
 
@@ -186,7 +186,7 @@ def test_a_column_that_a_suite_names_is_missing_or_empty(project, refused):
     cohort_with(project, marker=np.nan)
     ingested(project)
     assert "marker-known" in refused(validate)
-    small_cohort().drop(columns="marker").to_csv(project.root / "small.csv", index=False)
+    small_cohort().drop(columns="marker").to_csv(project.table, index=False)
     assert "features.labels`: a column that is named is in the cohort; received `marker`" in refused(ingest)
     project.study["features"] = {}
     project.study["scenarios"] = {}
@@ -210,7 +210,7 @@ def test_a_value_out_of_range_stops_the_study_and_is_not_repeated_anywhere(proje
         }
     )
     project.write()
-    frame.to_csv(project.root / "small.csv", index=False)
+    frame.to_csv(project.table, index=False)
     ingested(project)
     line = refused(validate)
     assert "age-range" in line

@@ -12,13 +12,11 @@ __all__ = [
     "MISSING",
     "BandedGroups",
     "BinaryOutcome",
-    "BundledSource",
     "Card",
     "Decision",
     "DecisionSpec",
     "Deidentification",
     "Features",
-    "FileSource",
     "GroupSpec",
     "Holdout",
     "LabelledGroups",
@@ -28,7 +26,6 @@ __all__ = [
     "QuantityOutcome",
     "Scenario",
     "SiteSplit",
-    "Source",
     "Stability",
     "SurvivalOutcome",
     "TemporalSplit",
@@ -38,29 +35,6 @@ __all__ = [
 ]
 
 MISSING = "Missing"  # the group of the patients whose group is unknown
-
-
-class BundledSource(Spec):
-    """A public cohort that comes with an installed library."""
-
-    kind: Literal["bundled"]
-    name: str
-    citation: Sentence
-    licence: Sentence
-
-
-class FileSource(Spec):
-    """A CSV or Parquet file, its path relative to the project's root."""
-
-    kind: Literal["file"]
-    path: str
-    id: str = Field(description="the column that names a patient; replaced by a random id")
-    citation: Sentence
-    licence: Sentence
-    text: tuple[str, ...] = Field(default=(), description="columns to read as text, such as coded categories")
-
-
-Source = Annotated[BundledSource | FileSource, Field(discriminator="kind")]
 
 
 class Deidentification(Spec):

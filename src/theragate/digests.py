@@ -8,7 +8,7 @@ from typing import Any
 
 from theragate.errors import DataError
 
-__all__ = ["canonical_json", "sha256_bytes", "sha256_file", "sha256_json", "sha256_tree"]
+__all__ = ["canonical_json", "md5_file", "sha256_bytes", "sha256_file", "sha256_json", "sha256_tree"]
 
 _RESTORE = "Run `dvc repro` (or `dvc checkout`) to restore it."
 
@@ -47,6 +47,18 @@ def sha256_file(path: Path) -> str:
             return hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError as error:
         raise _unreadable(error, path) from error
+
+
+def md5_file(path: Path) -> str:
+    """Return the MD5 by which DVC names a file. It finds accidents; nothing that has to be proved rests on it.
+
+    Raises
+    ------
+    OSError
+        If the file is missing or cannot be read.
+    """
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
 
 def sha256_tree(directory: Path) -> str:

@@ -105,5 +105,7 @@ def _key(value: Any, location: tuple[int | str, ...]) -> list[str]:
 
 
 def _shown(value: Any) -> str:
+    if isinstance(value, dict):
+        return "this entry"  # all of it would be too much, and may hold what belongs elsewhere, such as a password
     text = repr(list(value) if isinstance(value, tuple) else value)
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"

@@ -10,13 +10,11 @@ from theragate.declarations import (
     MISSING,
     BandedGroups,
     BinaryOutcome,
-    BundledSource,
     Card,
     Decision,
     DecisionSpec,
     Deidentification,
     Features,
-    FileSource,
     GroupSpec,
     Holdout,
     LabelledGroups,
@@ -26,7 +24,6 @@ from theragate.declarations import (
     QuantityOutcome,
     Scenario,
     SiteSplit,
-    Source,
     Stability,
     SurvivalOutcome,
     TemporalSplit,
@@ -35,6 +32,7 @@ from theragate.declarations import (
     outcome_kind,
 )
 from theragate.errors import ConfigurationError
+from theragate.origins import BundledSource, DvcSource, FileSource, Source, SqlSource, TableFile, UrlSource
 from theragate.parameters import as_mapping, read_parameters
 from theragate.specs import NAME, Name, Probability, Sentence, Spec, parse
 
@@ -46,6 +44,7 @@ __all__ = [
     "Card",
     "Decision",
     "Deidentification",
+    "DvcSource",
     "Features",
     "FileSource",
     "GroupSpec",
@@ -61,11 +60,14 @@ __all__ = [
     "SiteSplit",
     "Source",
     "Spec",
+    "SqlSource",
     "Stability",
     "Study",
     "SurvivalOutcome",
+    "TableFile",
     "TemporalSplit",
     "Tuning",
+    "UrlSource",
     "Validation",
     "load_seed",
     "load_studies",

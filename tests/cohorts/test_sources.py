@@ -1,16 +1,24 @@
 """Every source keeps the same contract; the bundled cohorts are the ones that the clinical notes describe."""
 
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import yaml
+from cohorts.servers import web_server
 
-from theragate.cohorts.sources import SOURCES, read_source
+from theragate.cohorts.sources import SOURCES, RawTable, read_source
 from theragate.cohorts.sources._bundled import COHORTS
+from theragate.digests import md5_file, sha256_bytes
 from theragate.errors import ConfigurationError, DataError
-from theragate.study import BundledSource, FileSource
+from theragate.origins import BundledSource, DvcSource, FileSource, SqlSource, UrlSource
+from theragate.specs import parse
 
 WORDS = {"citation": "A citation.", "licence": "A licence."}
 
@@ -19,8 +27,12 @@ def bundled(name: str) -> BundledSource:
     return BundledSource(kind="bundled", name=name, **WORDS)
 
 
-def file(path: str) -> FileSource:
-    return FileSource(kind="file", path=path, id="record", text=("code",), **WORDS)
+def file(path: str, **more: object) -> FileSource:
+    return FileSource(kind="file", path=path, **({"id": "record", "text": ("code",)} | more), **WORDS)
+
+
+def tracked(path: str) -> DvcSource:
+    return DvcSource(kind="dvc", path=path, id="record", text=("code",), **WORDS)
 
 
 def table() -> pd.DataFrame:
@@ -28,22 +40,59 @@ def table() -> pd.DataFrame:
 
 
 @pytest.fixture
-def every_source(tmp_path: Path) -> list[BundledSource | FileSource]:
-    table().to_csv(tmp_path / "t.csv", index=False)
-    table().to_parquet(tmp_path / "t.parquet")
-    return [*map(bundled, COHORTS), file("t.csv"), file("t.parquet")]
+def folder(tmp_path: Path) -> Path:
+    """The folder of the study `s`, with a CSV, a Parquet file and what DVC would write about the CSV."""
+    folder = tmp_path / "sources" / "s"
+    folder.mkdir(parents=True)
+    table().to_csv(folder / "t.csv", index=False)
+    table().astype({"code": "category"}).to_parquet(folder / "t.parquet")
+    track(folder / "t.csv")
+    return folder
+
+
+def track(path: Path) -> None:
+    """Write what `dvc add` writes; tests/test_new_study.py runs the command itself."""
+    out = {"md5": md5_file(path), "size": path.stat().st_size, "hash": "md5", "path": path.name}
+    path.with_name(f"{path.name}.dvc").write_text(yaml.safe_dump({"outs": [out]}), encoding="utf-8")
+
+
+@pytest.fixture
+def every_source(folder: Path) -> Iterator[list[Any]]:
+    content = (folder / "t.csv").read_bytes()
+    (folder / "q.sql").write_text("SELECT * FROM t", encoding="utf-8")
+    with closing(sqlite3.connect(folder / "t.db")) as connection, connection:
+        table().to_sql("t", connection, index=False)
+    with web_server() as web:
+        web.content = content
+        web_source = UrlSource(kind="url", url=web.url, sha256=sha256_bytes(content), format="csv", id="record",
+                               text=("code",), **WORDS)  # fmt: skip
+        database = SqlSource(kind="sql", url_variable="RECORDS", query="q.sql", id="record", text=("code",), **WORDS)
+        yield [*map(bundled, COHORTS), file("t.csv"), file("t.parquet"), tracked("t.csv"), web_source, database]
+
+
+def read(spec: Any, root: Path) -> RawTable:
+    environ = {"RECORDS": f"sqlite:///{root / 'sources' / 's' / 't.db'}"}
+    return read_source(spec, root, study="s", environ=environ)
 
 
 def test_every_source_gives_a_table_with_plain_columns_and_a_version(every_source, tmp_path):
     assert {spec.kind for spec in every_source} == set(SOURCES), "a source without a contract test"
     for spec in every_source:
-        raw = read_source(spec, tmp_path, study="s")
+        raw = read(spec, tmp_path)
         assert list(raw.frame.index) == list(range(len(raw.frame)))
         assert all(isinstance(column, str) for column in raw.frame.columns)
         assert not any(isinstance(dtype, pd.CategoricalDtype) for dtype in raw.frame.dtypes)
         assert raw.version
-        again = read_source(spec, tmp_path, study="s")
+        again = read(spec, tmp_path)
+        assert again.version == raw.version
         pd.testing.assert_frame_equal(raw.frame, again.frame)
+
+
+def test_the_same_table_is_read_from_every_kind_of_source(every_source, tmp_path):
+    for spec in every_source[len(COHORTS) :]:
+        raw = read(spec, tmp_path)
+        assert raw.id_column == "record"
+        assert raw.frame.to_dict("list") == table().to_dict("list")
 
 
 @pytest.mark.parametrize(
@@ -65,14 +114,6 @@ def test_the_leak_of_the_light_chain_cohort_is_as_described(tmp_path):
     assert (frame["chapter"].notna() == (frame["death"] == 1)).all()
 
 
-def test_texts_and_ids_keep_their_leading_zeros(every_source, tmp_path):
-    for name in ("t.csv", "t.parquet"):
-        raw = read_source(file(name), tmp_path, study="s")
-        assert raw.id_column == "record"
-        assert raw.frame["record"].tolist() == ["007", "8"]
-        assert raw.frame["code"].tolist() == ["01", "02"]
-
-
 def test_an_unknown_bundled_cohort_names_those_that_exist(tmp_path):
     with pytest.raises(ConfigurationError, match=r"one of wdbc, diabetes, whas500, flchain; received `nobody`"):
         read_source(bundled("nobody"), tmp_path, study="s")
@@ -81,29 +122,101 @@ def test_an_unknown_bundled_cohort_names_those_that_exist(tmp_path):
 @pytest.mark.parametrize(
     ("content", "name", "message"),
     [
-        (None, "t.csv", "no such file"),
-        (b"", "t.csv", "EmptyDataError"),
+        (None, "u.csv", "source file `sources/s/u.csv`: the file exists; received no such file"),
+        (b"", "t.csv", "received an empty file"),
+        (b"", "t.parquet", "received an empty file"),
         (b"record,code\n", "t.csv", "0 rows and 2 columns"),
         (b"age\n50\n", "t.csv", "the column `record`.*no such column"),
         (b"record,coed\n1,01\n", "t.csv", r"the column `code` that `source\.text` names.*no such column"),
         (b"record,code\n1,01,secret\n", "t.csv", r"not \(ValueError\)"),
-        (b"\xff\xfe\x00secret", "t.csv", "not"),
+        (b"\xff\xfe\x00secret", "t.csv", "the file is text in the encoding `utf-8`; received bytes that are none"),
+        ("record,code,städte\n1,02,secret\n".encode("cp1252"), "t.csv", r"Set `source\.encoding`"),
         (b"PAR1 this is not it", "t.parquet", "ArrowInvalid"),
-        (b"record\n1\n", "t.xlsx", "neither|ValueError"),
     ],
 )
-def test_a_file_that_is_missing_empty_or_broken_is_one_clear_error(content, name, message, tmp_path):
+def test_a_file_that_is_missing_empty_or_broken_is_one_clear_error(content, name, message, folder, tmp_path):
     if content is not None:
-        (tmp_path / name).write_bytes(content)
+        (folder / name).write_bytes(content)
     with pytest.raises(DataError, match=message) as caught:
         read_source(file(name), tmp_path, study="s")
     assert "secret" not in str(caught.value)
 
 
-def test_a_column_named_twice_is_refused(tmp_path):
-    (tmp_path / "t.csv").write_text("record,code,age,age\n1,01,2,3\n", encoding="utf-8")
+def test_a_column_named_twice_is_refused(folder, tmp_path):
+    (folder / "t.csv").write_text("record,code,age,age\n1,01,2,3\n", encoding="utf-8")
     twice = pa.Table.from_arrays([["1"], ["01"], [2], [3]], names=["record", "code", "age", "age"])
-    pq.write_table(twice, tmp_path / "t.parquet")
+    pq.write_table(twice, folder / "t.parquet")
     for name in ("t.csv", "t.parquet"):
         with pytest.raises(DataError, match=r"`age` more than once|file that is not"):
             read_source(file(name), tmp_path, study="s")
+
+
+def test_a_file_in_another_form_is_read_when_the_form_is_declared(folder, tmp_path):
+    (folder / "t.csv").write_bytes("record;code;ort\n007;01;Köln\n".encode("cp1252"))
+    raw = read_source(file("t.csv", encoding="cp1252", separator=";"), tmp_path, study="s")
+    assert raw.frame.to_dict("list") == {"record": ["007"], "code": ["01"], "ort": ["Köln"]}
+
+
+def test_an_index_that_was_stored_by_name_is_a_column(folder, tmp_path):
+    table().set_index("record").to_parquet(folder / "t.parquet")
+    assert set(read_source(file("t.parquet"), tmp_path, study="s").frame) == {"record", "code", "age"}
+    table().set_axis([5, 6]).to_parquet(folder / "t.parquet")
+    assert list(read_source(file("t.parquet"), tmp_path, study="s").frame) == ["record", "code", "age"]
+
+
+def test_without_an_id_column_the_source_has_no_ids(folder, tmp_path):
+    raw = read_source(file("t.csv", id=None), tmp_path, study="s")
+    assert raw.id_column is None
+    assert raw.frame["record"].tolist() == [7, 8]
+
+
+def test_a_link_leads_to_a_file_elsewhere(folder, tmp_path):
+    shared = tmp_path / "shared.csv"
+    table().to_csv(shared, index=False)
+    track(shared)
+    (folder / "link.csv").symlink_to("../../shared.csv")
+    for spec in (file("link.csv"), tracked("link.csv")):
+        assert len(read_source(spec, tmp_path, study="s").frame) == 2
+
+
+def test_a_tracked_file_that_is_missing_changed_or_untracked(folder, tmp_path):
+    path = folder / "t.csv"
+    path.write_text("record,code\n9,secret\n", encoding="utf-8")
+    with pytest.raises(DataError, match=r"another one. Run `dvc add sources/s/t.csv` to take the change") as caught:
+        read_source(tracked("t.csv"), tmp_path, study="s")
+    assert "secret" not in str(caught.value)
+    path.unlink()
+    with pytest.raises(DataError, match=r"no such file. Run `dvc pull sources/s/t.csv`"):
+        read_source(tracked("t.csv"), tmp_path, study="s")
+    with pytest.raises(DataError, match=r"`sources/s/t.parquet.dvc`: the file exists"):
+        read_source(tracked("t.parquet"), tmp_path, study="s")
+    for content in (b"", b"outs: 1", b"outs: [{md5: 1, path: other.csv, hash: md5}]", b"\xff", b"[: "):
+        path.with_name("t.csv.dvc").write_bytes(content)
+        with pytest.raises(DataError, match="as DVC 3 writes it; received something else"):
+            read_source(tracked("t.csv"), tmp_path, study="s")
+
+
+@pytest.mark.parametrize(
+    ("kind", "entry", "message"),
+    [
+        (FileSource, {"path": "/data/t.csv"}, r"`s.path`: a file is named by its path below"),
+        (FileSource, {"path": "../t.csv"}, "a link there may lead elsewhere"),
+        (FileSource, {"path": "t.xlsx"}, r"a `\.csv` or a `\.parquet` file"),
+        (FileSource, {"path": "t.csv", "encoding": "klingon"}, "one that Python knows"),
+        (UrlSource, {"url": "ftp://host/t.csv"}, "begins with `https://` or `http://`"),
+        (UrlSource, {"url": "https://ada:hunter2@host/t.csv"}, "neither user nor password"),
+        (UrlSource, {"url": "https://[/t.csv"}, "begins with"),
+        (UrlSource, {"url": "https://host/t.csv", "sha256": "abc"}, "`s.sha256`"),
+        (SqlSource, {"url_variable": "postgresql://ada:hunter2@host/db"}, "the NAME of the environment variable"),
+        (SqlSource, {"url": "postgresql://ada:hunter2@host/db"}, "received an unknown key"),
+    ],
+)
+def test_a_wrong_declaration_is_refused_and_no_password_repeated(kind, entry, message):
+    whole = {
+        FileSource: {"kind": "file"},
+        UrlSource: {"kind": "url", "url": "https://host/t.csv", "sha256": "0" * 64, "format": "csv"},
+        SqlSource: {"kind": "sql", "url_variable": "RECORDS", "query": "q.sql", "id": "record"},
+    }[kind]
+    with pytest.raises(ConfigurationError, match=message) as caught:
+        parse(kind, whole | entry | WORDS, at="s")
+    assert "hunter2" not in str(caught.value)

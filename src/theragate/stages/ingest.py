@@ -1,5 +1,6 @@
 """Source to cohort: read, de-identify, name the patients, write Parquet with its provenance."""
 
+import os
 import secrets
 
 import pandas as pd
@@ -26,12 +27,15 @@ def ingest(workspace: Workspace, settings: Settings) -> str:
 
     Raises
     ------
+    ConfigurationError, StoreError
+        If a database or its URL is wrong or out of reach.
     DataError
         If the source is missing or broken, holds an identifier, names a patient twice, or lacks a column that the study
         names.
     """
     study = load_study(workspace.params, workspace.study)
-    table = read_source(study.source, workspace.root, study=study.name)
+    downloads = settings.state / "downloads"
+    table = read_source(study.source, workspace.root, study=study.name, downloads=downloads, environ=os.environ)
     ids = _ids(table, study, settings)
     features = table.frame.drop(columns=[table.id_column] if table.id_column else [])
     if "patient" in features.columns:

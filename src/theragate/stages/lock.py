@@ -11,6 +11,7 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from theragate.digests import md5_file
 from theragate.parameters import read_parameters
 
 __all__ = ["unlocked"]
@@ -101,8 +102,7 @@ def _md5(path: Path, ignored: tuple[str, ...]) -> str:
     """Return the MD5 by which DVC names a file or a folder; empty where there is neither."""
     try:
         if path.is_file():
-            with path.open("rb") as stream:
-                return hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+            return md5_file(path)
         if not path.is_dir():
             return ""
         parts = sorted(file.relative_to(path).parts for file in path.rglob("*") if file.is_file())

@@ -1,23 +1,30 @@
 """Where cohorts come from. Each kind of source is one module with one function; `SOURCES` names them all."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from theragate.cohorts.sources._bundled import COHORTS, read_bundled
+from theragate.cohorts.sources._dvc import read_dvc
 from theragate.cohorts.sources._file import read_file
+from theragate.cohorts.sources._site import Site
+from theragate.cohorts.sources._sql import read_sql
 from theragate.cohorts.sources._table import RawTable
+from theragate.cohorts.sources._url import read_url
 from theragate.errors import ConfigurationError, DataError
-from theragate.study import BundledSource, Source
+from theragate.origins import BundledSource, Source
 
-__all__ = ["SOURCES", "RawTable", "check_source", "read_source"]
+__all__ = ["SOURCES", "RawTable", "Site", "check_source", "read_source"]
 
 
-SOURCES: dict[str, Callable[[Any, Path], RawTable]] = {
+SOURCES: dict[str, Callable[[Any, Site], RawTable]] = {
     "bundled": read_bundled,
     "file": read_file,
+    "dvc": read_dvc,
+    "url": read_url,
+    "sql": read_sql,
 }
 
 
@@ -38,23 +45,45 @@ def check_source(spec: Source, *, study: str) -> None:
         )
 
 
-def read_source(spec: Source, root: Path, *, study: str) -> RawTable:
+def read_source(
+    spec: Source,
+    root: Path,
+    *,
+    study: str,
+    downloads: Path | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> RawTable:
     """Read the table that a study's ``source`` names.
+
+    Parameters
+    ----------
+    spec
+        The study's ``source``.
+    root
+        The project's root, which holds ``sources/<study>/``.
+    study
+        The study's name.
+    downloads
+        Where fetched files are kept; ``.theragate/downloads`` of `root` where nothing else is said.
+    environ
+        Environment variables, of which a database's URL may be one.
 
     Returns
     -------
-    A table of at least one row and one column, its column names unique texts, its index 0 … n-1.
+    A table of at least one row and one column, its column names unique texts, no column of categories, its index
+    0 … n-1.
 
     Raises
     ------
-    ConfigurationError
-        If there is no such source.
+    ConfigurationError, StoreError
+        If a database or its URL is wrong or out of reach.
     DataError
         If the source is missing, unreadable or empty, or names a column twice.
     """
     check_source(spec, study=study)
-    table = SOURCES[spec.kind](spec, root)
-    frame = table.frame
+    site = Site(root / "sources" / study, downloads or root / ".theragate" / "downloads", environ or {})
+    table = SOURCES[spec.kind](spec, site)
+    frame = table.frame.set_axis([str(column) for column in table.frame.columns], axis=1)
     if frame.empty:
         raise DataError(
             f"study `{study}`, source",
@@ -70,5 +99,10 @@ def read_source(spec: Source, root: Path, *, study: str) -> RawTable:
             received=f"`{twice[0]}` more than once",
             remedy="Rename one of the columns.",
         )
-    renamed = frame.set_axis([str(column) for column in frame.columns], axis=1)
-    return RawTable(pd.DataFrame(renamed).reset_index(drop=True), version=table.version, id_column=table.id_column)
+    plain = pd.DataFrame({column: _plain(frame[column]) for column in frame.columns}).reset_index(drop=True)
+    return RawTable(plain, version=table.version, id_column=table.id_column)
+
+
+def _plain(column: pd.Series) -> pd.Series:
+    """Return categories as what they stand for."""
+    return column.astype(object).infer_objects() if isinstance(column.dtype, pd.CategoricalDtype) else column

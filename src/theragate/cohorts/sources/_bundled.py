@@ -2,19 +2,19 @@
 
 from collections.abc import Callable
 from importlib.metadata import version
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from theragate.cohorts.sources._site import Site
 from theragate.cohorts.sources._table import RawTable
 from theragate.study import BundledSource
 
 __all__ = ["COHORTS", "read_bundled"]
 
 
-def read_bundled(spec: BundledSource, root: Path) -> RawTable:  # noqa: ARG001 - the signature that all sources share
+def read_bundled(spec: BundledSource, site: Site) -> RawTable:  # noqa: ARG001 - the signature that all sources share
     """Load a cohort by its name, which is one of `COHORTS`."""
     load, library = COHORTS[spec.name]
     return RawTable(load(), version=f"{library} {version(library)}", id_column=None)

@@ -1,0 +1,102 @@
+"""A cohort from the web: fetched once, kept, and the one that its SHA-256 names or none."""
+
+import http.client
+import os
+from pathlib import Path
+from urllib.error import HTTPError, URLError
+from urllib.request import Request, urlopen
+
+from filelock import FileLock
+
+from theragate.cohorts.sources._read import read_table_file
+from theragate.cohorts.sources._site import Site
+from theragate.cohorts.sources._table import RawTable
+from theragate.digests import sha256_file
+from theragate.errors import DataError
+from theragate.origins import UrlSource
+
+__all__ = ["read_url"]
+
+PIECE = 1 << 20
+PATIENCE = 30  # seconds without a byte
+
+
+def read_url(spec: UrlSource, site: Site) -> RawTable:
+    """Read the file at ``source.url``, from ``.theragate/downloads`` where it is there already.
+
+    A download that was interrupted goes on where it ended, if the server can do so. Whoever has no network can put the
+    file there by hand, under its digest as name.
+
+    Raises
+    ------
+    DataError
+        If the server cannot be reached or refuses, or the file is broken or not the one that ``source.sha256`` names.
+    """
+    site.downloads.mkdir(parents=True, exist_ok=True)
+    kept = site.downloads / spec.sha256
+    with FileLock(kept.with_suffix(".lock")):
+        if not kept.is_file() or sha256_file(kept) != spec.sha256:
+            _fetch(spec, kept)
+    frame = read_table_file(kept, spec, kind=spec.format, subject=f"source `{spec.url}`")
+    return RawTable(frame, version=f"sha256:{spec.sha256}", id_column=spec.id)
+
+
+def _fetch(spec: UrlSource, kept: Path) -> None:
+    """Fetch the file into its place; what was begun before may be of another edition, so one failure is forgiven."""
+    part = kept.with_suffix(".part")
+    for resumed in dict.fromkeys([part.is_file(), False]):
+        try:
+            _download(spec.url, part)
+        except (OSError, http.client.HTTPException) as error:  # URLError and HTTPError are OSErrors
+            raise DataError(
+                f"source `{spec.url}`",
+                rule="the file can be fetched",
+                received=_reason(error),
+                remedy=f"Run the same command again to go on, or put the file at `.theragate/downloads/{kept.name}`.",
+            ) from None
+        found = sha256_file(part)
+        if found == spec.sha256:
+            part.replace(kept)
+            return
+        part.unlink()
+        if not resumed:
+            raise DataError(
+                f"source `{spec.url}`",
+                rule=f"the file has the SHA-256 {spec.sha256}",
+                received=f"one with {found}, which was thrown away",
+                remedy="Find out why it changed; if the new file is meant, write its digest into `source.sha256`.",
+            )
+
+
+def _download(url: str, part: Path) -> None:
+    """Fetch `url` into `part`, going on behind what is there."""
+    begun = part.stat().st_size if part.is_file() else 0
+    headers = {"Range": f"bytes={begun}-"} if begun else {}
+    try:
+        # `source.url` begins with http:// or https://, see `theragate.origins`.
+        answer = urlopen(Request(url, headers=headers), timeout=PATIENCE)  # noqa: S310
+    except HTTPError as error:
+        error.close()
+        if error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and begun:
+            return  # all of it is there; the digest tells
+        raise
+    with answer, part.open("ab" if answer.status == http.HTTPStatus.PARTIAL_CONTENT else "wb") as stream:
+        expected, received = answer.length, 0
+        while piece := answer.read(PIECE):
+            received += stream.write(piece)
+        stream.flush()
+        os.fsync(stream.fileno())
+        if expected is not None and received < expected:
+            raise http.client.IncompleteRead(b"", expected - received)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, HTTPError):
+        return f"the answer {error.code}"
+    if isinstance(error, URLError) and isinstance(error.reason, OSError):
+        error = error.reason
+    if isinstance(error, TimeoutError):
+        return f"no answer for {PATIENCE} seconds"
+    if isinstance(error, http.client.IncompleteRead):
+        return "a connection that broke off"
+    return f"no connection ({getattr(error, 'strerror', None) or type(error).__name__})"
