@@ -51,6 +51,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_decisions(commands)
     _add_signing(commands)
 
+    _add_new_study(commands)
+
     sync = commands.add_parser("sync", help="write to MLflow what it lacks of the pipeline's results")
     sync.set_defaults(command=_sync)
 
@@ -107,6 +109,22 @@ def _day(text: str) -> date:
         return date.fromisoformat(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError("a day is written as 2026-12-31") from error
+
+
+def _add_new_study(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    new = commands.add_parser("new-study", help="draft a study from a table: entry, suite, files; for you to review")
+    new.add_argument("name", metavar="NAME", help="small letters, digits and _")
+    new.add_argument("--from", dest="file", required=True, type=Path, metavar="FILE", help="a .csv or .parquet table")
+    new.add_argument("--outcome", metavar="COL", help="the column to predict; with --time, the event (1 or 0)")
+    new.add_argument("--time", metavar="COL", help="the time until the event or the end of follow-up")
+    new.set_defaults(command=_new_study)
+
+
+def _new_study(parsed: argparse.Namespace, root: Path, settings: Settings) -> int:  # noqa: ARG001 - one form for all
+    from theragate.stages.new_study import Request, new_study
+
+    print(new_study(root, Request(parsed.name, parsed.file, outcome=parsed.outcome, time=parsed.time)))
+    return 0
 
 
 def _check(parsed: argparse.Namespace, root: Path, settings: Settings) -> int:  # noqa: ARG001 - one form for all

@@ -7,9 +7,10 @@ from pydantic_core import ErrorDetails
 
 from theragate.errors import ConfigurationError
 
-__all__ = ["NAME", "Name", "Probability", "Sentence", "Spec", "parse"]
+__all__ = ["MARK", "NAME", "Name", "Probability", "Sentence", "Spec", "marked", "parse"]
 
 NAME = r"^[a-z][a-z0-9_]{2,63}$"
+MARK = "REVIEW"  # with which a text begins that a person has to write or confirm
 LONGEST = 80
 
 Sentence = Annotated[str, StringConstraints(strip_whitespace=True, min_length=3)]
@@ -79,6 +80,17 @@ def _at_the_tag(error: ErrorDetails) -> ErrorDetails:
         return cast("ErrorDetails", {**at, "type": "missing"})
     rule = f"the value should be one of {error['ctx']['expected_tags']}"
     return cast("ErrorDetails", {**at, "msg": rule, "input": error["input"][key]})
+
+
+def marked(value: Any, *, at: str = "") -> tuple[str, ...]:
+    """Return the keys, below `at`, of the texts in `value` that begin with the mark ``REVIEW``."""
+    if isinstance(value, str):
+        return (at,) if value.startswith(MARK) else ()
+    if isinstance(value, dict):
+        pairs = [(f"{at}.{key}" if at else str(key), entry) for key, entry in value.items()]
+    else:
+        pairs = [(at, entry) for entry in value] if isinstance(value, list | tuple) else []
+    return tuple(dict.fromkeys(key for inner, entry in pairs for key in marked(entry, at=inner)))
 
 
 def _tuples(value: Any) -> Any:

@@ -34,7 +34,7 @@ from theragate.declarations import (
 from theragate.errors import ConfigurationError
 from theragate.origins import BundledSource, DvcSource, FileSource, Source, SqlSource, TableFile, UrlSource
 from theragate.parameters import as_mapping, read_parameters
-from theragate.specs import NAME, Name, Probability, Sentence, Spec, parse
+from theragate.specs import NAME, Name, Probability, Sentence, Spec, marked, parse
 
 __all__ = [
     "MISSING",
@@ -114,6 +114,11 @@ class Study(Spec):
         if isinstance(self.outcome, SurvivalOutcome):
             return (self.outcome.time, self.outcome.event)
         return (self.outcome.column,)
+
+    @property
+    def unreviewed(self) -> tuple[str, ...]:
+        """The keys whose text still has the mark of a draft: nobody has written or confirmed it."""
+        return marked(self.model_dump(mode="json"))
 
 
 def study_names(path: Path) -> list[str]:

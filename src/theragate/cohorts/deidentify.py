@@ -13,7 +13,7 @@ import pandas as pd
 from theragate.errors import DataError
 from theragate.study import Deidentification
 
-__all__ = ["TOP_AGE", "check_ids", "deidentify"]
+__all__ = ["TOP_AGE", "check_ids", "deidentify", "identifier"]
 
 TOP_AGE = 90
 
@@ -73,7 +73,7 @@ def deidentify(frame: pd.DataFrame, spec: Deidentification, *, study: str) -> pd
     _present(frame, spec, study)
     kept = frame.drop(columns=list(spec.removed))
     for column in kept.columns.difference([*spec.not_identifying, *spec.dates], sort=False):
-        found = _by_name(column) or _by_form(kept[column])
+        found = identifier(kept[column])
         if found:
             raise DataError(
                 f"study `{study}`, column `{column}`",
@@ -112,6 +112,11 @@ def check_ids(ids: pd.Series, *, study: str) -> None:
             received=f"{missing} rows without an id and {repeated} rows whose id stands above them already",
             remedy="Join the rows of a patient, or correct `source.id` in params.yaml.",
         )
+
+
+def identifier(column: pd.Series) -> str | None:
+    """Return which of Safe Harbor's identifiers a column looks like, by its name or its values; None if like none."""
+    return _by_name(str(column.name)) or _by_form(column)
 
 
 def _present(frame: pd.DataFrame, spec: Deidentification, study: str) -> None:

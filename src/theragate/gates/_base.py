@@ -64,6 +64,7 @@ class Declared(Spec):
     scenarios: tuple[str, ...]
     decision: Decision | NoDecision
     refits: int
+    unreviewed: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, study: Study) -> "Declared":
@@ -77,7 +78,7 @@ class Declared(Spec):
         }
         return cls(
             study=study.name, task=study.task, attributes=attributes, scenarios=tuple(study.scenarios),
-            decision=study.decision, refits=study.stability.refits,
+            decision=study.decision, refits=study.stability.refits, unreviewed=study.unreviewed,
         )  # fmt: skip
 
 

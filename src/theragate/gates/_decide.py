@@ -5,6 +5,7 @@ from theragate.evidence.types import Evidence
 from theragate.gates._base import Gate
 from theragate.gates._policy import Policy
 from theragate.gates._registry import GATES
+from theragate.gates._review import review
 from theragate.gates.types import Finding, Verdict
 
 __all__ = ["decide"]
@@ -14,7 +15,8 @@ def decide(evidence: Evidence, policy: Policy, *, evidence_sha256: str) -> Verdi
     """Judge `evidence` under `policy`.
 
     The decision is ``PASS`` only where every gate of the registry is in the policy and passes or does not apply. A
-    gate that the policy lacks is listed as ``insufficient``, so that an empty policy blocks.
+    gate that the policy lacks is listed as ``insufficient``, so that an empty policy blocks. What is marked as not
+    reviewed comes first, see `review`.
 
     Parameters
     ----------
@@ -39,7 +41,8 @@ def decide(evidence: Evidence, policy: Policy, *, evidence_sha256: str) -> Verdi
             remedy=f"Run `dvc repro evaluate@{declared.study}`.",
         )
     gates = {gate.name: gate for gate in policy.gates}
-    findings = tuple(gates[name].judge(evidence) if name in gates else _left_out(kind) for name, kind in GATES.items())
+    judged = [gates[name].judge(evidence) if name in gates else _left_out(kind) for name, kind in GATES.items()]
+    findings = (*review(declared), *judged)
     let_through = all(finding.status in ("pass", "not_applicable") for finding in findings)
     return Verdict(
         study=evidence.study,

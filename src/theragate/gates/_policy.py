@@ -35,7 +35,8 @@ class Policy(Spec):
         """All limits, reasons and declarations that a verdict or a release depends on, as JSON; see `of_json`."""
         gates = {gate.name: gate.model_dump(mode="json", exclude={"declared"}) for gate in self.gates}
         conditions = {condition.name: condition.model_dump(mode="json") for condition in self.conditions}
-        declared = self.declared.model_dump(mode="json")
+        reviewed = set() if self.declared.unreviewed else {"unreviewed"}
+        declared = self.declared.model_dump(mode="json", exclude=reviewed)
         return {"declared": declared, "gates": gates, "conditions": conditions}
 
     @cached_property

@@ -6,8 +6,9 @@ from pydantic import model_validator
 
 from theragate.study import Spec
 
-__all__ = ["Finding", "Judged", "Severity", "Status", "Verdict"]
+__all__ = ["REVIEW", "Finding", "Judged", "Severity", "Status", "Verdict"]
 
+REVIEW = "TG000"  # of what nobody has reviewed; no waiver accepts it: what nobody wrote, nobody can stand for
 Status = Literal["pass", "fail", "insufficient", "not_applicable"]
 Severity = Literal["critical", "major"]
 

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, Field, StringConstraints, ValidationError, 
 from theragate.digests import canonical_json
 from theragate.errors import ConfigurationError
 from theragate.files import read_json, write_json
-from theragate.gates.types import Finding, Verdict
+from theragate.gates.types import REVIEW, Finding, Verdict
 from theragate.specs import Spec
 
 __all__ = [
@@ -155,6 +155,8 @@ def mismatch(waiver: Waiver, verdict: Verdict) -> str:
     """Return why `waiver` is not about a finding of `verdict`, whatever the day; empty where it is."""
     if waiver.study != verdict.study:
         return f"it is foreign: given for the study `{waiver.study}`"
+    if waiver.code == REVIEW:
+        return "what nobody has written cannot be accepted"
     if waiver.policy_sha256 != verdict.policy_sha256:
         return "the policy has changed since"
     if waiver.evidence_sha256 != verdict.evidence_sha256:

@@ -63,7 +63,7 @@ def model_card(
     """
     parts = [
         f"# {escape(study.card.title)}",
-        *_banner(evidence, verdict),
+        *_banner(study, evidence, verdict),
         fields("Basic information", _basic(study)),
         fields("Release information", _release(evidence, verdict, look=look)),
         f"### Waivers\n\n{waiver_table(waivers)}",
@@ -79,8 +79,10 @@ def model_card(
     return "\n\n".join(parts) + "\n"
 
 
-def _banner(evidence: Evidence, verdict: Verdict) -> list[str]:
+def _banner(study: Study, evidence: Evidence, verdict: Verdict) -> list[str]:
     lines = [f"> **{verdict.decision}**: {decision_words(verdict)}"]
+    if study.unreviewed:
+        lines.insert(0, "> **UNREVIEWED**: what begins with REVIEW was drafted from the data; no person stands for it.")
     if evidence.cohort.simulated:
         lines.insert(0, "> **SIMULATED**: these patients do not exist; the model must not be used on a person.")
     return lines

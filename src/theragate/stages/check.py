@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from theragate.cohorts.sources import check_source
+from theragate.cohorts.sources import check_folder, check_source
 from theragate.errors import DataError
 from theragate.gates import read_policy
 from theragate.learning.families import check_families
@@ -34,6 +34,7 @@ def check(root: Path) -> str:
         read_suite(workspace.suite, study=study.name)
         read_champion(workspace.decided("champion.json"), study.name)
         _check_waivers(workspace)
+        check_folder(study.source, root, study=study.name)
     return f"{len(studies)} studies are well declared: {', '.join(study.name for study in studies)}"
 
 

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from theragate.errors import ConfigurationError
 from theragate.gates import CONDITIONS
-from theragate.gates.types import Finding, Verdict
+from theragate.gates.types import REVIEW, Finding, Verdict
 from theragate.release.waivers import LONGEST, Waiver, read_waivers, write_waivers
 from theragate.stages.judgement import current_verdict
 from theragate.stages.workspace import Workspace
@@ -113,11 +113,12 @@ def _without(waivers: Waivers, code: str) -> Waivers:
 def _finding(verdict: Verdict, code: str) -> Finding:
     findings = {finding.code: finding for finding in verdict.findings}
     subject = f"study `{verdict.study}`, code `{code}`"
-    if code in {kind.code for kind in CONDITIONS.values()}:
+    if code in {REVIEW, *(kind.code for kind in CONDITIONS.values())}:
+        what = "a draft that nobody has reviewed" if code == REVIEW else "a release condition, which is met or mended"
         raise ConfigurationError(
             subject,
             rule="a finding of a gate is waived",
-            received="a release condition, which is met or mended",
+            received=what,
             remedy=f"See `theragate verdict {verdict.study}` for what mends it.",
         )
     if code not in findings:

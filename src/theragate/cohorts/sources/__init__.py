@@ -4,19 +4,18 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from theragate.cohorts.sources._bundled import COHORTS, read_bundled
-from theragate.cohorts.sources._dvc import read_dvc
+from theragate.cohorts.sources._dvc import check_pulled, read_dvc
 from theragate.cohorts.sources._file import read_file
+from theragate.cohorts.sources._read import read_table_file
 from theragate.cohorts.sources._site import Site
 from theragate.cohorts.sources._sql import read_sql
-from theragate.cohorts.sources._table import RawTable
+from theragate.cohorts.sources._table import RawTable, as_plain
 from theragate.cohorts.sources._url import read_url
 from theragate.errors import ConfigurationError, DataError
-from theragate.origins import BundledSource, Source
+from theragate.origins import BundledSource, DvcSource, Source
 
-__all__ = ["SOURCES", "RawTable", "Site", "check_source", "read_source"]
+__all__ = ["SOURCES", "RawTable", "Site", "as_plain", "check_folder", "check_source", "read_source", "read_table_file"]
 
 
 SOURCES: dict[str, Callable[[Any, Site], RawTable]] = {
@@ -43,6 +42,26 @@ def check_source(spec: Source, *, study: str) -> None:
             received=f"`{spec.name}`",
             remedy="Correct the name, or use a source of another kind.",
         )
+
+
+def check_folder(spec: Any, root: Path, *, study: str) -> None:
+    """Refuse, before anything runs, a study without its folder below ``sources/``, or whose table DVC has yet to bring.
+
+    Raises
+    ------
+    DataError
+        With what to do; DVC alone would only say that data are missing.
+    """
+    site = Site(root / "sources" / study, root, {})
+    if not site.folder.is_dir():
+        raise DataError(
+            f"sources/{study}",
+            rule="every study has a folder for its source, in which git keeps a README.md",
+            received="no such folder",
+            remedy="Make it, and write into README.md where the data come from.",
+        )
+    if isinstance(spec, DvcSource):
+        check_pulled(spec, site)
 
 
 def read_source(
@@ -83,26 +102,5 @@ def read_source(
     check_source(spec, study=study)
     site = Site(root / "sources" / study, downloads or root / ".theragate" / "downloads", environ or {})
     table = SOURCES[spec.kind](spec, site)
-    frame = table.frame.set_axis([str(column) for column in table.frame.columns], axis=1)
-    if frame.empty:
-        raise DataError(
-            f"study `{study}`, source",
-            rule="a cohort has at least one patient and one column",
-            received=f"{len(frame)} rows and {frame.shape[1]} columns",
-            remedy="Correct the source.",
-        )
-    twice = frame.columns[frame.columns.duplicated()]
-    if len(twice):
-        raise DataError(
-            f"study `{study}`, source",
-            rule="every column has a name of its own",
-            received=f"`{twice[0]}` more than once",
-            remedy="Rename one of the columns.",
-        )
-    plain = pd.DataFrame({column: _plain(frame[column]) for column in frame.columns}).reset_index(drop=True)
-    return RawTable(plain, version=table.version, id_column=table.id_column)
-
-
-def _plain(column: pd.Series) -> pd.Series:
-    """Return categories as what they stand for."""
-    return column.astype(object).infer_objects() if isinstance(column.dtype, pd.CategoricalDtype) else column
+    frame = as_plain(table.frame, subject=f"study `{study}`, source")
+    return RawTable(frame, version=table.version, id_column=table.id_column)

@@ -13,7 +13,7 @@ from theragate.digests import md5_file, sha256_file
 from theragate.errors import DataError
 from theragate.origins import DvcSource
 
-__all__ = ["read_dvc"]
+__all__ = ["check_pulled", "read_dvc"]
 
 
 def read_dvc(spec: DvcSource, site: Site) -> RawTable:
@@ -38,8 +38,8 @@ def read_dvc(spec: DvcSource, site: Site) -> RawTable:
             received="something else",
             remedy=f"Restore it from git, or run `dvc add {name}`.",
         )
+    check_pulled(spec, site)
     subject = f"source file `{name}`"
-    check_exists(path, subject, remedy=f"Run `dvc pull {name}`.")
     if md5_file(path) != tracked:
         raise DataError(
             subject,
@@ -49,6 +49,18 @@ def read_dvc(spec: DvcSource, site: Site) -> RawTable:
         )
     frame = read_table_file(path, spec, kind=path.suffix.removeprefix("."), subject=subject)
     return RawTable(frame, version=f"sha256:{sha256_file(path)}, tracked by DVC", id_column=spec.id)
+
+
+def check_pulled(spec: DvcSource, site: Site) -> None:
+    """Refuse a tracked file that is not here yet, as in a fresh clone.
+
+    Raises
+    ------
+    DataError
+        That says what brings it.
+    """
+    name = site.named(spec.path)
+    check_exists(site.folder / spec.path, f"source file `{name}`", remedy=f"Run `dvc pull {name}`.")
 
 
 def _tracked(pin: Path, name: str) -> str | None:
