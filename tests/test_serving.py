@@ -1,45 +1,44 @@
+"""The released model as MLflow loads and serves it: installed code, data files, no pickle."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import psutil
 import pytest
+from patients import make_world
 
-from theragate.cohorts.outcomes import Binary
 from theragate.errors import DataError
-from theragate.learning.families import FAMILIES
-from theragate.learning.features import Feature
-from theragate.learning.persistence import load, save
-from theragate.learning.predictor import fit_predictor
+from theragate.personal.answers import load_personal, save_personal
+from theragate.personal.table import COLUMNS, NO_ANSWER, NOT_SURE
 from theragate.serving import _load_pyfunc
-
-SCHEMA = (Feature("age", "number"), Feature("stage", "text"))
 
 
 @pytest.fixture(scope="module")
 def patients():
-    random = np.random.default_rng(1)
-    age = random.uniform(40, 90, 120).round()
-    return pd.DataFrame({"age": age, "stage": random.choice(["I", "II"], 120)})
+    return make_world("binary", "logistic").cohort[["age", "sex", "marker"]]
 
 
 @pytest.fixture(scope="module")
-def estimator(patients, tmp_path_factory):
+def estimator(tmp_path_factory):
     """The directory of a small logistic regression."""
     folder = tmp_path_factory.mktemp("served") / "estimator"
-    event = (patients["age"] + 20 * np.random.default_rng(2).normal(size=120) > 65).to_numpy()
-    save(
-        fit_predictor(
-            patients, Binary(event), task="binary", family="logistic", params=FAMILIES["binary"]["logistic"].fixed,
-            schema=SCHEMA, seed=3,
-        ),
-        folder,
-    )  # fmt: skip
+    save_personal(make_world("binary", "logistic").fitted.personal, folder)
     return folder
 
 
 @pytest.fixture(scope="module")
-def packaged(estimator, tmp_path_factory):
-    """The same model, packaged as the tracking room does it, and loaded by MLflow with pickle forbidden."""
+def package(estimator, tmp_path_factory):
+    """The same model, packaged as the tracking room does it."""
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, Schema
 
@@ -53,60 +52,139 @@ def packaged(estimator, tmp_path_factory):
             loader_module="theragate.serving",
             data_path=str(estimator),
             signature=ModelSignature(
-                inputs=Schema([ColSpec("double", "age"), ColSpec("string", "stage")]),
-                outputs=Schema([ColSpec("double")]),
+                inputs=Schema([ColSpec("double", "age"), ColSpec("string", "sex"), ColSpec("double", "marker")]),
+                outputs=Schema([ColSpec("double" if kind is float else "string", n) for n, kind in COLUMNS.items()]),
             ),
             pip_requirements=["theragate"],
         )
+    return path
+
+
+@pytest.fixture(scope="module")
+def loaded(package):
+    """The packaged model, loaded by MLflow with pickle forbidden."""
+    import mlflow.pyfunc
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
-        return mlflow.pyfunc.load_model(str(path))
+        return mlflow.pyfunc.load_model(str(package))
 
 
-def test_a_served_model_predicts_what_the_predictor_predicts(estimator, patients):
-    served = _load_pyfunc(str(estimator)).predict(patients)
-    assert served.tobytes() == load(estimator).predict(patients).tobytes()
-    assert served.shape == (120,)
+def test_a_served_model_answers_as_the_model_does(loaded, estimator, patients):
+    expected = load_personal(estimator).answer(patients)
+    pd.testing.assert_frame_equal(_load_pyfunc(str(estimator)).predict(patients), expected)
+    pd.testing.assert_frame_equal(loaded.predict(patients), expected)
 
 
-def test_mlflow_predicts_the_same(packaged, estimator, patients):
-    assert packaged.predict(patients).tobytes() == load(estimator).predict(patients).tobytes()
+def test_columns_may_come_in_any_order_and_with_others_beside_them(loaded, patients):
+    shuffled = patients.assign(ward="north")[["ward", "marker", "sex", "age"]]
+    pd.testing.assert_frame_equal(loaded.predict(shuffled), loaded.predict(patients))
 
 
-def test_columns_may_come_in_any_order_and_with_others_beside_them(estimator, patients):
-    shuffled = patients.assign(ward="north")[["ward", "stage", "age"]]
-    assert (_load_pyfunc(str(estimator)).predict(shuffled) == load(estimator).predict(patients)).all()
+def test_values_may_be_missing(loaded):
+    unknown = pd.DataFrame({"age": [np.nan, 70.0], "sex": ["f", None], "marker": [0.0, np.nan]})
+    answers = loaded.predict(unknown)
+    assert np.isfinite(answers["prediction"]).all()
+    assert (answers["answer"] == NOT_SURE).all()
 
 
-def test_values_may_be_missing(packaged):
-    unknown = pd.DataFrame({"age": [np.nan, 70.0], "stage": ["I", None]})
-    assert np.isfinite(packaged.predict(unknown)).all()
-
-
-def test_a_single_patient_is_predicted(packaged):
-    assert packaged.predict(pd.DataFrame({"age": [70.0], "stage": ["II"]})).shape == (1,)
+def test_what_is_not_answered_is_none_and_no_nan(loaded, patients):
+    answers = loaded.predict(patients.head(2).assign(age=[17.0, 60.0]))
+    assert answers["answer"].iloc[0] == NO_ANSWER
+    assert answers["prediction"].iloc[0] is None
+    assert answers["prediction"].astype(float).notna().tolist() == [False, True]
 
 
 def test_an_absent_feature_is_named_and_no_value_is_shown(estimator):
-    with pytest.raises(DataError, match="stage") as caught:
-        _load_pyfunc(str(estimator)).predict(pd.DataFrame({"age": [71.25]}))
+    with pytest.raises(DataError, match="sex") as caught:
+        _load_pyfunc(str(estimator)).predict(pd.DataFrame({"age": [71.25], "marker": [0.5]}))
     assert "71.25" not in str(caught.value)
 
 
-def test_mlflow_refuses_an_absent_feature_before_the_model_is_asked(packaged):
+def test_mlflow_refuses_an_absent_feature_before_the_model_is_asked(loaded):
     from mlflow.exceptions import MlflowException
 
-    with pytest.raises(MlflowException, match="stage"):
-        packaged.predict(pd.DataFrame({"age": [71.25]}))
+    with pytest.raises(MlflowException, match="sex"):
+        loaded.predict(pd.DataFrame({"age": [71.25], "marker": [0.5]}))
 
 
-def test_whole_numbers_are_to_be_stored_as_floats(packaged):
+def test_whole_numbers_are_to_be_stored_as_floats(loaded):
     from mlflow.exceptions import MlflowException
 
     with pytest.raises(MlflowException, match="Can not safely convert int64 to float64"):
-        packaged.predict(pd.DataFrame({"age": [70], "stage": ["I"]}))
+        loaded.predict(pd.DataFrame({"age": [70], "sex": ["f"], "marker": [0.5]}))
 
 
 def test_a_directory_that_is_no_predictor_is_refused(tmp_path):
     with pytest.raises(DataError, match="it holds the files of a predictor only"):
         _load_pyfunc(str(tmp_path))
+
+
+@pytest.fixture(scope="module")
+def served(package, tmp_path_factory):
+    """MLflow's own server of the packaged model on a free loopback port; its whole process tree is stopped."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [
+        sys.executable, "-m", "mlflow", "models", "serve", "-m", str(package), "--env-manager", "local",
+        "--host", "127.0.0.1", "--port", str(port), "--workers", "1",
+    ]  # fmt: skip
+    environment = {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}/usr/bin{os.pathsep}/bin",
+        "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+    }
+    path = tmp_path_factory.mktemp("server") / "log"
+    with path.open("w") as log:
+        process = psutil.Popen(command, cwd=path.parent, env=environment, stdout=log, stderr=log)
+    try:
+        _await(f"http://127.0.0.1:{port}/ping", process, path)
+        yield f"http://127.0.0.1:{port}/invocations"
+    finally:
+        for child in [*process.children(recursive=True), process]:
+            child.kill()
+        process.wait()
+
+
+def _await(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + 90
+    while time.monotonic() < deadline:
+        assert process.poll() is None, log.read_text()
+        try:
+            with urllib.request.urlopen(address, timeout=5) as answer:  # noqa: S310 - loopback
+                assert answer.status == 200
+                return
+        except OSError:
+            time.sleep(0.1)
+    raise AssertionError(log.read_text())
+
+
+def post(address: str, **content) -> str:
+    request = urllib.request.Request(  # noqa: S310 - loopback
+        address, data=json.dumps(content).encode(), headers={"Content-Type": "application/json"}
+    )
+    with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - loopback
+        return answer.read().decode()
+
+
+def no_constant(word: str) -> float:
+    raise AssertionError(f"{word} is no JSON")
+
+
+@pytest.mark.xdist_group("served")
+def test_mlflow_serves_answers_over_http(served, estimator):
+    split = {"columns": ["age", "sex", "marker"], "data": [[60, "f", -1.0], [17, "m", 0.5], [80, None, None]]}
+    found = json.loads(post(served, dataframe_split=split), parse_constant=no_constant)["predictions"]
+    frame = pd.DataFrame(split["data"], columns=split["columns"]).astype({"age": float})
+    expected = load_personal(estimator).answer(frame)
+    assert [list(one) for one in found] == [list(COLUMNS)] * 3
+    assert [one["answer"] for one in found] == list(expected["answer"])
+    assert found[0]["prediction"] == expected["prediction"].iloc[0]
+    assert (found[1]["prediction"], found[1]["reason"]) == (None, "age: outside 18 to 90 years")
+
+
+@pytest.mark.xdist_group("served")
+def test_a_request_without_a_feature_is_a_bad_request(served):
+    with pytest.raises(urllib.error.HTTPError, match="400"):
+        post(served, dataframe_records=[{"age": 60.0, "sex": "f"}])

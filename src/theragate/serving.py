@@ -4,12 +4,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from theragate.learning.persistence import load
-from theragate.learning.predictor import Predictor
+from theragate.personal.answers import Personal, load_personal
+from theragate.personal.table import COLUMNS
 
 __all__ = ["ServedModel"]
 
@@ -17,11 +15,11 @@ __all__ = ["ServedModel"]
 class ServedModel:
     """A loaded model behind the interface of MLflow's ``pyfunc`` flavour."""
 
-    def __init__(self, predictor: Predictor) -> None:
-        self.predictor = predictor
+    def __init__(self, personal: Personal) -> None:
+        self.personal = personal
 
-    def predict(self, frame: pd.DataFrame, params: Mapping[str, Any] | None = None) -> NDArray[np.float64]:  # noqa: ARG002 - MLflow passes it
-        """Predict for the patients of `frame`.
+    def predict(self, frame: pd.DataFrame, params: Mapping[str, Any] | None = None) -> pd.DataFrame:  # noqa: ARG002 - MLflow passes it
+        """Answer for the patients of `frame`.
 
         Parameters
         ----------
@@ -33,17 +31,21 @@ class ServedModel:
 
         Returns
         -------
-        Array of shape (n,): the probability of the event, the quantity in the study's unit, or the absolute risk by
-        the horizon.
+        The table of `theragate.personal.answers.Personal.answer`; the number alone is its column ``prediction``. What
+        is missing is None, since a server would write the word NaN, which is no JSON.
 
         Raises
         ------
         DataError
             If a feature is absent or of another type than in training.
         """
-        return self.predictor.predict(frame)
+        table = self.personal.answer(frame)
+        for name in COLUMNS:
+            if table[name].isna().any():
+                table[name] = table[name].astype(object).where(table[name].notna(), None)
+        return table
 
 
 def _load_pyfunc(path: str) -> ServedModel:
     """Load the estimator's directory; the name of this function is MLflow's."""
-    return ServedModel(load(Path(path)))
+    return ServedModel(load_personal(Path(path)))

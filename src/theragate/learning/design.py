@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, SplineTransformer, StandardScaler
 
 from theragate.learning.features import Feature
@@ -31,6 +31,16 @@ class Design:
     def matrix(self, frame: pd.DataFrame) -> NDArray[np.float64]:
         """Return the numbers for the patients of `frame` (as `as_features` gives it), shape (n, columns)."""
         return np.ascontiguousarray(self.transformer.transform(frame), dtype=np.float64)
+
+    def sources(self, features: tuple[Feature, ...]) -> NDArray[np.intp]:
+        """Return for each column of the matrix the position in `features` of the one that it comes from."""
+        places = {feature.name: place for place, feature in enumerate(features)}
+        sources = np.zeros(len(self.transformer.get_feature_names_out()), dtype=np.intp)
+        for name, step, columns in self.transformer.transformers_:
+            here = self.transformer.output_indices_[name]
+            of_step = np.array([places[column] for column in columns], dtype=np.intp)
+            sources[here] = _repeated(step, of_step, width=here.stop - here.start)
+        return sources
 
 
 def fit_design(kind: DesignKind, frame: pd.DataFrame, features: tuple[Feature, ...]) -> Design:
@@ -70,6 +80,16 @@ def fit_design(kind: DesignKind, frame: pd.DataFrame, features: tuple[Feature, .
     transformer = ColumnTransformer([step for step in steps if step[2]])
     transformer.fit(frame)
     return Design(transformer, transformer.output_indices_.get("curves", slice(0, 0)))
+
+
+def _repeated(step: Any, places: NDArray[np.intp], *, width: int) -> NDArray[np.intp]:
+    """Return the place of the feature behind each of the `width` columns that a fitted step makes of `places`."""
+    if isinstance(step, OneHotEncoder):
+        return np.repeat(places, [len(categories) for categories in step.categories_])
+    indicator = getattr(step[0], "indicator_", None) if isinstance(step, Pipeline) else None
+    if indicator is not None:
+        return np.concatenate([places, places[indicator.features_]])
+    return np.repeat(places, width // len(places))
 
 
 def _knots(column: pd.Series) -> NDArray[np.float64]:

@@ -57,6 +57,14 @@ class LinearModel:
         """Return the linear predictor, shape (n,)."""
         return np.asarray(matrix @ self.coefficients + self.intercept, dtype=np.float64)
 
+    def contributions(self, matrix: NDArray[np.float64], reference: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return what each column adds to the score of an average patient, shape (n, columns).
+
+        These are the Shapley values of a linear model whose columns are taken as independent, with the columns' means
+        as `reference` (Štrumbelj, Kononenko, Knowl Inf Syst 2014;41:647).
+        """
+        return np.asarray((matrix - reference) * self.coefficients, dtype=np.float64)
+
 
 @dataclass(frozen=True)
 class BoostedModel:
@@ -71,3 +79,10 @@ class BoostedModel:
 
         margin = self.booster.predict(xgboost.DMatrix(matrix, nthread=1), output_margin=True)
         return np.asarray(margin, dtype=np.float64)
+
+    def contributions(self, matrix: NDArray[np.float64], reference: NDArray[np.float64]) -> NDArray[np.float64]:  # noqa: ARG002 - the trees know their own average
+        """Return the Shapley values of the trees, shape (n, columns) (Lundberg, Nat Mach Intell 2020;2:56)."""
+        import xgboost
+
+        parts = self.booster.predict(xgboost.DMatrix(matrix, nthread=1), pred_contribs=True)
+        return np.asarray(parts[:, :-1], dtype=np.float64)

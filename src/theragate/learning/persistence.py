@@ -1,8 +1,9 @@
 """A predictor as files that hold data only: no pickle, no code, and the same bytes for the same predictor.
 
 ``predictor.json`` has the features, the response and, for a linear model, its coefficients, so that a person can read
-them; ``design.skops`` the preprocessing; ``booster.ubj`` the trees, where there are any. The first names the digests
-of the others, so that nothing damaged reaches XGBoost, which ends the whole process over bytes it cannot parse. Who can
+them; ``design.skops`` the preprocessing; ``booster.ubj`` the trees, where there are any; ``personal.json`` what it
+takes to answer for one patient, which `theragate.personal` reads and writes. The first names the digests of the
+others, so that nothing damaged reaches XGBoost, which ends the whole process over bytes it cannot parse. Who can
 rewrite all of the files is kept out by the digest of the directory, which the verdict binds.
 """
 
@@ -23,9 +24,9 @@ from theragate.study import Spec
 if TYPE_CHECKING:  # scikit-learn is imported only when a model is saved or loaded
     from theragate.learning.predictor import Predictor
 
-__all__ = ["check_families", "load", "save"]
+__all__ = ["check_families", "load", "load_with", "save"]
 
-_SHEET, _DESIGN, _BOOSTER = "predictor.json", "design.skops", "booster.ubj"
+_SHEET, _DESIGN, _BOOSTER, _PERSONAL = "predictor.json", "design.skops", "booster.ubj", "personal.json"
 _REMEDY = "Restore the directory with `dvc checkout`, or train again with `dvc repro`."
 
 
@@ -66,13 +67,22 @@ class _Sheet(Spec):
             raise ValueError("the family is one of the task's")
         if (self.linear is None) != (FAMILIES[self.task][self.family].design == "trees"):
             raise ValueError("a linear family has coefficients, and trees have none")
-        if set(self.files) != ({_DESIGN} if self.linear else {_DESIGN, _BOOSTER}):
+        if set(self.files) - {_PERSONAL} != ({_DESIGN} if self.linear else {_DESIGN, _BOOSTER}):
             raise ValueError("the files are those of the family")
         return self
 
 
-def save(predictor: "Predictor", directory: Path) -> None:
+def save(predictor: "Predictor", directory: Path, *, personal: bytes | None = None) -> None:
     """Write a predictor to `directory`, whose former content is replaced; the same predictor gives the same bytes.
+
+    Parameters
+    ----------
+    predictor
+        A fitted predictor.
+    directory
+        Where it goes.
+    personal
+        The content of ``personal.json``, if there is one.
 
     Raises
     ------
@@ -90,6 +100,8 @@ def save(predictor: "Predictor", directory: Path) -> None:
         linear = _Linear(names=names, coefficients=tuple(map(float, model.coefficients)), intercept=model.intercept)
     elif isinstance(model, BoostedModel):
         files[_BOOSTER] = bytes(model.booster.save_raw("ubj"))
+    if personal is not None:
+        files[_PERSONAL] = personal
     sheet = _Sheet(
         task=predictor.task,
         family=predictor.family,
@@ -115,6 +127,11 @@ def load(directory: Path) -> "Predictor":
         If a file is missing, damaged, of another version or no part of a predictor, or holds a type that no
         predictor has.
     """
+    return load_with(directory)[0]
+
+
+def load_with(directory: Path) -> "tuple[Predictor, bytes | None]":
+    """Read a predictor as `load` does, and with it the content of ``personal.json``; None if there is none."""
     from theragate.learning.design import Design
     from theragate.learning.predictor import Predictor
 
@@ -130,12 +147,12 @@ def load(directory: Path) -> "Predictor":
         model=_model(directory, sheet, files),
     )
     _try_out(directory, predictor)
-    return predictor
+    return predictor, files.get(_PERSONAL)
 
 
 def _sheet(directory: Path) -> _Sheet:
     found = {path.name for path in directory.iterdir()} if directory.is_dir() else set()
-    strange = sorted(found - {_SHEET, _DESIGN, _BOOSTER})
+    strange = sorted(found - {_SHEET, _DESIGN, _BOOSTER, _PERSONAL})
     if strange or not found:
         raise _refused(directory, "it holds the files of a predictor only", f"`{strange[0]}`" if strange else "none")
     if any((directory / name).is_symlink() for name in found):

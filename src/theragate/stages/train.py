@@ -6,10 +6,11 @@ from theragate.cohorts.outcomes import read_outcome
 from theragate.cohorts.tables import read_table, write_table
 from theragate.files import write_json
 from theragate.learning import train as train_study
-from theragate.learning.persistence import save
+from theragate.personal.answers import save_personal
+from theragate.personal.fitting import fit_personal
 from theragate.settings import Settings
 from theragate.stages.progress import show_progress
-from theragate.stages.validated import check_validated
+from theragate.stages.validated import check_validated, read_accepted
 from theragate.stages.workspace import Workspace
 from theragate.study import load_seed, load_study
 
@@ -29,21 +30,32 @@ def train(workspace: Workspace, settings: Settings) -> str:
     study = load_study(workspace.params, workspace.study)
     path = workspace.data("cohort.parquet")
     check_validated(workspace, path)
+    accepted = read_accepted(workspace)
     cohort = read_table(path, remedy=f"Run `dvc repro ingest@{study.name}`.")
+    outcome, seed = read_outcome(cohort, study), load_seed(workspace.params)
     searches = settings.state / "searches" / study.name
     with show_progress(study.name) as progress:
         trained = train_study(
             cohort,
-            read_outcome(cohort, study),
+            outcome,
             study,
-            seed=load_seed(workspace.params),
+            seed=seed,
             jobs=settings.jobs,
             storage=searches,
             progress=progress,
         )
-    save(trained.predictor, workspace.model("estimator"))
+    fitted = fit_personal(
+        trained.predictor,
+        cohort,
+        outcome,
+        study=study,
+        predictions=trained.predictions,
+        accepted=accepted,
+        seed=seed,
+    )
+    save_personal(fitted.personal, workspace.model("estimator"))
     write_table(workspace.model("predictions.parquet"), trained.predictions)
-    write_json(workspace.model("record.json"), trained.record)
+    write_json(workspace.model("record.json"), {**trained.record, "personal": fitted.record})
     shutil.rmtree(searches, ignore_errors=True)
     selected = trained.record["selected"]["family"]
     return f"{selected} after {len(trained.record['trials'])} trials, {len(trained.predictions):,} held-out predictions"

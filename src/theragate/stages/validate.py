@@ -7,17 +7,20 @@ from theragate.files import write_json, write_text
 from theragate.settings import Settings
 from theragate.stages.workspace import Workspace
 from theragate.study import load_study
+from theragate.validation.accepted import accepted_inputs
 from theragate.validation.page import page
 from theragate.validation.run import validate as validate_cohort
+from theragate.validation.suites import read_suite
 
 __all__ = ["validate"]
 
 
 def validate(workspace: Workspace, settings: Settings) -> str:  # noqa: ARG001 - the signature that all stages share
-    """Write ``validation.json``, its page in full and as it may be published, and for a good cohort ``validated.json``.
+    """Write ``validation.json``, its page in full and as it may be published.
 
-    ``validated.json`` holds the cohort's digest and nothing that changes with a suite's wording, so that training
-    depends on what was learned from and not on how it was checked.
+    For a good cohort also ``validated.json`` and ``inputs.json``. The one holds the cohort's digest, the other what the
+    suite accepts of one patient; neither changes with a suite's wording, so that training depends on what was learned
+    from and not on how it was checked.
 
     Raises
     ------
@@ -41,5 +44,7 @@ def validate(workspace: Workspace, settings: Settings) -> str:  # noqa: ARG001 -
             remedy=f"Read reports/{study.name}/validation.html, then correct the source, the study or its suite.",
         )
     write_json(workspace.data("validated.json"), {"study": study.name, "cohort_sha256": digest, "passed": True})
+    accepted = accepted_inputs(read_suite(workspace.suite, study=study.name), study)
+    write_json(workspace.data("inputs.json"), accepted.model_dump(mode="json"))
     warned = f"warnings: {', '.join(found.warnings)}" if found.warnings else "no warning"
     return f"{len(found.results)} expectations, {warned}, no leak"

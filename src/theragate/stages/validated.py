@@ -2,12 +2,15 @@
 
 from pathlib import Path
 
+from pydantic import ValidationError
+
+from theragate.accepted import AcceptedInputs
 from theragate.digests import sha256_file
 from theragate.errors import DataError
 from theragate.files import read_json
 from theragate.stages.workspace import Workspace
 
-__all__ = ["check_validated"]
+__all__ = ["check_validated", "read_accepted"]
 
 
 def check_validated(workspace: Workspace, cohort: Path) -> None:
@@ -27,3 +30,24 @@ def check_validated(workspace: Workspace, cohort: Path) -> None:
             received="a cohort with another digest",
             remedy=remedy,
         )
+
+
+def read_accepted(workspace: Workspace) -> AcceptedInputs:
+    """Read which inputs the study accepts of one patient.
+
+    Raises
+    ------
+    DataError
+        If the file is missing, of another form or of another study.
+    """
+    remedy = f"Run `dvc repro -f validate@{workspace.study}`."
+    path = workspace.data("inputs.json")
+    raw = read_json(path, remedy=remedy)
+    try:
+        accepted = AcceptedInputs.model_validate(raw)
+    except ValidationError as error:
+        received = f"{error.error_count()} fields that do not"
+        raise DataError(str(path), rule="the file has this version's form", received=received, remedy=remedy) from error
+    if accepted.study != workspace.study:
+        raise DataError(str(path), rule="the file is of this study", received="one of another study", remedy=remedy)
+    return accepted

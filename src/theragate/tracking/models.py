@@ -16,6 +16,7 @@ from mlflow.models import Model, ModelSignature
 from mlflow.types import ColSpec, DataType, Schema, TensorSpec
 
 from theragate.errors import StoreError
+from theragate.personal.table import COLUMNS
 from theragate.tracking.bundle import Bundle
 from theragate.tracking.candidate import name_candidate, restore_candidate
 from theragate.tracking.content import experiment_text, run_text, tags
@@ -28,6 +29,7 @@ __all__ = ["find_version", "log_model", "register_version"]
 
 _PENDING = "theragate.pending"
 _TYPES = {"number": DataType.double, "text": DataType.string}
+_ANSWERS = {float: DataType.double, str: DataType.string}
 
 
 def log_model(client: MlflowClient, bundle: Bundle, experiment_id: str, *, run_id: str, now: int) -> str:
@@ -129,11 +131,12 @@ def _ensure_registered_model(client: MlflowClient, bundle: Bundle) -> None:
 
 
 def _signature(bundle: Bundle) -> ModelSignature:
-    """Every feature is a column that must be there; its values may be missing."""
+    """Every feature is a column that must be there, its values may be missing; the answer is a table."""
     columns: list[ColSpec | TensorSpec] = [
         ColSpec(_TYPES[column["type"]], column["name"]) for column in bundle.record["input_schema"]
     ]
-    return ModelSignature(inputs=Schema(columns), outputs=Schema([ColSpec(DataType.double)]))
+    answers: list[ColSpec | TensorSpec] = [ColSpec(_ANSWERS[kind], name) for name, kind in COLUMNS.items()]
+    return ModelSignature(inputs=Schema(columns), outputs=Schema(answers))
 
 
 def _requirements(bundle: Bundle) -> list[str]:

@@ -1,0 +1,1 @@
+"""Answers for one patient: the prediction with its interval, what drove it, and whether to rely on it."""

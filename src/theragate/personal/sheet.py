@@ -1,0 +1,64 @@
+"""What a model knows besides its predictions, as one file of numbers and words: ``personal.json``."""
+
+import json
+from typing import Annotated, Literal
+
+import numpy as np
+from pydantic import Field
+
+from theragate.accepted import AcceptedInputs
+from theragate.learning.predictor import Predictor
+from theragate.personal.intervals import Interval
+from theragate.personal.typicality import SHARES, Typicality
+from theragate.specs import Probability, Spec
+
+__all__ = ["MissingInputs", "Sheet", "misfit", "to_bytes"]
+
+
+class MissingInputs(Spec):
+    """Whom the model can answer although something is missing.
+
+    ``known`` are the features that at least 1% of the patients learned from (and ten of them) lacked, or that a
+    scenario of the study took away; ``most`` is how many may be missing at once.
+    """
+
+    known: tuple[str, ...]
+    most: Annotated[int, Field(ge=0)]
+
+
+class Sheet(Spec):
+    """Aggregates of the cohort only: quantiles, means, axes; no patient's row, and no patient's distance or residual.
+
+    ``reference`` are the means of the design's columns; ``labels`` what a clinician calls the features; ``threshold``
+    the risk from which on the study's decision is taken.
+    """
+
+    version: Literal[1] = 1
+    accepted: AcceptedInputs
+    labels: dict[str, str]
+    reference: tuple[float, ...]
+    threshold: Probability | None
+    interval: Interval
+    typicality: Typicality
+    missing: MissingInputs
+
+
+def to_bytes(sheet: Sheet) -> bytes:
+    """Return the file's content; an equal sheet gives equal bytes."""
+    content = sheet.model_dump(mode="json")
+    return (json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":")) + "\n").encode()
+
+
+def misfit(sheet: Sheet, predictor: Predictor) -> str:
+    """Return what in `sheet` is not that of `predictor`; empty if all is."""
+    measure = sheet.typicality
+    axes = np.array(measure.axes, dtype=object)
+    wrong = {
+        "reference": len(sheet.reference) != len(predictor.design.sources(predictor.schema)),
+        "interval": (sheet.interval.kind == "quantity") != (predictor.model.response.kind == "quantity"),
+        "columns": [(column.name, column.text) for column in measure.columns]
+        != [(feature.name, feature.type == "text") for feature in predictor.schema],
+        "axes": axes.shape != (len(measure.variances), len(measure.centre)) or min(measure.variances) <= 0,
+        "distances": len(measure.distances) != len(SHARES),
+    }
+    return next((name for name, is_wrong in wrong.items() if is_wrong), "")

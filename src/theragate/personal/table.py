@@ -1,0 +1,27 @@
+"""The form of an answer: its columns, and the words of the column `answer`."""
+
+from typing import Final
+
+__all__ = ["COLUMNS", "NOT_SURE", "NO_ANSWER", "PREDICTION"]
+
+PREDICTION: Final = "prediction"
+NOT_SURE: Final = "not sure: a clinician decides"
+NO_ANSWER: Final = "no answer"
+
+COLUMNS: Final[dict[str, type]] = {
+    "prediction": float,
+    "lower": float,
+    "upper": float,
+    "typical": float,
+    "answer": str,
+    "reason": str,
+    "drivers": str,
+}
+"""What `Personal.answer` returns, one row per patient.
+
+``prediction``: the risk (0 to 1) or the quantity in the study's unit; missing where ``answer`` is `NO_ANSWER`.
+``lower``, ``upper``: its interval, see `theragate.personal.intervals` for what it claims.
+``typical``: the share of the patients learned from who lie at least as far from their centre; 0: fewer than 1%.
+``answer``: `PREDICTION`, `NOT_SURE` or `NO_ANSWER`; ``reason``: why it is not `PREDICTION`, else empty.
+``drivers``: the features that moved the prediction most from that of an average patient, and how far.
+"""

@@ -1,0 +1,97 @@
+"""Worlds with a known truth, and models of them with their answers, made without a search."""
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from support import small_study
+
+from theragate.accepted import AcceptedInputs, InputRule
+from theragate.cohorts.outcomes import Outcome, read_outcome
+from theragate.learning.families import FAMILIES
+from theragate.learning.features import as_features, read_features
+from theragate.learning.predictor import fit_predictor
+from theragate.personal.fitting import FittedPersonal, fit_personal
+from theragate.study import Study, parse
+
+OUTCOMES: dict[str, dict[str, Any]] = {
+    "binary": {"column": "ill", "positive": "yes", "description": "Illness."},
+    "regression": {"column": "dose", "unit": "mg/week", "description": "The dose."},
+    "survival": {
+        "time": "time", "event": "died", "unit": "days", "horizon": 400, "horizon_reason": "For the tests.",
+        "description": "Death.",
+    },
+}  # fmt: skip
+RULES = (
+    InputRule(id="age-range", kind="between", columns=("age",), decisive=True, low=18, high=90, unit="years"),
+    InputRule(id="sex-codes", kind="one_of", columns=("sex",), decisive=True, values=("f", "m")),
+    InputRule(id="marker-usual", kind="between", columns=("marker",), decisive=False, low=-4, high=4),
+    InputRule(id="dose-range", kind="between", columns=("dose",), decisive=True, low=1, high=200, unit="mg/week"),
+)
+
+
+def draw(task: str, patients: int, *, seed: int) -> pd.DataFrame:
+    """A cohort in which age, a marker (missing for a tenth) and sex matter; the noise of a dose grows with it."""
+    random = np.random.default_rng(seed)
+    age = random.uniform(30, 90, patients).round()
+    marker = random.normal(0, 1, patients).round(3)
+    sex = random.choice(["f", "m"], patients)
+    score = 0.05 * (age - 60) + marker + 0.5 * (sex == "m")
+    frame = pd.DataFrame({"patient": np.arange(patients), "age": age, "sex": sex, "marker": marker})
+    frame["marker"] = frame["marker"].mask(random.uniform(size=patients) < 0.1)
+    if task == "binary":
+        frame["ill"] = np.where(random.uniform(size=patients) < 1 / (1 + np.exp(0.4 - score)), "yes", "no")
+    elif task == "regression":
+        mean = np.maximum(35 + 6 * score, 5)
+        frame["dose"] = np.clip(mean + 0.2 * mean * random.normal(size=patients), 1, 200)
+    else:
+        death, lost = random.exponential(900 * np.exp(-score)), random.uniform(100, 1500, patients)
+        frame["time"], frame["died"] = np.minimum(death, lost).round(), (death <= lost).astype(int)
+    return frame
+
+
+def study_of(task: str, **changes: Any) -> Study:
+    content = small_study() | {"name": f"small_{task}", "task": task, "outcome": OUTCOMES[task]} | changes
+    if task == "regression":
+        content |= {"decision": {"none": "A dose is no decision at a threshold."}}
+    return parse(Study, content, at="test")
+
+
+@dataclass(frozen=True)
+class World:
+    cohort: pd.DataFrame
+    outcome: Outcome
+    study: Study
+    fitted: FittedPersonal
+
+
+@cache
+def make_world(task: str, family: str, *, patients: int = 300, seed: int = 5, held_out: int = 0) -> World:
+    """Fit a family, cross-validated (or with the last `held_out` patients held out), and its answers."""
+    cohort = draw(task, patients, seed=seed)
+    scheme = {"scheme": "holdout", "fraction": 0.3, "inner_folds": 2, "reason": "For the tests."}
+    study = study_of(task, **({"validation": scheme} if held_out else {}))
+    outcome, schema = read_outcome(cohort, study), read_features(cohort, study)
+    features, params = as_features(cohort, schema), FAMILIES[task][family].fixed
+    rows = np.arange(patients)
+
+    def fitted_on(some):
+        return fit_predictor(
+            features.iloc[some], outcome.take(some), task=task, family=family, params=params, schema=schema, seed=3
+        )
+
+    folds = rows % 5 if not held_out else np.where(rows < patients - held_out, -1, 0)
+    parts = []
+    for fold in range(folds.max() + 1):
+        test = np.flatnonzero(folds == fold)
+        prediction = fitted_on(np.flatnonzero(folds != fold)).predict(features.iloc[test])
+        parts.append(pd.DataFrame({"patient": cohort["patient"].to_numpy()[test], "prediction": prediction}))
+    predictions = pd.concat(parts).assign(model="selected", scenario="clean", repeat=0)
+    released = fitted_on(rows[: patients - held_out])
+    accepted = AcceptedInputs(study=study.name, rules=RULES, top_coded={"age": 90})
+    return World(
+        cohort, outcome, study,
+        fit_personal(released, cohort, outcome, study=study, predictions=predictions, accepted=accepted, seed=11),
+    )  # fmt: skip
