@@ -69,6 +69,8 @@ def fill(page: Path, results: dict[str, Any]) -> None:
         }
     if "fairness" in results:
         tables |= {name: _fairness(results["fairness"], name) for name in ("false_answers", "power")}
+    if "answers" in results:
+        tables["answers"] = _answers(results["answers"]["rows"])
     for name, table in tables.items():
         head, start, rest = text.partition(f"<!-- {name} -->")
         _, end, tail = rest.partition(f"<!-- end {name} -->")
@@ -134,6 +136,17 @@ def _fairness(tables: dict[str, list[Row]], name: str) -> str:
         lines.append(
             [row["scene"], f"`{row['margin']}`", f"{amount:,}", *map(_percent, shares), str(shares[0]["replicates"])]
         )
+    return _table(lines)
+
+
+def _answers(rows: Sequence[Row]) -> str:
+    lines = [["Task", "n", "Interval holds", "Mean width", "As recorded in training", "Called unlike", "Cohorts"]]
+    for row in rows:
+        recorded = _percent(row["coverage_as_recorded"]) if "coverage_as_recorded" in row else "–"
+        lines.append(
+            [row["task"], str(row["patients"]), _percent(row["coverage"]), f"{row['width']['value']:.3g}", recorded,
+             _percent(row["called_unlike"]), str(row["coverage"]["replicates"])]
+        )  # fmt: skip
     return _table(lines)
 
 

@@ -56,6 +56,11 @@ def _parser() -> argparse.ArgumentParser:
     sync = commands.add_parser("sync", help="write to MLflow what it lacks of the pipeline's results")
     sync.set_defaults(command=_sync)
 
+    example = commands.add_parser("example", help="show a request to a server of the model, and its answer")
+    example.add_argument("study", metavar="STUDY")
+    example.add_argument("--url", default="http://127.0.0.1:5001", help="where the model is served")
+    example.set_defaults(command=_example)
+
     add_release(commands)
     add_predict(commands)
 
@@ -205,6 +210,13 @@ def _show(lines: Iterator[tuple[str, bool]]) -> int:
         print(line, file=sys.stdout if well else sys.stderr)
         code = code if well else 1
     return code
+
+
+def _example(parsed: argparse.Namespace, root: Path, settings: Settings) -> int:  # noqa: ARG001 - one form for all
+    from theragate.stages.example import example
+
+    print(example(root, parsed.study, url=parsed.url))
+    return 0
 
 
 def _sync(parsed: argparse.Namespace, root: Path, settings: Settings) -> int:  # noqa: ARG001 - one form for all

@@ -263,3 +263,24 @@ def test_what_is_reported_and_never_judged_says_so(task):
         plain = any(row.startswith(f"| {title} |") for row in rows)
         # The log ratio is the ratio, which has a row of its own.
         assert (marked, plain) == (METRICS[name].report_only, not METRICS[name].report_only and "log_" not in name)
+
+
+PERSONAL = {
+    "level": 0.9,
+    "claim": "The claim of the interval.",
+    "measured": {"patients": 1234, "mean_width": 0.1, "fifths": 5, "fifths_in_agreement": 4},
+    "answers": {"prediction": 0.858, "not sure: a clinician decides": 0.142, "no answer": 0.0},
+}
+
+
+def test_the_card_says_what_an_answer_for_one_patient_is_worth() -> None:
+    card = card_of(good_evidence(STUDIES["survival"]), record=RECORD | {"personal": PERSONAL})
+    assert "The claim of the interval. In 4 of 5 groups of held-out patients" in card
+    assert "85.8% would get a prediction to rely on" in card
+    dose = PERSONAL | {"measured": {"patients": 1234, "mean_width": 9.1, "coverage": 0.904}}
+    card = card_of(good_evidence(STUDIES["regression"]), record=RECORD | {"personal": dose})
+    assert "Of 1,234 held-out patients, 90.4% were inside." in card
+
+
+def test_the_card_says_that_a_record_knows_no_answers() -> None:
+    assert "the training record says nothing of it" in card_of(good_evidence(STUDIES["binary"]))

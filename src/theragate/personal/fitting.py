@@ -70,45 +70,32 @@ def fit_personal(
         That of training.
     """
     with threadpoolctl.threadpool_limits(1):
-        return _fitted(predictor, cohort, outcome, study=study, predictions=predictions, accepted=accepted, seed=seed)
-
-
-def _fitted(
-    predictor: Predictor,
-    cohort: pd.DataFrame,
-    outcome: Outcome,
-    *,
-    study: Study,
-    predictions: pd.DataFrame,
-    accepted: AcceptedInputs,
-    seed: int,
-) -> FittedPersonal:
-    selected = predictions[(predictions["model"] == "selected") & (predictions["scenario"] == CLEAN)]
-    rows = pd.Index(cohort["patient"]).get_indexer(selected["patient"])
-    learned = np.arange(len(cohort))
-    if not isinstance(study.validation, NestedCrossValidation):
-        learned = np.setdiff1d(learned, rows)  # who is held out once stays out of the released model
-    features = as_features(cohort.iloc[learned], predictor.schema).reset_index(drop=True)
-    held = _held(outcome, rows, learned, selected["prediction"].to_numpy())
-    low, high = _bounds(study, accepted)
-    interval = fit_interval(held, risk=not isinstance(outcome, Quantity), low=low, high=high)
-    sheet = Sheet(
-        accepted=accepted,
-        labels={name: label for name, label in study.features.labels.items() if name in predictor.features},
-        reference=stored(_means(predictor.design.matrix(features))),
-        threshold=study.decision.threshold if isinstance(study.decision, Decision) else None,
-        interval=interval,
-        typicality=fit_typicality(features, predictor.schema, seed=derive(seed, study.name, "typicality")),
-        missing=_missing(features, study, predictor.features),
-    )
-    personal = Personal(predictor, sheet)
-    record = {
-        "level": LEVEL,
-        "claim": _QUANTITY if isinstance(outcome, Quantity) else _RISK,
-        "measured": _measured(held, outcome, low=low, high=high, seed=derive(seed, study.name, "coverage")),
-        "answers": _answers(personal.answer(features)),
-    }
-    return FittedPersonal(personal, record)
+        selected = predictions[(predictions["model"] == "selected") & (predictions["scenario"] == CLEAN)]
+        rows = pd.Index(cohort["patient"]).get_indexer(selected["patient"])
+        learned = np.arange(len(cohort))
+        if not isinstance(study.validation, NestedCrossValidation):
+            learned = np.setdiff1d(learned, rows)  # who is held out once stays out of the released model
+        features = as_features(cohort.iloc[learned], predictor.schema).reset_index(drop=True)
+        held = _held(outcome, rows, learned, selected["prediction"].to_numpy())
+        low, high = _bounds(study, accepted)
+        interval = fit_interval(held, risk=not isinstance(outcome, Quantity), low=low, high=high)
+        sheet = Sheet(
+            accepted=accepted,
+            labels={name: label for name, label in study.features.labels.items() if name in predictor.features},
+            reference=stored(_means(predictor.design.matrix(features))),
+            threshold=study.decision.threshold if isinstance(study.decision, Decision) else None,
+            interval=interval,
+            typicality=fit_typicality(features, predictor.schema, seed=derive(seed, study.name, "typicality")),
+            missing=_missing(features, study, predictor.features),
+        )
+        personal = Personal(predictor, sheet)
+        record = {
+            "level": LEVEL,
+            "claim": _QUANTITY if isinstance(outcome, Quantity) else _RISK,
+            "measured": _measured(held, outcome, low=low, high=high, seed=derive(seed, study.name, "coverage")),
+            "answers": _answers(personal.answer(features)),
+        }
+        return FittedPersonal(personal, record)
 
 
 def _held(outcome: Outcome, rows: NDArray[np.intp], learned: NDArray[np.intp], prediction: NDArray[np.float64]) -> Held:

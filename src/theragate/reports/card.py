@@ -171,6 +171,7 @@ def _trust(
     return {
         "Outcomes and outputs": study.outcome.description,
         "Model type": _model_words(evidence, record),
+        "Answer for one patient": _personal_words(record),
         "Input data source": f"{study.source.citation} Licence: {study.source.licence}",
         "Version of the source": str(provenance.get("version") or unknown("ingestion recorded none")),
         "Input data types": ", ".join(map(str, columns)) if columns else unknown("the training record lists none"),
@@ -193,6 +194,27 @@ def _model_words(evidence: Evidence, record: Mapping[str, Any]) -> str:
         f"`{evidence.family}`{f' ({settings})' if settings else ''}, compared with the simple reference "
         f"`{evidence.reference_family}`. {rule}"
     ).strip()
+
+
+def _personal_words(record: Mapping[str, Any]) -> str:
+    """Say what the interval beside a prediction claims, how it held, and how often a clinician is asked to decide."""
+    personal = record.get("personal")
+    if personal is None:
+        return unknown("the training record says nothing of it")
+    measured, answers = personal["measured"], personal["answers"]
+    if "coverage" in measured:
+        held = f"Of {plural(measured['patients'], 'held-out patient')}, {percent(measured['coverage'])} were inside."
+    else:
+        held = (
+            f"In {measured['fifths_in_agreement']} of {measured['fifths']} groups of held-out patients with like "
+            "predictions, the share with the event agreed with it."
+        )
+    sure = answers["prediction"]
+    return (
+        f"A prediction with an interval and what drove it. {personal['claim']} {held} Of the patients learned from, "
+        f"{percent(sure)} would get a prediction to rely on; for the others, the answer is that a clinician decides. "
+        "Inputs that the study does not accept get a reason and no number."
+    )
 
 
 def _value(value: Any) -> str:
