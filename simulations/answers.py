@@ -6,7 +6,6 @@ whom the released model gives the same prediction.
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -16,6 +15,7 @@ import pandas as pd
 from scipy.special import expit
 
 from simulations.parallel import PROCESSES, generator, shared_out
+from simulations.pipeline import TASKS, Training
 from simulations.studies import Task, simulated_study
 from simulations.truth import Floats
 from theragate.accepted import AcceptedInputs
@@ -24,24 +24,12 @@ from theragate.learning import train
 from theragate.personal.fitting import fit_personal
 from theragate.personal.typicality import UNLIKE
 
-__all__ = ["TASKS", "Training", "cohorts", "observe", "run"]
-
-TASKS: tuple[Task, ...] = ("binary", "regression", "survival")
+__all__ = ["cohorts", "observe", "run"]
 
 _EFFECTS = np.array([1.0, 0.7, 0.4, 0.0, 0.0, 0.0])
 _HORIZON = 1.0
 _NEW = 20_000
 _BAND = 200  # new patients who count as given the same prediction
-
-
-@dataclass(frozen=True)
-class Training:
-    """One cohort to be drawn and learned from."""
-
-    task: Task
-    patients: int
-    replicate: int
-    seed: int
 
 
 def cohorts(replicates: int) -> dict[int, int]:
