@@ -12,6 +12,7 @@ from scipy.stats import binom
 
 from simulations import coverage, fairness, pipeline
 from simulations.__main__ import main
+from simulations import answers, coverage, fairness, pipeline
 from simulations.coverage import Draw, Held, covered, observe, summary
 from simulations.fairness import MARGINS, Cohort, Scene, judged
 from simulations.pipeline import Training
@@ -212,3 +213,18 @@ def test_the_page_shows_the_numbers_of_the_file(tmp_path):
     page.write_text((DOCS / "statistics.md").read_text(encoding="utf-8"), encoding="utf-8")
     fill(page, json.loads((DOCS / "statistics.json").read_text(encoding="utf-8")))
     assert page.read_text(encoding="utf-8") == (DOCS / "statistics.md").read_text(encoding="utf-8")
+
+
+def test_an_answers_interval_holds_in_a_cohort_that_is_drawn():
+    found = answers.observe(Training("regression", 200, 0, 1))
+    assert found["coverage"] == pytest.approx(0.9, abs=0.06)
+    assert found["coverage_as_recorded"] == pytest.approx(0.9, abs=0.05)
+    assert found["called_unlike"] < 0.04
+
+
+def test_written_coverage_of_answers_keeps_the_claim():
+    rows = json.loads((DOCS / "statistics.json").read_text(encoding="utf-8"))["answers"]["rows"]
+    assert {row["task"] for row in rows} == {"binary", "regression", "survival"}
+    for row in rows:
+        assert row["coverage"]["value"] >= 0.9 - 3 * row["coverage"]["se"], row
+        assert row["called_unlike"]["value"] == pytest.approx(0.01, abs=0.005 + 3 * row["called_unlike"]["se"])
