@@ -10,9 +10,8 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from simulations import coverage, fairness, pipeline
-from simulations.__main__ import main
 from simulations import answers, coverage, fairness, pipeline
+from simulations.__main__ import main
 from simulations.coverage import Draw, Held, covered, observe, summary
 from simulations.fairness import MARGINS, Cohort, Scene, judged
 from simulations.pipeline import Training
