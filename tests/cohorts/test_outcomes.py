@@ -161,7 +161,10 @@ def test_a_negative_time_is_counted_and_not_shown():
 
 @pytest.mark.parametrize("codes", [[0, 1, 2], [0.5, 1, 0], [-1, 1, 0]])
 def test_an_event_has_two_codes(codes):
-    with pytest.raises(DataError, match="competing events are not supported; received 3 distinct codes"):
+    with pytest.raises(
+        DataError,
+        match=r"competing events are not supported; received 3 distinct codes. Predict the time to the first event",
+    ):
         censored([1, 2, 400], codes)
 
 

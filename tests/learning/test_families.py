@@ -8,7 +8,7 @@ import pytest
 from theragate.cohorts.outcomes import Censored
 from theragate.digests import sha256_tree
 from theragate.errors import ConfigurationError, DataError
-from theragate.learning.families import FAMILIES, check_families
+from theragate.learning.families import FAMILIES, Training, check_families, check_width
 from theragate.learning.features import Feature, read_features
 from theragate.learning.loss import Loss, null_prediction
 from theragate.learning.persistence import load, save
@@ -146,3 +146,25 @@ def test_unknown_families_are_refused_by_name(problem, tuning, message: str) -> 
     _, _, study = problem("binary", tuning={"reference": "logistic", "families": [], "trials": 3, **tuning})
     with pytest.raises(ConfigurationError, match=message):
         check_families(study)
+
+
+def test_more_features_than_patients_are_refused_where_the_penalty_is_light(problem) -> None:
+    study = problem("survival", tuning={"reference": "ridge_cox", "families": ["coxnet"], "trials": 3})[2]
+    check_width(study, features=100, patients=100)
+    with pytest.raises(DataError, match=r"family `ridge_cox`.* received 101 features and 100 patients.*coxnet"):
+        check_width(study, features=101, patients=100)
+    wide = problem("survival", tuning={"reference": "coxnet", "families": ["xgboost_aft"], "trials": 3})[2]
+    check_width(wide, features=20_000, patients=100)
+
+
+def test_boosted_times_by_weibull_recover_a_known_risk() -> None:
+    # One group of patients lives four times as long; with the shape 2 its hazard is 1/16 of the other's.
+    random = np.random.default_rng(1)
+    slow = np.repeat([0.0, 1.0], 2000)
+    time = random.weibull(2.0, 4000) * np.where(slow == 1, 4.0, 1.0)
+    censoring = random.uniform(0.5, 8.0, 4000)
+    outcome = Censored(np.minimum(time, censoring), time <= censoring, 1.0)
+    params = {"rounds": 200, "depth": 1, "rows": 1.0, "columns": 1.0, "penalty": 0.3, "spread": 0.5}
+    model = FAMILIES["survival"]["xgboost_aft"].fit(Training(slow[:, None], outcome, slice(0, 0)), params, seed=1)
+    risk = model.response.of(model.score(np.array([[0.0], [1.0]])))
+    assert risk == pytest.approx([1 - np.exp(-1), 1 - np.exp(-1 / 16)], abs=0.03)

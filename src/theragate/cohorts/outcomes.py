@@ -16,6 +16,10 @@ __all__ = ["Binary", "Censored", "Outcome", "Quantity", "read_outcome"]
 Classes: TypeAlias = dict[str, NDArray[np.bool_]]
 
 _REMEDY = "Correct the source, or the study's `outcome` in params.yaml."
+_COMPETING = (
+    "Predict the time to the first event of any kind. Do not code the other kinds as censored: patients who can no "
+    "longer have the event would count as if they could, and every risk would be too high."
+)
 
 
 @dataclass(frozen=True)
@@ -158,6 +162,7 @@ def _censored(time: pd.Series, event: pd.Series, spec: SurvivalOutcome, study: s
             spec.event,
             "the event is 0 (censored) or 1 (seen); competing events are not supported",
             f"{len(np.unique(codes))} distinct codes",
+            remedy=_COMPETING if len(np.unique(codes)) > 2 else _REMEDY,
         )
     outcome = Censored(times, codes.astype(bool), spec.horizon)
     if not outcome.by_horizon.any() or not outcome.free_at_horizon.any():
@@ -193,5 +198,5 @@ def _numbers(column: pd.Series, name: str, study: str) -> NDArray[np.float64]:
     return values
 
 
-def _broken(study: str, column: str, rule: str, received: str) -> DataError:
-    return DataError(f"study `{study}`, outcome column `{column}`", rule=rule, received=received, remedy=_REMEDY)
+def _broken(study: str, column: str, rule: str, received: str, *, remedy: str = _REMEDY) -> DataError:
+    return DataError(f"study `{study}`, outcome column `{column}`", rule=rule, received=received, remedy=remedy)

@@ -68,21 +68,22 @@ class LinearModel:
 
 @dataclass(frozen=True)
 class BoostedModel:
-    """Gradient-boosted trees."""
+    """Gradient-boosted trees; ``scale`` turns their sum into the score: below 0 where they predict a time."""
 
     booster: "xgboost.Booster"
     response: Response
+    scale: float = 1.0
 
     def score(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the sum of the trees, before any link, shape (n,)."""
+        """Return the sum of the trees, before any link, times the scale, shape (n,)."""
         import xgboost
 
         margin = self.booster.predict(xgboost.DMatrix(matrix, nthread=1), output_margin=True)
-        return np.asarray(margin, dtype=np.float64)
+        return np.asarray(margin, dtype=np.float64) * self.scale
 
     def contributions(self, matrix: NDArray[np.float64], reference: NDArray[np.float64]) -> NDArray[np.float64]:  # noqa: ARG002 - the trees know their own average
         """Return the Shapley values of the trees, shape (n, columns) (Lundberg, Nat Mach Intell 2020;2:56)."""
         import xgboost
 
         parts = self.booster.predict(xgboost.DMatrix(matrix, nthread=1), pred_contribs=True)
-        return np.asarray(parts[:, :-1], dtype=np.float64)
+        return np.asarray(parts[:, :-1], dtype=np.float64) * self.scale

@@ -1,12 +1,13 @@
 """A predictor as files that hold data only: no pickle, no code, and the same bytes for the same predictor.
 
 ``predictor.json`` has the features, the response and, for a linear model, its coefficients, so that a person can read
-them; ``design.skops`` the preprocessing; ``booster.ubj`` the trees, where there are any; ``personal.json`` what it
-takes to answer for one patient, which `theragate.personal` reads and writes. The first names the digests of the
-others, so that nothing damaged reaches XGBoost, which ends the whole process over bytes it cannot parse. Who can
-rewrite all of the files is kept out by the digest of the directory, which the verdict binds.
+them; ``design.skops`` the preprocessing; ``booster.ubj`` boosted trees and ``forest.npz`` a forest, where there is one;
+``personal.json`` what it takes to answer for one patient, which `theragate.personal` reads and writes. The first names
+the digests of the others, so that nothing damaged reaches XGBoost, which ends the whole process over bytes it cannot
+parse. Who can rewrite all of the files is kept out by the digest of the directory, which the verdict binds.
 """
 
+import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
@@ -18,6 +19,7 @@ from theragate.errors import DataError
 from theragate.files import read_json, whole_directory, write_json
 from theragate.learning.families import FAMILIES, check_families
 from theragate.learning.features import Feature
+from theragate.learning.forest import Forest, ForestModel, pack_forest, unpack_forest
 from theragate.learning.models import BoostedModel, LinearModel, Model, Response
 from theragate.study import Spec
 
@@ -26,7 +28,9 @@ if TYPE_CHECKING:  # scikit-learn is imported only when a model is saved or load
 
 __all__ = ["check_families", "load", "load_with", "save"]
 
-_SHEET, _DESIGN, _BOOSTER, _PERSONAL = "predictor.json", "design.skops", "booster.ubj", "personal.json"
+_SHEET, _DESIGN, _BOOSTER, _FOREST = "predictor.json", "design.skops", "booster.ubj", "forest.npz"
+_PERSONAL = "personal.json"
+_FILES = {"coefficients": {_DESIGN}, "booster": {_DESIGN, _BOOSTER}, "forest": {_DESIGN, _FOREST}}
 _REMEDY = "Restore the directory with `dvc checkout`, or train again with `dvc repro`."
 
 
@@ -56,6 +60,7 @@ class _Sheet(Spec):
     response: Literal["probability", "quantity", "risk"]
     hazard: Annotated[float, Field(ge=0)]
     linear: _Linear | None
+    scale: float = Field(default=1.0, description="what turns the sum of boosted trees into the score")
     files: dict[str, str] = Field(description="the other files and their SHA-256")
 
     @model_validator(mode="after")
@@ -65,9 +70,10 @@ class _Sheet(Spec):
             raise ValueError("the response and the horizon are those of the task")
         if self.family not in FAMILIES[self.task]:
             raise ValueError("the family is one of the task's")
-        if (self.linear is None) != (FAMILIES[self.task][self.family].design == "trees"):
+        stored = FAMILIES[self.task][self.family].stored
+        if (self.linear is None) != (stored != "coefficients"):
             raise ValueError("a linear family has coefficients, and trees have none")
-        if set(self.files) - {_PERSONAL} != ({_DESIGN} if self.linear else {_DESIGN, _BOOSTER}):
+        if set(self.files) - {_PERSONAL} != _FILES[stored]:
             raise ValueError("the files are those of the family")
         return self
 
@@ -100,6 +106,8 @@ def save(predictor: "Predictor", directory: Path, *, personal: bytes | None = No
         linear = _Linear(names=names, coefficients=tuple(map(float, model.coefficients)), intercept=model.intercept)
     elif isinstance(model, BoostedModel):
         files[_BOOSTER] = bytes(model.booster.save_raw("ubj"))
+    elif isinstance(model, ForestModel):
+        files[_FOREST] = pack_forest(model.forest)
     if personal is not None:
         files[_PERSONAL] = personal
     sheet = _Sheet(
@@ -110,6 +118,7 @@ def save(predictor: "Predictor", directory: Path, *, personal: bytes | None = No
         response=model.response.kind,
         hazard=model.response.hazard,
         linear=linear,
+        scale=model.scale if isinstance(model, BoostedModel) else 1.0,
         files={name: sha256_bytes(content) for name, content in files.items()},
     )
     with whole_directory(directory) as temporary:
@@ -152,7 +161,7 @@ def load_with(directory: Path) -> "tuple[Predictor, bytes | None]":
 
 def _sheet(directory: Path) -> _Sheet:
     found = {path.name for path in directory.iterdir()} if directory.is_dir() else set()
-    strange = sorted(found - {_SHEET, _DESIGN, _BOOSTER, _PERSONAL})
+    strange = sorted(found - {_SHEET, _DESIGN, _BOOSTER, _FOREST, _PERSONAL})
     if strange or not found:
         raise _refused(directory, "it holds the files of a predictor only", f"`{strange[0]}`" if strange else "none")
     if any((directory / name).is_symlink() for name in found):
@@ -197,6 +206,8 @@ def _model(directory: Path, sheet: _Sheet, files: dict[str, bytes]) -> Model:
     response = Response(sheet.response, sheet.hazard)
     if sheet.linear is not None:
         return LinearModel(np.array(sheet.linear.coefficients, dtype=np.float64), sheet.linear.intercept, response)
+    if _FOREST in files:
+        return ForestModel(_forest(directory, files[_FOREST]), response)
     import xgboost
 
     try:
@@ -206,7 +217,16 @@ def _model(directory: Path, sheet: _Sheet, files: dict[str, bytes]) -> Model:
         raise _refused(
             directory / _BOOSTER, "it is a whole booster", f"a damaged file ({type(error).__name__})"
         ) from error
-    return BoostedModel(booster, response)
+    return BoostedModel(booster, response, sheet.scale)
+
+
+def _forest(directory: Path, content: bytes) -> Forest:
+    try:
+        return unpack_forest(content)
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        raise _refused(
+            directory / _FOREST, "it is a whole forest", f"something else ({type(error).__name__})"
+        ) from error
 
 
 def _try_out(directory: Path, predictor: "Predictor") -> None:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from theragate.cohorts.outcomes import Outcome
 from theragate.cohorts.splits import Split, development_rows, outer_splits
-from theragate.learning.families import check_families
+from theragate.learning.families import check_families, check_width
 from theragate.learning.features import Feature, as_features, read_features
 from theragate.learning.identity import problem_digest
 from theragate.learning.predictor import Predictor
@@ -73,7 +73,8 @@ def train(
     ConfigurationError
         If a family or a scenario does not fit the study.
     DataError
-        If the cohort is too small for its splits, a feature is unfit, or a model has no stable solution.
+        If the cohort is too small for its splits or for the number of features, a feature is unfit, or a model has no
+        stable solution.
     StoreError
         If `storage` cannot be written, or a worker process died.
     """
@@ -81,6 +82,7 @@ def train(
     schema = read_features(cohort, study)
     check_scenarios(study, schema)
     splits = outer_splits(cohort, outcome, study, seed=seed)
+    check_width(study, features=len(schema), patients=_fewest(splits, study.validation.inner_folds))
     key = f"{study.name}-{problem_digest(cohort, study, seed=seed)[:16]}"
     works = _works(cohort, outcome, study, schema=schema, splits=splits, seed=seed, storage=storage / key)
     results: dict[int, SplitResult] = {}
@@ -104,6 +106,12 @@ def train(
     )
     shutil.rmtree(storage / key, ignore_errors=True)
     return trained
+
+
+def _fewest(splits: list[Split], inner_folds: int) -> int:
+    """Return how many patients the smallest inner fold leaves to learn from."""
+    fewest = min(len(split.train) for split in splits)
+    return fewest - -(-fewest // inner_folds)
 
 
 def _works(

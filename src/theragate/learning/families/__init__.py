@@ -3,15 +3,16 @@
 from collections.abc import Mapping
 from typing import Final
 
-from theragate.errors import ConfigurationError
+from theragate.errors import ConfigurationError, DataError
 from theragate.learning.families.base import Family, FitError, Params, Training
-from theragate.learning.families.boosted import Boosted
+from theragate.learning.families.boosted import Boosted, BoostedTimes
 from theragate.learning.families.cox import Coxnet, RidgeCox, SplineCox
+from theragate.learning.families.forest import RandomSurvivalForest
 from theragate.learning.families.linear import ElasticNetRegression, Linear, SplineRidge
 from theragate.learning.families.logistic import Logistic, SplineLogistic
 from theragate.study import Study
 
-__all__ = ["FAMILIES", "Family", "FitError", "Params", "Training", "check_families"]
+__all__ = ["FAMILIES", "Family", "FitError", "Params", "Training", "check_families", "check_width"]
 
 FAMILIES: Final[Mapping[str, Mapping[str, Family]]] = {
     "binary": {
@@ -30,6 +31,8 @@ FAMILIES: Final[Mapping[str, Mapping[str, Family]]] = {
         "coxnet": Coxnet(),
         "spline_cox": SplineCox(),
         "xgboost_cox": Boosted(),
+        "xgboost_aft": BoostedTimes(),
+        "random_survival_forest": RandomSurvivalForest(),
     },
 }
 
@@ -52,4 +55,34 @@ def check_families(study: Study) -> None:
                 rule=f"a family of a {study.task} study is one of {', '.join(known)}, named once",
                 received=f"`{name}`" + (" twice" if name in known else ""),
                 remedy="Correct the name, or add the family under `learning/families`.",
+            )
+
+
+def check_width(study: Study, *, features: int, patients: int) -> None:
+    """Refuse a family whose penalty cannot carry more features than there are patients to learn from.
+
+    Parameters
+    ----------
+    study
+        Its ``tuning`` names the families.
+    features
+        How many columns a model sees.
+    patients
+        How many it learns from in the smallest inner fold.
+
+    Raises
+    ------
+    DataError
+        With the families that can.
+    """
+    known = FAMILIES[study.task]
+    for key, names in (("reference", (study.tuning.reference,)), ("families", study.tuning.families)):
+        light = [name for name in names if known[name].light]
+        if light and features > patients:
+            others = ", ".join(name for name, family in known.items() if not family.light)
+            raise DataError(
+                f"study `{study.name}`, family `{light[0]}`",
+                rule="it learns from at least as many patients as there are features, in every inner fold",
+                received=f"{features:,} features and {patients:,} patients",
+                remedy=f"Name another family under `tuning.{key}` ({others}), or drop features.",
             )

@@ -56,6 +56,19 @@ class Training:
 
         return xgboost.QuantileDMatrix(self.matrix, label=_boosting_label(self.outcome), nthread=1)
 
+    @cached_property
+    def intervals(self) -> "xgboost.QuantileDMatrix":
+        """The same, with each survival time, in horizons, as the interval in which it lies: endless where censored."""
+        import xgboost
+
+        if not isinstance(self.outcome, Censored):
+            raise TypeError("only a censored time lies in an interval")
+        # A time of 0 has no logarithm; half of the shortest one is as early as the data can tell.
+        shortest = self.outcome.time[self.outcome.time > 0].min() / 2
+        time = np.maximum(self.outcome.time, shortest) / self.outcome.horizon
+        until = np.where(self.outcome.event, time, np.inf)
+        return xgboost.QuantileDMatrix(self.matrix, label_lower_bound=time, label_upper_bound=until, nthread=1)
+
     def bent(self, curvature: float) -> NDArray[np.float64]:
         """Return the matrix with its spline terms times `curvature`, so that a ridge holds them to straight lines.
 
@@ -114,6 +127,12 @@ class Family(ABC):
     """
 
     design: ClassVar[Literal["linear", "splines", "trees"]]
+    stored: ClassVar[Literal["coefficients", "booster", "forest"]] = "coefficients"
+    """What a fitted model of this family is made of, and is stored as."""
+
+    light: ClassVar[bool] = False
+    """Whether the fixed penalty is so light that there have to be more patients than features."""
+
     fixed: ClassVar[Params]
     """Parameters that are sensible without tuning: those of a reference model, and where a search begins."""
 

@@ -16,6 +16,7 @@ class Linear(Family):
     """Least squares on standardised features, with a ridge so light that it only keeps twins of a column apart."""
 
     design: ClassVar = "linear"
+    light: ClassVar = True
     fixed: ClassVar[Params] = {"penalty": 1.0}
 
     def suggest(self, trial: Any, prefix: str) -> dict[str, Any]:

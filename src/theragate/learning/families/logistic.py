@@ -16,6 +16,7 @@ class Logistic(Family):
     """Logistic regression on standardised features; ``penalty`` is half the weight of the squared coefficients."""
 
     design: ClassVar = "linear"
+    light: ClassVar = True
     fixed: ClassVar[Params] = {"penalty": 1.0}
 
     def suggest(self, trial: Any, prefix: str) -> dict[str, Any]:
