@@ -14,7 +14,16 @@ from pydantic import AfterValidator, Field
 
 from theragate.specs import Sentence, Spec
 
-__all__ = ["BundledSource", "DvcSource", "FileSource", "Source", "SqlSource", "TableFile", "UrlSource"]
+__all__ = [
+    "BundledSource",
+    "DvcSource",
+    "FileSource",
+    "SimulatedSource",
+    "Source",
+    "SqlSource",
+    "TableFile",
+    "UrlSource",
+]
 
 
 def _below(text: str) -> str:
@@ -115,4 +124,15 @@ class SqlSource(_Origin):
     text: tuple[str, ...] = Field(default=(), description="columns to take as text, such as coded categories")
 
 
-Source = Annotated[BundledSource | FileSource | DvcSource | UrlSource | SqlSource, Field(discriminator="kind")]
+class SimulatedSource(_Origin):
+    """Patients drawn from a world whose truth is known; never a ground for a release."""
+
+    kind: Literal["simulated"]
+    world: str
+    patients: Annotated[int, Field(ge=50, le=1_000_000)]
+    seed: Annotated[int, Field(ge=0, lt=2**31)]
+
+
+Source = Annotated[
+    BundledSource | FileSource | DvcSource | UrlSource | SqlSource | SimulatedSource, Field(discriminator="kind")
+]

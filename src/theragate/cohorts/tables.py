@@ -9,7 +9,10 @@ import pyarrow.parquet as pq
 from theragate.errors import DataError
 from theragate.files import whole_file
 
-__all__ = ["read_table", "write_table"]
+__all__ = ["is_simulated", "read_table", "write_table"]
+
+# In the file itself, so that the table cannot be parted from its label.
+_SIMULATED = b"theragate.simulated"
 
 
 def read_table(path: Path, *, remedy: str) -> pd.DataFrame:
@@ -27,7 +30,15 @@ def read_table(path: Path, *, remedy: str) -> pd.DataFrame:
         raise DataError(str(path), rule="the file is readable Parquet", received=received, remedy=remedy) from error
 
 
-def write_table(path: Path, table: pd.DataFrame) -> None:
-    """Write a table without its index."""
+def write_table(path: Path, table: pd.DataFrame, *, simulated: bool = False) -> None:
+    """Write a table without its index; the file says whether its patients are simulated."""
+    content = pa.Table.from_pandas(table, preserve_index=False)
+    if simulated:
+        content = content.replace_schema_metadata({**(content.schema.metadata or {}), _SIMULATED: b"true"})
     with whole_file(path) as temporary:
-        pq.write_table(pa.Table.from_pandas(table, preserve_index=False), temporary, compression="zstd")
+        pq.write_table(content, temporary, compression="zstd")
+
+
+def is_simulated(path: Path) -> bool:
+    """Return whether the patients of a readable Parquet file are labelled as simulated."""
+    return _SIMULATED in (pq.read_schema(path).metadata or {})

@@ -49,10 +49,11 @@ def amount_of(evidence: Evidence) -> tuple[int | None, str]:
 
 
 class Attribute(Spec):
-    """A declared attribute: whether its groups decide, and how many there have to be."""
+    """A declared attribute: whether its groups decide, how many there have to be, whether they are by the outcome."""
 
     judged: bool
     groups: int
+    by_outcome: bool = False
 
 
 class Declared(Spec):
@@ -73,6 +74,7 @@ class Declared(Spec):
             name: Attribute(
                 judged=spec.judged,
                 groups=len(set(spec.labels.values())) if isinstance(spec, LabelledGroups) else len(spec.bands) + 1,
+                by_outcome=spec.column in study.outcome_columns,
             )
             for name, spec in study.subgroups.items()
         }

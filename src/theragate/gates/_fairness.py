@@ -92,6 +92,9 @@ class Fairness(Gate):
         return [name for name, attribute in self.declared.attributes.items() if attribute.judged]
 
     def _weight(self, group: GroupEvidence) -> Weight:
+        # Whoever had an extreme outcome was predicted nearer to the middle, by any model; it is shown, as a warning.
+        if any(self.declared.attributes[name].by_outcome for name in group.attribute.split(" & ")):
+            return "listed"
         heavy = group.share >= self.share_that_blocks
         if group.attribute in self._judged and (group.label != MISSING or heavy):
             return "decides"

@@ -7,7 +7,7 @@ import pandas as pd
 from pydantic import ValidationError
 
 from theragate.cohorts.outcomes import Binary, Outcome, Quantity, read_outcome
-from theragate.cohorts.tables import read_table
+from theragate.cohorts.tables import is_simulated, read_table
 from theragate.digests import sha256_file, sha256_tree
 from theragate.errors import EvidenceError
 from theragate.evidence.catalogue import report_only
@@ -193,6 +193,7 @@ def _evidence(workspace: Workspace, study: Study, files: _Files) -> Evidence:
             events=measured.events,
             non_events=measured.non_events,
             censored_before_horizon=measured.censored_before_horizon,
+            simulated=is_simulated(workspace.data("cohort.parquet")),
         ),
         data=DataFacts(
             suite_sha256=files.found.suite_sha256,

@@ -49,14 +49,16 @@ def ingest(workspace: Workspace, settings: Settings) -> str:
     cohort.insert(0, "patient", ids)
     check_columns(cohort, study)
     read_outcome(cohort, study)
-    write_table(workspace.data("cohort.parquet"), cohort)
+    write_table(workspace.data("cohort.parquet"), cohort, simulated=table.simulated)
     write_json(workspace.data("provenance.json"), _provenance(workspace, study, table, cohort))
-    return f"{len(cohort):,} patients, {cohort.shape[1] - 1} columns, from {table.version}"
+    who = "simulated patients" if table.simulated else "patients"
+    return f"{len(cohort):,} {who}, {cohort.shape[1] - 1} columns, from {table.version}"
 
 
 def _ids(table: RawTable, study: Study, settings: Settings) -> pd.Series:
     if table.id_column is None:
-        return pd.Series(range(1, len(table.frame) + 1), dtype="int64").astype("str")
+        numbers = pd.Series(range(1, len(table.frame) + 1), dtype="int64").astype("str")
+        return "simulated-" + numbers if table.simulated else numbers
     check_ids(table.frame[table.id_column], study=study.name)
     ids = as_codes(table.frame[table.id_column])
     links = settings.private / "ids" / f"{study.name}.csv"
@@ -68,6 +70,7 @@ def _provenance(workspace: Workspace, study: Study, table: RawTable, cohort: pd.
         "study": study.name,
         "source": study.source.model_dump(mode="json"),
         "version": table.version,
+        "simulated": table.simulated,
         "patients": len(cohort),
         "columns": {column: str(dtype) for column, dtype in cohort.dtypes.items()},
         "sha256": sha256_file(workspace.data("cohort.parquet")),

@@ -36,6 +36,13 @@ def find_champion(stores: Stores, study: str) -> tuple[str, dict[str, Any]] | No
         if number is None:
             return None
         version = client.get_model_version(study, number)
+        if "theragate.simulated" in version.tags:
+            raise StoreError(
+                f"MLflow, `{version.name}` version {version.version}",
+                rule="a champion has learned from patients who exist",
+                received="a version from a SIMULATED cohort",
+                remedy="Take the alias `champion` from it.",
+            )
         return str(number), _recipe(client, version)
 
 

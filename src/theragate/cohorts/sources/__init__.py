@@ -1,6 +1,7 @@
 """Where cohorts come from. Each kind of source is one module with one function; `SOURCES` names them all."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,12 +9,13 @@ from theragate.cohorts.sources._bundled import COHORTS, read_bundled
 from theragate.cohorts.sources._dvc import check_pulled, read_dvc
 from theragate.cohorts.sources._file import read_file
 from theragate.cohorts.sources._read import read_table_file
+from theragate.cohorts.sources._simulated import WORLDS, read_simulated
 from theragate.cohorts.sources._site import Site
 from theragate.cohorts.sources._sql import read_sql
 from theragate.cohorts.sources._table import RawTable, as_plain
 from theragate.cohorts.sources._url import read_url
 from theragate.errors import ConfigurationError, DataError
-from theragate.origins import BundledSource, DvcSource, Source
+from theragate.origins import BundledSource, DvcSource, SimulatedSource, Source
 
 __all__ = ["SOURCES", "RawTable", "Site", "as_plain", "check_folder", "check_source", "read_source", "read_table_file"]
 
@@ -24,6 +26,7 @@ SOURCES: dict[str, Callable[[Any, Site], RawTable]] = {
     "dvc": read_dvc,
     "url": read_url,
     "sql": read_sql,
+    "simulated": read_simulated,
 }
 
 
@@ -40,6 +43,13 @@ def check_source(spec: Source, *, study: str) -> None:
             f"params.yaml, key `studies.{study}.source.name`",
             rule=f"a bundled cohort is one of {', '.join(COHORTS)}",
             received=f"`{spec.name}`",
+            remedy="Correct the name, or use a source of another kind.",
+        )
+    if isinstance(spec, SimulatedSource) and spec.world not in WORLDS:
+        raise ConfigurationError(
+            f"params.yaml, key `studies.{study}.source.world`",
+            rule=f"a world is one of {', '.join(WORLDS)}",
+            received=f"`{spec.world}`",
             remedy="Correct the name, or use a source of another kind.",
         )
 
@@ -103,4 +113,4 @@ def read_source(
     site = Site(root / "sources" / study, downloads or root / ".theragate" / "downloads", environ or {})
     table = SOURCES[spec.kind](spec, site)
     frame = as_plain(table.frame, subject=f"study `{study}`, source")
-    return RawTable(frame, version=table.version, id_column=table.id_column)
+    return replace(table, frame=frame)

@@ -42,6 +42,20 @@ def _whas500() -> pd.DataFrame:
     return _with_outcome(*load_whas500())
 
 
+def _gse7390() -> pd.DataFrame:
+    from sksurv.datasets import load_breast_cancer
+
+    frame = _with_outcome(*load_breast_cancer())
+    # The source writes the grade that nobody knows as a grade of its own.
+    return frame.assign(grade=frame["grade"].mask(frame["grade"] == "unkown"))
+
+
+def _veteran() -> pd.DataFrame:
+    from sksurv.datasets import load_veterans_lung_cancer
+
+    return _with_outcome(*load_veterans_lung_cancer())
+
+
 def _flchain() -> pd.DataFrame:
     from sksurv.datasets import load_flchain
 
@@ -64,4 +78,6 @@ COHORTS: dict[str, tuple[Callable[[], pd.DataFrame], str]] = {
     "diabetes": (_diabetes, "scikit-learn"),
     "whas500": (_whas500, "scikit-survival"),
     "flchain": (_flchain, "scikit-survival"),
+    "gse7390": (_gse7390, "scikit-survival"),
+    "veteran": (_veteran, "scikit-survival"),
 }

@@ -14,12 +14,13 @@ class RawTable:
     """A table as its source gives it, before de-identification.
 
     ``version`` says which edition it is; ``id_column`` names the column with the source's own patient ids, or is
-    None where the source has none.
+    None where the source has none; ``simulated`` says that the patients do not exist.
     """
 
     frame: pd.DataFrame
     version: str
     id_column: str | None
+    simulated: bool = False
 
 
 def as_plain(frame: pd.DataFrame, *, subject: str) -> pd.DataFrame:
