@@ -38,6 +38,9 @@ def _parser() -> argparse.ArgumentParser:
     summary = commands.add_parser("summary", help="show every study with its metrics and verdict")
     summary.set_defaults(command=_summary)
 
+    results = commands.add_parser("results", help="write docs/results.md: every study beside what is known elsewhere")
+    results.set_defaults(command=_results)
+
     verdict = commands.add_parser("verdict", help="show why a study passed or was blocked")
     verdict.add_argument("studies", nargs="+", metavar="STUDY")
     verdict.add_argument("--require-pass", action="store_true", help="exit with 1 unless every verdict is PASS")
@@ -143,6 +146,13 @@ def _summary(parsed: argparse.Namespace, root: Path, settings: Settings) -> int:
     from theragate.stages.summary import show_summary
 
     return 0 if show_summary(root, settings) else 1
+
+
+def _results(parsed: argparse.Namespace, root: Path, settings: Settings) -> int:  # noqa: ARG001 - one form for all
+    from theragate.stages.results import write_results
+
+    print(write_results(root))
+    return 0
 
 
 def _verdict(parsed: argparse.Namespace, root: Path, settings: Settings) -> int:

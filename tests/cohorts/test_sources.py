@@ -15,9 +15,10 @@ from cohorts.servers import web_server
 
 from theragate.cohorts.sources import SOURCES, RawTable, read_source
 from theragate.cohorts.sources._bundled import COHORTS
+from theragate.cohorts.sources._simulated import WORLDS
 from theragate.digests import md5_file, sha256_bytes
 from theragate.errors import ConfigurationError, DataError
-from theragate.origins import BundledSource, DvcSource, FileSource, SqlSource, UrlSource
+from theragate.origins import BundledSource, DvcSource, FileSource, SimulatedSource, SqlSource, UrlSource
 from theragate.specs import parse
 
 WORDS = {"citation": "A citation.", "licence": "A licence."}
@@ -33,6 +34,10 @@ def file(path: str, **more: object) -> FileSource:
 
 def tracked(path: str) -> DvcSource:
     return DvcSource(kind="dvc", path=path, id="record", text=("code",), **WORDS)
+
+
+def simulated(world: str, *, patients: int = 400, seed: int = 1) -> SimulatedSource:
+    return SimulatedSource(kind="simulated", world=world, patients=patients, seed=seed, **WORDS)
 
 
 def table() -> pd.DataFrame:
@@ -67,7 +72,8 @@ def every_source(folder: Path) -> Iterator[list[Any]]:
         web_source = UrlSource(kind="url", url=web.url, sha256=sha256_bytes(content), format="csv", id="record",
                                text=("code",), **WORDS)  # fmt: skip
         database = SqlSource(kind="sql", url_variable="RECORDS", query="q.sql", id="record", text=("code",), **WORDS)
-        yield [*map(bundled, COHORTS), file("t.csv"), file("t.parquet"), tracked("t.csv"), web_source, database]
+        yield [*map(bundled, COHORTS), file("t.csv"), file("t.parquet"), tracked("t.csv"), web_source, database,
+               *map(simulated, WORLDS)]  # fmt: skip
 
 
 def read(spec: Any, root: Path) -> RawTable:
@@ -83,6 +89,7 @@ def test_every_source_gives_a_table_with_plain_columns_and_a_version(every_sourc
         assert all(isinstance(column, str) for column in raw.frame.columns)
         assert not any(isinstance(dtype, pd.CategoricalDtype) for dtype in raw.frame.dtypes)
         assert raw.version
+        assert raw.simulated == raw.version.startswith("SIMULATED") == (spec.kind == "simulated")
         again = read(spec, tmp_path)
         assert again.version == raw.version
         pd.testing.assert_frame_equal(raw.frame, again.frame)
@@ -101,6 +108,8 @@ def test_the_same_table_is_read_from_every_kind_of_source(every_source, tmp_path
         ("wdbc", 569, "diagnosis", 212),
         ("whas500", 500, "fstat", 215),
         ("flchain", 7874, "death", 2169),
+        ("gse7390", 198, "e.tdm", 51),
+        ("veteran", 137, "Status", 128),
     ],
 )
 def test_bundled_cohorts_have_the_published_counts(name, patients, column, events, tmp_path):
@@ -115,7 +124,9 @@ def test_the_leak_of_the_light_chain_cohort_is_as_described(tmp_path):
 
 
 def test_an_unknown_bundled_cohort_names_those_that_exist(tmp_path):
-    with pytest.raises(ConfigurationError, match=r"one of wdbc, diabetes, whas500, flchain; received `nobody`"):
+    with pytest.raises(
+        ConfigurationError, match=r"one of wdbc, diabetes, whas500, flchain, gse7390, veteran; received `nobody`"
+    ):
         read_source(bundled("nobody"), tmp_path, study="s")
 
 

@@ -6,7 +6,7 @@ from typing import Final
 from theragate.errors import ConfigurationError, DataError
 from theragate.learning.families.base import Family, FitError, Params, Training
 from theragate.learning.families.boosted import Boosted, BoostedTimes
-from theragate.learning.families.cox import Coxnet, RidgeCox, SplineCox
+from theragate.learning.families.cox import Coxnet, RidgeCox, SplineCox, StrongRidgeCox
 from theragate.learning.families.forest import RandomSurvivalForest
 from theragate.learning.families.linear import ElasticNetRegression, Linear, SplineRidge
 from theragate.learning.families.logistic import Logistic, SplineLogistic
@@ -28,6 +28,7 @@ FAMILIES: Final[Mapping[str, Mapping[str, Family]]] = {
     },
     "survival": {
         "ridge_cox": RidgeCox(),
+        "strong_ridge_cox": StrongRidgeCox(),
         "coxnet": Coxnet(),
         "spline_cox": SplineCox(),
         "xgboost_cox": Boosted(),

@@ -9,7 +9,7 @@ from theragate.cohorts.outcomes import Censored
 from theragate.learning.families.base import Family, Params, Training, numerical_errors, response_of
 from theragate.learning.models import LinearModel
 
-__all__ = ["Coxnet", "RidgeCox", "SplineCox"]
+__all__ = ["Coxnet", "RidgeCox", "SplineCox", "StrongRidgeCox"]
 
 # A penalty with a trace of L1 is as good as a ridge, and is what the fast coordinate descent can do.
 _RIDGE = 0.01
@@ -34,6 +34,17 @@ class RidgeCox(Family):
         with numerical_errors(ValueError):
             fitted = CoxPHSurvivalAnalysis(alpha=params["penalty"]).fit(training.matrix, _structured(training))
         return _model(training, np.array(fitted.coef_, dtype=np.float64))
+
+
+class StrongRidgeCox(RidgeCox):
+    """The same with a ridge for many features and few events, so that none needs to be left out.
+
+    Without tuning, its penalty is that of a prior in which two of three features have a hazard ratio between 0.9 and
+    1.1 per standard deviation: 1/0.1².
+    """
+
+    light: ClassVar = False
+    fixed: ClassVar[Params] = {"penalty": 100.0}
 
 
 class Coxnet(Family):

@@ -1,0 +1,147 @@
+"""The page of results: what was measured of each study, with intervals, beside what is known from elsewhere."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import Field, TypeAdapter, ValidationError
+
+from theragate.errors import ConfigurationError
+from theragate.evidence.catalogue import METRICS
+from theragate.evidence.types import Comparison, Evidence
+from theragate.gates.types import Verdict
+from theragate.gates.words import capital, interval, plural
+from theragate.reports.headline import HEADLINE, estimate_text
+from theragate.reports.markdown import escape, table
+from theragate.specs import Sentence, Spec
+from theragate.study import Study
+
+__all__ = ["Known", "Result", "read_known", "results_page"]
+
+_INTRODUCTION = """# Results
+
+*Written by `theragate results` from `reports/`; the right-hand sides come from `published.json`. Do not edit.*
+
+Every measured number is of held-out patients, with a 95% interval by patient. *Known* numbers are other people's, or
+were computed apart from this pipeline: other splits, sometimes other patients, and no interval unless one stands there. They
+say what is credible; the paired difference from the simple reference model, on the same patients in the same folds, is
+what is judged. A verdict of BLOCKED is a result: docs/gates/README.md says what each gate protects."""
+
+# Beside those of the summary: what a reader of doses asks for.
+_ALSO = {"regression": ("within_20_percent",)}
+
+
+class Known(Spec):
+    """One number that is known from elsewhere; `value` is written as its source writes it."""
+
+    metric: str
+    value: Annotated[str, Field(min_length=1)]
+    what: Sentence
+    source: Sentence
+
+
+@dataclass(frozen=True)
+class Result:
+    """A study with its *published* evidence, in which small cells are suppressed, and its verdict."""
+
+    study: Study
+    evidence: Evidence
+    verdict: Verdict
+
+
+def read_known(content: Any) -> dict[str, tuple[Known, ...]]:
+    """Check the content of ``docs/published.json``: study to list of numbers.
+
+    Raises
+    ------
+    ConfigurationError
+        If it has another form.
+    """
+    try:
+        return TypeAdapter(dict[str, tuple[Known, ...]]).validate_python(content)
+    except ValidationError as error:
+        place = ".".join(str(part) for part in error.errors()[0]["loc"])
+        raise ConfigurationError(
+            "docs/published.json",
+            rule="it maps a study to numbers, each with metric, value, what and source",
+            received=f"something else at `{place}`" if place else "something else",
+            remedy="Correct the entry.",
+        ) from error
+
+
+def results_page(results: Sequence[Result], known: Mapping[str, Sequence[Known]], *, absent: Sequence[str]) -> str:
+    """Return the page as Markdown; `absent` are the studies without a verdict."""
+    parts = [_INTRODUCTION, "## In one table", _summary(results, known)]
+    if absent:
+        parts.append(f"Not run yet: {', '.join(f'`{name}`' for name in absent)}.")
+    parts += [_section(result, known.get(result.study.name, ())) for result in results]
+    return "\n\n".join(parts) + "\n"
+
+
+def _summary(results: Sequence[Result], known: Mapping[str, Sequence[Known]]) -> str:
+    rows = []
+    for result in results:
+        metric = HEADLINE[result.evidence.task][0]
+        beside = [one.value for one in known.get(result.study.name, ()) if one.metric == metric]
+        rows.append(
+            (
+                f"[{result.study.name}](#{result.study.name})",
+                _patients(result.evidence),
+                METRICS[metric].title,
+                estimate_text(metric, result.evidence.overall.get(metric)),
+                "; ".join(beside) or "none",
+                _decision(result.verdict),
+            )
+        )
+    return table(("Study", "Patients", "Measure", "Measured (95% interval)", "Known", "Verdict"), rows)
+
+
+def _section(result: Result, known: Sequence[Known]) -> str:
+    evidence = result.evidence
+    simulated = "**SIMULATED: these patients do not exist.** " if evidence.cohort.simulated else ""
+    same = evidence.family == evidence.reference_family
+    lead = (
+        f"{simulated}{escape(result.study.card.title)}. {capital(_patients(evidence))}. Selected: `{evidence.family}`"
+        f"{'' if same else f', against the reference `{evidence.reference_family}`'}. {_decision(result.verdict)}."
+    )
+    names = [*HEADLINE[evidence.task], *_ALSO.get(evidence.task, ())]
+    compared = {comparison.metric: comparison for comparison in evidence.comparisons}
+    rows = [
+        (METRICS[name].title, estimate_text(name, evidence.overall.get(name)), *_against(name, compared.get(name)))
+        for name in names
+    ]
+    measured = table(("Measure", "Measured (95% interval)", "Reference model", "Difference (paired)"), rows)
+    parts = [f"## {result.study.name}", lead, measured]
+    if known:
+        parts.append(
+            table(
+                ("Known", "Value", "Of what", "Source"),
+                [(_metric_title(one.metric), one.value, one.what, one.source) for one in known],
+            )
+        )
+    return "\n\n".join(parts)
+
+
+def _against(metric: str, compared: Comparison | None) -> tuple[str, str]:
+    if compared is None:
+        return "", ""
+    difference = compared.difference
+    if difference.value is None:
+        return estimate_text(metric, compared.reference), estimate_text(metric, difference)
+    text = interval(metric, difference.value, lower=difference.lower, upper=difference.upper, difference=True)
+    return estimate_text(metric, compared.reference), text
+
+
+def _metric_title(metric: str) -> str:
+    return METRICS[metric].title if metric in METRICS else capital(metric)
+
+
+def _patients(evidence: Evidence) -> str:
+    cohort = evidence.cohort
+    noun = "simulated patient" if cohort.simulated else "patient"
+    return plural(cohort.patients, noun) + ("" if cohort.events is None else f", {cohort.events:,} with the event")
+
+
+def _decision(verdict: Verdict) -> str:
+    blocking = ", ".join(f"{finding.code} {finding.status}" for finding in verdict.blocking)
+    return f"{verdict.decision} by {blocking}" if blocking else verdict.decision
