@@ -8,7 +8,7 @@ from typing import Any
 from theragate.evidence.catalogue import METRICS
 from theragate.files import write_text
 
-__all__ = ["broken_claims", "fill", "pooled"]
+__all__ = ["broken_claims", "fill", "fill_tables", "pooled"]
 
 # Of the replicates of a world, in which limits have to be given: below, the cohort lies outside the declared domain.
 _INSIDE = 0.95
@@ -58,7 +58,6 @@ def broken_claims(rows: Iterable[Row]) -> list[str]:
 
 def fill(page: Path, results: dict[str, Any]) -> None:
     """Write the tables between ``<!-- name -->`` and ``<!-- end name -->`` of the page."""
-    text = page.read_text(encoding="utf-8")
     tables = {}
     if "coverage" in results:
         tables["coverage"] = _coverage(results["coverage"]["rows"])
@@ -71,6 +70,12 @@ def fill(page: Path, results: dict[str, Any]) -> None:
         tables |= {name: _fairness(results["fairness"], name) for name in ("false_answers", "power")}
     if "answers" in results:
         tables["answers"] = _answers(results["answers"]["rows"])
+    fill_tables(page, tables)
+
+
+def fill_tables(page: Path, tables: dict[str, str]) -> None:
+    """Write each table between its markers in the page."""
+    text = page.read_text(encoding="utf-8")
     for name, table in tables.items():
         head, start, rest = text.partition(f"<!-- {name} -->")
         _, end, tail = rest.partition(f"<!-- end {name} -->")

@@ -91,9 +91,16 @@ class Fairness(Gate):
     def _judged(self) -> list[str]:
         return [name for name, attribute in self.declared.attributes.items() if attribute.judged]
 
+    @property
+    def _by_outcome(self) -> frozenset[str]:
+        return frozenset(name for name, attribute in self.declared.attributes.items() if attribute.by_outcome)
+
+    def _rests_on_outcome(self, group: GroupEvidence) -> bool:
+        return not self._by_outcome.isdisjoint(group.attribute.split(" & "))
+
     def _weight(self, group: GroupEvidence) -> Weight:
         # Whoever had an extreme outcome was predicted nearer to the middle, by any model; it is shown, as a warning.
-        if any(self.declared.attributes[name].by_outcome for name in group.attribute.split(" & ")):
+        if self._rests_on_outcome(group):
             return "listed"
         heavy = group.share >= self.share_that_blocks
         if group.attribute in self._judged and (group.label != MISSING or heavy):
@@ -134,6 +141,7 @@ class Fairness(Gate):
             )
             for metric, margin in self.within_group.items()
             for group, estimate in evidence.group_estimates(metric)
+            if group.attribute in self._by_outcome or not self._rests_on_outcome(group)
         ]
 
     def _against_reference(self, evidence: Evidence) -> list[Question]:
@@ -167,7 +175,7 @@ class Fairness(Gate):
         pairs = [
             (one, other)
             for one, other in combinations(evidence.groups, 2)
-            if one.attribute == other.attribute and " & " not in one.attribute
+            if one.attribute == other.attribute and " & " not in one.attribute and not self._rests_on_outcome(one)
         ]
         return [
             self._contrast(metric, (one, other), found=found, hidden=hidden)

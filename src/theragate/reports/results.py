@@ -23,9 +23,9 @@ _INTRODUCTION = """# Results
 *Written by `theragate results` from `reports/`; the right-hand sides come from `published.json`. Do not edit.*
 
 Every measured number is of held-out patients, with a 95% interval by patient. *Known* numbers are other people's, or
-were computed apart from this pipeline: other splits, sometimes other patients, and no interval unless one stands there. They
-say what is credible; the paired difference from the simple reference model, on the same patients in the same folds, is
-what is judged. A verdict of BLOCKED is a result: docs/gates/README.md says what each gate protects."""
+were computed apart from this pipeline: other splits, sometimes other patients, and no interval unless one stands there.
+They say what is credible. What is judged is the paired difference from the simple reference model, on the same patients
+in the same folds. A verdict of BLOCKED is a result: docs/gates/README.md says what each gate protects."""
 
 # Beside those of the summary: what a reader of doses asks for.
 _ALSO = {"regression": ("within_20_percent",)}

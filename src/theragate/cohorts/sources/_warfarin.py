@@ -79,6 +79,7 @@ def warfarin(patients: int, random: np.random.Generator) -> pd.DataFrame:
         cyp2c9=partly(panel, 0.03),
         cyp2c9_rare=rare.astype("int64"),
         rs12777823=marker.astype("int64"),
+        variants=np.where((rare > 0) | (marker > 0), "carrier", "non-carrier"),
         ancestry=pd.Series(np.array(ANCESTRIES)[ancestry], dtype="str").where(ancestry < len(ANCESTRIES) - 1),
         dose=np.maximum(dose, _LEAST).round(1),
     )
