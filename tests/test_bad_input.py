@@ -171,6 +171,31 @@ def test_negative_survival_times(project, refused):
     assert "a survival time is 0 or above; received 1 negative times" in refused(ingest)
     frame.assign(days=frame["days"].abs(), died=2).to_csv(project.table, index=False)
     assert "competing events are not supported" in refused(ingest)
+    frame.assign(days=frame["days"].abs(), died=frame["died"] * 2).replace({"died": {2: 1}}).to_csv(
+        project.root / "small.csv", index=False
+    )
+    project.study["outcome"]["horizon"] = 10_000
+    project.write()
+    assert "horizon of 10000 days, and patients followed beyond it; received" in refused(ingest)
+
+
+def test_more_features_than_patients_where_the_penalty_is_light(project, refused):
+    random = np.random.default_rng(0)
+    genes = {f"gene_{number}": random.normal(size=160) for number in range(80)}
+    cohort_with(project, **genes)
+    ingested(project)
+    assert exit_code(validate, [STUDY]) == 0
+    line = refused(train)
+    assert "family `logistic`: it learns from at least as many patients as there are features" in line
+    assert "received 83 features and 53 patients. Name another family under `tuning.reference`" in line
+
+
+def test_a_world_that_nobody_has_written(project, refused):
+    project.study["source"] = {
+        "kind": "simulated", "world": "flatland", "patients": 100, "seed": 1, "citation": "A test.", "licence": "None.",
+    }  # fmt: skip
+    project.write()
+    assert "a world is one of caide_dementia, iwpc_warfarin; received `flatland`" in refused(ingest)
 
 
 def test_a_column_that_a_suite_names_is_missing_or_empty(project, refused):

@@ -148,6 +148,24 @@ def test_a_column_is_declared_once():
         read(deidentification={"ages": ["age"], "removed": {"age": "Not needed."}})
 
 
+@pytest.mark.parametrize(
+    ("name", "group"),
+    [
+        ("warfarin_dose", {"title": "Dose", "column": "dose", "bands": [21], "judged": True}),
+        (SURVIVAL, {"title": "Dead", "column": "fstat", "labels": {"0": "no", "1": "yes"}, "judged": False}),
+    ],
+)
+def test_groups_by_the_outcome_are_for_a_regression_and_never_judged(name, group):
+    with pytest.raises(ConfigurationError, match="groups patients by the outcome"):
+        read(name, subgroups__by_outcome=group)
+
+
+def test_a_simulated_source_has_a_world_a_size_and_a_seed():
+    assert read("dementia_risk").source.world == "caide_dementia"
+    with pytest.raises(ConfigurationError, match=r"`studies\.dementia_risk\.source\.patients`.*received 10"):
+        read("dementia_risk", source__patients=10)
+
+
 def test_bands_that_do_not_ascend_are_said_to_be_so():
     with pytest.raises(ConfigurationError, match="must ascend"):
         read(subgroups__age_band__bands=[75, 65])

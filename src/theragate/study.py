@@ -113,12 +113,12 @@ class Study(Spec):
             raise ValueError(f"task `{self.task}` does not fit this `outcome`; see docs/studies.md for its keys")
         if isinstance(self.decision, Decision) and self.task == "regression":
             raise ValueError("a regression study has no risk to compare with `decision.threshold`; give `none:`")
-        by_outcome = [name for name, group in self.subgroups.items() if group.column in self.outcome_columns]
-        if by_outcome and (self.task != "regression" or self.subgroups[by_outcome[0]].judged):
-            raise ValueError(
-                f"`subgroups.{by_outcome[0]}` groups patients by the outcome, which a regression study may, never "
-                "`judged`: no model is right for those whose outcome is extreme"
-            )
+        for name, group in self.subgroups.items():
+            if group.column in self.outcome_columns and (self.task != "regression" or group.judged):
+                raise ValueError(
+                    f"`subgroups.{name}` groups patients by the outcome, which a regression may do without `judged`: no "
+                    "model is right for those whose outcome is extreme"
+                )
         twice = sorted({*self.features.dropped} & {*self.outcome_columns})
         if twice:
             raise ValueError(f"`{twice[0]}` is an outcome column, which is never a feature: do not list it as dropped")

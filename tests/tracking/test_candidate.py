@@ -1,6 +1,7 @@
 """Who is `candidate` when findings are waived, and who no longer is; and which recipe a champion leaves behind."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -157,6 +158,19 @@ def test_a_champion_leaves_its_recipe(stores, make_bundle):
         "predictions_sha256": "b" * 64, "family": "spline_cox", "params": {"alpha": 12.5, "knots": 4},
         "features": ["age", "sex"],
     }  # fmt: skip
+
+
+def test_simulated_patients_make_no_champion(stores, make_bundle):
+    bundle = make_bundle()
+    simulated = bundle.evidence.cohort.model_copy(update={"simulated": True})
+    evidence = bundle.evidence.model_copy(update={"cohort": simulated})
+    bundle.artifacts["evidence.json"].write_text(evidence.model_dump_json(), encoding="utf-8")
+    publish(replace(bundle, evidence=evidence), stores, register=True, now=NOW)
+    client_of(stores).set_registered_model_alias(STUDY, "champion", "1")
+    with pytest.raises(
+        StoreError, match="a champion has learned from patients who exist; received .* SIMULATED cohort"
+    ):
+        find_champion(stores, STUDY)
 
 
 @pytest.mark.parametrize("spoil", ["another model", "no run", "no json", "a list"])
