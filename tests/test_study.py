@@ -152,7 +152,7 @@ def test_a_column_is_declared_once():
     ("name", "group"),
     [
         ("warfarin_dose", {"title": "Dose", "column": "dose", "bands": [21], "judged": True}),
-        (SURVIVAL, {"title": "Dead", "column": "fstat", "labels": {"0": "no", "1": "yes"}, "judged": False}),
+        (SURVIVAL, {"title": "Dead", "column": "fstat", "labels": {"0": "alive", "1": "dead"}, "judged": False}),
     ],
 )
 def test_groups_by_the_outcome_are_for_a_regression_and_never_judged(name, group):

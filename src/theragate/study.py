@@ -116,8 +116,8 @@ class Study(Spec):
         for name, group in self.subgroups.items():
             if group.column in self.outcome_columns and (self.task != "regression" or group.judged):
                 raise ValueError(
-                    f"`subgroups.{name}` groups patients by the outcome, which a regression may do without `judged`: no "
-                    "model is right for those whose outcome is extreme"
+                    f"`subgroups.{name}` groups patients by the outcome, which a regression may do without `judged`: "
+                    "no model is right for those whose outcome is extreme"
                 )
         twice = sorted({*self.features.dropped} & {*self.outcome_columns})
         if twice:

@@ -93,6 +93,13 @@ def test_a_cohort_with_few_events_loses_its_counts():
     assert (published.cohort.patients, published.cohort.events, published.cohort.non_events) == (100, None, None)
 
 
+def test_nothing_is_withheld_of_patients_who_do_not_exist():
+    drawn = evidence([group("band", "a", 4), group("band", "b", 996)], patients=1000)
+    simulated = drawn.model_copy(update={"cohort": drawn.cohort.model_copy(update={"simulated": True})})
+    assert publish(simulated) == simulated
+    assert publish(drawn) != drawn
+
+
 def test_refuses_a_cohort_under_11():
     with pytest.raises(EvidenceError, match="at least 11 patients; received 10"):
         publish(evidence([], patients=10))

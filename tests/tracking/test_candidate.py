@@ -168,7 +168,7 @@ def test_simulated_patients_make_no_champion(stores, make_bundle):
     publish(replace(bundle, evidence=evidence), stores, register=True, now=NOW)
     client_of(stores).set_registered_model_alias(STUDY, "champion", "1")
     with pytest.raises(
-        StoreError, match="a champion has learned from patients who exist; received .* SIMULATED cohort"
+        StoreError, match=r"a champion has learned from patients who exist; received .* SIMULATED cohort"
     ):
         find_champion(stores, STUDY)
 

@@ -17,7 +17,7 @@ _WHY = f"withheld: a cell of under {SMALLEST_CELL} patients, or needed to keep o
 
 
 def publish(evidence: Evidence) -> Evidence:
-    """Withhold small cells.
+    """Withhold small cells; of simulated patients, who do not exist, nothing is withheld.
 
     A cell is the number of patients of a group, or of those among them with the event, or known to be without it.
 
@@ -39,6 +39,8 @@ def publish(evidence: Evidence) -> Evidence:
     EvidenceError
         If the whole cohort has fewer than 11 patients.
     """
+    if evidence.cohort.simulated:
+        return evidence
     if evidence.cohort.patients < SMALLEST_CELL:
         raise EvidenceError(
             f"study `{evidence.study}`, evidence",

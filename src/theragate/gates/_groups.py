@@ -33,7 +33,7 @@ def withheld_groups(evidence: Evidence) -> frozenset[str]:
 
     They are those that published evidence withholds (see `theragate.evidence.published.publish`).
     """
-    if evidence.cohort.patients < SMALLEST_CELL:
+    if evidence.cohort.patients < SMALLEST_CELL and not evidence.cohort.simulated:
         return frozenset(group.key for group in evidence.groups)
     shown = {group.key for group in publish(evidence).groups}
     return frozenset(group.key for group in evidence.groups if group.key not in shown)

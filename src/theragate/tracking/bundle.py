@@ -116,7 +116,7 @@ class Bundle:
         """Refuse evidence with small cells: MLflow is read by more people than the data."""
         for group in self.evidence.groups:
             cells = [cell for cell in (group.n, group.events, group.non_events) if cell is not None]
-            if any(cell < SMALLEST_CELL for cell in cells):
+            if any(cell < SMALLEST_CELL for cell in cells) and not self.evidence.cohort.simulated:
                 raise self._unpublished(f"a group with a cell under {SMALLEST_CELL} patients")
         path = self.artifacts.get("evidence.json")
         if path is not None and Evidence.model_validate_json(path.read_bytes()) != self.evidence:
