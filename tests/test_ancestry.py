@@ -1,10 +1,14 @@
 """The story of docs/warfarin.md: without the variants of African ancestry fairness fails, and with them it holds."""
 
+import re
+import shutil
 from pathlib import Path
 
 import pytest
+from dvc.utils.hydra import apply_overrides
 
 from simulations.ancestry import MODELS, compared, rows
+from theragate.parameters import read_parameters
 
 DOCS = Path(__file__).parents[1] / "docs"
 
@@ -69,3 +73,17 @@ def test_the_page_has_a_row_for_each_model(answers):
         [cell.split("(")[0].strip() for cell in line.split("|")] for line in rows(list(answers.values())).splitlines()
     ]
     assert shown == due
+
+
+def test_the_pages_command_changes_what_the_model_sees_and_nothing_else(tmp_path):
+    page = (DOCS / "warfarin.md").read_text(encoding="utf-8")
+    keys = [f"studies.warfarin_dose.features.dropped.{name}" for name in re.findall(r'"~\$dropped\.(\w+)"', page)]
+    path = tmp_path / "params.yaml"
+    shutil.copy(DOCS.parent / "params.yaml", path)
+    apply_overrides(path, [f"~{key}" for key in keys])
+    before, after = read_parameters(DOCS.parent / "params.yaml"), read_parameters(path)
+    dropped = before["studies"]["warfarin_dose"]["features"]["dropped"]
+    assert set(dropped) == {"ancestry", "variants", *(key.rpartition(".")[2] for key in keys)}
+    for key in keys:
+        del dropped[key.rpartition(".")[2]]
+    assert after == before

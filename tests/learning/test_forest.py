@@ -141,8 +141,15 @@ def rewritten(content: bytes, *, name: str, member: bytes, compress: int = zipfi
 def test_a_pickle_among_the_arrays_is_refused(forest):
     pickled = io.BytesIO()
     np.save(pickled, np.array([{"harm": 1}], dtype=object), allow_pickle=True)
-    with pytest.raises(ValueError, match="allow_pickle"):
+    with pytest.raises(ValueError, match="another type or length"):
         unpack_forest(rewritten(pack_forest(forest), name="risk.npy", member=pickled.getvalue()))
+
+
+def test_a_header_that_claims_more_than_there_is_makes_no_room_for_it(forest):
+    claimed = io.BytesIO()
+    np.lib.format.write_array_header_1_0(claimed, {"descr": "<f8", "fortran_order": False, "shape": (10**15,)})
+    with pytest.raises(ValueError, match="another type or length"):
+        unpack_forest(rewritten(pack_forest(forest), name="risk.npy", member=claimed.getvalue()))
 
 
 def test_a_stray_or_compressed_member_is_refused(forest):

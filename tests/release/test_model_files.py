@@ -31,6 +31,7 @@ def package(tmp_path):
         "MLmodel": yaml.safe_dump(DESCRIPTION), "conda.yaml": "name: x\n", "python_env.yaml": "python: 3\n",
         "requirements.txt": "numpy==2.4.6\n", "data/estimator/predictor.json": "{}",
         "data/estimator/design.skops": "s", "data/estimator/booster.ubj": "b",
+        "data/estimator/forest.npz": "f",
     }  # fmt: skip
     for name, content in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -84,6 +85,7 @@ def test_the_digest_is_that_of_the_tree(tmp_path_factory, names):
         ("data/estimator/model.cloudpickle", "another kind"),
         ("data/estimator/hook.py", "another kind"),
         ("data/estimator/native.so", "another kind"),
+        ("data/estimator/forest.npy", "another kind"),
         ("data/estimator/booster.ubj.py", "another kind"),
         ("data/estimator/BOOSTER.UBJ", "another kind"),
         ("data/estimator/none", "another kind"),

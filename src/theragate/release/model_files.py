@@ -37,7 +37,7 @@ LOADER = "theragate.serving"
 
 _DESCRIPTION = "MLmodel"
 _BESIDE = {_DESCRIPTION, "conda.yaml", "python_env.yaml", "requirements.txt"}
-_DATA = {".json", ".skops", ".ubj"}
+_DATA = {".json", ".npz", ".skops", ".ubj"}
 _FLAVOR = {"code", "data", "env", "loader_module", "python_version", "streamable"}
 _LONGEST = 1 << 20  # bytes of a description
 _PIECE = 1 << 20
