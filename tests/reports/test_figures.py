@@ -100,7 +100,12 @@ def test_the_user_s_settings_change_nothing_and_are_left_alone(make_evidence, st
 def test_simulated_patients_are_marked_on_every_figure(make_evidence, studies, record, tmp_path):
     name = "light_chain_mortality"
     both = (make_evidence(name, simulated=flag) for flag in (False, True))
-    both = (evidence.model_copy(update={"curves": {"decision": evidence.curves["decision"]}}) for evidence in both)
+    # Of the simulated nothing is withheld; here both show the same groups.
+    groups = publish(make_evidence(name)).groups
+    both = (
+        evidence.model_copy(update={"curves": {"decision": evidence.curves["decision"]}, "groups": groups})
+        for evidence in both
+    )
     real, simulated = (
         draw_figures(evidence, record, studies[name], tmp_path / str(n)) for n, evidence in enumerate(both)
     )
