@@ -23,7 +23,8 @@ def loaded_by(statement: str) -> set[str]:
         "theragate.stages.command", "theragate.stages.sync", "theragate.stages.summary", "theragate.tracking.bundle",
         "theragate.tracking.ui", "theragate.release.waivers", "theragate.release.looks", "theragate.release.champion",
         "theragate.stages.waive", "theragate.stages.facts", "theragate.stages.champion", "theragate.reports.verdict",
-        "theragate.stages.results", "theragate.release.admission", "theragate.release.model_files", "theragate.stages.keys",
+        "theragate.release.admission", "theragate.release.model_files", "theragate.stages.keys",
+        "theragate.stages.results",
     ],
 )  # fmt: skip
 def test_a_light_module_imports_nothing_heavy(module):

@@ -1,5 +1,7 @@
 """The simulated worlds keep to what was published about the real ones."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -18,7 +20,7 @@ def drawn(world: str, *, seed: int = 1) -> pd.DataFrame:
     spec = SimulatedSource(
         kind="simulated", world=world, patients=MANY, seed=seed, citation="A citation.", licence="A licence."
     )
-    return read_source(spec, None, study="s").frame
+    return read_source(spec, Path(), study="s").frame
 
 
 @pytest.fixture(scope="module")
