@@ -96,7 +96,9 @@ def test_every_source_gives_a_table_with_plain_columns_and_a_version(every_sourc
 
 
 def test_the_same_table_is_read_from_every_kind_of_source(every_source, tmp_path):
-    for spec in every_source[len(COHORTS) :]:
+    for spec in every_source:
+        if spec.kind in {"bundled", "simulated"}:
+            continue
         raw = read(spec, tmp_path)
         assert raw.id_column == "record"
         assert raw.frame.to_dict("list") == table().to_dict("list")
