@@ -66,11 +66,21 @@ def _parser() -> argparse.ArgumentParser:
 
     add_release(commands)
     add_predict(commands)
-
-    ui = commands.add_parser("ui", help="open MLflow's UI on this machine")
-    ui.add_argument("--port", type=int, choices=range(1024, 65536), default=5000, metavar="PORT")
-    ui.set_defaults(command=_ui)
+    _add_servers(commands)
     return parser
+
+
+def _add_servers(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the commands that become a server: MLflow with the guarded registry."""
+    ui = commands.add_parser("ui", help="sync, then open the registry on this machine: `server --embedded`")
+    server = commands.add_parser("server", help="start the release server, on which everybody signs in")
+    server.add_argument("--embedded", action="store_true", help="for one person on this machine; nobody signs in")
+    server.add_argument("--host", default="127.0.0.1", help="where to listen (127.0.0.1)")
+    server.add_argument("--workers", type=int, choices=range(1, 65), default=1, metavar="N", help="processes (1)")
+    for command in (ui, server):
+        command.add_argument("--port", type=int, choices=range(1024, 65536), default=5000, metavar="PORT")
+    ui.set_defaults(command=_ui)
+    server.set_defaults(command=_server)
 
 
 def _add_decisions(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -236,8 +246,14 @@ def _sync(parsed: argparse.Namespace, root: Path, settings: Settings) -> int:  #
 
 
 def _ui(parsed: argparse.Namespace, root: Path, settings: Settings) -> int:
+    from theragate.mlflow_plugin.server import Listening, serve
     from theragate.stages.sync import sync
-    from theragate.tracking.ui import serve
 
     _show(sync(root, settings))
-    return serve(settings.tracking, settings.artifacts, port=parsed.port)
+    return serve(settings, Listening(port=parsed.port), embedded=True)
+
+
+def _server(parsed: argparse.Namespace, root: Path, settings: Settings) -> int:  # noqa: ARG001 - one form for all
+    from theragate.mlflow_plugin.server import Listening, serve
+
+    return serve(settings, Listening(parsed.host, parsed.port, parsed.workers), embedded=parsed.embedded)

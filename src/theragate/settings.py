@@ -15,8 +15,9 @@ class Settings:
     """What is set outside the repository.
 
     ``home`` is the project's root, also for experiments that DVC runs in a temporary folder: default stores and
-    private tables live there. ``tracking``, ``registry`` and ``artifacts`` are MLflow's store URLs; ``jobs`` is the
-    number of processor cores that training may use.
+    private tables live there. ``tracking``, ``registry`` and ``artifacts`` are MLflow's store URLs: the registry is the
+    guarded one beside the tracking store, where none is named. ``jobs`` is the number of processor cores that training
+    may use.
     """
 
     home: Path
@@ -60,10 +61,14 @@ def read_settings(environ: Mapping[str, str], folder: Path) -> Settings:
     return Settings(
         home=home,
         tracking=tracking,
-        registry=environ.get("MLFLOW_REGISTRY_URI") or tracking,
+        registry=environ.get("MLFLOW_REGISTRY_URI") or _guarded(tracking),
         artifacts=environ.get("THERAGATE_ARTIFACTS") or local,
         jobs=_jobs(environ.get("THERAGATE_JOBS")),
     )
+
+
+def _guarded(tracking: str) -> str:
+    return f"gated+{tracking}" if tracking.startswith(("sqlite:", "postgresql:", "postgresql+")) else tracking
 
 
 def _jobs(text: str | None) -> int:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from typing import Any
 
 from pydantic import ValidationError
@@ -144,11 +145,13 @@ def examine(dossier: Dossier, trust: Trust, today: date) -> Reading:
         raise _mismatch(dossier, "it is of the study of this model", f"one of `{signed.study}`")
     if signed.dossier_sha256 != dossier_sha256(dossier):
         raise _mismatch(dossier, "the dossier is the one that was signed", "another evidence or policy")
-    evidence, policy = _evidence(dossier), _policy(dossier)
     try:
-        verdict = decide(evidence, policy, evidence_sha256=sha256_json(dossier.evidence))
+        evidence, policy, verdict = _judged(dossier_bytes(dossier.evidence, dossier.policy))
+    except ValidationError as error:
+        key = ".".join(map(str, error.errors(include_url=False, include_input=False)[0]["loc"])) or "the whole"
+        raise _mismatch(dossier, "the evidence has this version's form", f"another entry at `{key}`") from error
     except EvidenceError as error:
-        raise _mismatch(dossier, "evidence and policy are of one study", "those of two") from error
+        raise _mismatch(dossier, error.rule, error.received) from error
     named = _named(signed)
     for name, value in _found(verdict, evidence).items():
         if named[name] != value:
@@ -189,19 +192,19 @@ def _found(verdict: Verdict, evidence: Evidence) -> Mapping[str, object]:
     }
 
 
-def _evidence(dossier: Dossier) -> Evidence:
+@lru_cache(maxsize=64)
+def _judged(content: bytes) -> tuple[Evidence, Policy, Verdict]:
+    """Judge a dossier's file. The same bytes give the same verdict, so that a server judges each of them once."""
+    evidence_json, policy_json = read_dossier(content)
+    evidence = Evidence.model_validate_json(canonical_json(evidence_json), strict=True)
+    policy = Policy.of_json(policy_json)
     try:
-        return Evidence.model_validate_json(canonical_json(dossier.evidence), strict=True)
-    except ValidationError as error:
-        key = ".".join(map(str, error.errors(include_url=False, include_input=False)[0]["loc"])) or "the whole"
-        raise _mismatch(dossier, "the evidence has this version's form", f"another entry at `{key}`") from error
-
-
-def _policy(dossier: Dossier) -> Policy:
-    try:
-        return Policy.of_json(dossier.policy)
+        verdict = decide(evidence, policy, evidence_sha256=sha256_json(evidence_json))
     except EvidenceError as error:
-        raise _mismatch(dossier, error.rule, error.received) from error
+        raise EvidenceError(
+            "the dossier", rule="evidence and policy are of one study", received="those of two", remedy=error.remedy
+        ) from error
+    return evidence, policy, verdict
 
 
 def _mismatch(dossier: Dossier, rule: str, received: str) -> Refusal:

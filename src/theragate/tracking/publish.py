@@ -18,6 +18,8 @@ from theragate.tracking.store import Stores, opened
 
 __all__ = ["Published", "publish", "review"]
 
+_RELEASED = "theragate.released"  # what is or was champion stays as people released it
+
 
 @dataclass(frozen=True)
 class Published:
@@ -108,7 +110,7 @@ def _tell_commit_of_run(client: MlflowClient, bundle: Bundle, run: Run) -> None:
 
 
 def _tell_commit_of_version(client: MlflowClient, bundle: Bundle, version: ModelVersion) -> None:
-    if _is_mended(version.tags, bundle):
+    if _RELEASED not in version.tags and _is_mended(version.tags, bundle):
         for name, value in revision_tags(bundle).items():
             client.set_model_version_tag(version.name, version.version, name, value)
         client.update_model_version(version.name, version.version, description=run_text(bundle))

@@ -97,7 +97,7 @@ class Registry:
     def __init__(self, client: MlflowClient) -> None:
         self._client = client
         # MLflow's own, and the only way to methods that its client does not know.
-        self._store: Any = client._get_registry_client().store  # type: ignore[no-untyped-call]
+        self._store: Any = client._get_registry_client().store
 
     def studies(self) -> list[str]:
         """Return the names of all registered models."""
@@ -188,7 +188,7 @@ class Registry:
         credentials = getattr(self._store, "get_host_creds", None)
         if credentials is None:
             raise _unguarded()
-        answer = http_request(  # type: ignore[no-untyped-call]  # MLflow's own
+        answer = http_request(
             credentials(), route, method, max_retries=0, timeout=_PATIENCE, raise_on_status=False, **more
         )
         if answer.status_code == 404 and "theragate" not in answer.text.lower():

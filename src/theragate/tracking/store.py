@@ -36,8 +36,9 @@ _DATABASE_LOG = logging.getLogger("mlflow.store.db.utils")
 class Stores:
     """MLflow's stores as URLs.
 
-    ``tracking`` and ``registry`` are a database (``sqlite:///…``, ``postgresql+psycopg2://…``) or a server
-    (``http://…``). ``artifacts`` is where the artifacts of a new experiment go; empty leaves it to the server.
+    ``tracking`` and ``registry`` are a database (``sqlite:///…``, ``postgresql://…``) or a server (``http://…``); the
+    registry is guarded where ``gated+`` stands before its database. ``artifacts`` is where the artifacts of a new
+    experiment go; empty leaves it to the server.
     """
 
     tracking: str
@@ -76,14 +77,20 @@ def opened(stores: Stores) -> Iterator[MlflowClient]:
     """
     with ExitStack() as stack:
         stack.enter_context(_silent(_DATABASE_LOG))
-        for url in sorted({stores.tracking, stores.registry}):
+        places = sorted({_place(stores.tracking), _place(stores.registry)})
+        for url in places:
             stack.enter_context(_alone(url))
         try:
-            for url in sorted({stores.tracking, stores.registry}):
+            for url in places:
                 _check(url)
             yield MlflowClient(tracking_uri=stores.tracking, registry_uri=stores.registry)
         except (MlflowException, SQLAlchemyError, RequestException, ImportError, OSError) as error:
             raise store_error(error, stores.tracking) from error
+
+
+def _place(url: str) -> str:
+    """Return the database or server behind a URL: a guarded registry and the tracking store share one."""
+    return url.removeprefix("gated+")
 
 
 @contextmanager
@@ -157,7 +164,7 @@ def _create(path: Path) -> None:
     """Create the database beside its place and rename it: killed in between, nothing half-made is left."""
     with whole_file(path) as temporary:
         engine = sqlalchemy.create_engine(f"sqlite:///{temporary}", poolclass=sqlalchemy.NullPool)
-        _initialize_tables(engine)  # type: ignore[no-untyped-call]  # MLflow's own
+        _initialize_tables(engine)
         engine.dispose()
 
 
@@ -170,7 +177,7 @@ def _check_database(url: str) -> None:
             return  # a new server's database, which MLflow sets up itself
         known = "alembic_version" in tables
         found = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalars().all() if known else []
-        if found == [_get_latest_schema_revision()]:  # type: ignore[no-untyped-call]  # MLflow's own
+        if found == [_get_latest_schema_revision()]:
             # Changes nothing, but fails where the database is locked or cannot be written.
             connection.exec_driver_sql("UPDATE alembic_version SET version_num = version_num")
             connection.rollback()
@@ -184,10 +191,8 @@ def _check_database(url: str) -> None:
 
 
 def _check_server(url: str) -> None:
-    creds = get_default_host_creds(url)  # type: ignore[no-untyped-call]  # MLflow's own
-    answer = http_request(  # type: ignore[no-untyped-call]  # MLflow's own
-        creds, "/version", "GET", max_retries=0, timeout=10, raise_on_status=False
-    )
+    creds = get_default_host_creds(url)
+    answer = http_request(creds, "/version", "GET", max_retries=0, timeout=10, raise_on_status=False)
     mine, theirs = mlflow.__version__, answer.text.strip()
     if answer.status_code != 200 or mine.split(".")[:2] != theirs.split(".")[:2]:
         raise StoreError(

@@ -1,0 +1,71 @@
+"""The artifacts that the server hands out, of which the sealed models can be read and never written.
+
+Whoever may edit an experiment writes its artifacts through the server, the files of its registered models included.
+That is why what is in service is a copy, in a folder that these repositories refuse to change.
+"""
+
+from collections.abc import AsyncIterable
+from typing import Any, BinaryIO
+
+from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
+
+from theragate.mlflow_plugin.configuration import SCHEME, is_sealed
+from theragate.mlflow_plugin.refused import refused
+
+__all__ = ["Sealed", "SealedFileRepository", "base_name", "check_open"]
+
+
+class Sealed:
+    """What every repository refuses; it stands before MLflow's class."""
+
+    def log_artifact(self, local_file: str, artifact_path: str | None = None) -> Any:
+        """Store a file; see MLflow."""
+        check_open(artifact_path, base_name(local_file))
+        return super().log_artifact(local_file, artifact_path)  # type: ignore[misc]
+
+    def log_artifacts(self, local_dir: str, artifact_path: str | None = None) -> Any:
+        """Store a folder; see MLflow."""
+        check_open(artifact_path or "")
+        return super().log_artifacts(local_dir, artifact_path)  # type: ignore[misc]
+
+    def delete_artifacts(self, artifact_path: str | None = None) -> Any:
+        """Delete a file or a folder; see MLflow."""
+        check_open(artifact_path)
+        return super().delete_artifacts(artifact_path)  # type: ignore[misc]
+
+
+class SealedFileRepository(Sealed, LocalArtifactRepository):
+    """Artifacts in a folder, at ``sealed+file:///…``."""
+
+    def __init__(self, artifact_uri: str, tracking_uri: str | None = None, registry_uri: str | None = None) -> None:
+        super().__init__(artifact_uri.removeprefix(SCHEME), tracking_uri, registry_uri)
+
+    def log_artifact_from_stream(
+        self, stream: BinaryIO, artifact_file_name: str, artifact_path: str | None = None
+    ) -> None:
+        """Store what a client sends; see MLflow."""
+        check_open(artifact_path, artifact_file_name)
+        super().log_artifact_from_stream(stream, artifact_file_name, artifact_path)
+
+    async def log_artifact_from_async_stream(
+        self, chunks: AsyncIterable[bytes], artifact_file_name: str, artifact_path: str | None = None
+    ) -> None:
+        """Store what a client sends; see MLflow."""
+        check_open(artifact_path, artifact_file_name)
+        await super().log_artifact_from_async_stream(chunks, artifact_file_name, artifact_path)
+
+
+def base_name(local_file: str) -> str:
+    """Return the name under which MLflow stores a file."""
+    return local_file.replace("\\", "/").rpartition("/")[2]
+
+
+def check_open(*parts: str | None) -> None:
+    """Refuse to change a path that is, or holds, a sealed copy."""
+    if is_sealed(*parts):
+        raise refused(
+            "sealed models",
+            rule="what is in service is never written, moved or deleted",
+            received="a request to do so",
+            remedy="Register a new version.",
+        )

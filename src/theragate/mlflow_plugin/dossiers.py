@@ -1,0 +1,121 @@
+"""The full evidence and policies of versions, kept for the server's own judgement and shown to few."""
+
+from datetime import UTC, datetime
+
+from mlflow.entities.model_registry import ModelVersion
+
+from theragate.digests import sha256_bytes
+from theragate.mlflow_plugin.configuration import Configuration
+from theragate.mlflow_plugin.identity import present_actor
+from theragate.mlflow_plugin.names import ATTESTATION, AUTHOR
+from theragate.mlflow_plugin.tables import add_dossier, find_dossier
+from theragate.mlflow_plugin.transactions import Transactions
+from theragate.release.attestation import Attestation
+from theragate.release.dossier import Dossier, claimed, read_dossier
+from theragate.release.names import same_person
+from theragate.release.refusals import Refusal
+from theragate.release.trust import Trust
+
+__all__ = ["MOST_BYTES", "Dossiers", "Papers"]
+
+MOST_BYTES = 16 << 20  # of one dossier; those of the largest studies have about one
+
+
+class Papers:
+    """What goes with a version: its dossier, and what its attestation claims, which proves nothing yet."""
+
+    def __init__(self, dossier: Dossier, claims: Attestation) -> None:
+        self.dossier, self.claims = dossier, claims
+
+
+class Dossiers:
+    """The table of dossiers."""
+
+    def __init__(self, transactions: Transactions) -> None:
+        self._transactions = transactions
+
+    def put(self, content: bytes, *, named: str | None = None) -> str:
+        """Keep a dossier and return its digest; anybody who may sign in can, since only a signature makes it count.
+
+        Raises
+        ------
+        Refusal
+            If it is too large, not what `theragate` writes, or not the one that was `named` by its digest.
+        """
+        if len(content) > MOST_BYTES:
+            raise _unusable(f"it has {MOST_BYTES:,} bytes at most", f"{len(content):,}")
+        read_dossier(content)
+        sha256 = sha256_bytes(content)
+        if named not in (None, sha256):
+            raise _unusable("it is named by its SHA-256", "another digest")
+        with self._transactions.decision() as session:
+            add_dossier(session, sha256, content, sender=present_actor().name)
+        return sha256
+
+    def get(self, sha256: str) -> bytes:
+        """Return a dossier.
+
+        Raises
+        ------
+        Refusal
+            If whoever asks is neither a release manager nor an evaluator, or there is no such dossier.
+        """
+        actor, trust = present_actor(), Configuration.now().trust()
+        if not (trust.is_manager(actor.name) or _is_evaluator(trust, actor.name)):
+            raise Refusal(
+                "the full evidence",
+                rule="release managers and evaluators read it, because it can hold small groups of patients",
+                received=f"`{actor.name}`, who is neither",
+                remedy="Read the published evidence, which is an artifact of the run.",
+            )
+        return self._find(sha256)
+
+    def of(self, version: ModelVersion) -> Papers:
+        """Return the papers of a version.
+
+        Raises
+        ------
+        Refusal
+            If it has no attestation, its dossier was never sent, or nobody has recorded its author.
+        """
+        subject, tags = f"`{version.name}` version {version.version}", dict(version.tags)
+        if ATTESTATION not in tags:
+            raise _lacks(subject, "an evaluator has attested it", "a version without attestation")
+        if AUTHOR not in tags:
+            raise Refusal(
+                subject,
+                rule="the server has recorded who registered it",
+                received="a version that was registered without the guarded registry",
+                remedy="Register it again, through this server.",
+            )
+        claims = claimed(tags[ATTESTATION])
+        evidence, policy = read_dossier(self._find(claims.dossier_sha256))
+        dossier = Dossier(
+            study=str(version.name), version=str(version.version), author=tags[AUTHOR],
+            envelope=tags[ATTESTATION], evidence=evidence, policy=policy,
+        )  # fmt: skip
+        return Papers(dossier, claims)
+
+    def _find(self, sha256: str) -> bytes:
+        with self._transactions.session() as session:
+            content = find_dossier(session, sha256)
+        if content is None:
+            raise _lacks(f"dossier {sha256[:12]}…", "the server has the full evidence", "none of this digest")
+        return content
+
+
+def _is_evaluator(trust: Trust, person: str) -> bool:
+    today = datetime.now(UTC).date()
+    return any(
+        same_person(entry.name, person)
+        for entry in trust.of_role("evaluator")
+        if entry.revoked is None or today < entry.revoked
+    )
+
+
+def _unusable(rule: str, received: str) -> Refusal:
+    return Refusal("the dossier", rule=rule, received=received, remedy="Send what `theragate attest` writes.")
+
+
+def _lacks(subject: str, rule: str, received: str) -> Refusal:
+    return Refusal(subject, rule=rule, received=received, remedy="Let the evaluator run `theragate attest STUDY`.")

@@ -1,0 +1,49 @@
+"""Routes of our own beside MLflow's: dossiers and the ledger."""
+
+from typing import Any
+
+from flask import Flask, Response, jsonify, request
+from mlflow.server.handlers import _add_static_prefix, _get_model_registry_store, catch_mlflow_exception
+
+from theragate.mlflow_plugin.dossiers import MOST_BYTES
+from theragate.mlflow_plugin.refused import refused
+
+__all__ = ["ENDPOINTS", "add_routes"]
+
+_DOSSIER, _LEDGER = "theragate_dossier", "theragate_ledger"
+ENDPOINTS = frozenset({_DOSSIER, _LEDGER})
+
+
+def add_routes(application: Flask) -> None:
+    """Add the routes; who may use them is decided by the store, which knows who has signed in."""
+    prefix = _add_static_prefix("/api/2.0/theragate")
+    application.add_url_rule(f"{prefix}/dossiers/<sha256>", _DOSSIER, _dossier, methods=["GET", "PUT"])
+    application.add_url_rule(f"{prefix}/ledger", _LEDGER, _ledger, methods=["GET"])
+
+
+@catch_mlflow_exception  # type: ignore[untyped-decorator]
+def _dossier(sha256: str) -> Response:
+    store = _store()
+    if request.method == "GET":
+        return Response(store.get_dossier(sha256), mimetype="application/json")
+    if (request.content_length or 0) > MOST_BYTES:
+        raise _refused_dossier(f"it has {MOST_BYTES:,} bytes at most", "a larger one")
+    stored = store.put_dossier(request.get_data(), named=sha256)
+    return jsonify({"sha256": stored})
+
+
+@catch_mlflow_exception  # type: ignore[untyped-decorator]
+def _ledger() -> Response:
+    after = request.args.get("after", "0")
+    if not (after.isascii() and after.isdecimal() and len(after) < 10):
+        raise _refused_dossier("`after` is the number of a row", "another text")
+    return jsonify({"rows": _store().ledger_rows(int(after))})
+
+
+def _store() -> Any:
+    """Return the guarded store; the application does not start with another one."""
+    return _get_model_registry_store()
+
+
+def _refused_dossier(rule: str, received: str) -> Exception:
+    return refused("the request", rule=rule, received=received, remedy="Send it as `theragate` does.")

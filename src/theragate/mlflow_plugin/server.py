@@ -1,0 +1,156 @@
+"""Starting the release server: MLflow's own command, with our registry, our artifacts and our application in it."""
+
+import os
+import secrets
+import socket
+from dataclasses import dataclass
+
+from theragate.errors import ConfigurationError, StoreError
+from theragate.files import write_text
+from theragate.settings import Settings
+
+__all__ = ["Listening", "serve"]
+
+# MLflow's own switches; what the user has set stays.
+_QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+
+_USERS = "server/users.db"  # below the private folder
+_SIGN_IN = """[mlflow]
+default_permission = READ
+database_uri = {database}
+admin_username = admin
+authorization_function = mlflow.server.auth:authenticate_request_basic_auth
+"""
+
+
+@dataclass(frozen=True)
+class Listening:
+    """Where a server listens, and with how many processes."""
+
+    host: str = "127.0.0.1"
+    port: int = 5000
+    workers: int = 1
+
+    @property
+    def address(self) -> str:
+        """The address to open in a browser on this machine."""
+        return f"http://{self.host}:{self.port}"
+
+
+def serve(settings: Settings, listening: Listening, *, embedded: bool) -> int:
+    """Run the server until Ctrl-C; return the exit code.
+
+    Parameters
+    ----------
+    embedded
+        For one person on one machine: nobody signs in. Otherwise everybody does, and the first start makes the user
+        `admin`, with the password in ``MLFLOW_AUTH_ADMIN_PASSWORD``.
+
+    Raises
+    ------
+    ConfigurationError
+        If the stores are not ones that a server can guard, or the sign-in is not set up.
+    StoreError
+        If the port is taken, or the store is a server with a UI of its own.
+    """
+    _check_stores(settings)
+    if embedded and listening.host not in ("127.0.0.1", "localhost", "::1"):
+        raise ConfigurationError(
+            "the embedded server",
+            rule="it listens on this machine only, since nobody signs in",
+            received=f"the host `{listening.host}`",
+            remedy="Start `theragate server` without --embedded.",
+        )
+    _check_port(listening)
+    for name, value in _QUIET.items():
+        os.environ.setdefault(name, value)
+    if not embedded:
+        _prepare_sign_in(settings)
+    print(_embedded_words(listening) if embedded else f"Release server: {listening.address}", flush=True)
+    from mlflow.cli import cli
+
+    cli.main(args=server_arguments(settings, listening, embedded=embedded), prog_name="mlflow", standalone_mode=False)
+    return 0
+
+
+def server_arguments(settings: Settings, listening: Listening, *, embedded: bool) -> list[str]:
+    """Return the arguments of MLflow's command for these stores."""
+    artifacts = (
+        ["--default-artifact-root", settings.artifacts, "--app-name", "theragate-embedded"]
+        if embedded
+        else [
+            "--serve-artifacts", "--artifacts-destination", f"sealed+{settings.artifacts}",
+            "--default-artifact-root", "mlflow-artifacts:/", "--app-name", "theragate",
+        ]
+    )  # fmt: skip
+    return [
+        "server", "--backend-store-uri", settings.tracking, "--registry-store-uri", settings.registry,
+        "--host", listening.host, "--port", str(listening.port), "--workers", str(listening.workers),
+        *artifacts,
+    ]  # fmt: skip
+
+
+def _embedded_words(listening: Listening) -> str:
+    return (
+        f"Embedded release server: {listening.address}/#/experiments?workflowType=machine_learning (Ctrl-C ends it)\n"
+        "Nobody signs in: names are claimed, and whoever uses this machine can change its files. "
+        "It shows how releases work, and protects nothing; see docs/threat-model.md."
+    )
+
+
+def _check_stores(settings: Settings) -> None:
+    if settings.tracking.startswith(("http://", "https://")):
+        raise StoreError(
+            "release server",
+            rule="it is started for a database",
+            received="a tracking server that has a UI of its own",
+            remedy=f"Open {settings.tracking} in a browser.",
+        )
+    if not settings.registry.startswith("gated+"):
+        raise ConfigurationError(
+            "MLFLOW_REGISTRY_URI",
+            rule="the registry of a release server is a guarded one, `gated+sqlite:///…` or `gated+postgresql://…`",
+            received="another one",
+            remedy="Put `gated+` before the address, or unset the variable.",
+        )
+
+
+def _check_port(listening: Listening) -> None:
+    with socket.socket(socket.AF_INET6 if ":" in listening.host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((listening.host, listening.port))
+        except OSError as error:
+            raise StoreError(
+                f"port {listening.port}",
+                rule="the server listens on a free port of this machine",
+                received=error.strerror or "another one",
+                remedy=f"Choose another one, as --port {listening.port + 1}.",
+            ) from error
+
+
+def _prepare_sign_in(settings: Settings) -> None:
+    """Set up the sign-in: a secret for its forms, the users' database, and the first user.
+
+    The processes that serve would otherwise fail one after the other, each with a traceback, and be started for ever.
+    """
+    os.environ.setdefault("MLFLOW_FLASK_SERVER_SECRET_KEY", secrets.token_hex(32))
+    if not os.environ.get("MLFLOW_AUTH_CONFIG_PATH"):
+        users = settings.private / _USERS
+        users.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        users.parent.chmod(0o700)
+        sign_in = users.with_name("sign-in.ini")
+        write_text(sign_in, _SIGN_IN.format(database=f"sqlite:///{users}"))
+        os.environ["MLFLOW_AUTH_CONFIG_PATH"] = str(sign_in)
+    from mlflow.exceptions import MlflowException
+    from mlflow.server.auth import bootstrap_admin_user
+
+    try:
+        bootstrap_admin_user()
+    except MlflowException as error:
+        raise ConfigurationError(
+            "sign-in of the release server",
+            rule="its database can be used, and its first start is given a password for the user `admin`",
+            received=f"this from MLflow: {error.message[:200]}",
+            remedy="Set MLFLOW_AUTH_ADMIN_PASSWORD (12 characters or more) for the first start.",
+        ) from error

@@ -1,0 +1,161 @@
+"""The ledger and the dossiers: two tables of ours beside MLflow's, in the same database and the same transactions."""
+
+import time
+from collections.abc import Sequence
+
+from sqlalchemy import (
+    Column,
+    Connection,
+    Engine,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    func,
+    inspect,
+    select,
+    text,
+)
+from sqlalchemy.orm import Session
+
+from theragate.digests import canonical_json
+from theragate.errors import StoreError
+from theragate.release.ledger import Row
+
+__all__ = [
+    "add_dossier",
+    "add_row",
+    "create_tables",
+    "find_dossier",
+    "lock",
+    "rows_after",
+    "was_in_service",
+    "was_seen",
+]
+
+_METADATA = MetaData()  # not MLflow's: its own checks of its schema never see these tables
+
+# `study`, `kind` and `version` repeat what `event` says, for triggers and for people who read the table with SQL.
+LEDGER = Table(
+    "theragate_ledger",
+    _METADATA,
+    Column("seq", Integer, primary_key=True, autoincrement=False),
+    Column("study", String(256), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("event", Text, nullable=False),
+    Column("previous_hash", String(64), nullable=False),
+    Column("hash", String(64), nullable=False, unique=True),
+    Column("key_id", String(64), nullable=False),
+    Column("signature", String(128), nullable=False),
+    Index("theragate_ledger_study", "study", "version"),
+)
+DOSSIERS = Table(
+    "theragate_dossiers",
+    _METADATA,
+    Column("sha256", String(64), primary_key=True),
+    Column("content", LargeBinary, nullable=False),
+    Column("received", Integer, nullable=False),
+    Column("sender", String(256), nullable=False),
+)
+
+_LOCK = 0x7468657261676174  # the advisory lock of PostgreSQL under which releases are decided: "theragat"
+_PATIENCE = 60_000  # milliseconds that one decision waits for another
+
+
+def create_tables(engine: Engine) -> None:
+    """Create the two tables where they are missing; of several first users, one creates them."""
+    if _are_there(engine):
+        return
+    with engine.begin() as connection:
+        _lock_database(connection)
+        _METADATA.create_all(connection)
+
+
+def _are_there(engine: Engine) -> bool:
+    return set(_METADATA.tables) <= set(inspect(engine).get_table_names())
+
+
+def lock(session: Session) -> None:
+    """Take the one lock under which releases are decided, first of all in a transaction; commit or rollback ends it."""
+    _lock_database(session.connection())
+
+
+def _lock_database(connection: Connection) -> None:
+    if connection.dialect.name == "sqlite":
+        connection.execute(text(f"PRAGMA busy_timeout = {_PATIENCE}"))
+        connection.execute(text("BEGIN IMMEDIATE"))
+    else:
+        connection.execute(text(f"SET LOCAL lock_timeout = {_PATIENCE}"))
+        connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
+
+
+def rows_after(session: Session, seq: int) -> list[Row]:
+    """Return the ledger's rows after number `seq`, in their order, unverified.
+
+    Raises
+    ------
+    StoreError
+        If a row is no row at all: somebody else has written to the table.
+    """
+    found = session.execute(select(LEDGER).where(LEDGER.c.seq > seq).order_by(LEDGER.c.seq)).mappings()
+    return [_row(dict(columns)) for columns in found]
+
+
+def _row(columns: dict[str, object]) -> Row:
+    event = columns["event"]
+    head = {key: columns[key] for key in ("seq", "previous_hash", "hash", "key_id", "signature")}
+    try:
+        row = Row.model_validate_json(canonical_json(head)[:-1] + b',"event":' + str(event).encode() + b"}")
+        repeated = (row.event.study, row.event.kind, int(row.event.version))
+        if repeated != (columns["study"], columns["kind"], columns["version"]):
+            raise ValueError("the columns say something else than the event")
+    except ValueError as error:
+        raise StoreError(
+            f"ledger, row {columns['seq']}",
+            rule="each row follows from the one before and is signed by a key of the ledger",
+            received="a row that was changed",
+            remedy="Release nothing; compare the ledger with its backup, and find out who wrote to the database.",
+        ) from error
+    return row
+
+
+def add_row(session: Session, row: Row) -> None:
+    """Append a row within the transaction of `session`."""
+    event = row.event
+    values = {
+        "study": event.study, "kind": event.kind, "version": int(event.version),
+        "event": canonical_json(event.model_dump(mode="json")).decode(),
+    }  # fmt: skip
+    session.execute(LEDGER.insert().values(**row.model_dump(exclude={"event"}), **values))
+
+
+def was_in_service(session: Session, study: str, version: int) -> bool:
+    """Return whether a version is or was champion."""
+    return _exists(session, study, [LEDGER.c.version == version, LEDGER.c.kind.in_(("promote", "rollback"))])
+
+
+def was_seen(session: Session, study: str) -> bool:
+    """Return whether the ledger says anything about a registered model."""
+    return _exists(session, study, [])
+
+
+def _exists(session: Session, study: str, conditions: Sequence[object]) -> bool:
+    query = select(LEDGER.c.seq).where(LEDGER.c.study == study, *conditions).limit(1)  # type: ignore[arg-type]
+    return session.execute(query).first() is not None
+
+
+def add_dossier(session: Session, sha256: str, content: bytes, *, sender: str) -> None:
+    """Keep a dossier; one that is there stays as it is."""
+    if find_dossier(session, sha256) is None:
+        values = {"sha256": sha256, "content": content, "received": int(time.time()), "sender": sender[:256]}
+        session.execute(DOSSIERS.insert().values(**values))
+
+
+def find_dossier(session: Session, sha256: str) -> bytes | None:
+    """Return the content of a dossier, or None."""
+    found = session.execute(select(DOSSIERS.c.content).where(DOSSIERS.c.sha256 == sha256)).scalar()
+    return None if found is None else bytes(found)

@@ -1,0 +1,58 @@
+"""One transaction for a whole decision: what MLflow's methods write, our rows, and the lock that comes first."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from contextvars import ContextVar
+
+from sqlalchemy.orm import Session
+
+from theragate.mlflow_plugin.refused import told
+from theragate.mlflow_plugin.tables import lock
+
+__all__ = ["Transactions"]
+
+SessionMaker = Callable[..., AbstractContextManager[Session]]
+
+
+class Transactions:
+    """Sessions of a store, of which one can be joined: whatever opens a session inside a decision gets the decision's.
+
+    MLflow's methods open and commit a session each. Inside `decision` they work in its session instead, which commits
+    once, at the end: alias, tags, place and ledger row are there together or not at all.
+
+    Parameters
+    ----------
+    open_session
+        MLflow's own session maker.
+    """
+
+    def __init__(self, open_session: SessionMaker) -> None:
+        self._open = open_session
+        self._joined: ContextVar[Session | None] = ContextVar("theragate_decision", default=None)
+        # Threads of this process queue here, and not with a connection of the pool in their hands.
+        self._queue = threading.Lock()
+
+    @contextmanager
+    def session(self, read_only: bool = True) -> Iterator[Session]:
+        """Yield the session of the decision that is being made, or a new one."""
+        joined = self._joined.get()
+        if joined is not None:
+            yield joined
+            joined.flush()
+            return
+        with self._open(read_only=read_only) as session, told():
+            yield session
+
+    @contextmanager
+    def decision(self) -> Iterator[Session]:
+        """Yield a session that holds the lock; no other decision is made on this database until the block ends."""
+        with self._queue, self._open(read_only=False) as session:
+            lock(session)
+            token = self._joined.set(session)
+            try:
+                with told():  # here, because MLflow's session makes an internal error of what it does not know
+                    yield session
+                session.flush()
+            finally:
+                self._joined.reset(token)
