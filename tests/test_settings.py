@@ -8,7 +8,8 @@ from theragate.settings import read_settings
 
 def test_defaults_need_nothing(tmp_path):
     settings = read_settings({}, tmp_path)
-    assert settings.tracking == settings.registry == f"sqlite:///{tmp_path / 'mlflow-store' / 'mlflow.db'}"
+    assert settings.tracking == f"sqlite:///{tmp_path / 'mlflow-store' / 'mlflow.db'}"
+    assert settings.registry == f"gated+{settings.tracking}"
     assert settings.artifacts == (tmp_path / "mlflow-store" / "artifacts").as_uri()
     assert settings.jobs >= 1
 
@@ -27,6 +28,20 @@ def test_urls_are_taken_as_given_and_a_server_chooses_its_own_artifact_location(
         "",
     )
     assert settings.jobs == 3
+
+
+@pytest.mark.parametrize(
+    ("tracking", "registry"),
+    [
+        ("postgresql://host/db", "gated+postgresql://host/db"),
+        ("postgresql+psycopg://host/db", "gated+postgresql+psycopg://host/db"),
+        ("mysql://host/db", "mysql://host/db"),
+    ],
+)
+def test_the_registry_of_a_database_is_guarded_where_that_is_possible(tracking, registry, tmp_path):
+    assert read_settings({"MLFLOW_TRACKING_URI": tracking}, tmp_path).registry == registry
+    named = {"MLFLOW_TRACKING_URI": tracking, "MLFLOW_REGISTRY_URI": tracking}
+    assert read_settings(named, tmp_path).registry == tracking
 
 
 @pytest.mark.parametrize("jobs", ["0", "-1", "two", "1.5", "²", "３"])

@@ -54,7 +54,7 @@ def signed(by_hand, empty_database, capsys):
 
 def client_of(workspace) -> MlflowClient:
     url = f"sqlite:///{workspace.root / 'mlflow-store' / 'mlflow.db'}"
-    return MlflowClient(url, url)
+    return MlflowClient(url, f"gated+{url}")
 
 
 def version_of(workspace, number="1"):
@@ -190,10 +190,7 @@ def test_an_estimator_that_was_exchanged_in_mlflow_is_not_attested(signed, capsy
     assert "the registered package holds the estimator that was judged; received another" in capsys.readouterr().out
 
 
-def test_a_store_that_guards_releases_gets_the_dossier(signed, monkeypatch):
-    from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore
-
-    taken = []
-    monkeypatch.setattr(SqlAlchemyStore, "put_dossier", lambda store, content: taken.append(content), raising=False)
-    envelope = signed_again(signed, later=timedelta(days=100))
-    assert [claimed(envelope).dossier_sha256] == [sha256_bytes(content) for content in taken]
+def test_the_guarded_registry_gets_the_dossier(signed):
+    digest = claimed(signed_again(signed, later=timedelta(days=100))).dossier_sha256
+    store = client_of(signed)._get_registry_client().store
+    assert sha256_bytes(store.get_dossier(digest)) == digest

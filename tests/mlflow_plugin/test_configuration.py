@@ -1,0 +1,98 @@
+from pathlib import Path
+
+import pytest
+from mlflow_plugin.papers import Deployment
+
+from theragate.errors import ConfigurationError
+from theragate.mlflow_plugin.configuration import Configuration, local_path, sealed_place
+from theragate.release.keys import SigningKey, development_key
+
+SERVED = {"_MLFLOW_SERVER_SERVE_ARTIFACTS": "true", "_MLFLOW_SERVER_ARTIFACT_DESTINATION": "sealed+file:///srv/a"}
+
+
+def test_beside_the_database_where_nothing_is_served():
+    place = sealed_place({}, "sqlite:////srv/store/mlflow.db")
+    assert (place.folder, place.address) == (Path("/srv/store/sealed"), "file:///srv/store/sealed")
+
+
+def test_below_the_artifacts_where_they_are_served():
+    place = sealed_place(SERVED, "postgresql://localhost/x")
+    assert (place.folder, place.address) == (Path("/srv/a/sealed"), "mlflow-artifacts:/sealed")
+    assert sealed_place({**SERVED, "THERAGATE_SEALED": "/srv/a/sealed"}, "sqlite://") == place
+
+
+def test_where_the_setting_says():
+    place = sealed_place({**SERVED, "THERAGATE_SEALED": "file:///srv/worm"}, "sqlite://")
+    assert (place.folder, place.address) == (Path("/srv/worm"), "file:///srv/worm")
+
+
+def test_on_the_server_where_the_artifacts_are_in_a_bucket():
+    bucket = {**SERVED, "_MLFLOW_SERVER_ARTIFACT_DESTINATION": "sealed+s3://bucket/a"}
+    with pytest.raises(ConfigurationError, match="while the artifacts are in a bucket"):
+        sealed_place(bucket, "postgresql://localhost/x")
+    place = sealed_place({**bucket, "THERAGATE_SEALED": "/srv/sealed"}, "postgresql://localhost/x")
+    assert (place.folder, place.address) == (Path("/srv/sealed"), "mlflow-artifacts:/sealed")
+
+
+@pytest.mark.parametrize("folder", ["/srv/a", "/srv/a/1", "/srv/a/sealed/x", "/srv/a/../a/other"])
+def test_never_where_clients_can_write(folder):
+    with pytest.raises(ConfigurationError, match="outside the artifacts"):
+        sealed_place({**SERVED, "THERAGATE_SEALED": folder}, "sqlite://")
+
+
+@pytest.mark.parametrize("database", ["postgresql://localhost/x", "sqlite://", "sqlite:///:memory:"])
+def test_it_has_to_be_known(database):
+    with pytest.raises(ConfigurationError, match="Set THERAGATE_SEALED"):
+        sealed_place({}, database)
+
+
+@pytest.mark.parametrize("address", ["relative", "https://host/x", "file://host/x", ""])
+def test_an_address_that_is_no_folder(address):
+    with pytest.raises(ConfigurationError):
+        local_path(address)
+
+
+def test_the_protected_aliases(tmp_path):
+    assert Configuration({}, tmp_path).protects("Champion\n")
+    assert not Configuration({}, tmp_path).protects("candidate")
+    deployment = Deployment(tmp_path / "d")
+    deployment.write(protected_aliases=("production",))
+    configuration = Configuration({"THERAGATE_TRUST": str(deployment.trust_file)}, tmp_path)
+    assert configuration.protects("PRODUCTION")
+    assert configuration.protects("champion"), "it is protected whatever the file says"
+
+
+def test_without_a_trust_file_this_machines_key_counts(tmp_path):
+    configuration = Configuration({}, tmp_path)
+    trust = configuration.trust()
+    key = configuration.ledger_key(trust)
+    assert trust.development
+    assert key.public == development_key(tmp_path / "private")[0].public == trust.of_role("ledger")[0].key
+
+
+def test_the_ledgers_key_is_one_that_the_trust_file_gives_this_role(tmp_path):
+    deployment = Deployment(tmp_path / "d")
+    deployment.write()
+    environ = {"THERAGATE_TRUST": str(deployment.trust_file)}
+    trust = Configuration(environ, tmp_path).trust()
+    with pytest.raises(ConfigurationError, match="received none"):
+        Configuration(environ, tmp_path).ledger_key(trust)
+    for key in (SigningKey.generate(), deployment.evaluator):
+        other = {**environ, "THERAGATE_LEDGER_KEY": key.pem().decode()}
+        with pytest.raises(ConfigurationError, match="a key that it does not list"):
+            Configuration(other, tmp_path).ledger_key(trust)
+    right = Configuration({**environ, "THERAGATE_LEDGER_KEY": str(deployment.ledger_file)}, tmp_path)
+    assert right.ledger_key(trust).public == deployment.ledger.public
+
+
+def test_a_trust_file_that_trusts_the_development_key(tmp_path):
+    key, _ = development_key(tmp_path / "private")
+    deployment = Deployment(tmp_path / "d", ledger=key)
+    deployment.write()
+    with pytest.raises(ConfigurationError, match="never trusts a development key"):
+        Configuration({"THERAGATE_TRUST": str(deployment.trust_file)}, tmp_path).trust()
+
+
+def test_a_trust_file_that_is_named_and_missing(tmp_path):
+    with pytest.raises(Exception, match="no such file"):
+        Configuration({"THERAGATE_TRUST": str(tmp_path / "none.json")}, tmp_path).trust()

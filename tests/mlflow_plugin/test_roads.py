@@ -1,0 +1,158 @@
+"""Every road to a protected alias but the right one, tried on a real server by an administrator and an editor."""
+
+import pytest
+from mlflow_plugin.servers import ADMIN
+from mlflow_plugin.test_refusals import refuses
+
+
+@pytest.fixture(params=[ADMIN, "ada"])
+def person(request, release):
+    """An administrator, and a release manager who may do everything with every model."""
+    return release.person(request.param)
+
+
+def ungated(release, content="ungated"):
+    return release.person("alan").register(release.study, release.package(content))
+
+
+SPELLINGS = [
+    "Champion",
+    "CHAMPION",
+    "champion\n",
+    " champion",
+    "ｃｈａｍｐｉｏｎ",
+    "champ\u200bion",
+    "ﬁnal",
+    "champion ",
+]
+
+
+def test_aliases_that_could_be_taken_for_the_protected_one(release):
+    version = ungated(release)
+    for alias in ("champion", *SPELLINGS):
+        for api, who in (("api", ADMIN), ("ajax-api", "grace")):
+            body = {"name": release.study, "alias": alias, "version": version}
+            answer = release.person(who).send("POST", f"/{api}/2.0/mlflow/registered-models/alias", json=body)
+            assert (answer.status_code == 200) == (alias == "ﬁnal"), answer.text
+    assert set(release.person("ada").aliases(release.study)) <= {"ﬁnal"}
+
+
+def test_no_stage_is_a_second_name_for_what_is_in_service(release, person):
+    version = ungated(release)
+    for stage in ("Production", "production", "PRODUCTION"):
+        answer = person.api(
+            "POST", "model-versions/transition-stage", name=release.study, version=version, stage=stage,
+            archive_existing_versions=True,
+        )  # fmt: skip
+        refuses(answer, "Set the alias `champion` instead")
+    assert release.person("ada").version(release.study, version)["current_stage"] == "None"
+
+
+def test_what_is_in_service_is_neither_deleted_nor_renamed_nor_described_anew(release, person):
+    version, _ = release.champion()
+    name = release.study
+    refuses(person.api("DELETE", "model-versions/delete", name=name, version=version), "is kept")
+    refuses(person.api("DELETE", "registered-models/delete", name=name), "keeps its name")
+    refuses(person.api("POST", "registered-models/rename", name=name, new_name=f"{name}_b"), "keeps its name")
+    refuses(person.api("PATCH", "model-versions/update", name=name, version=version, description="PASS"), "is kept")
+    assert release.serving() == version
+    assert release.events()[-1] == ("promote", version)
+
+
+def test_a_former_champion_is_kept_as_well(release):
+    version, _ = release.champion()
+    assert release.person("ada").delete_alias(release.study).status_code == 200
+    refuses(release.person(ADMIN).api("DELETE", "model-versions/delete", name=release.study, version=version))
+    refuses(release.person(ADMIN).api("DELETE", "registered-models/delete", name=release.study))
+    release.promote(version)
+
+
+def test_no_other_model_takes_the_name_of_a_released_one(release, person):
+    release.champion()
+    other = f"{release.study}_other"
+    release.person("alan").register(other, release.package("other"))
+    refuses(person.api("POST", "registered-models/rename", name=other, new_name=release.study), "keeps its name")
+    assert person.api("DELETE", "registered-models/delete", name=other).status_code == 200, "nothing holds this one"
+
+
+def test_a_copied_version_brings_no_papers_that_count(release, person):
+    version, papers = release.champion()
+    source = f"models:/{release.study}/{version}"
+    tags = [{"key": key, "value": value} for key, value in person.tags(release.study, version).items()]
+    for name in (release.study, f"{release.study}_copy"):
+        person.api("POST", "registered-models/create", name=name)
+        made = person.must("POST", "model-versions/create", name=name, source=source, tags=tags)["model_version"]
+        kept = person.tags(name, made["version"])
+        assert kept["theragate.author"] == person.name
+        assert not {"theragate.approved", "theragate.released"} & set(kept)
+        assert kept["theragate.attestation"] == papers.envelope
+        refuses(person.set_alias(name, made["version"]))
+    assert release.serving() == version
+
+
+WRITTEN = ["theragate.author", "theragate.approved", "theragate.released", "theragate.revoked"]
+SPELT = ["Theragate.approved", "theragate.author ", "ＴＨＥＲＡＧＡＴＥ.released", "THERAGATE.APPROVE"]
+
+
+def test_tags_that_the_server_alone_writes(release, person):
+    version = ungated(release)
+    for key in (*WRITTEN, *SPELT):
+        answer = person.tag(release.study, version, key, "by ada on 2026-01-01: good")
+        assert answer.status_code in (400, 403), key  # MLflow itself refuses some spellings
+        deleted = person.api("DELETE", "model-versions/delete-tag", name=release.study, version=version, key=key)
+        assert deleted.status_code in (400, 403), key
+    assert release.person("ada").tags(release.study, version) == {"theragate.author": "alan"}
+
+
+def test_tags_that_come_with_a_new_version_or_model_are_dropped(release, person):
+    name = f"{release.study}_tagged"
+    tags = [{"key": key, "value": "forged"} for key in [*WRITTEN, "theragate.approve", "theragate.revoke"]]
+    person.must("POST", "registered-models/create", name=name, tags=tags)
+    package = release.package("tagged")
+    version = person.register(name, package, tags=[*tags, {"key": "colour", "value": "blue"}])
+    assert person.tags(name, version) == {"theragate.author": person.name, "colour": "blue"}
+    model = person.must("GET", "registered-models/get", name=name)["registered_model"]
+    assert "tags" not in model
+    answer = person.api("POST", "registered-models/set-tag", name=name, key="theragate.released", value="yes")
+    refuses(answer, "said about one version")
+    refuses(person.api("DELETE", "registered-models/delete-tag", name=name, key="theragate.task"))
+
+
+def test_a_prompt_is_no_way_round(release, person):
+    name = f"{release.study}_prompt"
+    tags = [{"key": "mlflow.prompt.is_prompt", "value": "true"}]
+    text = [*tags, {"key": "mlflow.prompt.text", "value": "Hello"}]
+    person.must("POST", "registered-models/create", name=name, tags=tags)
+    made = person.must("POST", "model-versions/create", name=name, source="dummy-source", tags=text)["model_version"]
+    refuses(person.set_alias(name, made["version"]), "without attestation")
+
+
+def test_workspaces_assistant_and_presigned_uploads_are_closed(release, person):
+    for method, path in [
+        ("DELETE", "/api/3.0/mlflow/workspaces/default?mode=SET_DEFAULT"),
+        ("DELETE", "/ajax-api/3.0/mlflow/workspaces/default?mode=SET_DEFAULT"),
+        ("POST", "/api/3.0/mlflow/workspaces"),
+        ("PATCH", "/api/3.0/mlflow/workspaces/default"),
+        ("POST", "/ajax-api/3.0/mlflow/assistant/message"),
+        ("GET", "/ajax-api/3.0/mlflow/assistant/config"),
+        ("PUT", "/ajax-api/3.0/mlflow/%61ssistant/config"),
+        ("GET", "//ajax-api/3.0/mlflow//assistant/providers"),
+        ("POST", "/api/2.0/mlflow/artifacts/presigned-upload-url"),
+    ]:
+        answer = person.send(method, path, json={})
+        assert answer.status_code == 403, (method, path, answer.text)
+        assert answer.json()["error_code"] == "PERMISSION_DENIED"
+
+
+PLACES = [
+    "file:///etc", "/srv", "s3://bucket/sealed", "mlflow-artifacts:/sealed", "mlflow-artifacts://h/sealed", " file:///srv",
+    "mlflow-artifacts:/x/../sealed/a", "mlflow-artifacts:/%73ealed", "FILE:///srv", "relative",
+]  # fmt: skip
+
+
+def test_experiments_lie_where_the_server_puts_them(release, person):
+    for number, place in enumerate(PLACES):
+        for api, spelling in (("api", "artifact_location"), ("ajax-api", "artifactLocation")):
+            body = {"name": f"{release.study} {api} {person.name} {number}", spelling: place}
+            answer = person.send("POST", f"/{api}/2.0/mlflow/experiments/create", json=body)
+            refuses(answer, "where the server puts them")

@@ -1,0 +1,110 @@
+import os
+import threading
+import time
+
+import pytest
+from mlflow_plugin.papers import write_package
+
+from theragate.digests import sha256_tree
+from theragate.errors import StoreError
+from theragate.mlflow_plugin import sealing
+from theragate.mlflow_plugin.sealing import Vault
+from theragate.release.refusals import Refusal
+
+
+@pytest.fixture
+def package(tmp_path):
+    return write_package(tmp_path / "package", "content", size=3_000_000)
+
+
+@pytest.fixture
+def vault(tmp_path):
+    return Vault(tmp_path / "sealed")
+
+
+def test_a_copy_is_named_by_the_digest_of_what_was_copied(vault, package):
+    expected = sha256_tree(package)
+    sealed = vault.seal(package, expected=expected)
+    assert sealed.sha256 == expected
+    assert sealed.model_sha256 == sha256_tree(package / "data" / "estimator")
+    assert vault.find(expected) == sealed
+    assert [path.name for path in vault.folder.iterdir()] == [expected]
+
+
+def test_a_copy_is_read_only_but_for_what_mlflow_writes_into_it(vault, package):
+    expected = sha256_tree(package)
+    vault.seal(package, expected=expected)
+    place = vault.place(expected)
+    writable = {path.name for path in place.rglob("*") if path.stat().st_mode & 0o222}
+    assert writable == {"registered_model_meta"}
+    assert not place.stat().st_mode & 0o222
+    (place / "registered_model_meta").write_text("model_name: x\n")
+    assert vault.find(expected) is not None
+
+
+def test_other_files_than_expected_leave_nothing(vault, package):
+    with pytest.raises(Refusal, match="they are those that were attested"):
+        vault.seal(package, expected="0" * 64)
+    assert list(vault.folder.iterdir()) == []
+    assert vault.find("0" * 64) is None
+
+
+def test_a_copy_that_changed_is_found_out(vault, package):
+    expected = sha256_tree(package)
+    vault.seal(package, expected=expected)
+    file = vault.place(expected) / "MLmodel"
+    file.chmod(0o600)
+    file.write_text(file.read_text() + "run_id: x\n")
+    with pytest.raises(StoreError, match="a sealed copy never changes; received one that has changed"):
+        vault.find(expected)
+    with pytest.raises(StoreError, match="never changes"):
+        vault.seal(package, expected=expected)
+
+
+def test_a_file_that_becomes_a_link_while_it_is_copied(vault, package, monkeypatch):
+    listing = sealing.listing
+
+    def swapped(source):
+        paths = listing(source)
+        (source / "MLmodel").unlink()
+        (source / "MLmodel").symlink_to("/etc/hostname")
+        return paths
+
+    monkeypatch.setattr(sealing, "listing", swapped)
+    with pytest.raises(Refusal, match="do not change while they are copied"):
+        vault.seal(package, expected="0" * 64)
+
+
+def test_many_who_seal_the_same_at_once_end_with_one_copy(vault, package):
+    expected, found = sha256_tree(package), []
+    threads = [
+        threading.Thread(target=lambda: found.append(vault.seal(package, expected=expected).sha256)) for _ in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [expected] * 8
+    assert [path.name for path in vault.folder.iterdir()] == [expected]
+
+
+def test_an_unfinished_copy_is_removed_after_a_day(vault, package):
+    vault.folder.mkdir()
+    old, young = vault.folder / ".a.part", vault.folder / ".b.part"
+    for part in (old, young):
+        (part / "data").mkdir(parents=True)
+        (part / "data").chmod(0o555)
+    os.utime(old, (time.time() - 90_000,) * 2)
+    vault.seal(package, expected=sha256_tree(package))
+    assert not old.exists()
+    assert young.exists(), "it may be in the making"
+
+
+def test_a_disk_that_is_full(vault, package, monkeypatch):
+    def full(descriptor):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(StoreError, match="received No space left on device"):
+        vault.seal(package, expected=sha256_tree(package))
+    assert list(vault.folder.iterdir()) == []

@@ -1,0 +1,79 @@
+"""The command that starts a server: what it refuses to start, and the embedded one on a laptop."""
+
+import os
+import socket
+import subprocess
+from pathlib import Path
+
+import mlflow
+import pytest
+import requests
+from mlflow_plugin.papers import Deployment
+from mlflow_plugin.servers import Server, running
+from support import BIN
+
+from theragate.errors import ConfigurationError, StoreError
+from theragate.mlflow_plugin.server import Listening, serve
+from theragate.settings import read_settings
+
+
+@pytest.mark.parametrize(
+    ("environ", "listening", "embedded", "kind", "words"),
+    [
+        ({"MLFLOW_TRACKING_URI": "http://127.0.0.1:1"}, {}, True, StoreError, "a UI of its own"),
+        ({"MLFLOW_REGISTRY_URI": "sqlite:///x.db"}, {}, False, ConfigurationError, "Put `gated.` before the address"),
+        ({"MLFLOW_TRACKING_URI": "mysql://host/x"}, {}, False, ConfigurationError, "is a guarded one"),
+        ({}, {"host": "0.0.0.0"}, True, ConfigurationError, "since nobody signs in"),  # noqa: S104 - it is refused
+        ({}, {"host": "192.0.2.1"}, False, StoreError, "a free port of this machine"),
+    ],
+)
+def test_what_is_not_started(environ, listening, embedded, kind, words, tmp_path):
+    with pytest.raises(kind, match=words):
+        serve(read_settings(environ, tmp_path), Listening(**listening), embedded=embedded)
+
+
+def test_a_port_that_is_taken(tmp_path):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(StoreError, match=f"port {port}.*--port {port + 1}"):
+            serve(read_settings({}, tmp_path), Listening(port=port), embedded=True)
+
+
+def test_the_first_start_needs_a_password(tmp_path):
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("MLFLOW_", "THERAGATE_"))}
+    done = subprocess.run(
+        [BIN / "theragate", "server", "--port", str(Server(tmp_path, "", Deployment(tmp_path)).port)],
+        cwd=tmp_path, env=kept, capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "Set MLFLOW_AUTH_ADMIN_PASSWORD (12 characters or more) for the first start." in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+    assert (tmp_path / "private" / "server").stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.filterwarnings("ignore:The ``noload``")  # MLflow 3.17 uses what SQLAlchemy 2.1 deprecates
+def test_the_embedded_server_guards_and_says_that_it_protects_nothing(tmp_path):
+    class Embedded(Server):
+        def environ(self):
+            kept = {key: value for key, value in os.environ.items() if not key.startswith(("MLFLOW_", "THERAGATE_"))}
+            return {**kept, "THERAGATE_USER": "ada"}
+
+    made = Embedded(tmp_path, "", Deployment(tmp_path / "unused"))
+    with running(made, "--embedded"):
+        log = (tmp_path / "log").read_text()
+        assert "Nobody signs in: names are claimed" in log
+        client = mlflow.MlflowClient(made.address)
+        client.create_registered_model("study")
+        run = client.create_run(client.create_experiment("here"))
+        client.log_text(run.info.run_id, "x", "model/MLmodel")
+        version = client.create_model_version("study", f"{run.info.artifact_uri}/model", run.info.run_id)
+        assert version.tags == {"theragate.author": "ada"}
+        with pytest.raises(mlflow.MlflowException, match="received a version without attestation"):
+            client.set_registered_model_alias("study", "champion", "1")
+        client.set_registered_model_alias("study", "candidate", "1")
+        answer = requests.get(f"{made.address}/ajax-api/3.0/mlflow/assistant/config", timeout=30)
+        assert answer.status_code == 403
+        assert requests.get(f"{made.address}/api/2.0/theragate/ledger", timeout=30).json() == {"rows": []}
+    assert Path(tmp_path, "mlflow-store", "mlflow.db").exists()
