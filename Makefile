@@ -25,7 +25,7 @@ check: lint test ## Run ruff, mypy, lint-imports and the tests
 lint: $(ENVIRONMENT) ## Run ruff, mypy and lint-imports
 	@$(ACTIVATE) && ruff check . && ruff format --check . && mypy && lint-imports
 
-ui: $(ENVIRONMENT) ## Open the registry: MLflow's UI on this machine
+ui: $(ENVIRONMENT) ## Open the registry: MLflow's UI on this machine, guarded
 	@$(ACTIVATE) && theragate ui
 
 bench: $(ENVIRONMENT) ## Measure the pipeline; writes benchmarks/results.json
