@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -223,11 +224,11 @@ def _say(parsed: argparse.Namespace, value: Any, words: Callable[[], Any]) -> No
         return
     from rich.console import Console
 
-    Console(highlight=False, markup=False, soft_wrap=False).print(words())
+    # Where no person reads it, nothing is folded.
+    width = None if sys.stdout.isatty() else 200
+    Console(highlight=False, markup=False, width=width).print(words())
 
 
 def _misused(why: str) -> int:
-    import sys
-
     print(f"error: {why}; see `theragate release --help`", file=sys.stderr)
     return 2

@@ -22,12 +22,13 @@ def versions_table(rows: Sequence[Listed], *, pending: bool) -> Table | Text:
     """Return versions as a table."""
     if not rows:
         return Text("Nothing waits for a release manager." if pending else "No version is registered yet.")
-    table = _table("Study", "Version", "Verdict", "Alias", "Evidence", "Signed by", "Approved by", "State")
+    table = _table("Study", "Version", "Verdict", "Evidence", "Approved by", "State")
     for row in rows:
+        named = f"{row.version} ({', '.join(row.aliases)})" if row.aliases else row.version
         state = Text(row.state, "bold" if row.state in (*PENDING, "in service") else "")
         table.add_row(
-            row.study, row.version, Text(row.verdict, _COLOURS.get(row.verdict, "")), ", ".join(row.aliases),
-            row.evidence[:FEWEST_DIGITS], row.signed_by, ", ".join(row.approved_by), state,
+            row.study, named, Text(row.verdict, _COLOURS.get(row.verdict, "")), row.evidence[:FEWEST_DIGITS],
+            ", ".join(row.approved_by), state,
         )  # fmt: skip
     return table
 

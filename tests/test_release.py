@@ -1,0 +1,202 @@
+"""A release on a laptop, from the pipeline's version to a consumer's predictions, by the commands that people use."""
+
+import contextlib
+import io
+import json
+import os
+import sqlite3
+from pathlib import Path
+from unittest import mock
+
+import pandas as pd
+import pytest
+from support import STUDY, environment, pipeline_clone, run, small_cohort
+
+import theragate
+from theragate.cli import main
+from theragate.errors import StoreError
+from theragate.learning.persistence import load
+
+pytestmark = pytest.mark.xdist_group("release")  # one clone and its order of events serve all of these tests
+LEE = ("--as", "Dr. Lee")
+REASON = ("--reason", "Read the card; the limits are as agreed.")
+
+
+def release(folder: Path, *words: str, code: int = 0) -> str:
+    """Run a command in this process, which has imported MLflow already; return what it says."""
+    said = io.StringIO()
+    with (
+        contextlib.chdir(folder),
+        mock.patch.dict(os.environ, environment(), clear=True),
+        contextlib.redirect_stdout(said),
+        contextlib.redirect_stderr(said),
+    ):
+        found = main(["release", *words])
+    assert found == code, said.getvalue()
+    return said.getvalue()
+
+
+def listed(folder: Path) -> dict:
+    (row,) = json.loads(release(folder, "list", STUDY, "--json"))
+    return row
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory):
+    """A clone whose small study has a committed, attested version."""
+    folder = tmp_path_factory.mktemp("clone")
+    pipeline_clone(folder)
+    run(folder, "theragate", "sync")
+    return folder
+
+
+@pytest.fixture
+def consumer(clone, monkeypatch):
+    """The environment of a program that runs in the clone."""
+    monkeypatch.chdir(clone)
+    for name in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", "DVC_ROOT", "THERAGATE_TRUST"):
+        monkeypatch.delenv(name, raising=False)
+    return clone / "memory.json"
+
+
+def test_what_waits_is_listed(clone):
+    assert (listed(clone)["state"], listed(clone)["verdict"]) == ("waits for approval", "PASS")
+    assert "waits for approval" in release(clone, "list", "--pending")
+    shown = release(clone, "show", STUDY)
+    assert "Nothing stands in the way but an approval of its evidence" in shown
+    assert "Area under the ROC curve" in shown
+    assert "The ledger is empty." in release(clone, "audit")
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("promote", STUDY, "1", *LEE), "has approved this very attestation; received no such approval"),
+        (("approve", STUDY, "1", "--as", "Test <test@example.org>", *REASON), "somebody else than its author approves"),
+        (("approve", STUDY, "1", *LEE, "--reason", "Fine."), "a reason is given, in 5 words or more"),
+        (("approve", STUDY, "1", *LEE, "--evidence", "0" * 12, *REASON), "received another digest"),
+        (("rollback", STUDY, *LEE), "the last champion that is not revoked; received no such champion"),
+    ],
+)
+def test_what_is_refused_says_why_in_one_line(clone, words, sentence):
+    said = release(clone, *words, code=3)
+    assert sentence in said
+    assert said.startswith("error: ")
+    assert said.count("\n") == 1
+    assert listed(clone)["state"] == "waits for approval"
+
+
+def test_a_wrong_name_is_an_error_and_no_refusal(clone, consumer):
+    assert "received versions 1." in release(clone, "show", STUDY, "7", code=1)
+    assert "received none" in release(clone, "show", "nothing", code=1)
+    with pytest.raises(StoreError, match="a champion is in service; received none"):
+        theragate.load_champion(STUDY, memory=consumer)
+
+
+def test_a_version_is_approved_and_promoted(clone):
+    assert "approved, evidence" in release(clone, "approve", STUDY, *LEE, *REASON)
+    assert (listed(clone)["state"], listed(clone)["approved_by"]) == ("waits for promotion", ["Dr. Lee"])
+    assert release(clone, "promote", STUDY, "1", *LEE) == f"{STUDY} version 1: champion\n"
+    assert (listed(clone)["state"], listed(clone)["aliases"]) == ("in service", ["candidate", "champion"])
+    rows = json.loads(release(clone, "audit", "--json"))
+    assert [(row["seq"], row["event"]["kind"], row["event"]["actor"]) for row in rows] == [
+        (1, "approve", "Dr. Lee"), (2, "promote", "Dr. Lee"),
+    ]  # fmt: skip
+    assert "Nothing waits for a release manager." in release(clone, "list", "--pending")
+
+
+def test_the_champion_is_verified_also_where_there_is_no_registry(clone, tmp_path):
+    assert release(clone, "verify", STUDY).count("holds") == 6
+    release(clone, "show", STUDY, "champion", "--save", str(tmp_path / "papers"))
+    hidden = clone / "mlflow-store"
+    hidden.rename(clone / "elsewhere")
+    try:
+        assert release(clone, "verify", STUDY, "--saved", str(tmp_path / "papers")).count("holds") == 6
+        dossier = tmp_path / "papers" / "dossier.json"
+        dossier.write_bytes(dossier.read_bytes().replace(b'"seed"', b'"sead"').replace(b"0.6,", b"0.5,"))
+        assert "the dossier is the one that was signed" in release(
+            clone, "verify", STUDY, "--saved", str(tmp_path / "papers"), code=3
+        )
+    finally:
+        (clone / "elsewhere").rename(hidden)
+
+
+def test_the_champion_predicts_what_the_estimator_does(clone, consumer):
+    patients = small_cohort(40, seed=3)
+    patients.to_csv(clone / "patients.csv", index=False)
+    said = run(clone, "theragate", "predict", STUDY, "patients.csv", "--output", "risks.parquet", "--id", "record")
+    assert "version 1: 40 predictions in risks.parquet" in said
+    risks = pd.read_parquet(clone / "risks.parquet")
+    expected = load(clone / "models" / STUDY / "estimator").predict(pd.read_csv(clone / "patients.csv"))
+    assert risks["record"].tolist() == patients["record"].tolist()
+    assert risks["prediction"].tolist() == expected.tolist()
+    champion = theragate.load_champion(STUDY, memory=consumer)
+    assert (champion.version, champion.event.actor, champion.attestation.decision) == ("1", "Dr. Lee", "PASS")
+    assert champion.predict(patients).tolist() == expected.tolist()
+    for wrong, sentence in (("patients.txt", "ends in .csv or .parquet"), ("absent.csv", "No such file")):
+        assert sentence in run(clone, "theragate", "predict", STUDY, wrong, "--output", "risks.csv", code=1)
+    assert not (clone / "risks.csv").exists()
+    for name in ("patients.csv", "risks.parquet"):
+        (clone / name).unlink()
+
+
+def test_changed_files_and_an_older_ledger_are_refused_before_anything_is_loaded(clone, consumer):
+    theragate.load_champion(STUDY, memory=consumer)
+    (sheet,) = (clone / "mlflow-store" / "sealed").rglob("predictor.json")
+    content, mode = sheet.read_bytes(), sheet.stat().st_mode
+    sheet.chmod(0o644)
+    sheet.write_bytes(content.replace(b"0", b"1", 1))
+    try:
+        with pytest.raises(StoreError, match="the files are those that were released; received other files"):
+            theragate.load_champion(STUDY, memory=consumer)
+        assert "other files" in release(clone, "verify", STUDY, code=1)
+    finally:
+        sheet.write_bytes(content)
+        sheet.chmod(mode)
+    consumer.write_text(consumer.read_text(encoding="utf-8").replace('"seq": 2', '"seq": 3'), encoding="utf-8")
+    with pytest.raises(StoreError, match="ends at row 2, older than row 3"):
+        theragate.load_champion(STUDY, memory=consumer)
+
+
+def test_a_row_that_was_changed_by_hand_is_named(clone):
+    database = clone / "mlflow-store" / "mlflow.db"
+    before = database.read_bytes()
+    with sqlite3.connect(database) as connection:
+        for trigger in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            connection.execute(f"DROP TRIGGER {trigger[0]}")
+        column = next(
+            name
+            for _, name, *_ in connection.execute("PRAGMA table_info(theragate_ledger)")
+            if name in ("event", "row")
+        )
+        changed = connection.execute(
+            f"UPDATE theragate_ledger SET {column} = replace({column}, 'Dr. Lee', 'Dr. Eve') WHERE seq = 1"  # noqa: S608
+        )
+        assert changed.rowcount == 1
+    connection.close()
+    try:
+        assert "ledger, row 1" in run(clone, "theragate", "release", "audit", code=1)
+        assert "ledger, row 1" in run(clone, "theragate", "release", "promote", STUDY, "1", *LEE, code=1)
+    finally:
+        database.write_bytes(before)
+    assert "2 rows, each signed" in run(clone, "theragate", "release", "audit")
+
+
+def test_an_emergency_is_one_step_and_so_is_the_way_back(clone, consumer):
+    consumer.unlink(missing_ok=True)
+    assert "there is no champion" in release(
+        clone, "withdraw", STUDY, *LEE, "--reason", "Risks look wrong in the new ward."
+    )
+    with pytest.raises(StoreError, match="a champion is in service; received none"):
+        theragate.load_champion(STUDY, memory=consumer)
+    assert listed(clone)["state"] == "to roll back to"
+    assert "rolled back to version 1" in release(clone, "rollback", STUDY, *LEE)
+    assert theragate.load_champion(STUDY, memory=consumer).event.kind == "rollback"
+    assert "revoked" in release(
+        clone, "revoke", STUDY, "1", *LEE, "--reason", "It was trained on the wrong laboratory."
+    )
+    assert listed(clone)["state"] == "revoked"
+    for words in (("rollback", STUDY, *LEE), ("promote", STUDY, "1", *LEE)):
+        release(clone, *words, code=3)
+    kinds = [row["event"]["kind"] for row in json.loads(release(clone, "audit", STUDY, "--json"))]
+    assert kinds == ["approve", "promote", "withdraw", "rollback", "revoke"]
