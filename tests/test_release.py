@@ -15,7 +15,7 @@ from support import STUDY, environment, pipeline_clone, run, small_cohort
 import theragate
 from theragate.cli import main
 from theragate.errors import StoreError
-from theragate.learning.persistence import load
+from theragate.personal.answers import load_personal
 
 pytestmark = pytest.mark.xdist_group("release")  # one clone and its order of events serve all of these tests
 LEE = ("--as", "Dr. Lee")
@@ -125,14 +125,16 @@ def test_the_champion_predicts_what_the_estimator_does(clone, consumer):
     patients = small_cohort(40, seed=3)
     patients.to_csv(clone / "patients.csv", index=False)
     said = run(clone, "theragate", "predict", STUDY, "patients.csv", "--output", "risks.parquet", "--id", "record")
-    assert "version 1: 40 predictions in risks.parquet" in said
+    assert "version 1: 40 patients in risks.parquet; " in said
     risks = pd.read_parquet(clone / "risks.parquet")
-    expected = load(clone / "models" / STUDY / "estimator").predict(pd.read_csv(clone / "patients.csv"))
+    expected = load_personal(clone / "models" / STUDY / "estimator").answer(pd.read_csv(clone / "patients.csv"))
     assert risks["record"].tolist() == patients["record"].tolist()
-    assert risks["prediction"].tolist() == expected.tolist()
+    pd.testing.assert_frame_equal(risks.drop(columns="record"), expected)
     champion = theragate.load_champion(STUDY, memory=consumer)
     assert (champion.version, champion.event.actor, champion.attestation.decision) == ("1", "Dr. Lee", "PASS")
-    assert champion.predict(patients).tolist() == expected.tolist()
+    pd.testing.assert_frame_equal(champion.answer(patients), expected)
+    certain = expected["prediction"].notna()
+    assert champion.predict(patients[certain]).tolist() == expected["prediction"][certain].tolist()
     for wrong, sentence in (("patients.txt", "ends in .csv or .parquet"), ("absent.csv", "No such file")):
         assert sentence in run(clone, "theragate", "predict", STUDY, wrong, "--output", "risks.csv", code=1)
     assert not (clone / "risks.csv").exists()

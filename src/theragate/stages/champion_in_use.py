@@ -22,7 +22,7 @@ if TYPE_CHECKING:  # pandas and the model's libraries are imported when a model 
     import pandas as pd
     from numpy.typing import NDArray
 
-    from theragate.learning.predictor import Predictor
+    from theragate.personal.answers import Personal
 
 __all__ = ["Champion", "load_champion"]
 
@@ -38,7 +38,7 @@ class Champion:
     version: str
     event: Event
     attestation: Attestation
-    predictor: "Predictor"
+    personal: "Personal"
 
     def predict(self, frame: "pd.DataFrame") -> "NDArray[np.float64]":
         """Predict for the patients of `frame`; see `theragate.learning.predictor.Predictor.predict`.
@@ -58,7 +58,26 @@ class Champion:
         DataError
             If a feature is absent or of another type than in training.
         """
-        return self.predictor.predict(frame)
+        return self.personal.predictor.predict(frame)
+
+    def answer(self, frame: "pd.DataFrame") -> "pd.DataFrame":
+        """Answer for the patients of `frame`: number, interval, likeness, reasons; see docs/predictions.md.
+
+        Parameters
+        ----------
+        frame
+            One row per patient with at least the columns that the model learned from.
+
+        Returns
+        -------
+        The table of `theragate.personal.answers.Personal.answer`.
+
+        Raises
+        ------
+        DataError
+            If a feature is absent or of another type than in training.
+        """
+        return self.personal.answer(frame)
 
 
 def load_champion(
@@ -113,7 +132,7 @@ def load_champion(
         stated = check_statement(event, facts.tags.get(ATTESTATION, ""), pinned)
         package = desk.registry.fetch_package(study, event.version, Path(folder))
         check_package(event, package)
-        from theragate.learning.persistence import load  # scikit-learn takes a second to import
+        from theragate.personal.answers import load_personal  # scikit-learn takes a second to import
 
-        predictor = load(package / "data" / "estimator")
-    return Champion(study, event.version, event, stated.attestation, predictor)
+        personal = load_personal(package / "data" / "estimator")
+    return Champion(study, event.version, event, stated.attestation, personal)

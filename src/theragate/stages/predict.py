@@ -1,10 +1,11 @@
-"""The champion's predictions for the patients of a file."""
+"""The champion's answers for the patients of a file."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from theragate.errors import DataError
 from theragate.files import whole_file
+from theragate.gates.words import plural
 from theragate.stages.champion_in_use import Champion
 
 if TYPE_CHECKING:
@@ -16,7 +17,9 @@ _KINDS = (".csv", ".parquet")
 
 
 def predict_file(champion: Champion, source: Path, target: Path, *, id_column: str | None) -> str:
-    """Predict for every row of `source` (CSV or Parquet) and write `target` (CSV or Parquet); return one line.
+    """Answer for every row of `source` (CSV or Parquet) and write `target` (CSV or Parquet); return one line.
+
+    The result has the columns of `Champion.answer`; where a patient gets no number, it says why.
 
     Parameters
     ----------
@@ -30,8 +33,6 @@ def predict_file(champion: Champion, source: Path, target: Path, *, id_column: s
     StoreError
         If the disk does not take the result.
     """
-    import pandas as pd
-
     _check_kind(target)
     frame = _read(source)
     if id_column is not None and id_column not in frame.columns:
@@ -41,14 +42,16 @@ def predict_file(champion: Champion, source: Path, target: Path, *, id_column: s
             received=f"no column `{id_column}`",
             remedy="Correct `--id`, or leave it out to number the rows.",
         )
-    ids = pd.RangeIndex(1, len(frame) + 1) if id_column is None else frame[id_column]
-    result = pd.DataFrame({id_column or "row": ids, "prediction": champion.predict(frame)})
+    result = champion.answer(frame)
+    ids = range(1, len(frame) + 1) if id_column is None else frame[id_column].to_numpy()
+    result.insert(0, id_column or "row", ids)
     with whole_file(target) as temporary:
         if target.suffix == ".csv":
             result.to_csv(temporary, index=False)
         else:
             result.to_parquet(temporary, index=False)
-    return f"{champion.study} version {champion.version}: {len(result):,} predictions in {target}"
+    counts = ", ".join(f"{count:,} {answer}" for answer, count in result["answer"].value_counts().sort_index().items())
+    return f"{champion.study} version {champion.version}: {plural(len(result), 'patient')} in {target}; {counts}"
 
 
 def _read(path: Path) -> "pd.DataFrame":
