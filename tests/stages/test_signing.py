@@ -54,7 +54,7 @@ def signed(by_hand, empty_database, capsys):
 
 def client_of(workspace) -> MlflowClient:
     url = f"sqlite:///{workspace.root / 'mlflow-store' / 'mlflow.db'}"
-    return MlflowClient(url, f"gated+{url}")
+    return MlflowClient(url, url)
 
 
 def version_of(workspace, number="1"):
@@ -192,5 +192,6 @@ def test_an_estimator_that_was_exchanged_in_mlflow_is_not_attested(signed, capsy
 
 def test_the_guarded_registry_gets_the_dossier(signed):
     digest = claimed(signed_again(signed, later=timedelta(days=100))).dossier_sha256
-    store = client_of(signed)._get_registry_client().store
+    url = f"gated+sqlite:///{signed.root / 'mlflow-store' / 'mlflow.db'}"
+    store = MlflowClient(registry_uri=url)._get_registry_client().store
     assert sha256_bytes(store.get_dossier(digest)) == digest
