@@ -68,6 +68,11 @@ def fill(page: Path, results: dict[str, Any]) -> None:
         }
     if "fairness" in results:
         tables |= {name: _fairness(results["fairness"], name) for name in ("false_answers", "power")}
+    if "effects" in results:
+        tables |= {
+            "effects": _effects(results["effects"]["measures"]),
+            "called_real": _called(results["effects"]["called"]),
+        }
     if "answers" in results:
         tables["answers"] = _answers(results["answers"]["rows"])
     fill_tables(page, tables)
@@ -152,6 +157,29 @@ def _answers(rows: Sequence[Row]) -> str:
             [row["task"], str(row["patients"]), _percent(row["coverage"]), f"{row['width']['value']:.3g}", recorded,
              _percent(row["called_unlike"]), str(row["coverage"]["replicates"])]
         )  # fmt: skip
+    return _table(lines)
+
+
+def _effects(rows: Sequence[Row]) -> str:
+    lines = [
+        ["World", "n", "Measure", "Truth", "Mean estimate", "Covers the recipe", "Covers the model", "Inflation",
+         "Spread over error", "Replicates"]
+    ]  # fmt: skip
+    lines += [
+        [row["world"], str(row["patients"]), _mark(row["measure"]), f"{row['truth']:.3f}", f"{row['mean']:.3f}",
+         _percent(row["recipe"]), _percent(row["model"]), _number(row["factor"]), f"{row['spread']:.2f}",
+         str(row["recipe"]["replicates"])]
+        for row in rows
+    ]  # fmt: skip
+    return _table(lines)
+
+
+def _called(rows: Sequence[Row]) -> str:
+    lines = [["World", "n", "Ranking called real", "Replicates"]]
+    lines += [
+        [row["world"], str(row["patients"]), _percent(row["called_real"]), str(row["called_real"]["replicates"])]
+        for row in rows
+    ]  # fmt: skip
     return _table(lines)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from simulations import answers, coverage, fairness, pipeline
+from simulations import answers, coverage, effects, fairness, pipeline
 from simulations.__main__ import main
 from simulations.coverage import Draw, Held, covered, observe, summary
 from simulations.fairness import MARGINS, Cohort, Scene, judged
@@ -227,3 +227,20 @@ def test_written_coverage_of_answers_keeps_the_claim():
     for row in rows:
         assert row["coverage"]["value"] >= 0.9 - 3 * row["coverage"]["se"], row
         assert row["called_unlike"]["value"] == pytest.approx(0.01, abs=0.005 + 3 * row["called_unlike"]["se"])
+
+
+def test_effects_that_are_known_are_measured_right():
+    trials = [effects.Trial("different effects", 300, number, 7) for number in range(6)]
+    seen = [effects.observe(trial) for trial in trials]
+    rows = {row["measure"]: row for row in effects.summary(trials, seen)["measures"]}
+    assert rows["average_effect"]["truth"] == pytest.approx(0.5, abs=0.01)
+    assert rows["autoc"]["truth"] > 0.1, "the learner finds who benefits"
+    assert rows["average_effect"]["recipe"]["value"] >= 0.5
+    assert all(row["with_limits"]["value"] == 1 for row in rows.values())
+
+
+def test_the_true_effect_of_censored_patients_is_a_difference_of_risks():
+    world = effects.WORLDS["different effects, censored"]
+    x = np.zeros((1, 6))
+    rates = np.exp(-1.0), np.exp(-1.5)
+    assert world.effects(x) == pytest.approx(np.exp(-rates[1]) - np.exp(-rates[0]))

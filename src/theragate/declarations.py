@@ -16,10 +16,12 @@ __all__ = [
     "Decision",
     "DecisionSpec",
     "Deidentification",
+    "EffectOutcome",
     "Features",
     "GroupSpec",
     "Holdout",
     "LabelledGroups",
+    "Measured",
     "NestedCrossValidation",
     "NoDecision",
     "Outcome",
@@ -29,6 +31,8 @@ __all__ = [
     "Stability",
     "SurvivalOutcome",
     "TemporalSplit",
+    "Treatment",
+    "TreatmentDecision",
     "Tuning",
     "Validation",
     "outcome_kind",
@@ -93,15 +97,83 @@ def _keys(value: Any) -> set[Any]:
 def outcome_kind(value: Any) -> str:
     """Return the task that an outcome, parsed or not, belongs to."""
     keys = _keys(value)
+    if "treatment" in keys:
+        return "treatment_effect"
     if "time" in keys or "event" in keys:
         return "survival"
     return "binary" if "positive" in keys else "regression"
 
 
-Outcome = Annotated[
+# What is measured of one patient.
+Measured = Annotated[
     Annotated[BinaryOutcome, Tag("binary")]
     | Annotated[QuantityOutcome, Tag("regression")]
     | Annotated[SurvivalOutcome, Tag("survival")],
+    Discriminator(outcome_kind),
+]
+
+
+class Treatment(Spec):
+    """Who was treated, and how that came about.
+
+    ``assigned`` is ``at_random`` (the chance of treatment is known: ``propensity``) or ``in_practice`` (it is estimated
+    from the features, and what was not recorded stays unknown).
+    """
+
+    column: str
+    treated: str = Field(description="the value of those who were treated; every other patient was a control")
+    name: Sentence = Field(description="what the treated got, in a clinician's words")
+    control: Sentence = Field(description="what the controls got")
+    assigned: Literal["at_random", "in_practice"]
+    propensity: Probability | None = None
+    reason: Sentence = Field(description="how it is known that treatment was so assigned")
+
+    @model_validator(mode="after")
+    def _known_or_estimated(self) -> Self:
+        if (self.propensity is None) == (self.assigned == "at_random"):
+            raise ValueError("`propensity` is given where treatment was assigned at_random, and only there")
+        return self
+
+
+class EffectOutcome(Spec):
+    """What a treatment changes: the outcome that is measured, and how its two arms are compared.
+
+    ``effect`` is ``event`` (the risk of the event, by the horizon where there is one), ``restricted_mean`` (the mean
+    time free of the event, up to the horizon) or ``mean`` (of a quantity). ``better`` says which way is good, so that
+    an effect above 0 is always a benefit.
+    """
+
+    treatment: Treatment
+    measured: Measured
+    effect: Literal["event", "restricted_mean", "mean"]
+    better: Literal["lower", "higher"]
+    reason: Sentence
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        known = {"binary": ("event",), "regression": ("mean",), "survival": ("event", "restricted_mean")}
+        if self.effect not in known[outcome_kind(self.measured)]:
+            raise ValueError(f"`effect: {self.effect}` is no comparison of this `measured` outcome")
+        if self.effect == "restricted_mean" and self.better != "higher":
+            raise ValueError("more time free of the event is better: `better: higher`")
+        return self
+
+    @property
+    def description(self) -> str:
+        """What is measured, in words."""
+        return self.measured.description
+
+    @property
+    def unit(self) -> str:
+        """The unit of an effect; empty for a difference of risks."""
+        return "" if self.effect == "event" or isinstance(self.measured, BinaryOutcome) else self.measured.unit
+
+
+Outcome = Annotated[
+    Annotated[BinaryOutcome, Tag("binary")]
+    | Annotated[QuantityOutcome, Tag("regression")]
+    | Annotated[SurvivalOutcome, Tag("survival")]
+    | Annotated[EffectOutcome, Tag("treatment_effect")],
     Discriminator(outcome_kind),
 ]
 
@@ -173,6 +245,29 @@ class Decision(Spec):
         return self
 
 
+class TreatmentDecision(Spec):
+    """The decision to treat: from a benefit of `least_benefit` on, which outweighs what treatment costs a patient.
+
+    `least_benefit` and `range` are in the unit of the effect; people differ over the least benefit within `range`.
+    """
+
+    action: Sentence = Field(description="what is done for a patient whose benefit is large enough")
+    least_benefit: Annotated[float, Field(ge=0)]
+    range: tuple[Annotated[float, Field(ge=0)], Annotated[float, Field(gt=0)]]
+    source: Sentence
+
+    @model_validator(mode="after")
+    def _inside(self) -> Self:
+        if not self.range[0] <= self.least_benefit <= self.range[1] or self.range[0] == self.range[1]:
+            raise ValueError("`least_benefit` must lie inside `range`, and `range` must ascend")
+        return self
+
+    @property
+    def threshold(self) -> float:
+        """The least benefit, as every decision calls where it turns."""
+        return self.least_benefit
+
+
 class NoDecision(Spec):
     """The study prepares no decision at a threshold, for the reason given."""
 
@@ -180,11 +275,17 @@ class NoDecision(Spec):
 
 
 def _decision_kind(value: Any) -> str:
-    return "none" if "none" in _keys(value) else "decision"
+    keys = _keys(value)
+    if "least_benefit" in keys:
+        return "treatment"
+    return "none" if "none" in keys else "decision"
 
 
 DecisionSpec = Annotated[
-    Annotated[Decision, Tag("decision")] | Annotated[NoDecision, Tag("none")], Discriminator(_decision_kind)
+    Annotated[Decision, Tag("decision")]
+    | Annotated[TreatmentDecision, Tag("treatment")]
+    | Annotated[NoDecision, Tag("none")],
+    Discriminator(_decision_kind),
 ]
 
 

@@ -14,10 +14,12 @@ from theragate.declarations import (
     Decision,
     DecisionSpec,
     Deidentification,
+    EffectOutcome,
     Features,
     GroupSpec,
     Holdout,
     LabelledGroups,
+    Measured,
     NestedCrossValidation,
     NoDecision,
     Outcome,
@@ -27,6 +29,8 @@ from theragate.declarations import (
     Stability,
     SurvivalOutcome,
     TemporalSplit,
+    Treatment,
+    TreatmentDecision,
     Tuning,
     Validation,
     outcome_kind,
@@ -54,11 +58,13 @@ __all__ = [
     "Decision",
     "Deidentification",
     "DvcSource",
+    "EffectOutcome",
     "Features",
     "FileSource",
     "GroupSpec",
     "Holdout",
     "LabelledGroups",
+    "Measured",
     "NestedCrossValidation",
     "NoDecision",
     "Outcome",
@@ -76,6 +82,8 @@ __all__ = [
     "SurvivalOutcome",
     "TableFile",
     "TemporalSplit",
+    "Treatment",
+    "TreatmentDecision",
     "Tuning",
     "UrlSource",
     "Validation",
@@ -93,7 +101,7 @@ class Study(Spec):
     """One prediction problem. See ``docs/studies.md`` for each key in words."""
 
     name: Name
-    task: Literal["binary", "regression", "survival"]
+    task: Literal["binary", "regression", "survival", "treatment_effect"]
     card: Card
     source: Source
     deidentification: Deidentification
@@ -119,6 +127,10 @@ class Study(Spec):
                     f"`subgroups.{name}` groups patients by the outcome, which a regression may do without `judged`: "
                     "no model is right for those whose outcome is extreme"
                 )
+        if not isinstance(self.decision, NoDecision) and (
+            isinstance(self.decision, TreatmentDecision) != (self.task == "treatment_effect")
+        ):
+            raise ValueError("`decision.least_benefit` belongs to a treatment_effect study, `threshold` to another")
         twice = sorted({*self.features.dropped} & {*self.outcome_columns})
         if twice:
             raise ValueError(f"`{twice[0]}` is an outcome column, which is never a feature: do not list it as dropped")
@@ -126,15 +138,23 @@ class Study(Spec):
 
     @property
     def outcome_columns(self) -> tuple[str, ...]:
-        """The columns that hold the outcome, and are therefore never features."""
-        if isinstance(self.outcome, SurvivalOutcome):
-            return (self.outcome.time, self.outcome.event)
-        return (self.outcome.column,)
+        """The columns that hold the outcome, or who was treated, and are therefore never features."""
+        outcome = self.outcome
+        return (*_columns(self.measured), *((outcome.treatment.column,) if isinstance(outcome, EffectOutcome) else ()))
+
+    @property
+    def measured(self) -> Measured:
+        """What is measured of one patient; where treatments are compared, that by which they are."""
+        return self.outcome.measured if isinstance(self.outcome, EffectOutcome) else self.outcome
 
     @property
     def unreviewed(self) -> tuple[str, ...]:
         """The keys whose text still has the mark of a draft: nobody has written or confirmed it."""
         return marked(self.model_dump(mode="json"))
+
+
+def _columns(measured: Measured) -> tuple[str, ...]:
+    return (measured.time, measured.event) if isinstance(measured, SurvivalOutcome) else (measured.column,)
 
 
 def study_names(path: Path) -> list[str]:

@@ -5,8 +5,9 @@ from theragate.evidence.types import Z95, Estimate
 from theragate.evidence.widening import factor, kind_of, widened
 
 
-@pytest.mark.parametrize("task", ["binary", "regression", "survival"])
-@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize(
+    ("task", "metric"), [(task, metric.name) for metric in METRICS.values() for task in metric.tasks]
+)
 def test_the_factor_is_never_below_one_and_never_grows_with_the_cohort(task, metric):
     factors = [factor(metric, task=task, patients=patients) for patients in (1, 100, 200, 300, 500, 800, 100_000)]
     assert factors == sorted(factors, reverse=True)
@@ -25,6 +26,8 @@ def test_kinds_of_measures():
     assert kind_of("net_benefit_gain@0.1") == "performance"
     assert kind_of("specificity") == "operating point"
     assert kind_of("observed_expected") == "calibration"
+    assert kind_of("average_effect") == "average"
+    assert factor("average_effect", task="treatment_effect", patients=200) == 1
 
 
 def test_limits_move_on_the_scale_and_the_band_with_them():

@@ -13,12 +13,15 @@ from theragate.evidence.types import (
     Evidence,
     Family,
     GroupEvidence,
+    OverlapEvidence,
     ScenarioEvidence,
     StabilityEvidence,
     ThresholdEvidence,
+    TreatmentArm,
+    TreatmentEvidence,
 )
 from theragate.gates import GATES, Gate, read_policy
-from theragate.study import Decision, Study, load_study
+from theragate.study import EffectOutcome, LabelledGroups, NoDecision, Study, load_study
 
 ROOT = Path(__file__).parents[2]
 SHA = "0" * 64
@@ -26,6 +29,7 @@ TASKS = {
     "binary": "breast_cancer_diagnosis",
     "regression": "diabetes_progression",
     "survival": "heart_attack_survival",
+    "treatment_effect": "hormone_therapy_benefit",
 }
 
 
@@ -49,6 +53,10 @@ GOOD = {
         "calibration_slope": estimate(1.0, 0.05), "observed_expected": estimate(1.0, 0.05),
         "ici": estimate(0.02, 0.005), "sensitivity": estimate(0.8, 0.005), "net_benefit_gain": estimate(0.04, 0.01),
     },
+    "treatment_effect": {
+        "average_effect": estimate(99.0, 20.0), "autoc": estimate(60.0, 10.0), "calibration_slope": estimate(1.0, 0.1),
+        "effect_error": estimate(0.0, 5.0), "policy_gain": estimate(8.0, 1.0),
+    },
 }  # fmt: skip
 FAIR = {
     "log_observed_expected": estimate(0.0, 0.05),
@@ -57,8 +65,11 @@ FAIR = {
     "mae": estimate(44.0, 2.0),
     "sensitivity": estimate(0.9, 0.01),
     "ici": estimate(0.02, 0.005),
+    "average_effect": estimate(99.0, 20.0),
+    "effect_error": estimate(0.0, 5.0),
+    "policy_gain": estimate(3.0, 1.0),
 }
-RANKING = {"binary": "auroc", "regression": "r2", "survival": "concordance_index"}
+RANKING = {"binary": "auroc", "regression": "r2", "survival": "concordance_index", "treatment_effect": "autoc"}
 RANGE = tuple(round(0.1 + 0.025 * step, 6) for step in range(13))  # of the study with a survival outcome
 EQUAL = {"sensitivity": estimate(0.0, 0.01), "mae": estimate(0.0, 2.0), "log_observed_expected": estimate(0.0, 0.04)}
 
@@ -69,12 +80,12 @@ def group(
     """A group that is served well; `gains` says what it gains over the range, `against` the reference what."""
     events, ranking = more.pop("events", 400), more.pop("ranking", "concordance_index")
     gained, against = more.pop("gains", estimate(0.03, 0.01)), more.pop("against", estimate(0.005, 0.01))
-    model = estimate(0.78, 0.02)
+    model, grid = estimate(0.78, 0.02), more.pop("grid", RANGE)
     return GroupEvidence(
         attribute=attribute, label=label, judged=judged, n=n, share=share, events=events,
         non_events=None if events is None else n - events, metrics=FAIR | more.pop("metrics", {}),
         comparisons=(Comparison(metric=ranking, model=model, reference=model, difference=against),) if judged else (),
-        net_benefit=over(RANGE, gained) if judged and events is not None else (),
+        net_benefit=over(grid, gained) if judged and events is not None else (),
     )  # fmt: skip
 
 
@@ -118,12 +129,11 @@ def overall(evidence: Evidence, **estimates: Estimate | None) -> Evidence:
 
 def declared_groups(study: Study, **more: Any) -> list[GroupEvidence]:
     events = None if study.task == "regression" else 400
-    sexes = list(getattr(study.subgroups.get("sex"), "labels", {}).values())
-    labels = {"sex": sexes, "age_band": ["≤65", "65–75", ">75"]}
+    grid = tuple(row.threshold for row in thresholds(study))
     return [
-        group(name, label, judged=spec.judged, events=events, ranking=RANKING[study.task], **more)
+        group(name, label, judged=spec.judged, events=events, ranking=RANKING[study.task], grid=grid, **more)
         for name, spec in study.subgroups.items()
-        for label in labels[name]
+        for label in (spec.labels.values() if isinstance(spec, LabelledGroups) else spec.names)
     ]
 
 
@@ -132,7 +142,7 @@ def good_evidence(study: Study) -> Evidence:
     task, events = study.task, None if study.task == "regression" else 800
     ranking = RANKING[task]
     evidence = Evidence(
-        study=study.name, task=task, horizon=getattr(study.outcome, "horizon", None),
+        study=study.name, task=task, horizon=getattr(study.measured, "horizon", None),
         cohort=CohortFacts(sha256=SHA, patients=2000, events=events, non_events=None if events is None else 1200),
         data=DataFacts(suite_sha256=SHA, expectations=20, critical=(), warnings=(), leakage=()),
         predictions_sha256="1" * 64, model_sha256="2" * 64, family="xgboost", reference_family=study.tuning.reference,
@@ -148,10 +158,28 @@ def good_evidence(study: Study) -> Evidence:
             ScenarioEvidence(name=name, metrics={}, differences={ranking: estimate(-0.002, 0.002)})
             for name in study.scenarios
         ),
-        stability=stability(estimate(8.0, 0.5) if task == "regression" else estimate(0.02, 0.002), metric=ranking),
+        stability=stability(
+            estimate(8.0, 0.5) if task in ("regression", "treatment_effect") else estimate(0.02, 0.002), metric=ranking
+        ),
+        treatment=treatment() if isinstance(study.outcome, EffectOutcome) else None,
         champion=champion(estimate(0.005, 0.004), metric=ranking),
     )  # fmt: skip
     return with_groups(evidence, declared_groups(study))
+
+
+def treatment(*, outside: float = 0.02, imbalance: float = 0.05) -> TreatmentEvidence:
+    """A treatment that was chosen in practice: how far its arms can be compared."""
+    share = Estimate(value=outside, lower=outside, upper=outside, method="by hand")
+    return TreatmentEvidence(
+        assigned="in_practice", effect="restricted_mean", unit="days",
+        arms=tuple(TreatmentArm(treated=arm, n=1000, events=400, non_events=600) for arm in (False, True)),
+        propensity=None,
+        overlap=OverlapEvidence(
+            outside=share, effective=(900.0, 800.0), before={"age": 0.5, "size": 0.1},
+            after={"age": imbalance, "size": 0.01},
+        ),
+        crude=estimate(105.0, 25.0), hazard_ratio=estimate(0.68, 0.07), adjusted_for=8, bands={}, critical=2.5,
+    )  # fmt: skip
 
 
 def stability(difference: Estimate, *, metric: str) -> StabilityEvidence:
@@ -169,7 +197,7 @@ def champion(difference: Estimate, *, metric: str, **more: Any) -> ChampionEvide
 
 def thresholds(study: Study, gain: Estimate | None = None) -> tuple[ThresholdEvidence, ...]:
     decision = study.decision
-    if not isinstance(decision, Decision):
+    if isinstance(decision, NoDecision):
         return ()
     low, high = decision.range
     grid = sorted({decision.threshold, high, *(round(low + (high - low) * step / 12, 6) for step in range(12))})
@@ -185,9 +213,14 @@ def over(grid: tuple[float, ...], gained: Estimate) -> tuple[ThresholdEvidence, 
 STUDIES = {task: load_study(ROOT / "params.yaml", name) for task, name in TASKS.items()}
 
 
-def gate_of(name: str, task: str = "survival", **limits: Any) -> Gate:
+def task_for(gate: str) -> str:
+    """The task by whose study a gate is tried out: survival, where it is asked of one."""
+    return "survival" if "survival" in GATES[gate].tasks else "treatment_effect"
+
+
+def gate_of(name: str, task: str = "", **limits: Any) -> Gate:
     """Return a gate of a task's study, with other limits where given."""
-    study = STUDIES[task]
+    study = STUDIES[task or task_for(name)]
     gates = study.gates | {name: study.gates[name] | limits}
     policy = read_policy(study.model_copy(update={"gates": gates}))
-    return policy.gates[list(GATES).index(name)]
+    return next(gate for gate in policy.gates if gate.name == name)

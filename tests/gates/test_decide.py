@@ -1,7 +1,7 @@
 """From evidence and policy to a verdict."""
 
 import pytest
-from gates.evidence_by_hand import STUDIES, changed, estimate, good_evidence, overall
+from gates.evidence_by_hand import STUDIES, changed, estimate, good_evidence, overall, treatment
 
 from theragate.errors import EvidenceError
 from theragate.gates import GATES, Policy, decide, read_policy
@@ -16,7 +16,7 @@ def verdict_of(task: str, evidence=None) -> Verdict:
 
 
 def test_evidence_that_every_gate_lets_through_passes():
-    for task in ("regression", "survival"):
+    for task in ("regression", "survival", "treatment_effect"):
         verdict = verdict_of(task)
         assert verdict.decision == "PASS"
         assert verdict.blocking == ()
@@ -42,14 +42,43 @@ def test_an_empty_policy_blocks(survival):
     empty = Policy(declared=read_policy(STUDIES["survival"]).declared, gates=())
     verdict = decide(survival, empty, evidence_sha256=SHA)
     assert verdict.decision == "BLOCKED"
-    assert {finding.status for finding in verdict.findings} == {"insufficient"}
-    assert len(verdict.blocking) == len(GATES)
+    asked = {name for name, kind in GATES.items() if "survival" in kind.tasks}
+    assert {finding.status for finding in verdict.blocking} == {"insufficient"}
+    assert {finding.gate for finding in verdict.blocking} == asked
+    assert {f.status for f in verdict.findings if f.gate not in asked} == {"not_applicable"}
 
 
 def test_a_policy_that_lacks_one_gate_blocks(survival):
     policy = read_policy(STUDIES["survival"])
     fewer = policy.model_copy(update={"gates": policy.gates[:-1]})
     assert [finding.gate for finding in decide(survival, fewer, evidence_sha256=SHA).blocking] == ["non_inferiority"]
+
+
+def test_without_a_shown_difference_nothing_is_personalised_and_the_average_effect_stands():
+    evidence = good_evidence(STUDIES["treatment_effect"])
+    for autoc in (estimate(10.0, 10.0), estimate(-60.0, 10.0), None):
+        verdict = verdict_of("treatment_effect", overall(evidence, autoc=autoc))
+        assert verdict.decision == "NOT_PERSONALISED"
+        found = next(finding for finding in verdict.blocking if finding.gate == "personalisation")
+        assert "use the average effect, 99 (60 to 138) days free of the event gained" in found.summary
+        assert not found.waivable
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {"treatment": treatment(outside=0.4)},
+        {"data": good_evidence(STUDIES["treatment_effect"]).data.model_copy(update={"critical": ("range",)})},
+    ],
+)
+def test_an_average_effect_that_is_not_sound_is_blocked(parts):
+    evidence = overall(good_evidence(STUDIES["treatment_effect"]), autoc=estimate(0.0, 10.0))
+    assert verdict_of("treatment_effect", changed(evidence, **parts)).decision == "BLOCKED"
+
+
+def test_a_personal_model_that_is_not_calibrated_is_blocked_where_a_difference_is_shown():
+    evidence = overall(good_evidence(STUDIES["treatment_effect"]), calibration_slope=estimate(0.2, 0.05))
+    assert verdict_of("treatment_effect", evidence).decision == "BLOCKED"
 
 
 def test_the_verdict_carries_every_digest(survival):

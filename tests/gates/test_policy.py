@@ -1,7 +1,7 @@
 """From params.yaml to a policy: strict, complete, and named by a digest."""
 
 import pytest
-from gates.evidence_by_hand import ROOT, STUDIES, gate_of
+from gates.evidence_by_hand import ROOT, STUDIES, gate_of, task_for
 
 from theragate.errors import ConfigurationError
 from theragate.gates import GATES, read_policy
@@ -15,7 +15,24 @@ def with_gate(study: Study, gate: str, **limits) -> Study:
 
 def test_every_study_of_the_project_has_a_policy_of_all_gates():
     for study in load_studies(ROOT / "params.yaml"):
-        assert [gate.name for gate in read_policy(study).gates] == list(GATES)
+        asked = [name for name, kind in GATES.items() if study.task in kind.tasks]
+        assert [gate.name for gate in read_policy(study).gates] == asked
+
+
+def test_a_gate_of_another_task_is_refused_by_name():
+    study = STUDIES["binary"]
+    odd = study.model_copy(update={"gates": study.gates | {"personalisation": {"reason": "To have it all."}}})
+    with pytest.raises(ConfigurationError, match=r"gates of a binary study .* `personalisation`, which is none"):
+        read_policy(odd)
+
+
+@pytest.mark.parametrize(
+    ("task_limits", "message"),
+    [({"outside": ...}, "`outside` and `imbalance` are required"), ({"imbalance": 0.0}, r"comparability\.imbalance")],
+)
+def test_a_treatment_chosen_in_practice_needs_limits_of_comparability(task_limits, message):
+    with pytest.raises(ConfigurationError, match=message):
+        read_policy(with_gate(STUDIES["treatment_effect"], "comparability", **task_limits))
 
 
 def test_an_unknown_gate_is_refused_by_name():
@@ -27,7 +44,7 @@ def test_an_unknown_gate_is_refused_by_name():
 
 @pytest.mark.parametrize("left_out", list(GATES))
 def test_no_gate_may_be_left_out(left_out):
-    study = STUDIES["survival"]
+    study = STUDIES[task_for(left_out)]
     fewer = study.model_copy(update={"gates": {k: v for k, v in study.gates.items() if k != left_out}})
     with pytest.raises(ConfigurationError, match=f"no entry `{left_out}`"):
         read_policy(fewer)
@@ -46,7 +63,7 @@ def test_no_gate_may_be_left_out(left_out):
 )
 def test_every_gate_is_strict_about_its_keys(name, limits, message):
     with pytest.raises(ConfigurationError, match=message.replace("{name}", name)):
-        read_policy(with_gate(STUDIES["survival"], name, **limits))
+        read_policy(with_gate(STUDIES[task_for(name)], name, **limits))
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """Outcomes, checked when they are made: what is judged downstream is then known to be whole."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from theragate.cohorts.codes import as_codes
 from theragate.errors import DataError
-from theragate.study import BinaryOutcome, QuantityOutcome, Study, SurvivalOutcome
+from theragate.study import BinaryOutcome, EffectOutcome, QuantityOutcome, Study, SurvivalOutcome, Treatment
 
-__all__ = ["Binary", "Censored", "Outcome", "Quantity", "read_outcome"]
+__all__ = ["Binary", "Censored", "Measured", "Outcome", "Quantity", "Treated", "read_outcome"]
 
 Classes: TypeAlias = dict[str, NDArray[np.bool_]]
 
@@ -109,7 +109,76 @@ class Censored:
         return self.time > self.horizon
 
 
-Outcome: TypeAlias = Binary | Quantity | Censored
+Measured: TypeAlias = Binary | Quantity | Censored
+
+
+@dataclass(frozen=True)
+class Treated:
+    """What was measured of treated patients and of controls; both arms occur, each with all classes of the outcome.
+
+    Parameters
+    ----------
+    measured
+        The outcome of each patient.
+    treated
+        Shape (n,), bool.
+    effect
+        How arms are compared: ``event``, ``restricted_mean`` or ``mean``.
+    higher_is_better
+        Of what is compared; where it is not so, an effect above 0 is a lower value.
+    propensity
+        The known chance of treatment; None where it is estimated, because treatment was not assigned at random.
+    """
+
+    measured: Measured
+    treated: NDArray[np.bool_]
+    effect: str
+    higher_is_better: bool
+    propensity: float | None
+
+    def __len__(self) -> int:
+        return len(self.treated)
+
+    def take(self, rows: NDArray[np.intp]) -> "Treated":
+        """Return the outcome and the arms of some patients."""
+        return replace(self, measured=self.measured.take(rows), treated=self.treated[rows])
+
+    @property
+    def classes(self) -> Classes:
+        """What every part of the patients needs some of: each class of the outcome in each arm, shape (n,)."""
+        arms = {"treated": self.treated, "control": ~self.treated}
+        return {
+            f"{arm}, {name}": members & found
+            for name, found in self.measured.classes.items()
+            for arm, members in arms.items()
+        }
+
+    @property
+    def strata(self) -> NDArray[np.intp]:
+        """Labels within which folds are balanced (the outcome's, in each arm), shape (n,)."""
+        return 2 * self.measured.strata + self.treated
+
+    @property
+    def reached(self) -> NDArray[np.float64]:
+        """What each patient reached, shape (n,), higher being better; where it is not `known`, a placeholder."""
+        sign = 1.0 if self.higher_is_better else -1.0
+        if isinstance(self.measured, Quantity):
+            return sign * self.measured.value
+        if isinstance(self.measured, Binary):
+            return np.asarray(sign * self.measured.event, dtype=np.float64)
+        if self.effect == "restricted_mean":
+            return np.minimum(self.measured.time, self.measured.horizon)
+        return np.asarray(sign * self.measured.by_horizon, dtype=np.float64)
+
+    @property
+    def known(self) -> NDArray[np.bool_]:
+        """Who was followed long enough to know what was reached, shape (n,)."""
+        if isinstance(self.measured, Censored):
+            return self.measured.by_horizon | self.measured.free_at_horizon
+        return np.ones(len(self), dtype=bool)
+
+
+Outcome: TypeAlias = Measured | Treated
 
 
 def read_outcome(cohort: pd.DataFrame, study: Study) -> Outcome:
@@ -118,10 +187,27 @@ def read_outcome(cohort: pd.DataFrame, study: Study) -> Outcome:
     Raises
     ------
     DataError
-        If a column is absent, there twice or incomplete, holds what is no outcome, or the outcome does not vary.
+        If a column is absent, there twice or incomplete, holds what is no outcome, or the outcome does not vary; where
+        treatments are compared, also if it does not vary within an arm, or there is only one.
     """
-    spec = study.outcome
     columns = {column: _complete(cohort, column, study.name) for column in study.outcome_columns}
+    measured = _measured(columns, study)
+    spec = study.outcome
+    if not isinstance(spec, EffectOutcome):
+        return measured
+    outcome = Treated(
+        measured,
+        _treated(columns[spec.treatment.column], spec.treatment, study.name),
+        effect=spec.effect,
+        higher_is_better=spec.better == "higher",
+        propensity=spec.treatment.propensity,
+    )
+    _check_arms(outcome, spec.treatment, study.name)
+    return outcome
+
+
+def _measured(columns: dict[str, pd.Series], study: Study) -> Measured:
+    spec = study.measured
     if isinstance(spec, BinaryOutcome):
         return _binary(columns[spec.column], spec, study.name)
     if isinstance(spec, QuantityOutcome):
@@ -173,6 +259,29 @@ def _censored(time: pd.Series, event: pd.Series, spec: SurvivalOutcome, study: s
             f"{int(outcome.by_horizon.sum())} events and {int(outcome.free_at_horizon.sum())} patients beyond it",
         )
     return outcome
+
+
+def _treated(column: pd.Series, spec: Treatment, study: str) -> NDArray[np.bool_]:
+    codes = as_codes(column)
+    rule = f"the treatment has two values, one of which (`{spec.treated}`) is that of the treated"
+    if codes.nunique() != 2 or not (codes == spec.treated).any():
+        here = int((codes == spec.treated).sum())
+        received = f"{codes.nunique()} distinct values; {here} of {len(codes)} patients have `{spec.treated}`"
+        raise _broken(study, spec.column, rule, received)
+    return (codes == spec.treated).to_numpy(dtype=bool)
+
+
+def _check_arms(outcome: Treated, spec: Treatment, study: str) -> None:
+    for name, members in outcome.classes.items():
+        if not members.any():
+            raise _broken(study, spec.column, "each arm has patients of every class of the outcome", f"none {name}")
+    if outcome.propensity is None:
+        return
+    # Ten standard errors of a share: no chance, and no block size, explains so much.
+    share, chance = float(outcome.treated.mean()), outcome.propensity
+    if abs(share - chance) > 10 * np.sqrt(chance * (1 - chance) / len(outcome)):
+        rule = f"where treatment is assigned at random with a chance of {chance:g}, about as many are treated"
+        raise _broken(study, spec.column, rule, f"{share:.0%} treated")
 
 
 def _complete(cohort: pd.DataFrame, column: str, study: str) -> pd.Series:

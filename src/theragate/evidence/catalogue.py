@@ -5,7 +5,7 @@ from typing import Literal
 
 __all__ = ["METRICS", "Direction", "Interval", "Metric", "Task", "metrics_of", "report_only"]
 
-Task = Literal["binary", "survival", "regression"]
+Task = Literal["binary", "survival", "regression", "treatment_effect"]
 Direction = Literal["higher", "lower", "near_one", "near_zero", "none"]
 Interval = Literal["normal", "proportion", "bias_shifted", "influence"]
 _Scale = Literal["identity", "log", "logit"]
@@ -13,6 +13,8 @@ _Scale = Literal["identity", "log", "logit"]
 _RISK: tuple[Task, ...] = ("binary", "survival")
 _VAN_CALSTER = "Van Calster et al., Lancet Digit Health 2025;7:100916"
 _VICKERS = "Vickers, Elkin, Med Decis Making 2006;26:565"
+_YADLOWSKY = "Yadlowsky et al., J Am Stat Assoc 2025;120:38"
+_EFFECT: tuple[Task, ...] = ("treatment_effect",)
 _GRAF = "Graf et al., Stat Med 1999;18:2529"
 
 
@@ -59,7 +61,7 @@ class Metric:
 
 
 # fmt: off
-_ALL = (
+_ALL: tuple[Metric, ...] = (
     Metric("auroc", "Area under the ROC curve", ("binary",),
            "How often a patient with the event has the higher predicted risk of the two.",
            "DeLong et al., Biometrics 1988;44:837; Sun, Xu, IEEE Signal Process Lett 2014;21:1389",
@@ -85,7 +87,7 @@ _ALL = (
     Metric("average_precision", "Average precision", ("binary",),
            "The positive predictive value, averaged over the sensitivities.", _VAN_CALSTER,
            "higher", report_only=True, scale="logit"),
-    Metric("calibration_slope", "Calibration slope", ("binary", "survival", "regression"),
+    Metric("calibration_slope", "Calibration slope", ("binary", "survival", "regression", "treatment_effect"),
            "1 where predictions spread as far as outcomes do; below 1 they are too extreme.",
            "Cox, Biometrika 1958;45:562; McLernon et al., Ann Intern Med 2023;176:105",
            "near_one", bounds=(None, None)),
@@ -147,6 +149,36 @@ _ALL = (
            "The share of the patients whose outcome lies as near to the prediction as it does in 90% of the others.",
            "Vovk et al., Algorithmic Learning in a Random World, 2005; Lei et al., JASA 2018;113:1094",
            "none", report_only=True, contrasted=True, scale="logit", interval="proportion"),
+)
+_ALL += (
+    Metric("average_effect", "Average effect of the treatment", _EFFECT,
+           "How much better the patients do, on average, with the treatment than without; above 0 it helps.",
+           "Robins, Rotnitzky, Zhao, J Am Stat Assoc 1994;89:846",
+           "higher", unit="outcome", bounds=(None, None), contrasted=True),
+    Metric("autoc", "Ranking of who benefits (AUTOC)", _EFFECT,
+           "By how much the effect in those ranked highest exceeds the average, over all shares; 0 is no ranking.",
+           _YADLOWSKY, "higher", unit="outcome", bounds=(None, None)),
+    Metric("qini", "Ranking of who benefits (Qini)", _EFFECT,
+           "The same, weighted by how many are treated: differences among the few count less.",
+           _YADLOWSKY, "higher", unit="outcome", bounds=(None, None), report_only=True),
+    Metric("loss_gain", "Smaller squared error of the effect", _EFFECT,
+           "The squared error of one effect for everybody minus that of the predictions; above 0 these are better.",
+           "Nie, Wager, Biometrika 2021;108:299", "higher", bounds=(None, None), report_only=True),
+    Metric("effect_error", "Error of the average effect", _EFFECT,
+           "The mean of predicted minus doubly robust effects: above 0, too much benefit is promised.",
+           "Robins, Rotnitzky, Zhao, J Am Stat Assoc 1994;89:846",
+           "near_zero", unit="outcome", bounds=(None, None), contrasted=True),
+    Metric("policy_value", "Value of treating by the prediction", _EFFECT,
+           "How much better patients do, on average, than without treatment if those are treated whose benefit reaches "
+           "the threshold.",
+           "Athey, Wager, Econometrica 2021;89:133", "higher", unit="outcome", bounds=(None, None), report_only=True),
+    Metric("policy_gain", "Gain over the better default", _EFFECT,
+           "The same, less the threshold for each patient treated, minus the better of treating all and treating none.",
+           "Vickers, Kattan, Sargent, Trials 2007;8:14",
+           "higher", unit="outcome", bounds=(None, None), contrasted=True),
+    Metric("treated_share", "Treated by the prediction", _EFFECT,
+           "The share of the patients whose predicted benefit reaches the threshold.",
+           "Athey, Wager, Econometrica 2021;89:133", "none", report_only=True, scale="logit", interval="proportion"),
 )
 # fmt: on
 

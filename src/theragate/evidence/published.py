@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from theragate.errors import EvidenceError
-from theragate.evidence.types import CohortFacts, Estimate, Evidence, Family, GroupEvidence
+from theragate.evidence.types import CohortFacts, Estimate, Evidence, Family, GroupEvidence, TreatmentEvidence
 
 __all__ = ["SMALLEST_CELL", "publish"]
 
@@ -29,7 +29,7 @@ def publish(evidence: Evidence) -> Evidence:
     3. The withheld groups of an attribute are replaced by one, with their number of patients together and without
        events or metrics, so that everybody stays counted.
     4. Contrasts and members of families that name a withheld group are left out.
-    5. A cohort with a small cell loses both its counts of events.
+    5. A cohort with a small cell loses both its counts of events; so do the arms of a treatment.
 
     Rates, figures and the number of patients lost to follow-up are no cells. Exact intervals between which a withheld
     number must lie are not searched for.
@@ -60,6 +60,7 @@ def publish(evidence: Evidence) -> Evidence:
                 if not keys & {f"{item.attribute}={item.group}", f"{item.attribute}={item.other}"}
             ),
             "families": _families(evidence, keys),
+            "treatment": _treatment(evidence.treatment, keys),
         }
     )
 
@@ -181,6 +182,21 @@ def _families(evidence: Evidence, keys: set[str]) -> dict[str, Family]:
         if kept.members:
             found[family_name] = kept
     return found
+
+
+def _treatment(treatment: TreatmentEvidence | None, keys: set[str]) -> TreatmentEvidence | None:
+    """Leave out the bands of withheld groups, and the events of all arms where one has few patients with or without."""
+    if treatment is None:
+        return None
+    cells = [cell for arm in treatment.arms for cell in (arm.events, arm.non_events) if cell is not None]
+    few = any(cell < SMALLEST_CELL for cell in cells)
+    nothing = {"events": None, "non_events": None}
+    return treatment.model_copy(
+        update={
+            "arms": tuple(arm.model_copy(update=nothing) if few else arm for arm in treatment.arms),
+            "bands": {key: band for key, band in treatment.bands.items() if key not in keys},
+        }
+    )
 
 
 def _counts_withheld(cohort: CohortFacts) -> CohortFacts:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from scipy.stats import t as student
 
 from theragate.errors import EvidenceError
+from theragate.evidence.effect_inputs import EffectTarget
 from theragate.evidence.inputs import BinaryTarget, QuantityTarget, Target
 from theragate.evidence.metrics.arrays import Floats
 from theragate.evidence.metrics.censoring import RiskPatients, binary_patients, survival_patients
@@ -45,7 +46,7 @@ class Refits:
 
 
 def measure_stability(
-    target: Target,
+    target: Target | EffectTarget,
     refits: Refits,
     *,
     seed: int,  # noqa: ARG001 - every measurement takes one; these samples were drawn when the refits were made
@@ -59,7 +60,7 @@ def measure_stability(
     ``optimism`` is, per metric, how much better a refit does on its own sample than on all patients, in the mean over
     the refits with its Monte-Carlo error (Harrell et al., Stat Med 1996;15:361): ``auroc`` or
     ``concordance_index`` and ``brier`` for a risk, ``r2`` and ``rmse`` for a quantity. For what is better when lower,
-    an optimistic difference is below 0.
+    an optimistic difference is below 0. A treatment's effect has none: nobody's own effect is seen.
 
     Parameters
     ----------
@@ -157,7 +158,9 @@ def _mean(values: Floats) -> Estimate:
     )
 
 
-def _scores(target: Target) -> Mapping[str, Score]:
+def _scores(target: Target | EffectTarget) -> Mapping[str, Score]:
+    if isinstance(target, EffectTarget):
+        return {}
     if isinstance(target, QuantityTarget):
         observed = target.value
         return {
@@ -206,8 +209,13 @@ def _explained(predicted: Floats, observed: Floats, drawn: Floats) -> float:
     return 1 - float(np.average((predicted - observed) ** 2, weights=drawn)) / spread if spread > 0 else np.nan
 
 
-def _check(target: Target, refits: Refits) -> None:
-    n = len(target.value if isinstance(target, QuantityTarget) else target.event)
+def _patients(target: Target) -> int:
+    return len(target.value if isinstance(target, QuantityTarget) else target.event)
+
+
+def _check(target: Target | EffectTarget, refits: Refits) -> None:
+    real = isinstance(target, QuantityTarget | EffectTarget)
+    n = len(refits.original) if isinstance(target, EffectTarget) else _patients(target)
     b = len(refits.predictions) if refits.predictions.ndim == 2 else 0
     if b < FEWEST_REFITS:
         raise _broken(f"there are at least {FEWEST_REFITS} refits, one row each", f"{b}")
@@ -220,7 +228,7 @@ def _check(target: Target, refits: Refits) -> None:
     broken = int((~np.isfinite(predicted)).sum())
     if broken:
         raise _broken("every prediction is a finite number", f"{broken} that are not")
-    outside = 0 if isinstance(target, QuantityTarget) else int(((predicted < 0) | (predicted > 1)).sum())
+    outside = 0 if real else int(((predicted < 0) | (predicted > 1)).sum())
     if outside:
         raise _broken("a risk lies between 0 and 1", f"{outside} values outside")
     if not np.issubdtype(refits.drawn.dtype, np.integer):

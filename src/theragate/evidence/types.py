@@ -21,9 +21,13 @@ __all__ = [
     "Evidence",
     "Family",
     "GroupEvidence",
+    "OverlapEvidence",
     "ScenarioEvidence",
+    "SimultaneousBand",
     "StabilityEvidence",
     "ThresholdEvidence",
+    "TreatmentArm",
+    "TreatmentEvidence",
 ]
 
 Z95 = 1.959963984540054
@@ -256,16 +260,73 @@ class DataFacts(Spec):
     leakage: tuple[str, ...]
 
 
+class TreatmentArm(Spec):
+    """The patients of one arm; ``events`` and ``non_events`` are None for a quantity, or where they are few."""
+
+    treated: bool
+    n: int
+    events: int | None
+    non_events: int | None
+
+
+class OverlapEvidence(Spec):
+    """Whether treated patients and controls can be compared, by their (known or estimated) chance of treatment.
+
+    ``outside`` is the share of patients whose chance of treatment is below 0.1 or above 0.9. ``effective`` is how many
+    patients the weighted arms are worth (controls, treated). ``before`` and ``after`` are the absolute standardised
+    differences of each feature's mean between the arms, as they are and weighted by the inverse chance of the arm. They
+    describe these patients and have no sampling error (Austin, Stat Med 2009;28:3083).
+    """
+
+    outside: Estimate
+    effective: tuple[float, float]
+    before: dict[str, float]
+    after: dict[str, float]
+
+    @property
+    def worst_after(self) -> tuple[str, float]:
+        """The feature that is least balanced after weighting, and its difference."""
+        return max(self.after.items(), key=lambda item: (item[1], item[0]))
+
+
+class SimultaneousBand(Spec):
+    """Limits within which the average effects of all groups lie at once, in 95 of 100 studies."""
+
+    lower: float
+    upper: float
+
+
+class TreatmentEvidence(Spec):
+    """What is known of a treatment besides the metrics of its prediction.
+
+    ``crude`` is the difference between the arms as they are, freed of censoring and of nothing else. ``hazard_ratio``
+    is the separate check by Cox regression (treated to control; None without a time), and ``adjusted_for`` says of how
+    many columns it is adjusted. ``bands`` are by group key; ``critical`` is their critical value.
+    """
+
+    assigned: Literal["at_random", "in_practice"]
+    effect: Literal["event", "restricted_mean", "mean"]
+    unit: str
+    arms: tuple[TreatmentArm, ...]
+    propensity: float | None
+    overlap: OverlapEvidence
+    crude: Estimate
+    hazard_ratio: Estimate | None
+    adjusted_for: int
+    bands: dict[str, SimultaneousBand]
+    critical: float
+
+
 class Evidence(Spec):
     """Everything that the gates may know about a model.
 
     ``report_only`` names the metrics that are shown and never judged. ``stability`` is None where it was not measured,
-    ``champion`` where there is none: a first release.
+    ``champion`` where there is none: a first release; ``treatment`` where no treatments are compared.
     """
 
     version: Literal[2] = 2
     study: str
-    task: Literal["binary", "regression", "survival"]
+    task: Literal["binary", "regression", "survival", "treatment_effect"]
     horizon: float | None = None
     cohort: CohortFacts
     data: DataFacts
@@ -285,6 +346,7 @@ class Evidence(Spec):
     curves: dict[str, Curve] = Field(default={})
     stability: StabilityEvidence | None = None
     champion: ChampionEvidence | None = None
+    treatment: TreatmentEvidence | None = None
 
     def group_estimates(self, metric: str) -> list[tuple[GroupEvidence, Estimate]]:
         """Return every subgroup with its estimate of `metric`; absent where the metric was not measured."""

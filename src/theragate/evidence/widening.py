@@ -14,12 +14,12 @@ from theragate.evidence.types import Estimate, Scale, from_scale, to_scale
 
 __all__ = ["Kind", "factor", "kind_of", "widened"]
 
-Kind = Literal["performance", "operating point", "calibration"]
+Kind = Literal["performance", "operating point", "calibration", "average"]
 
 _OPERATING_POINT = {"sensitivity", "specificity", "positive_predictive_value", "selection_rate", "accuracy"}
 _CALIBRATION = {
     "calibration_slope", "calibration_intercept", "observed_expected", "log_observed_expected", "ici", "ece",
-    "mean_error", "interval_coverage",
+    "mean_error", "effect_error", "interval_coverage",
 }  # fmt: skip
 _SIZES = (200, 800)
 # At each of the sizes: never below the larger factor of the recipe's and the model's, up to the next 0.05; at 200 never
@@ -28,12 +28,15 @@ _FACTORS: dict[Task, dict[Kind, tuple[float, float]]] = {
     "binary": {"performance": (1.35, 1.05), "operating point": (1.60, 1.60), "calibration": (1.35, 1.10)},
     "regression": {"performance": (1.20, 1.20), "operating point": (1.00, 1.00), "calibration": (1.10, 1.10)},
     "survival": {"performance": (1.05, 1.05), "operating point": (1.65, 1.65), "calibration": (1.20, 1.20)},
+    "treatment_effect": {"performance": (1.45, 1.45), "calibration": (1.35, 1.20)},
 }
 
 
 def kind_of(metric: str) -> Kind:
-    """Return what `metric` measures: the models' performance, where they cut, or their calibration."""
+    """Return what `metric` measures: the models' performance, where they cut, their calibration, or a plain mean."""
     name = metric.partition("@")[0]
+    if name == "average_effect":  # rests on the patients themselves, and on no ranking of them
+        return "average"
     if name in _OPERATING_POINT:
         return "operating point"
     return "calibration" if name in _CALIBRATION else "performance"
@@ -49,7 +52,10 @@ def factor(metric: str, *, task: Task, patients: int) -> float:
     float
         At least 1.
     """
-    small, large = _FACTORS[task][kind_of(metric)]
+    kind = kind_of(metric)
+    if kind == "average":
+        return 1.0
+    small, large = _FACTORS[task][kind]
     first, last = (1 / math.sqrt(size) for size in _SIZES)
     place = (1 / math.sqrt(max(patients, 1)) - last) / (first - last)
     return large + (small - large) * min(max(place, 0.0), 1.0)

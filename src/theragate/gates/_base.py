@@ -11,23 +11,35 @@ from theragate.evidence.types import Evidence
 from theragate.gates._judging import Answer, more_data, overall_status, worst
 from theragate.gates.types import Finding, Judged, Severity, Status
 from theragate.gates.words import capital, plural
-from theragate.study import Decision, LabelledGroups, NoDecision, Sentence, Spec, Study
+from theragate.study import (
+    Decision,
+    EffectOutcome,
+    LabelledGroups,
+    NoDecision,
+    Sentence,
+    Spec,
+    Study,
+    TreatmentDecision,
+)
 
-__all__ = ["COMPARED", "RANKING", "Attribute", "Declared", "Gate", "Task", "amount_of", "one_of"]
+__all__ = ["COMPARED", "PREDICTIONS", "RANKING", "Attribute", "Declared", "Gate", "Task", "amount_of", "one_of"]
 
-Task = Literal["binary", "regression", "survival"]
+Task = Literal["binary", "regression", "survival", "treatment_effect"]
 
 # The metrics that say how well patients are told apart, and those that are also compared with the reference model.
 RANKING: dict[Task, tuple[str, ...]] = {
     "binary": ("auroc",),
     "regression": ("r2",),
     "survival": ("concordance_index", "concordance_index_ipcw", "auc_at_horizon"),
+    "treatment_effect": ("autoc",),
 }
 COMPARED: dict[Task, tuple[str, ...]] = {
     "binary": ("auroc",),
     "regression": ("r2",),
     "survival": ("concordance_index",),
+    "treatment_effect": ("autoc",),
 }
+PREDICTIONS: tuple[Task, ...] = ("binary", "regression", "survival")
 
 
 def one_of(known: Sequence[str], metric: str, task: Task) -> None:
@@ -57,15 +69,19 @@ class Attribute(Spec):
 
 
 class Declared(Spec):
-    """What the study promised to measure; evidence that lacks a part of it never passes."""
+    """What the study promised to measure; evidence that lacks a part of it never passes.
+
+    ``assigned`` says how treatment was assigned; it is empty where no treatments are compared.
+    """
 
     study: str
     task: Task
     attributes: dict[str, Attribute]
     scenarios: tuple[str, ...]
-    decision: Decision | NoDecision
+    decision: Decision | TreatmentDecision | NoDecision
     refits: int
     unreviewed: tuple[str, ...] = ()
+    assigned: Literal["", "at_random", "in_practice"] = ""
 
     @classmethod
     def of(cls, study: Study) -> "Declared":
@@ -81,6 +97,7 @@ class Declared(Spec):
         return cls(
             study=study.name, task=study.task, attributes=attributes, scenarios=tuple(study.scenarios),
             decision=study.decision, refits=study.stability.refits, unreviewed=study.unreviewed,
+            assigned=study.outcome.treatment.assigned if isinstance(study.outcome, EffectOutcome) else "",
         )  # fmt: skip
 
 
@@ -89,7 +106,9 @@ class Gate(Spec):
 
     Subclasses add their limits as fields, as they stand in ``params.yaml``, and answer one question in `judge`. They
     see evidence alone: no file, no clock, no model, no patient. They never raise over evidence: what is absent is
-    ``insufficient``. ``declared`` comes from the study and not from the gate's entry.
+    ``insufficient``. ``declared`` comes from the study and not from the gate's entry. ``tasks`` are those whose studies
+    it is asked of; for the others ``elsewhere`` says why not, and it has no entry. What is not ``waivable`` nobody can
+    accept by name.
     """
 
     model_config = ConfigDict(strict=True)
@@ -100,6 +119,9 @@ class Gate(Spec):
     severity: ClassVar[Severity]
     protects: ClassVar[str]
     after_fail: ClassVar[str]
+    tasks: ClassVar[tuple[Task, ...]] = (*PREDICTIONS, "treatment_effect")
+    elsewhere: ClassVar[str] = ""
+    waivable: ClassVar[bool] = True
 
     reason: Sentence
     declared: Declared
@@ -121,7 +143,7 @@ class Gate(Spec):
         return Finding(
             code=self.code, gate=self.name, title=self.title, severity=self.severity, protects=self.protects,
             reason=self.reason, status=status, summary=summary, next_step=next_step, comparisons=tuple(comparisons),
-            warnings=tuple(warnings),
+            warnings=tuple(warnings), waivable=self.waivable,
         )  # fmt: skip
 
     def conclude(self, answers: Sequence[Answer], *, warnings: Sequence[str] = ()) -> Finding:

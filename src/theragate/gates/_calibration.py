@@ -17,7 +17,7 @@ Bounds = Annotated[tuple[Positive, Positive], Field(strict=False)]
 
 
 class Calibration(Gate):
-    """Slope, and the mean: observed over expected events and ICI for a risk, the mean error for a quantity."""
+    """Slope, and the mean: observed over expected events and ICI for a risk, the mean error for the others."""
 
     code: ClassVar[str] = "TG004"
     name: ClassVar[str] = "calibration"
@@ -30,12 +30,14 @@ class Calibration(Gate):
     observed_expected: Bounds | None = None
     ici: Positive | None = None
     mean_error: Positive | None = None
+    effect_error: Positive | None = None
 
     @model_validator(mode="after")
     def _fits_the_task(self) -> Self:
-        regression = self.declared.task == "regression"
-        wanted = {"mean_error"} if regression else {"observed_expected", "ici"}
-        given = {key for key in ("observed_expected", "ici", "mean_error") if getattr(self, key) is not None}
+        by_task = {"regression": {"mean_error"}, "treatment_effect": {"effect_error"}}
+        wanted = by_task.get(self.declared.task, {"observed_expected", "ici"})
+        keys = ("observed_expected", "ici", "mean_error", "effect_error")
+        given = {key for key in keys if getattr(self, key) is not None}
         if given != wanted:
             names = " and ".join(f"`{name}`" for name in sorted(wanted))
             raise ValueError(f"a {self.declared.task} study gives `slope`, {names}, and no other limit")
@@ -55,6 +57,8 @@ class Calibration(Gate):
             limits["ici"] = Limit(high=self.ici)
         if self.mean_error is not None:
             limits["mean_error"] = Limit(low=-self.mean_error, high=self.mean_error)
+        if self.effect_error is not None:
+            limits["effect_error"] = Limit(low=-self.effect_error, high=self.effect_error)
         return limits
 
     def judge(self, evidence: Evidence) -> Finding:

@@ -1,8 +1,14 @@
 """From evidence and policy to a verdict: the one judge."""
 
+from collections.abc import Sequence
+from typing import Literal
+
 from theragate.errors import EvidenceError
 from theragate.evidence.types import Evidence
-from theragate.gates._base import Gate
+from theragate.gates._base import Declared, Gate
+from theragate.gates._comparability import Comparability
+from theragate.gates._data_quality import DataQuality
+from theragate.gates._personalisation import Personalisation
 from theragate.gates._policy import Policy
 from theragate.gates._registry import GATES
 from theragate.gates._review import review
@@ -10,13 +16,16 @@ from theragate.gates.types import Finding, Verdict
 
 __all__ = ["decide"]
 
+# The findings by which an average effect stands or falls; the first is there only where a person has still to look.
+OF_THE_AVERAGE = ("review", DataQuality.name, Comparability.name)
+
 
 def decide(evidence: Evidence, policy: Policy, *, evidence_sha256: str) -> Verdict:
     """Judge `evidence` under `policy`.
 
     The decision is ``PASS`` only where every gate of the registry is in the policy and passes or does not apply. A
-    gate that the policy lacks is listed as ``insufficient``, so that an empty policy blocks. What is marked as not
-    reviewed comes first, see `review`.
+    gate that the policy lacks is listed as ``insufficient``, so that an empty policy blocks; one that is not asked of
+    the study's task is listed as not applicable. What is marked as not reviewed comes first, see `review`.
 
     Parameters
     ----------
@@ -41,12 +50,11 @@ def decide(evidence: Evidence, policy: Policy, *, evidence_sha256: str) -> Verdi
             remedy=f"Run `dvc repro evaluate@{declared.study}`.",
         )
     gates = {gate.name: gate for gate in policy.gates}
-    judged = [gates[name].judge(evidence) if name in gates else _left_out(kind) for name, kind in GATES.items()]
+    judged = [_found(name, kind, gates, declared, evidence) for name, kind in GATES.items()]
     findings = (*review(declared), *judged)
-    let_through = all(finding.status in ("pass", "not_applicable") for finding in findings)
     return Verdict(
         study=evidence.study,
-        decision="PASS" if let_through else "BLOCKED",
+        decision=_decision(findings),
         findings=findings,
         evidence_sha256=evidence_sha256,
         policy_sha256=policy.sha256,
@@ -57,10 +65,29 @@ def decide(evidence: Evidence, policy: Policy, *, evidence_sha256: str) -> Verdi
     )
 
 
+def _found(name: str, kind: type[Gate], gates: dict[str, Gate], declared: Declared, evidence: Evidence) -> Finding:
+    if declared.task not in kind.tasks:
+        return Finding(
+            code=kind.code, gate=kind.name, title=kind.title, severity=kind.severity, protects=kind.protects,
+            status="not_applicable", reason=kind.elsewhere, summary=kind.elsewhere, waivable=kind.waivable,
+        )  # fmt: skip
+    return gates[name].judge(evidence) if name in gates else _left_out(kind)
+
+
+def _decision(findings: Sequence[Finding]) -> Literal["PASS", "NOT_PERSONALISED", "BLOCKED"]:
+    """Return what follows: an average effect stands where its own gates pass, whatever becomes of the personal ones."""
+    status = {finding.gate: finding.status for finding in findings}
+    if findings and all(answer in ("pass", "not_applicable") for answer in status.values()):
+        return "PASS"
+    sound = all(status.get(name, "pass") in ("pass", "not_applicable") for name in OF_THE_AVERAGE)
+    shown = status[Personalisation.name] in ("pass", "not_applicable")
+    return "NOT_PERSONALISED" if sound and not shown else "BLOCKED"
+
+
 def _left_out(gate: type[Gate]) -> Finding:
     return Finding(
         code=gate.code, gate=gate.name, title=gate.title, severity=gate.severity, protects=gate.protects,
         status="insufficient", reason="The policy gives none.",
         summary="The policy leaves this gate out, so nothing was judged.",
-        next_step="Declare the gate with its limits and their reason.",
+        next_step="Declare the gate with its limits and their reason.", waivable=gate.waivable,
     )  # fmt: skip

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Self
 from pydantic import Field, model_validator
 
 from theragate.evidence.types import Estimate, Evidence
-from theragate.gates._base import COMPARED, Gate, amount_of, one_of
+from theragate.gates._base import COMPARED, PREDICTIONS, Gate, Task, amount_of, one_of
 from theragate.gates._judging import NOT_MEASURED, Limit, Question, answer_all
 from theragate.gates.types import Finding, Severity
 from theragate.gates.words import title
@@ -24,6 +24,8 @@ class Discrimination(Gate):
         "Against a model that ranks patients little better than chance, or worse than a simple one."
     )
     after_fail: ClassVar[str] = "Do not release. Use the reference model, or find features that say more."
+    tasks: ClassVar[tuple[Task, ...]] = PREDICTIONS
+    elsewhere: ClassVar[str] = "Nobody's own benefit is ever observed; how well it is ranked is asked by TG013."
 
     metric: str
     floor: float

@@ -19,15 +19,18 @@ WITHIN: dict[Task, tuple[str, ...]] = {
     "binary": ("log_observed_expected", "net_benefit_gain", "ici"),
     "regression": ("mean_error",),
     "survival": ("log_observed_expected", "net_benefit_gain", "ici"),
+    "treatment_effect": ("effect_error", "policy_gain"),
 }
 BETWEEN: dict[Task, tuple[str, ...]] = {
     "binary": ("log_observed_expected", "sensitivity", "specificity"),
     "regression": ("mae", "mean_error"),
     "survival": ("log_observed_expected", "sensitivity", "specificity"),
+    "treatment_effect": ("effect_error",),
 }
-AT_THE_THRESHOLD = {"net_benefit_gain", "sensitivity", "specificity"}
+AT_THE_THRESHOLD = {"net_benefit_gain", "policy_gain", "sensitivity", "specificity"}
 # What an estimate's precision hangs on, where it is not the number of events.
 UNIT = {"specificity": "patients", "mae": "patients", "mean_error": "patients", "r2": "patients"}
+UNIT |= {"autoc": "patients", "effect_error": "patients", "policy_gain": "patients"}
 
 Margin = Annotated[float, Field(gt=0, strict=True)]
 
@@ -136,7 +139,7 @@ class Fairness(Gate):
                 family=metric,
                 member=f"{metric}[{group.key}]",
                 weight=self._weight(group),
-                exact=metric == "net_benefit_gain",
+                exact=metric in ("net_benefit_gain", "policy_gain"),
                 withheld=group.key in hidden,
             )
             for metric, margin in self.within_group.items()

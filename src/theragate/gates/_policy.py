@@ -113,16 +113,18 @@ def read_policy(study: Study) -> Policy:
         study's task; the message names the key in ``params.yaml``.
     """
     at = f"studies.{study.name}.gates"
-    known = (*GATES, *CONDITIONS)
+    asked = {name: gate for name, gate in GATES.items() if study.task in gate.tasks}
+    known = (*asked, *CONDITIONS)
     for name in study.gates:
         if name not in known:
-            raise _wrong(at, rule=f"the gates are {', '.join(known)}", received=f"an unknown gate `{name}`")
+            what = f"`{name}`, which is none of theirs" if name in GATES else f"an unknown gate `{name}`"
+            raise _wrong(at, rule=f"the gates of a {study.task} study are {', '.join(known)}", received=what)
     for name in known:
         if name not in study.gates:
             raise _wrong(at, rule="no gate may be left out", received=f"no entry `{name}`")
     declared = Declared.of(study)
     gates = [
-        parse(gate, _entry(study, name) | {"declared": declared}, at=f"{at}.{name}") for name, gate in GATES.items()
+        parse(gate, _entry(study, name) | {"declared": declared}, at=f"{at}.{name}") for name, gate in asked.items()
     ]
     conditions = [parse(kind, _entry(study, name), at=f"{at}.{name}") for name, kind in CONDITIONS.items()]
     policy = Policy(declared=declared, gates=tuple(gates), conditions=tuple(conditions))

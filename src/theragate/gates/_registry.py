@@ -2,10 +2,12 @@
 
 from theragate.gates._base import Gate
 from theragate.gates._calibration import Calibration
+from theragate.gates._comparability import Comparability
 from theragate.gates._data_quality import DataQuality
 from theragate.gates._discrimination import Discrimination
 from theragate.gates._fairness import Fairness
 from theragate.gates._non_inferiority import NonInferiority
+from theragate.gates._personalisation import Personalisation
 from theragate.gates._robustness import Robustness
 from theragate.gates._stability import Stability
 from theragate.gates._subgroup_adequacy import SubgroupAdequacy
@@ -25,4 +27,6 @@ GATES: dict[str, type[Gate]] = {
     "robustness": Robustness,
     "stability": Stability,
     "non_inferiority": NonInferiority,
+    "personalisation": Personalisation,
+    "comparability": Comparability,
 }

@@ -8,7 +8,7 @@ from theragate.evidence.types import Estimate, Evidence, StabilityEvidence
 from theragate.gates._base import Gate
 from theragate.gates._judging import NOT_MEASURED, Limit, Question, answer_all
 from theragate.gates.types import Finding, Judged, Severity
-from theragate.gates.words import number
+from theragate.gates.words import benefit, number
 
 __all__ = ["Stability"]
 
@@ -65,7 +65,9 @@ class Stability(Gate):
         value = found.difference.value
         if value is None:
             return ""
-        if self.declared.task == "regression":
+        if self.declared.task == "treatment_effect":
+            size = f"predicted benefit would typically differ by {benefit(value)}"
+        elif self.declared.task == "regression":
             size = f"predicted value would typically differ by {number(value, 1)}"
         else:
             size = f"risk would typically differ by {number(100 * value, 1)} percentage points"

@@ -19,7 +19,7 @@ from theragate.study import NoDecision
 __all__ = ["SubgroupAdequacy"]
 
 KINDS = {"events": "with the event", "non_events": "without the event", "patients": "patients"}
-AT_THE_THRESHOLD = {"net_benefit_gain", "selection_rate", "sensitivity", "specificity"}
+AT_THE_THRESHOLD = {"net_benefit_gain", "policy_gain", "selection_rate", "sensitivity", "specificity"}
 HIDDEN = "withheld, since a group of this attribute has few patients"
 
 Count = Annotated[int, Field(ge=1)]
@@ -44,7 +44,8 @@ class SubgroupAdequacy(Gate):
 
     @model_validator(mode="after")
     def _fits_the_task(self) -> Self:
-        wanted = {"patients"} if self.declared.task == "regression" else {"events", "non_events"}
+        quantity = self.declared.task in ("regression", "treatment_effect")
+        wanted = {"patients"} if quantity else {"events", "non_events"}
         given = {key for key in ("events", "non_events", "patients") if getattr(self, key) is not None}
         if given != wanted:
             names = " and ".join(f"`{name}`" for name in sorted(wanted))

@@ -12,16 +12,20 @@ from theragate.gates._base import Gate, amount_of
 from theragate.gates._groups import MISSING, lacking_groups, withheld_groups
 from theragate.gates._judging import NOT_MEASURED, Limit, Question, Weight, answer_all
 from theragate.gates.types import Finding, Severity
-from theragate.gates.words import group_words, percent
-from theragate.study import Decision, NoDecision
+from theragate.gates.words import benefit, group_words, percent
+from theragate.study import Decision, NoDecision, TreatmentDecision
 
 __all__ = ["Utility"]
 
 FAMILY = "net_benefit_range"
 METRIC = "net_benefit_gain"
+OF_EFFECTS = "policy_gain"  # the same, where treatment is decided by its benefit
 GAIN = "the gain in net benefit over the better default"
 _WIDEST_GAP = 0.1  # between neighbouring thresholds, as a share of the declared range
 _NOTHING_BETWEEN = Estimate.absent("it was not measured at any threshold in between")
+
+
+_Decision = Decision | TreatmentDecision
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,11 @@ class _Patients:
     words: str = ""
     weight: Weight = "decides"
     withheld: bool = False
+    metric: str = METRIC
+
+    def at(self, threshold: float) -> str:
+        """Write a threshold: a risk in percent, a benefit in its own unit."""
+        return percent(threshold) if self.metric == METRIC else benefit(threshold)
 
 
 class Utility(Gate):
@@ -59,10 +68,10 @@ class Utility(Gate):
         if isinstance(decision, NoDecision):
             return self.finding("not_applicable", f"The study prepares no decision at a threshold. {decision.none}")
         amount, unit = amount_of(evidence)
-        everybody = _Patients(evidence.net_benefit, self.tolerance, amount, unit)
+        everybody = _Patients(evidence.net_benefit, self.tolerance, amount, unit, metric=self._metric)
         questions = _over_range(everybody, decision)
         questions += [
-            _unknown(_Patients((), self.group_tolerance, None, "patients", key=name, words=_every(name)), why)
+            _unknown(self._everyone_of(name), why)
             for name, why in lacking_groups(self.declared.attributes, evidence).items()
         ]
         for patients in self._groups(evidence):
@@ -86,10 +95,19 @@ class Utility(Gate):
             words=f" in {group_words(group.attribute, group.label)}",
             weight="listed" if group.label == MISSING else "decides",
             withheld=withheld,
+            metric=self._metric,
         )
 
+    def _everyone_of(self, attribute: str) -> _Patients:
+        words = _every(attribute)
+        return _Patients((), self.group_tolerance, None, "patients", key=attribute, words=words, metric=self._metric)
 
-def _over_range(patients: _Patients, decision: Decision) -> list[Question]:
+    @property
+    def _metric(self) -> str:
+        return OF_EFFECTS if self.declared.task == "treatment_effect" else METRIC
+
+
+def _over_range(patients: _Patients, decision: _Decision) -> list[Question]:
     """Ask at every threshold that was measured, at those that had to be, and for every stretch left out."""
     low, high = decision.range
     due = dict.fromkeys((decision.threshold, low, high))
@@ -103,7 +121,7 @@ def _over_range(patients: _Patients, decision: Decision) -> list[Question]:
     return asked + _gaps(patients, decision, measured={*measured, *due})
 
 
-def _at(threshold: float, gain: Estimate, *, patients: _Patients, decision: Decision) -> Question:
+def _at(threshold: float, gain: Estimate, *, patients: _Patients, decision: _Decision) -> Question:
     clinical = _same(threshold, decision.threshold)
     which = "the clinical threshold" if clinical else "a threshold"
     # Everybody together has to gain where the decision is made; a group has to lose nothing there.
@@ -113,14 +131,14 @@ def _at(threshold: float, gain: Estimate, *, patients: _Patients, decision: Deci
         patients,
         gain,
         subject=f"threshold {threshold:g}",
-        label=f"{GAIN} at {which} of {percent(threshold)}{patients.words}",
+        label=f"{GAIN} at {which} of {patients.at(threshold)}{patients.words}",
         limit=Limit(low=least, strict=True),
         family=f"{FAMILY}{suffix}",
-        member=f"{METRIC}@{threshold:g}{suffix}",
+        member=f"{patients.metric}@{threshold:g}{suffix}",
     )
 
 
-def _gaps(patients: _Patients, decision: Decision, *, measured: set[float]) -> list[Question]:
+def _gaps(patients: _Patients, decision: _Decision, *, measured: set[float]) -> list[Question]:
     """Ask for every stretch of the range in which too little was measured to say that no harm lies there."""
     low, high = decision.range
     widest = (high - low) * _WIDEST_GAP
@@ -129,7 +147,7 @@ def _gaps(patients: _Patients, decision: Decision, *, measured: set[float]) -> l
             patients,
             _NOTHING_BETWEEN,
             subject=f"thresholds {start:g} to {end:g}",
-            label=f"{GAIN} from {percent(start)} to {percent(end)}{patients.words}",
+            label=f"{GAIN} from {patients.at(start)} to {patients.at(end)}{patients.words}",
             limit=Limit(low=-patients.tolerance, strict=True),
         )
         for start, end in pairwise(sorted(measured))
@@ -159,7 +177,7 @@ def _question(
 ) -> Question:
     return Question(
         subject=f"{patients.key}, {subject}" if patients.key else subject,
-        metric=METRIC,
+        metric=patients.metric,
         label=label,
         estimate=gain,
         limit=limit,

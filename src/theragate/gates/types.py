@@ -35,7 +35,7 @@ class Finding(Spec):
     """One gate's answer, with everything it rests on.
 
     ``severity`` says what is at stake where the answer is wrong: ``critical`` is harm to a patient, ``major`` a model
-    of less use, or less well known, than it seems. Both block alike.
+    of less use, or less well known, than it seems. Both block alike. What is not ``waivable`` is accepted by nobody.
     """
 
     code: str
@@ -49,18 +49,21 @@ class Finding(Spec):
     next_step: str = ""
     comparisons: tuple[Judged, ...] = ()
     warnings: tuple[str, ...] = ()
+    waivable: bool = True
 
 
 class Verdict(Spec):
     """All findings, bound by digests to the model, the data and the policy.
 
-    ``decision`` is ``PASS`` only where every finding passes or is not applicable; ``BLOCKED`` otherwise.
+    ``decision`` is ``PASS`` only where every finding passes or is not applicable. Where treatments can be compared, and
+    no difference between patients was shown, it is ``NOT_PERSONALISED``: the average effect is the result, and nothing
+    personal is released. It is ``BLOCKED`` otherwise.
     ``comparator`` names the model in use that this one was compared with: ``champion`` and its digest.
     """
 
     version: Literal[1] = 1
     study: str
-    decision: Literal["PASS", "BLOCKED"]
+    decision: Literal["PASS", "NOT_PERSONALISED", "BLOCKED"]
     findings: tuple[Finding, ...]
     evidence_sha256: str
     policy_sha256: str

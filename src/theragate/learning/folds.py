@@ -4,11 +4,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from theragate.cohorts.outcomes import Outcome
+from theragate.cohorts.outcomes import Outcome, Treated
 from theragate.learning.design import DesignKind, fit_design
 from theragate.learning.families import Family, FitError, Params, Training
 from theragate.learning.features import Feature, as_features
 from theragate.learning.loss import Loss
+from theragate.learning.nuisances import fit_nuisances, scores
 
 __all__ = ["Fold"]
 
@@ -39,7 +40,11 @@ class Fold:
         self._learned, self._scored = features.iloc[train], features.iloc[test]
         self._outcome, self._schema = outcome.take(train), schema
         # The censoring is a nuisance and no part of the model: all patients of the search tell most about it.
-        self._loss = Loss.of(outcome.take(test), development=outcome)
+        if isinstance(outcome, Treated):
+            models = fit_nuisances(self._learned, outcome.take(train), schema)
+            self._loss = Loss.of_effects(scores(self._scored, outcome.take(test), development=outcome, models=models))
+        else:
+            self._loss = Loss.of(outcome.take(test), development=outcome)
         self._designs: dict[DesignKind, tuple[Training, NDArray[np.float64]]] = {}
 
     def score(self, family: Family, params: Params, *, seed: int) -> float:

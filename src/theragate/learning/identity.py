@@ -10,7 +10,7 @@ from theragate.study import Study
 
 __all__ = ["library_versions", "problem_digest"]
 
-_LIBRARIES = ("numpy", "optuna", "pandas", "scikit-learn", "scikit-survival", "scipy", "xgboost")
+_LIBRARIES = ("econml", "numpy", "optuna", "pandas", "scikit-learn", "scikit-survival", "scipy", "xgboost")
 
 
 def library_versions() -> dict[str, str]:

@@ -7,8 +7,9 @@ from numpy.typing import NDArray
 from sksurv.nonparametric import CensoringDistributionEstimator, kaplan_meier_estimator
 from sksurv.util import Surv
 
-from theragate.cohorts.outcomes import Binary, Censored, Outcome, Quantity
+from theragate.cohorts.outcomes import Binary, Censored, Outcome, Quantity, Treated
 from theragate.errors import DataError
+from theragate.learning.values import learned_values
 
 __all__ = ["Loss", "null_prediction"]
 
@@ -24,7 +25,9 @@ class Loss:
     * regression: squared error;
     * survival: log loss of the risk by the horizon, weighted by the inverse probability of being uncensored, so that
       its expectation is that without censoring (Graf et al., Stat Med 1999;18:2529). The log loss is preferred to the
-      Brier score, which hardly sees whether a risk is .001 or .02.
+      Brier score, which hardly sees whether a risk is .001 or .02;
+    * treatment effect: squared distance from doubly robust scores, whose expectation is the effect itself, so that on
+      average it differs by a constant from the squared error of the effect, which nobody can see.
 
     Each is a proper score: no other prediction has a lower expected loss than the true probability (or mean).
     ``target`` (what is predicted) and ``weight`` have shape (n,); a patient censored before the horizon weighs 0.
@@ -47,9 +50,16 @@ class Loss:
             return cls(outcome.value, np.ones(len(outcome)), squared=True)
         if isinstance(outcome, Binary):
             return cls(outcome.event.astype(np.float64), np.ones(len(outcome)), squared=False)
+        if isinstance(outcome, Treated):
+            raise TypeError("the loss of an effect needs scores; see `of_effects`")
         if not isinstance(development, Censored):
             raise TypeError("a censored outcome needs a censored development outcome")
         return cls(outcome.by_horizon.astype(np.float64), _weights(outcome, development), squared=False)
+
+    @classmethod
+    def of_effects(cls, scores: NDArray[np.float64]) -> "Loss":
+        """Prepare the loss of effects from doubly robust scores of the patients, (n,)."""
+        return cls(scores, np.ones(len(scores)), squared=True)
 
     def mean(self, prediction: NDArray[np.float64]) -> float:
         """Return the mean loss of one prediction per patient, shape (n,)."""
@@ -78,9 +88,15 @@ def _weights(outcome: Censored, development: Censored) -> NDArray[np.float64]:
 
 
 def null_prediction(outcome: Outcome) -> float:
-    """Return what is predicted for everybody without a model: prevalence, mean, or Kaplan–Meier risk by the horizon."""
+    """Return what is predicted for everybody without a model: prevalence, mean, or Kaplan–Meier risk by the horizon.
+
+    For an effect it is the plain difference between the arms, in which confounding stays.
+    """
     if isinstance(outcome, Quantity):
         return float(np.mean(outcome.value))
+    if isinstance(outcome, Treated):
+        values = learned_values(outcome)
+        return float(values[outcome.treated].mean() - values[~outcome.treated].mean())
     if isinstance(outcome, Binary):
         return float(np.mean(outcome.event))
     time, survival = kaplan_meier_estimator(outcome.event, outcome.time)

@@ -16,12 +16,12 @@ __all__ = ["BoostedModel", "LinearModel", "Model", "Response"]
 class Response:
     """How a score becomes a prediction.
 
-    ``probability``: the inverse logit. ``quantity``: the score itself. ``risk``: the absolute risk by the horizon,
-    ``1 - exp(-hazard * exp(score))``, where ``hazard`` is the cumulative baseline hazard at the horizon. A model keeps
-    this one number and not the whole baseline, whose steps are the times of single patients.
+    ``probability``: the inverse logit. ``quantity`` and ``effect``: the score itself. ``risk``: the absolute risk by
+    the horizon, ``1 - exp(-hazard * exp(score))``, where ``hazard`` is the cumulative baseline hazard at the horizon. A
+    model keeps this one number and not the whole baseline, whose steps are the times of single patients.
     """
 
-    kind: Literal["probability", "quantity", "risk"]
+    kind: Literal["probability", "quantity", "risk", "effect"]
     hazard: float = 0.0
 
     def of(self, score: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -29,7 +29,7 @@ class Response:
         if self.kind == "probability":
             # Beyond 700 the exponential overflows; the probability is 0 long before.
             return np.asarray(1 / (1 + np.exp(-np.maximum(score, -700.0))), dtype=np.float64)
-        if self.kind == "quantity":
+        if self.kind in ("quantity", "effect"):
             return score
         return np.asarray(-np.expm1(-self.hazard * np.exp(np.minimum(score, 700.0))), dtype=np.float64)
 

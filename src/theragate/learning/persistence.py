@@ -17,6 +17,7 @@ from pydantic import Field, ValidationError, model_validator
 from theragate.digests import sha256_bytes
 from theragate.errors import DataError
 from theragate.files import read_json, whole_directory, write_json
+from theragate.learning.causal_forest import CausalForestModel, pack_causal_forest, unpack_causal_forest
 from theragate.learning.families import FAMILIES, check_families
 from theragate.learning.features import Feature
 from theragate.learning.forest import Forest, ForestModel, pack_forest, unpack_forest
@@ -29,8 +30,14 @@ if TYPE_CHECKING:  # scikit-learn is imported only when a model is saved or load
 __all__ = ["check_families", "load", "load_with", "save"]
 
 _SHEET, _DESIGN, _BOOSTER, _FOREST = "predictor.json", "design.skops", "booster.ubj", "forest.npz"
+_CAUSAL_FOREST = "causal_forest.npz"
 _PERSONAL = "personal.json"
-_FILES = {"coefficients": {_DESIGN}, "booster": {_DESIGN, _BOOSTER}, "forest": {_DESIGN, _FOREST}}
+_FILES = {
+    "coefficients": {_DESIGN},
+    "booster": {_DESIGN, _BOOSTER},
+    "forest": {_DESIGN, _FOREST},
+    "causal_forest": {_DESIGN, _CAUSAL_FOREST},
+}
 _REMEDY = "Restore the directory with `dvc checkout`, or train again with `dvc repro`."
 
 
@@ -53,11 +60,11 @@ class _Linear(Spec):
 
 class _Sheet(Spec):
     version: Literal[1] = 1
-    task: Literal["binary", "regression", "survival"]
+    task: Literal["binary", "regression", "survival", "treatment_effect"]
     family: str
     inputs: Annotated[tuple[_Column, ...], Field(min_length=1)]
     horizon: Annotated[float, Field(gt=0)] | None
-    response: Literal["probability", "quantity", "risk"]
+    response: Literal["probability", "quantity", "risk", "effect"]
     hazard: Annotated[float, Field(ge=0)]
     linear: _Linear | None
     scale: float = Field(default=1.0, description="what turns the sum of boosted trees into the score")
@@ -65,8 +72,11 @@ class _Sheet(Spec):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        expected = {"binary": "probability", "regression": "quantity", "survival": "risk"}[self.task]
-        if self.response != expected or (self.horizon is None) != (self.task != "survival"):
+        expected = {
+            "binary": "probability", "regression": "quantity", "survival": "risk", "treatment_effect": "effect",
+        }[self.task]  # fmt: skip
+        horizons = {"binary": (False,), "regression": (False,), "survival": (True,)}.get(self.task, (False, True))
+        if self.response != expected or (self.horizon is not None) not in horizons:
             raise ValueError("the response and the horizon are those of the task")
         if self.family not in FAMILIES[self.task]:
             raise ValueError("the family is one of the task's")
@@ -108,6 +118,8 @@ def save(predictor: "Predictor", directory: Path, *, personal: bytes | None = No
         files[_BOOSTER] = bytes(model.booster.save_raw("ubj"))
     elif isinstance(model, ForestModel):
         files[_FOREST] = pack_forest(model.forest)
+    elif isinstance(model, CausalForestModel):
+        files[_CAUSAL_FOREST] = pack_causal_forest(model)
     if personal is not None:
         files[_PERSONAL] = personal
     sheet = _Sheet(
@@ -161,7 +173,7 @@ def load_with(directory: Path) -> "tuple[Predictor, bytes | None]":
 
 def _sheet(directory: Path) -> _Sheet:
     found = {path.name for path in directory.iterdir()} if directory.is_dir() else set()
-    strange = sorted(found - {_SHEET, _DESIGN, _BOOSTER, _FOREST, _PERSONAL})
+    strange = sorted(found - {_SHEET, _DESIGN, _BOOSTER, _FOREST, _CAUSAL_FOREST, _PERSONAL})
     if strange or not found:
         raise _refused(directory, "it holds the files of a predictor only", f"`{strange[0]}`" if strange else "none")
     if any((directory / name).is_symlink() for name in found):
@@ -208,6 +220,8 @@ def _model(directory: Path, sheet: _Sheet, files: dict[str, bytes]) -> Model:
         return LinearModel(np.array(sheet.linear.coefficients, dtype=np.float64), sheet.linear.intercept, response)
     if _FOREST in files:
         return ForestModel(_forest(directory, files[_FOREST]), response)
+    if _CAUSAL_FOREST in files:
+        return _causal_forest(directory, files[_CAUSAL_FOREST], response)
     import xgboost
 
     try:
@@ -226,6 +240,17 @@ def _forest(directory: Path, content: bytes) -> Forest:
     except (OSError, ValueError, zipfile.BadZipFile) as error:
         raise _refused(
             directory / _FOREST, "it is a whole forest", f"something else ({type(error).__name__})"
+        ) from error
+
+
+def _causal_forest(directory: Path, content: bytes, response: Response) -> CausalForestModel:
+    try:
+        return unpack_causal_forest(content, response)
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        raise _refused(
+            directory / _CAUSAL_FOREST,
+            "it is a whole forest of plain numbers",
+            f"something else ({type(error).__name__})",
         ) from error
 
 

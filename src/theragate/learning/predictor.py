@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from theragate.cohorts.outcomes import Censored, Outcome
+from theragate.cohorts.outcomes import Censored, Outcome, Treated
 from theragate.errors import EvidenceError
 from theragate.learning.design import Design, fit_design
 from theragate.learning.families import FAMILIES, Params, Training
@@ -46,8 +46,8 @@ class Predictor:
 
         Returns
         -------
-        Array of shape (n,): the probability of the event (binary), the quantity in the study's unit (regression), or
-        the absolute risk by the horizon (survival).
+        Array of shape (n,): the probability of the event (binary), the quantity in the study's unit (regression), the
+        absolute risk by the horizon (survival), or the benefit of treatment in the effect's unit (treatment effect).
 
         Raises
         ------
@@ -92,5 +92,6 @@ def fit_predictor(
     features = as_features(frame, schema)
     design = fit_design(kind.design, features, schema)
     model = kind.fit(Training(design.matrix(features), outcome, design.curves), params, seed=seed)
-    horizon = outcome.horizon if isinstance(outcome, Censored) else None
+    measured = outcome.measured if isinstance(outcome, Treated) else outcome
+    horizon = measured.horizon if isinstance(measured, Censored) else None
     return Predictor(task, family, schema, horizon, design, model)

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from theragate.cohorts.outcomes import Censored, Outcome
+from theragate.cohorts.outcomes import Censored, Outcome, Treated
 from theragate.cohorts.splits import Split
 from theragate.learning.families import FAMILIES
 from theragate.learning.features import Feature
@@ -16,12 +16,15 @@ from theragate.study import Study
 
 __all__ = ["predictions_table", "training_record"]
 
+LOSSES = {"regression": "squared error", "treatment_effect": "squared distance from doubly robust scores"}
+
 
 def predictions_table(
     cohort: pd.DataFrame, outcome: Outcome, *, splits: list[Split], results: list[SplitResult]
 ) -> pd.DataFrame:
     """Return one row per held-out patient, repeat, model and scenario, sorted so that the order is always the same."""
-    horizon = outcome.horizon if isinstance(outcome, Censored) else np.nan
+    measured = outcome.measured if isinstance(outcome, Treated) else outcome
+    horizon = measured.horizon if isinstance(measured, Censored) else np.nan
     parts = []
     for split, result in zip(splits, results, strict=True):
         for (model, scenario), prediction in result.predictions.items():
@@ -62,7 +65,7 @@ def training_record(
             "rule": RULE,
             "reference_kept": selection.reference_kept,
         },
-        "loss": "squared error" if study.task == "regression" else "log loss",
+        "loss": LOSSES.get(study.task, "log loss"),
         "trials": [
             {
                 **_recipe(trial),

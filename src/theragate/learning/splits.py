@@ -8,12 +8,13 @@ import pandas as pd
 import threadpoolctl
 from numpy.typing import NDArray
 
-from theragate.cohorts.outcomes import Outcome
+from theragate.cohorts.outcomes import Outcome, Treated
 from theragate.errors import DataError
 from theragate.learning.families import FitError
 from theragate.learning.features import Feature
 from theragate.learning.importance import permutation_importance
 from theragate.learning.loss import Loss, null_prediction
+from theragate.learning.nuisances import fit_nuisances, scores
 from theragate.learning.predictor import Predictor, fit_predictor
 from theragate.learning.scenarios import CLEAN
 from theragate.learning.seeds import derive
@@ -82,9 +83,28 @@ def work(split: SplitWork) -> SplitResult:
         predictions = {("selected", name): selected.predict(frame) for name, frame in split.held_out.items()}
         predictions["reference", CLEAN] = reference.predict(clean)
         predictions["null", CLEAN] = np.full(len(clean), null_prediction(split.outcome))
-        loss = Loss.of(split.held_out_outcome, development=split.outcome)
+        if isinstance(split.outcome, Treated) and isinstance(split.held_out_outcome, Treated):
+            nuisances, loss = _nuisances(split, split.outcome, split.held_out_outcome)
+            predictions |= nuisances
+        else:
+            loss = Loss.of(split.held_out_outcome, development=split.outcome)
         importances = permutation_importance(selected, clean, loss=loss, seed=derive(split.seed, "importance"))
         return SplitResult(split.position, trials, selection, None, predictions, importances)
+
+
+def _nuisances(
+    split: SplitWork, outcome: Treated, held_out: Treated
+) -> tuple[dict[tuple[str, str], NDArray[np.float64]], Loss]:
+    """Predict what doubly robust scores of the held-out patients are made of; return also the loss of an effect."""
+    clean = split.held_out[CLEAN]
+    try:
+        models = fit_nuisances(split.frame, outcome, split.schema)
+    except FitError as error:
+        raise _unfit(split, "of expected outcomes and propensity") from error
+    found = models.predict(clean)
+    parts = {"control": found.control, "treated": found.treated, "propensity": found.propensity}
+    loss = Loss.of_effects(scores(clean, held_out, development=outcome, models=models))
+    return {(name, CLEAN): values for name, values in parts.items()}, loss
 
 
 def _fit(split: SplitWork, trial: TrialResult) -> Predictor:

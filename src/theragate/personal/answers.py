@@ -106,7 +106,7 @@ class Personal:
     def _drivers(self, features: pd.DataFrame) -> list[str]:
         moved = effects(self.predictor, features, np.array(self.sheet.reference))
         names = [self.sheet.labels.get(name, name) for name in self.predictor.features]
-        return drivers(moved, names, risk=self.predictor.model.response.kind != "quantity")
+        return drivers(moved, names, risk=self.predictor.model.response.kind in ("probability", "risk"))
 
     def _doubt(self, inputs: Inputs, table: pd.DataFrame) -> None:
         """Add to the doubts whatever keeps a number from being relied on."""
@@ -119,7 +119,12 @@ class Personal:
         if sheet.threshold is not None:
             includes = (lower < sheet.threshold) & (sheet.threshold <= upper)
             doubts.add(includes, f"the interval includes the decision's threshold of {100 * sheet.threshold:g}%")
-        doubts.add(np.isnan(lower) | np.isnan(upper), "too few patients were held out to say how far it may be off")
+        unknown = (
+            "nobody's own benefit is ever seen, so that nobody can say how far it may be off"
+            if self.predictor.model.response.kind == "effect"
+            else "too few patients were held out to say how far it may be off"
+        )
+        doubts.add(np.isnan(lower) | np.isnan(upper), unknown)
         missing = missing_inputs(inputs.features)
         for place, name in enumerate(self.predictor.features):
             if name not in sheet.missing.known:

@@ -9,7 +9,7 @@ import threadpoolctl
 from numpy.typing import NDArray
 
 from theragate.accepted import AcceptedInputs
-from theragate.cohorts.outcomes import Outcome, Quantity
+from theragate.cohorts.outcomes import Outcome, Quantity, Treated
 from theragate.learning.features import as_features
 from theragate.learning.loss import Loss
 from theragate.learning.predictor import Predictor
@@ -17,7 +17,7 @@ from theragate.learning.scenarios import CLEAN
 from theragate.learning.seeds import derive
 from theragate.personal.answers import Personal
 from theragate.personal.inputs import missing_inputs
-from theragate.personal.intervals import LEVEL, Held, fit_interval
+from theragate.personal.intervals import LEVEL, Held, Interval, QuantityInterval, fit_interval
 from theragate.personal.numbers import stored
 from theragate.personal.sheet import MissingInputs, Sheet
 from theragate.personal.table import NO_ANSWER, NOT_SURE, PREDICTION
@@ -34,6 +34,11 @@ _RISK = (
     "Of patients to whom the model gives this prediction, the share with the event lies inside the interval, with 90% "
     "confidence. It is no statement about one patient's own fate."
 )
+_EFFECT = (
+    "Nobody's own benefit is ever seen, so that an interval of it cannot be tested and none is given: every answer is "
+    "left to a clinician."
+)
+_UNKNOWN = QuantityInterval(spread=(1.0, 0.0), least=1.0, lower=None, upper=None)
 
 
 @dataclass(frozen=True)
@@ -76,9 +81,12 @@ def fit_personal(
         if not isinstance(study.validation, NestedCrossValidation):
             learned = np.setdiff1d(learned, rows)  # who is held out once stays out of the released model
         features = as_features(cohort.iloc[learned], predictor.schema).reset_index(drop=True)
-        held = _held(outcome, rows, learned, selected["prediction"].to_numpy())
         low, high = _bounds(study, accepted)
-        interval = fit_interval(held, risk=not isinstance(outcome, Quantity), low=low, high=high)
+        held = None
+        interval: Interval = _UNKNOWN
+        if not isinstance(outcome, Treated):
+            held = _held(outcome, rows, learned, selected["prediction"].to_numpy())
+            interval = fit_interval(held, risk=not isinstance(outcome, Quantity), low=low, high=high)
         sheet = Sheet(
             accepted=accepted,
             labels={name: label for name, label in study.features.labels.items() if name in predictor.features},
@@ -91,8 +99,10 @@ def fit_personal(
         personal = Personal(predictor, sheet)
         record = {
             "level": LEVEL,
-            "claim": _QUANTITY if isinstance(outcome, Quantity) else _RISK,
-            "measured": _measured(held, outcome, low=low, high=high, seed=derive(seed, study.name, "coverage")),
+            "claim": _EFFECT if held is None else _QUANTITY if isinstance(outcome, Quantity) else _RISK,
+            "measured": {}
+            if held is None
+            else _measured(held, outcome, low=low, high=high, seed=derive(seed, study.name, "coverage")),
             "answers": _answers(personal.answer(features)),
         }
         return FittedPersonal(personal, record)

@@ -69,7 +69,7 @@ class Attestation(Spec):
     model_config = ConfigDict(strict=True)
 
     study: Name
-    task: Literal["binary", "regression", "survival"]
+    task: Literal["binary", "regression", "survival", "treatment_effect"]
     simulated: bool
     model_sha256: Digest
     package_sha256: Digest
@@ -80,7 +80,7 @@ class Attestation(Spec):
     dossier_sha256: Digest
     policy_sha256: Digest
     verdict_sha256: Digest
-    decision: Literal["PASS", "BLOCKED"]
+    decision: Literal["PASS", "NOT_PERSONALISED", "BLOCKED"]
     comparator: Annotated[str, Field(min_length=1, max_length=200)]
     waivers: Annotated[tuple[Waiver, ...], Field(max_length=100)]
     conditions: Annotated[dict[Name, Status], Field(max_length=100)]

@@ -98,7 +98,7 @@ def _check_findings(dossier: Dossier, reading: Reading, now: datetime) -> None:
         raise Refusal(
             subject_of(dossier),
             rule="every gate passes, or a valid waiver accepts what does not",
-            received=f"a verdict BLOCKED by {blocking}",
+            received=f"a verdict {reading.verdict.decision} by {blocking}",
             remedy="Improve the model, or have the findings waived by name, then attest it again.",
         )
 

@@ -164,6 +164,8 @@ def mismatch(waiver: Waiver, verdict: Verdict) -> str:
     blocking = {(finding.code, finding.gate, finding.status) for finding in verdict.blocking}
     if (waiver.code, waiver.gate, waiver.status) not in blocking:
         return "no finding of this verdict is what was accepted"
+    if any(finding.code == waiver.code and not finding.waivable for finding in verdict.blocking):
+        return "it is a finding that nobody can accept by name"
     return ""
 
 

@@ -16,12 +16,14 @@ from theragate.study import Decision, Study
 __all__ = [
     "DASHED",
     "DOTTED",
+    "KEY_LINE",
     "Key",
     "draw_auc_over_time",
     "draw_curve",
     "draw_decision",
     "draw_errors",
     "draw_stability",
+    "write_key",
 ]
 
 # What a key shows, and what it is called.
@@ -48,7 +50,7 @@ def draw_auc_over_time(evidence: Evidence, study: Study) -> Figure:
     axes.set(ylim=(min(0.45, min([*curve.y, *curve.lower]) - 0.02), 1.0))
     axes.set_xlabel(f"Time since the start, {outcome_unit(study)}")
     axes.set_ylabel("Area under the curve at that time")
-    _write_key(axes, keys, columns=3)
+    write_key(axes, keys, columns=3)
     return figure
 
 
@@ -77,7 +79,7 @@ def draw_decision(evidence: Evidence, study: Study) -> Figure:
     axes.set_xlabel("Risk from which one acts")
     axes.set_ylabel("Net benefit, true positives per patient")
     axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-    _write_key(axes, keys, columns=2)
+    write_key(axes, keys, columns=2)
     return figure
 
 
@@ -97,14 +99,14 @@ def draw_errors(evidence: Evidence, study: Study) -> Figure:
     unit = outcome_unit(study)
     axes.set_xlabel(f"Predicted {event_word(study)}, {unit}")
     axes.set_ylabel(f"Mean error (predicted − observed), {unit}")
-    _write_key(axes, keys, columns=2)
+    write_key(axes, keys, columns=2)
     return figure
 
 
 def draw_stability(evidence: Evidence, study: Study) -> Figure:
     """Draw how far refits on bootstrap samples scatter around the released model's prediction."""
     curve = evidence.curves["stability"]
-    risk = evidence.task != "regression"
+    risk = evidence.task in ("binary", "survival")
     figure, top = new_figure(
         "How much a prediction hangs on who else was in the cohort",
         f"{evidence.stability.refits} refits of the model on bootstrap samples" if evidence.stability else "",
@@ -113,13 +115,13 @@ def draw_stability(evidence: Evidence, study: Study) -> Figure:
     same = axes.plot(curve.x, curve.x, color=INK, linewidth=1.2, linestyle=DOTTED)[0]
     line = axes.plot(curve.x, curve.y, color=BLUE, marker="o", markersize=4, zorder=3)[0]
     band = axes.fill_between(curve.x, curve.lower, curve.upper, color=BLUE, alpha=0.18, linewidth=0)
-    unit = "" if risk else f", {outcome_unit(study)}"
+    unit = "" if risk or not outcome_unit(study) else f", {outcome_unit(study)}"
     axes.set_xlabel(f"Prediction of the released model{unit}")
     axes.set_ylabel(f"Predictions of the refits{unit}")
     if risk:
         axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
         axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-    _write_key(axes, [((band, line), "mean, and the middle 95% for one patient"), (same, "no difference")], columns=2)
+    write_key(axes, [((band, line), "mean, and the middle 95% for one patient"), (same, "no difference")], columns=2)
     return figure
 
 
@@ -132,7 +134,7 @@ def draw_curve(axes: Axes, curve: Curve, *, marker: str = "") -> Key:
     return (band, line), "model, 95% interval"
 
 
-def _write_key(axes: Axes, keys: Sequence[Key], *, columns: int) -> None:
+def write_key(axes: Axes, keys: Sequence[Key], *, columns: int) -> None:
     """Write the key above the axes, where it hides no data."""
     handles, labels = zip(*keys, strict=True)
     axes.legend(

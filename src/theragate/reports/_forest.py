@@ -92,7 +92,7 @@ def _rows(evidence: Evidence, study: Study, panels: list[Panel]) -> tuple[list[_
 
 
 def _columns(evidence: Evidence) -> int:
-    return 1 if evidence.task == "regression" else 2
+    return 1 if evidence.cohort.events is None and evidence.task in ("regression", "treatment_effect") else 2
 
 
 def _by_attribute(evidence: Evidence, study: Study) -> dict[str, list[GroupEvidence]]:

@@ -18,6 +18,7 @@ LOSSES = {
     "binary": "Rise of the log loss",
     "regression": "Rise of the squared error, {unit}²",
     "survival": "Rise of the log loss at the horizon",
+    "treatment_effect": "Rise of the squared distance from doubly robust scores",
 }
 
 

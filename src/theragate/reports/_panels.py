@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from theragate.evidence.catalogue import METRICS
 from theragate.evidence.types import Estimate, Evidence
-from theragate.reports._words import metric_digits, outcome_unit, percent_text
+from theragate.reports._words import effect_digits, metric_digits, outcome_unit, percent_text
 from theragate.study import Decision, Study
 
 __all__ = ["Panel", "read_panels"]
@@ -16,8 +16,10 @@ _SHOWN = {
     "binary": ("log_observed_expected", "net_benefit_gain", "auroc"),
     "survival": ("log_observed_expected", "net_benefit_gain", "concordance_index"),
     "regression": ("mean_error", "mae", "r2"),
+    "treatment_effect": ("average_effect", "effect_error", "policy_gain"),
 }
 _AROUND_ZERO = {"log_observed_expected", "mean_error", "net_benefit_gain"}
+_AROUND_ZERO |= {"average_effect", "effect_error", "policy_gain"}
 RATIO = "log_observed_expected"
 
 
@@ -63,15 +65,21 @@ def _panel(metric: str, study: Study) -> Panel:
     return Panel(
         metric=metric,
         title=_title(metric, study),
-        digits=metric_digits(metric),
+        digits=_digits(metric, study),
         ratio=metric == RATIO,
         no_difference=0.0 if metric in _AROUND_ZERO else None,
     )
 
 
+def _digits(metric: str, study: Study) -> int:
+    if METRICS[metric].tasks == ("treatment_effect",):
+        return effect_digits(study)
+    return metric_digits(metric)
+
+
 def _title(metric: str, study: Study) -> str:
     described = METRICS["observed_expected" if metric == RATIO else metric]
-    if described.unit == "outcome":
+    if described.unit == "outcome" and outcome_unit(study):
         return f"{described.title}, {outcome_unit(study)}"
     if metric in _AT_THRESHOLD and isinstance(study.decision, Decision):
         return f"{described.title} at {percent_text(study.decision.threshold)}"

@@ -7,12 +7,21 @@ from typing import Any
 from theragate.evidence.catalogue import METRICS
 from theragate.evidence.published import SMALLEST_CELL
 from theragate.evidence.types import Estimate, Evidence
-from theragate.study import BandedGroups, BinaryOutcome, LabelledGroups, QuantityOutcome, Study, SurvivalOutcome
+from theragate.study import (
+    BandedGroups,
+    BinaryOutcome,
+    EffectOutcome,
+    LabelledGroups,
+    QuantityOutcome,
+    Study,
+    SurvivalOutcome,
+)
 
 __all__ = [
     "absence_text",
     "attribute_title",
     "counts_text",
+    "effect_digits",
     "event_word",
     "feature_label",
     "importances",
@@ -67,6 +76,11 @@ def metric_digits(metric: str) -> int:
     return 3 if metric in _FINE else 2
 
 
+def effect_digits(study: Study) -> int:
+    """Return with how many decimals an effect is written: a difference of risks with three, a time with none."""
+    return 0 if outcome_unit(study) else 3
+
+
 def counts_text(patients: int, events: int | None, non_events: int | None) -> tuple[str, str]:
     """Write the numbers of patients and of events; a number below 11 could point at a person and is not written.
 
@@ -115,7 +129,7 @@ def _place(study: Study, key: str, label: str) -> tuple[int, int]:
 
 def event_word(study: Study) -> str:
     """Return the event that a risk is about, in the study's words."""
-    outcome = study.outcome
+    outcome = study.measured
     if isinstance(outcome, BinaryOutcome):
         return outcome.positive
     if isinstance(outcome, SurvivalOutcome):
@@ -125,7 +139,7 @@ def event_word(study: Study) -> str:
 
 def outcome_unit(study: Study) -> str:
     """Return the unit of what is predicted or of its time; empty for a risk without time."""
-    if isinstance(study.outcome, QuantityOutcome | SurvivalOutcome):
+    if isinstance(study.outcome, QuantityOutcome | SurvivalOutcome | EffectOutcome):
         return study.outcome.unit
     return ""
 
@@ -136,7 +150,7 @@ def patients_line(evidence: Evidence, study: Study) -> str:
     patients, events = counts_text(cohort.patients, cohort.events, cohort.non_events)
     if cohort.events is None:
         return f"{patients} patients, each predicted by models that never saw that patient."
-    kind = event_word(study) if isinstance(study.outcome, BinaryOutcome) else "with the event"
+    kind = event_word(study) if isinstance(study.measured, BinaryOutcome) else "with the event"
     return f"{patients} patients, {events} {kind}, each predicted by models that never saw that patient."
 
 

@@ -13,11 +13,12 @@ from theragate.evidence.published import SMALLEST_CELL
 from theragate.evidence.types import Evidence
 from theragate.gates import CONDITIONS
 from theragate.gates.types import Finding, Judged, Verdict
-from theragate.gates.words import interval, percent, plural, title
+from theragate.gates.words import benefit, interval, percent, plural, title
+from theragate.reports.effects import treatment_section
 from theragate.reports.headline import HEADLINE, estimate_text, unknown
 from theragate.reports.markdown import escape, fields, fields_list, table
 from theragate.reports.verdict import ANSWERS, Acceptance, decision_words, waiver_table
-from theragate.study import BinaryOutcome, Decision, QuantityOutcome, Study
+from theragate.study import BinaryOutcome, Decision, EffectOutcome, QuantityOutcome, Study, TreatmentDecision
 
 __all__ = ["model_card"]
 
@@ -29,9 +30,9 @@ REFIT = {
     "site": APART,
 }
 COUNTS = ("events", "non_events", "patients")
-USEFULNESS = ("discrimination", "calibration", "utility", "non_inferiority")
+USEFULNESS = ("discrimination", "personalisation", "calibration", "utility", "non_inferiority")
 FAIRNESS = ("fairness", "subgroup_adequacy")
-SAFETY = ("data_quality", "suspicious_performance", "robustness", "stability")
+SAFETY = ("data_quality", "comparability", "suspicious_performance", "robustness", "stability")
 
 
 def model_card(
@@ -69,6 +70,7 @@ def model_card(
         f"### Waivers\n\n{waiver_table(waivers)}",
         f"### Release conditions\n\n{_conditions(study)}",
         fields("Model summary", _model_summary(study, evidence)),
+        *filter(None, [treatment_section(evidence, study)]),
         fields("Uses and directions", _uses(study)),
         fields("Warnings", _warnings(study, verdict)),
         fields("Trust ingredients", _trust(study, evidence, record, provenance)),
@@ -97,7 +99,10 @@ def _basic(study: Study) -> dict[str, str]:
 
 
 def _release(evidence: Evidence, verdict: Verdict, *, look: int) -> dict[str, str]:
-    stage = "Passed by its gates; not approved by anybody" if verdict.decision == "PASS" else "Blocked by its gates"
+    stage = {
+        "PASS": "Passed by its gates; not approved by anybody",
+        "NOT_PERSONALISED": "Not personalised: the average effect is the result, and no model is released",
+    }.get(verdict.decision, "Blocked by its gates")
     return {
         "Release stage": stage + (" (simulated cohort)" if evidence.cohort.simulated else ""),
         "Use of the held-out data": f"This verdict is look {look} at them; each look makes the next one less sure.",
@@ -119,7 +124,9 @@ def _conditions(study: Study) -> str:
 
 def _model_summary(study: Study, evidence: Evidence) -> dict[str, str]:
     outcome = study.outcome
-    if isinstance(outcome, BinaryOutcome):
+    if isinstance(outcome, EffectOutcome):
+        predicted = f"how much more {outcome.treatment.name} would do for this patient than {outcome.treatment.control}"
+    elif isinstance(outcome, BinaryOutcome):
         predicted = f"the probability of `{outcome.positive}`"
     elif isinstance(outcome, QuantityOutcome):
         predicted = f"`{outcome.column}`, in {outcome.unit}"
@@ -140,6 +147,12 @@ def _uses(study: Study) -> dict[str, str]:
         how = (
             f"{action}, from a predicted risk of {threshold} on; reasonable people differ between {percent(low)} and "
             f"{percent(high)}. Source: {decision.source}"
+        )
+    elif isinstance(decision, TreatmentDecision):
+        low, high = decision.range
+        how = (
+            f"{decision.action.rstrip('.')}, from a predicted benefit of {benefit(decision.threshold)} on; reasonable "
+            f"people differ between {benefit(low)} and {benefit(high)}. Source: {decision.source}"
         )
     else:
         how = f"No decision at a threshold is prepared. {decision.none}"
@@ -202,16 +215,18 @@ def _personal_words(record: Mapping[str, Any]) -> str:
     if personal is None:
         return unknown("the training record says nothing of it")
     measured, answers = personal["measured"], personal["answers"]
-    if "coverage" in measured:
-        held = f"Of {plural(measured['patients'], 'held-out patient')}, {percent(measured['coverage'])} were inside."
+    if not measured:
+        held = ""
+    elif "coverage" in measured:
+        held = f" Of {plural(measured['patients'], 'held-out patient')}, {percent(measured['coverage'])} were inside."
     else:
         held = (
-            f"In {measured['fifths_in_agreement']} of {measured['fifths']} groups of held-out patients with like "
+            f" In {measured['fifths_in_agreement']} of {measured['fifths']} groups of held-out patients with like "
             "predictions, the share with the event agreed with it."
         )
     sure = answers["prediction"]
     return (
-        f"A prediction with an interval and what drove it. {personal['claim']} {held} Of the patients learned from, "
+        f"A prediction with an interval and what drove it. {personal['claim']}{held} Of the patients learned from, "
         f"{percent(sure)} would get a prediction to rely on; for the others, the answer is that a clinician decides. "
         "Inputs that the study does not accept get a reason and no number."
     )

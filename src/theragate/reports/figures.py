@@ -10,6 +10,7 @@ from theragate.evidence.published import publish
 from theragate.evidence.types import Evidence
 from theragate.reports._canvas import house_style, save
 from theragate.reports._curves import draw_auc_over_time, draw_decision, draw_errors, draw_stability
+from theragate.reports._effects import draw_effects, draw_overlap, draw_policy, draw_toc
 from theragate.reports._forest import draw_subgroups
 from theragate.reports._importances import draw_importances
 from theragate.reports._squares import draw_calibration, draw_roc
@@ -17,12 +18,21 @@ from theragate.study import Study
 
 __all__ = ["draw_figures"]
 
+
+def _decided(evidence: Evidence, study: Study) -> Figure:
+    """Draw what deciding by the model is worth, whether by a risk or by a benefit."""
+    return (draw_policy if evidence.treatment else draw_decision)(evidence, study)
+
+
 # Curve of the evidence -> (file, how it is drawn).
 CURVES: dict[str, tuple[str, Callable[[Evidence, Study], Figure]]] = {
     "roc": ("roc.png", draw_roc),
     "auc_over_time": ("auc_over_time.png", draw_auc_over_time),
+    "toc": ("benefit_ranking.png", draw_toc),
+    "effects": ("effects.png", draw_effects),
+    "overlap_treated": ("overlap.png", draw_overlap),
     "calibration": ("calibration.png", draw_calibration),
-    "decision": ("decision_curve.png", draw_decision),
+    "decision": ("decision_curve.png", _decided),
     "errors": ("errors.png", draw_errors),
     "stability": ("stability.png", draw_stability),
 }
@@ -47,7 +57,8 @@ def draw_figures(evidence: Evidence, record: dict[str, Any], study: Study, direc
     -------
     The files written, in a fixed order: ``roc.png`` (binary) or ``auc_over_time.png`` (survival), ``calibration.png``,
     ``decision_curve.png`` (where a decision is declared), ``errors.png`` (regression), ``stability.png``,
-    ``subgroups.png``, ``importances.png``.
+    ``subgroups.png``, ``importances.png``. For an effect ``benefit_ranking.png`` and ``effects.png`` stand in the place
+    of the first two, and ``overlap.png`` where treatment was not assigned at random.
 
     Raises
     ------

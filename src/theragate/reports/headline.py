@@ -16,6 +16,7 @@ HEADLINE = {
         "concordance_index", "concordance_index_ipcw", "brier_skill", "calibration_slope", "observed_expected", "ici",
         "net_benefit_gain",
     ),
+    "treatment_effect": ("average_effect", "autoc", "qini", "calibration_slope", "effect_error", "policy_gain"),
 }  # fmt: skip
 
 

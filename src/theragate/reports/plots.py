@@ -21,6 +21,8 @@ CURVES = {
     "auc_over_time": ("time", "auc"),
     "calibration": ("predicted", "observed"),
     "errors": ("predicted", "mean_error"),
+    "effects": ("predicted", "benefit"),
+    "toc": ("share", "benefit"),
 }
 
 
@@ -40,7 +42,7 @@ def write_plot_data(evidence: Evidence, record: dict[str, Any], directory: Path)
     Returns
     -------
     The files written: ``roc.csv``, ``auc_over_time.csv``, ``calibration.csv``, ``errors.csv``, ``decision.csv``,
-    ``subgroups.csv`` and ``importances.csv``.
+    ``effects.csv``, ``toc.csv``, ``subgroups.csv`` and ``importances.csv``.
 
     Raises
     ------

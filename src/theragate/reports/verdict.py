@@ -59,6 +59,9 @@ def decision_words(verdict: Verdict) -> str:
     """Say in a sentence why the decision is what it is."""
     if verdict.decision == "PASS":
         return "every gate passes or does not apply."
+    if verdict.decision == "NOT_PERSONALISED":
+        found = next(finding for finding in verdict.blocking if not finding.waivable)
+        return f"nothing personal is released. {found.summary}"
     names = ", ".join(finding.title.lower() for finding in verdict.blocking)
     return f"{plural(len(verdict.blocking), 'finding')} must be resolved or accepted by name: {names}."
 

@@ -6,25 +6,30 @@ from typing import Any, TypeVar
 import pandas as pd
 from pydantic import ValidationError
 
-from theragate.cohorts.outcomes import Binary, Outcome, Quantity, read_outcome
+from theragate.cohorts.outcomes import Binary, Outcome, Quantity, Treated, read_outcome
 from theragate.cohorts.tables import is_simulated, read_table
 from theragate.digests import sha256_file, sha256_tree
 from theragate.errors import EvidenceError
 from theragate.evidence.catalogue import report_only
+from theragate.evidence.effect_inputs import EffectHeldOut, EffectTarget
+from theragate.evidence.effects import measure_effects
 from theragate.evidence.inputs import BinaryTarget, QuantityTarget, SurvivalTarget, Target
 from theragate.evidence.measure import Measured, measure
 from theragate.evidence.stability import instability_curve, measure_stability
-from theragate.evidence.types import ChampionEvidence, CohortFacts, DataFacts, Evidence
+from theragate.evidence.types import ChampionEvidence, CohortFacts, DataFacts, Evidence, TreatmentEvidence
 from theragate.files import read_json, whole_directory, write_json
 from theragate.reports.figures import draw_figures
 from theragate.reports.plots import write_plot_data
 from theragate.settings import Settings
+from theragate.stages.arms import covariates_of, effect_target
 from theragate.stages.held_out import (
+    Plan,
     check_predictions,
     horizon_of,
     plan_of,
     read_champion_predictions,
     read_held_out,
+    read_nuisances,
     read_refits,
 )
 from theragate.stages.workspace import Workspace
@@ -175,11 +180,8 @@ def _evidence(workspace: Workspace, study: Study, files: _Files) -> Evidence:
     seed = load_seed(workspace.params)
     plan = plan_of(files.cohort, study, seed=seed)
     check_predictions(files.predictions, study)
-    champion = read_champion_predictions(files.champion, study=study, plan=plan)
     cohort = files.cohort.iloc[plan.rows].reset_index(drop=True)
-    target = _target(read_outcome(cohort, study), study)
-    held_out = read_held_out(cohort, files.predictions, champion=champion, study=study, plan=plan)
-    measured = measure(target, held_out, resamples=RESAMPLES, seed=seed)
+    measured, treatment = _measured(study, files, cohort, plan=plan, seed=seed)
     # Stability is that of all patients, whether or not they were held out.
     refits = read_refits(files.refits, files.cohort, study)
     everybody = _target(read_outcome(files.cohort, study), study)
@@ -218,7 +220,22 @@ def _evidence(workspace: Workspace, study: Study, files: _Files) -> Evidence:
         curves={**measured.curves, "stability": instability_curve(refits)},
         stability=measure_stability(everybody, refits, seed=seed),
         champion=_champion(files.refit_record.champion, measured),
+        treatment=treatment,
     )
+
+
+def _measured(
+    study: Study, files: _Files, cohort: pd.DataFrame, *, plan: Plan, seed: int
+) -> tuple[Measured, TreatmentEvidence | None]:
+    champion = read_champion_predictions(files.champion, study=study, plan=plan)
+    held_out = read_held_out(cohort, files.predictions, champion=champion, study=study, plan=plan)
+    target = _target(read_outcome(cohort, study), study)
+    if not isinstance(target, EffectTarget):
+        return measure(target, held_out, resamples=RESAMPLES, seed=seed), None
+    nuisances = read_nuisances(files.predictions, study=study, plan=plan)
+    covariates = covariates_of(cohort, study)
+    effects = EffectHeldOut(predictions=held_out, folds=plan.folds, covariates=covariates, **nuisances)
+    return measure_effects(target, effects, resamples=RESAMPLES, seed=seed)
 
 
 def _champion(run: ChampionRun | None, measured: Measured) -> ChampionEvidence | None:
@@ -227,7 +244,9 @@ def _champion(run: ChampionRun | None, measured: Measured) -> ChampionEvidence |
     return ChampionEvidence(**run.model_dump(), comparisons=measured.champion)
 
 
-def _target(outcome: Outcome, study: Study) -> Target:
+def _target(outcome: Outcome, study: Study) -> Target | EffectTarget:
+    if isinstance(outcome, Treated):
+        return effect_target(outcome, study)
     if isinstance(outcome, Quantity):
         return QuantityTarget(outcome.value)
     decision = study.decision if isinstance(study.decision, Decision) else None

@@ -14,7 +14,7 @@ from theragate.cohorts.splits import outer_splits
 from theragate.errors import EvidenceError
 from theragate.evidence.inputs import HeldOut
 from theragate.evidence.stability import Refits
-from theragate.study import NestedCrossValidation, Study, SurvivalOutcome
+from theragate.study import EffectOutcome, NestedCrossValidation, Study, SurvivalOutcome
 
 __all__ = [
     "Plan",
@@ -23,9 +23,11 @@ __all__ = [
     "plan_of",
     "read_champion_predictions",
     "read_held_out",
+    "read_nuisances",
     "read_refits",
 ]
 
+NUISANCES = ("control", "treated", "propensity")  # what doubly robust scores are made of
 CLEAN = "clean"  # the scenario of predictions from unchanged inputs
 PREDICTIONS: dict[str, Any] = {
     "patient": is_string_dtype, "repeat": is_integer_dtype, "fold": is_integer_dtype, "model": is_string_dtype,
@@ -44,6 +46,11 @@ class Plan:
     rows: NDArray[np.intp]
     due: pd.MultiIndex
 
+    @property
+    def folds(self) -> NDArray[np.int64]:
+        """In which fold each held-out patient is, shape (repeats, n)."""
+        return self.due.get_level_values("fold").to_numpy(dtype=np.int64).reshape(-1, len(self.rows))
+
 
 def plan_of(cohort: pd.DataFrame, study: Study, *, seed: int) -> Plan:
     """Repeat training's splits, so that patients whom the file of predictions lacks are missed."""
@@ -58,7 +65,7 @@ def plan_of(cohort: pd.DataFrame, study: Study, *, seed: int) -> Plan:
 
 def horizon_of(study: Study) -> float | None:
     """Return the time by which a survival study predicts the risk."""
-    return study.outcome.horizon if isinstance(study.outcome, SurvivalOutcome) else None
+    return study.measured.horizon if isinstance(study.measured, SurvivalOutcome) else None
 
 
 def check_predictions(predictions: pd.DataFrame, study: Study) -> None:
@@ -72,6 +79,8 @@ def check_predictions(predictions: pd.DataFrame, study: Study) -> None:
     table = _Table(study, "predictions.parquet", "train")
     table.check(predictions, PREDICTIONS)
     due = {(model, CLEAN) for model in ("selected", "reference", "null")}
+    if isinstance(study.outcome, EffectOutcome):
+        due |= {(name, CLEAN) for name in NUISANCES}
     due |= {("selected", name) for name in study.scenarios}
     found = set(zip(predictions["model"], predictions["scenario"], strict=True))
     if found != due:
@@ -103,6 +112,19 @@ def read_held_out(
         champion=champion,
         cross_validated=isinstance(study.validation, NestedCrossValidation),
     )
+
+
+def read_nuisances(predictions: pd.DataFrame, *, study: Study, plan: Plan) -> dict[str, NDArray[np.float64]]:
+    """Return expected outcomes and propensities of the held-out patients, each (repeats, n).
+
+    Raises
+    ------
+    EvidenceError
+        As `read_held_out` does.
+    """
+    table = _Table(study, "predictions.parquet", "train")
+    clean = predictions[predictions["scenario"] == CLEAN]
+    return {name: table.in_order(clean[clean["model"] == name], plan=plan) for name in NUISANCES}
 
 
 def read_champion_predictions(predictions: pd.DataFrame, *, study: Study, plan: Plan) -> NDArray[np.float64] | None:

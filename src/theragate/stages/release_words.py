@@ -15,7 +15,7 @@ from theragate.stages.release_list import PENDING, Listed
 
 __all__ = ["comparison_page", "ledger_table", "version_page", "versions_table"]
 
-_COLOURS = {"PASS": "green", "BLOCKED": "red"}
+_COLOURS = {"PASS": "green", "NOT_PERSONALISED": "cyan", "BLOCKED": "red"}
 
 
 def versions_table(rows: Sequence[Listed], *, pending: bool) -> Table | Text:

@@ -10,8 +10,9 @@ from rich.text import Text
 from theragate.errors import TheragateError
 from theragate.evidence.types import Evidence
 from theragate.gates.types import Finding, Status, Verdict
+from theragate.reports.effects import treatment_lines
 from theragate.reports.headline import headline
-from theragate.reports.verdict import looks_words
+from theragate.reports.verdict import decision_words, looks_words
 from theragate.settings import Settings
 from theragate.stages.acceptance import as_of_today
 from theragate.stages.facts import ReleaseState, release_state
@@ -64,7 +65,11 @@ def _show_study(console: Console, workspace: Workspace, settings: Settings, mome
     console.print(f"  {looks_words(state.looks)}")
     for title, text in headline(evidence).items():
         console.print(f"    {title:<42}{text}")
-    for finding in verdict.blocking:
+    for line in treatment_lines(evidence):
+        console.print(Padding(Text(line), (0, 0, 0, 2)))
+    if verdict.decision == "NOT_PERSONALISED":
+        console.print(Padding(Text(f"result: {decision_words(verdict)}"), (0, 0, 0, 2)))
+    for finding in verdict.blocking if verdict.decision == "BLOCKED" else ():
         console.print(Text.assemble("  blocked by ", _answer(finding)))
     for line in _waiver_lines(state):
         console.print(Padding(Text(line), (0, 0, 0, 2)))
@@ -112,7 +117,7 @@ def _show_waivers(console: Console, study: str, state: ReleaseState) -> None:
         console.print("\nWaivers:")
     for line in lines:
         console.print(Padding(Text(line), (0, 0, 0, 4)))
-    still_open = {finding.code for finding in state.waivers.open}
+    still_open = {finding.code for finding in state.waivers.open if finding.waivable}
     again = [
         renewal(waiver) for waiver, _ in state.waivers.others if waiver.study == study and waiver.code in still_open
     ]
@@ -125,9 +130,10 @@ def _show_waivers(console: Console, study: str, state: ReleaseState) -> None:
 
 
 def _heading(verdict: Verdict, state: ReleaseState) -> Text:
-    colour = "bold green" if verdict.decision == "PASS" else "bold red"
+    colours = {"PASS": "bold green", "NOT_PERSONALISED": "bold cyan"}
     accepted = ("; all that blocks is waived", "yellow") if state.waivers.accepted else ""
-    return Text.assemble((verdict.study, "bold"), "  ", (verdict.decision, colour), accepted)
+    decision = verdict.decision.replace("_", " ")
+    return Text.assemble((verdict.study, "bold"), "  ", (decision, colours.get(verdict.decision, "bold red")), accepted)
 
 
 def _answer(finding: Finding) -> Text:

@@ -133,6 +133,13 @@ def _finding(verdict: Verdict, code: str) -> Finding:
             received=f"one that answers `{findings[code].status}`",
             remedy="Nothing needs to be done about it.",
         )
+    if not findings[code].waivable:
+        raise ConfigurationError(
+            subject,
+            rule="a finding that somebody can answer for is waived",
+            received="one that nobody can: without it nothing is personalised",
+            remedy="Use the average effect, as the card gives it.",
+        )
     return findings[code]
 
 

@@ -56,6 +56,7 @@ def tags(bundle: Bundle) -> dict[str, str]:
         "sha256.evidence": verdict.evidence_sha256,
         "sha256.model": verdict.model_sha256,
         "theragate.simulated": "true" if bundle.evidence.cohort.simulated else "",
+        "theragate.treatment": bundle.evidence.treatment.assigned if bundle.evidence.treatment else "",
         "dvc.experiment": bundle.experiment or "",
         "dvc.baseline": bundle.baseline or "",
     }
@@ -112,7 +113,7 @@ def metrics(bundle: Bundle) -> dict[str, float]:
         found.update(_limits(metric, estimate))
     for comparison in evidence.comparisons:
         found.update(_limits(f"{comparison.metric}/minus reference", comparison.difference))
-    judged = _judged_metrics(bundle.study.gates)
+    judged = _judged_metrics(bundle.study.gates) | ({"average_effect"} if evidence.treatment else set())
     for group, name in zip(evidence.groups, group_names(evidence.groups), strict=True):
         for metric in sorted(judged & set(group.metrics)):
             found.update(_limits(f"{metric}/{name}", group.metrics[metric]))
@@ -157,8 +158,9 @@ def dataset_fields(bundle: Bundle) -> dict[str, str]:
 
 def experiment_text(bundle: Bundle) -> str:
     """Describe the study for a reviewer who sees it for the first time. The first line is plain: lists show it raw."""
-    card, metric = bundle.study.card, bundle.study.gates.get("discrimination", {}).get("metric", "metric")
-    simulated = "SIMULATED COHORT. " if bundle.evidence.cohort.simulated else ""
+    card, gates = bundle.study.card, bundle.study.gates
+    metric = gates.get("discrimination", gates.get("non_inferiority", {})).get("metric", "metric")
+    simulated = ("SIMULATED COHORT. " if bundle.evidence.cohort.simulated else "") + _design(bundle)
     shown = ", ".join(f"`{name}`" for name in report_only(bundle.evidence.task))
     text = f"""{simulated}{card.title}
 
@@ -178,6 +180,7 @@ the difference to the simple reference model, `{metric}/…` with a group's name
 def run_text(bundle: Bundle) -> str:
     """Describe a run or a version: the verdict, and how to make it again."""
     simulated = "SIMULATED COHORT: can never be released.\n\n" if bundle.evidence.cohort.simulated else ""
+    simulated += f"{_design(bundle)}\n\n" if _design(bundle) else ""
     end = f"\n\nReproduce: `{bundle.reproduce}`" if bundle.reproduce else f"\n\n{_NOT_COMMITTED}"
     more = "\n\n(The rest is in the artifact `card.md`.)"
     room = _LONGEST_TEXT - _SIGNER - len(simulated) - len(end) - len(more)
@@ -185,6 +188,12 @@ def run_text(bundle: Bundle) -> str:
     if len(table) > room:
         table = table[:room].rsplit("\n", 1)[0] + more
     return simulated + table + end
+
+
+def _design(bundle: Bundle) -> str:
+    """Label what rests on treatment that nobody assigned at random."""
+    treatment = bundle.evidence.treatment
+    return "OBSERVATIONAL TREATMENT. " if treatment and treatment.assigned == "in_practice" else ""
 
 
 def _cut(text: str) -> str:

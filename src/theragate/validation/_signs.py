@@ -9,7 +9,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from theragate.cohorts.outcomes import Binary, Censored, Outcome, Quantity
+from theragate.cohorts.outcomes import Binary, Censored, Quantity
+from theragate.cohorts.outcomes import Measured as Outcome
 from theragate.validation._columns import Column
 from theragate.validation._measures import (
     Measured,
@@ -22,7 +23,7 @@ from theragate.validation._measures import (
 )
 from theragate.validation.types import LeakageFinding, Severity
 
-__all__ = ["SIGNS"]
+__all__ = ["SIGNS", "tells_treatment"]
 
 MISSINGNESS = 0.80  # AUROC; whether a test was done seldom tells the outcome better than the test itself
 STATUS = 0.95  # AUROC for the event status in a survival study, whose declared ceiling is a concordance
@@ -103,6 +104,18 @@ def _copy(column: Column, outcome: Outcome, _ceiling: float) -> LeakageFinding |
             sentence = f"`{column.name}` separates those with and without the event without a single error."
             return _finding("copy", column, "AUROC", area, limit=AGREEMENT, sentence=sentence)
     return _judged("copy", column, "Cohen's kappa", _highest(tried), limit=AGREEMENT, sentence=sentence)
+
+
+def tells_treatment(column: Column, treated: NDArray[np.bool_]) -> LeakageFinding | None:
+    """Find the treatment in other words: with such a feature the arms have nobody in common."""
+    rows = column.present
+    tried = [agreement(column.level[rows], treated[rows])]
+    if column.number is not None:
+        area = auroc(column.number[rows], treated[rows])
+        tried.append(area._replace(estimate=2 * area.estimate - 1, lower=2 * area.lower - 1) if area else None)
+    found = _highest(tried)
+    sentence = f"`{column.name}` is the treatment in other words, so that no two patients could be compared."
+    return _judged("treatment", column, "Cohen's kappa", found, limit=AGREEMENT, sentence=sentence)
 
 
 def _outcome_time(column: Column, outcome: Outcome, _ceiling: float) -> LeakageFinding | None:

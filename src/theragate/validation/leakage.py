@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from theragate.cohorts.outcomes import read_outcome
+from theragate.cohorts.outcomes import Treated, read_outcome
 from theragate.errors import DataError
-from theragate.study import Study
+from theragate.study import EffectOutcome, Study
 from theragate.validation._columns import read_column
-from theragate.validation._signs import SIGNS
+from theragate.validation._signs import SIGNS, tells_treatment
 from theragate.validation.types import LeakageFinding
 
 __all__ = ["find_leaks"]
@@ -22,7 +22,8 @@ def find_leaks(cohort: pd.DataFrame, study: Study) -> tuple[LeakageFinding, ...]
     The checks are: ``identity`` (a patient who occurs twice would be learned from and tested on), ``missingness``
     (who has a value tells the outcome), ``value`` (one feature alone beats the study's declared
     ``gates.suspicious_performance.ceiling``), ``copy`` (the outcome in other words) and ``outcome_time`` (a duration
-    that ends with the follow-up). The order of rows and the patients' ids make no difference.
+    that ends with the follow-up); where treatments are compared, also ``treatment`` (the treatment in other words). The
+    order of rows and the patients' ids make no difference.
 
     Returns
     -------
@@ -36,18 +37,23 @@ def find_leaks(cohort: pd.DataFrame, study: Study) -> tuple[LeakageFinding, ...]
         sentence = f"No leak could be looked for. Rule: {error.rule}; found: {error.received}."
         column = next((name for name in study.outcome_columns if f"`{name}`" in error.subject), study.name)
         return (*found, LeakageFinding(check="outcome", feature=column, severity="critical", sentence=sentence))
+    measured = outcome.measured if isinstance(outcome, Treated) else outcome
     hidden = {"patient", *study.outcome_columns, *study.features.dropped}
     ceiling = _ceiling(study)
     for name in cohort.columns:
         if name not in hidden:
             feature = read_column(cohort[name], name)
             if feature.present.any():
-                found += filter(None, (sign(feature, outcome, ceiling) for sign in SIGNS))
+                found += filter(None, (sign(feature, measured, ceiling) for sign in SIGNS))
+                if isinstance(outcome, Treated):
+                    found += filter(None, (tells_treatment(feature, outcome.treated),))
     return tuple(found)
 
 
 def _ceiling(study: Study) -> float:
     declared = study.gates.get("suspicious_performance", {}).get("ceiling")
+    if isinstance(study.outcome, EffectOutcome):  # its ceiling is that of a ranking by benefit
+        return UNDECLARED
     return float(declared) if isinstance(declared, int | float) else UNDECLARED
 
 

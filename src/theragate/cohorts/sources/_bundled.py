@@ -63,6 +63,19 @@ def _flchain() -> pd.DataFrame:
     return frame.astype({"flc.grp": "int64", "sample.yr": "int64"})
 
 
+def _actg320() -> pd.DataFrame:
+    from sksurv.datasets import load_aids
+
+    return _with_outcome(*load_aids(endpoint="aids"))
+
+
+def _gbsg2() -> pd.DataFrame:
+    from sksurv.datasets import load_gbsg2
+
+    frame = _with_outcome(*load_gbsg2())
+    return frame.astype({"horTh": "str", "menostat": "str", "tgrade": "str"})
+
+
 def _with_outcome(features: pd.DataFrame, outcome: NDArray[np.void]) -> pd.DataFrame:
     """Join the features and scikit-survival's structured outcome; categories become text, events 0 or 1."""
     frame = pd.DataFrame(features).copy()
@@ -80,4 +93,6 @@ COHORTS: dict[str, tuple[Callable[[], pd.DataFrame], str]] = {
     "flchain": (_flchain, "scikit-survival"),
     "gse7390": (_gse7390, "scikit-survival"),
     "veteran": (_veteran, "scikit-survival"),
+    "actg320": (_actg320, "scikit-survival"),
+    "gbsg2": (_gbsg2, "scikit-survival"),
 }

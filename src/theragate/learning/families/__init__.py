@@ -7,6 +7,14 @@ from theragate.errors import ConfigurationError, DataError
 from theragate.learning.families.base import Family, FitError, Params, Training
 from theragate.learning.families.boosted import Boosted, BoostedTimes
 from theragate.learning.families.cox import Coxnet, RidgeCox, SplineCox, StrongRidgeCox
+from theragate.learning.families.effects import (
+    CausalForest,
+    ConstantEffect,
+    DRLearner,
+    SLearner,
+    TLearner,
+    XLearner,
+)
 from theragate.learning.families.forest import RandomSurvivalForest
 from theragate.learning.families.linear import ElasticNetRegression, Linear, SplineRidge
 from theragate.learning.families.logistic import Logistic, SplineLogistic
@@ -34,6 +42,14 @@ FAMILIES: Final[Mapping[str, Mapping[str, Family]]] = {
         "xgboost_cox": Boosted(),
         "xgboost_aft": BoostedTimes(),
         "random_survival_forest": RandomSurvivalForest(),
+    },
+    "treatment_effect": {
+        "constant_effect": ConstantEffect(),
+        "t_learner": TLearner(),
+        "s_learner": SLearner(),
+        "x_learner": XLearner(),
+        "dr_learner": DRLearner(),
+        "causal_forest": CausalForest(),
     },
 }
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from theragate.cohorts.outcomes import Binary, Censored, Outcome, Quantity
+from theragate.cohorts.outcomes import Binary, Censored, Outcome, Quantity, Treated
 from theragate.learning.models import Model, Response
 
 if TYPE_CHECKING:  # a study's families are checked by name in stages that have no use for these libraries
@@ -91,6 +91,8 @@ def _boosting_label(outcome: Outcome) -> NDArray[np.float64]:
         return outcome.event.astype(np.float64)
     if isinstance(outcome, Quantity):
         return outcome.value
+    if isinstance(outcome, Treated):
+        raise TypeError("boosting learns no effect of treatment")
     # A time of 0 has no sign, so it becomes the least positive one that XGBoost's 32-bit floats know.
     time = np.maximum(outcome.time, float(np.finfo(np.float32).tiny))
     return np.where(outcome.event, time, -time)
@@ -102,6 +104,8 @@ def response_of(outcome: Outcome, score: NDArray[np.float64]) -> Response:
         return Response("probability")
     if isinstance(outcome, Quantity):
         return Response("quantity")
+    if isinstance(outcome, Treated):
+        return Response("effect")
     return Response("risk", _hazard(outcome, score))
 
 
@@ -127,7 +131,7 @@ class Family(ABC):
     """
 
     design: ClassVar[Literal["linear", "splines", "trees"]]
-    stored: ClassVar[Literal["coefficients", "booster", "forest"]] = "coefficients"
+    stored: ClassVar[Literal["coefficients", "booster", "forest", "causal_forest"]] = "coefficients"
     """What a fitted model of this family is made of, and is stored as."""
 
     light: ClassVar[bool] = False

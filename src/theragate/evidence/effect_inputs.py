@@ -1,0 +1,204 @@
+"""What is measured of a treatment: outcomes in two arms, predicted effects and nuisances, checked at the door."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from theragate.errors import EvidenceError
+from theragate.evidence.inputs import HeldOut
+from theragate.evidence.metrics.arrays import Floats
+from theragate.evidence.scores import Nuisances, doubly_robust_scores
+
+__all__ = ["EffectHeldOut", "EffectTarget", "check_effects", "in_order", "within_folds"]
+
+
+@dataclass(frozen=True)
+class EffectTarget:
+    """What treated patients and controls reached.
+
+    Parameters
+    ----------
+    reached
+        Shape (n,): higher is better; any finite number where the follow-up was too short to know.
+    weight
+        Shape (n,): inverse probability of being uncensored; 0 where the follow-up was too short, 1 without censoring.
+    treated
+        Shape (n,), bool.
+    time, event
+        Shape (n,): the follow-up and whether it ended with the event; `time` is None where there is none, both are
+        None for a quantity.
+    horizon
+        By which time the event counts; None without a time.
+    propensity
+        The known chance of treatment; None where it was estimated.
+    threshold, threshold_range
+        From which benefit on one treats, and over which people differ; or None, both.
+    effect, unit
+        How arms are compared (``event``, ``restricted_mean``, ``mean``), and the unit of the difference.
+    """
+
+    reached: Floats
+    weight: Floats
+    treated: NDArray[np.bool_]
+    time: Floats | None
+    event: NDArray[np.bool_] | None
+    horizon: float | None
+    propensity: float | None
+    threshold: float | None
+    threshold_range: tuple[float, float] | None
+    effect: Literal["event", "restricted_mean", "mean"]
+    unit: str
+
+    @property
+    def cells(self) -> dict[str, NDArray[np.bool_]]:
+        """Each arm's patients with and without the event (by the horizon), or all of them, shape (n,)."""
+        arms = {"treated": self.treated, "control": ~self.treated}
+        if self.event is None:
+            return arms
+        kinds = {"with": self.with_event, "without": self.without_event}
+        return {f"{arm} {kind}": rows & found for arm, rows in arms.items() for kind, found in kinds.items()}
+
+    @property
+    def with_event(self) -> NDArray[np.bool_]:
+        """Who is known to have had the event (by the horizon), shape (n,)."""
+        if self.event is None:
+            return np.zeros(len(self.treated), dtype=bool)
+        if self.time is None or self.horizon is None:
+            return self.event
+        return self.event & (self.time <= self.horizon)
+
+    @property
+    def without_event(self) -> NDArray[np.bool_]:
+        """Who is known to have been free of it (at the horizon), shape (n,)."""
+        if self.event is None:
+            return np.zeros(len(self.treated), dtype=bool)
+        if self.time is None or self.horizon is None:
+            return ~self.event
+        return self.time > self.horizon
+
+
+@dataclass(frozen=True)
+class EffectHeldOut:
+    """Predicted effects of held-out patients, and what doubly robust scores need.
+
+    Parameters
+    ----------
+    predictions
+        The effects predicted: by the model, by the reference (one effect for all) and without a model, and the groups.
+    folds
+        Shape (repeats, n): in which fold each patient was held out. Patients are ranked among those of their fold:
+        which of two models predicts more on the whole says nothing about patients.
+    control, treated, propensity
+        Shape (repeats, n): expected outcomes without and with treatment, and the chance of treatment, by models that
+        never saw the patient.
+    covariates
+        Feature (or feature and category) -> shape (n,), finite.
+    """
+
+    predictions: HeldOut
+    folds: NDArray[np.integer]
+    control: Floats
+    treated: Floats
+    propensity: Floats
+    covariates: Mapping[str, Floats]
+
+    def scores(self, target: EffectTarget) -> Floats:
+        """Return doubly robust scores, shape (repeats, n)."""
+        return np.stack([
+            doubly_robust_scores(
+                target.reached,
+                target.treated,
+                target.weight,
+                Nuisances(control=control, treated=treated, propensity=propensity),
+            )
+            for control, treated, propensity in zip(self.control, self.treated, self.propensity, strict=True)
+        ])  # fmt: skip
+
+
+_ROUNDING = 1e-12  # what arithmetic leaves of equal predictions
+
+
+def within_folds(predictions: Floats, folds: NDArray[np.integer]) -> Floats:
+    """Return predictions, shape (repeats, n), minus the mean of their fold, averaged over the repeats, (n,)."""
+    found = np.empty_like(predictions)
+    for row, fold, values in zip(found, folds, predictions, strict=True):
+        places = np.unique(fold, return_inverse=True)[1]
+        means = np.bincount(places, weights=values) / np.bincount(places)
+        row[:] = values - means[places]
+        row[np.abs(row) <= _ROUNDING * (1 + np.abs(values))] = 0.0
+    mean: Floats = found.mean(axis=0)
+    return mean
+
+
+def check_effects(target: EffectTarget, held_out: EffectHeldOut) -> None:
+    """Refuse what cannot be measured.
+
+    Raises
+    ------
+    EvidenceError
+        If a shape differs, a number is not finite, a propensity is not inside (0, 1), a weight is negative, or a cell
+        of arm and outcome is empty.
+    """
+    n, repeats = len(target.treated), len(held_out.predictions.selected)
+    for name, values in (("outcome", target.reached), ("weights", target.weight), *held_out.covariates.items()):
+        _sound(name, values, (n,))
+    tables = {**held_out.predictions.predictions, "control": held_out.control, "treated": held_out.treated}
+    for name, values in {**tables, "propensity": held_out.propensity}.items():
+        _sound(name, values, (repeats, n))
+    if held_out.folds.shape != (repeats, n):
+        raise _broken("folds", f"they have the shape {(repeats, n)}", f"{held_out.folds.shape}")
+    if ((held_out.propensity <= 0) | (held_out.propensity >= 1)).any():
+        raise _broken("propensity", "it lies inside 0 and 1", "a chance at or beyond an end")
+    if (target.weight < 0).any():
+        raise _broken("weights", "none is below 0", "a negative one")
+    for name, labels in held_out.predictions.groups.items():
+        if labels.shape != (n,) or bool((labels == "").any()):
+            raise _broken(
+                f"groups `{name}`", f"each of the {n} patients has a label", "another number, or an empty one"
+            )
+    empty = [name for name, rows in target.cells.items() if not rows.any()]
+    if empty:
+        raise _broken("arms", "each has patients with and without the event", f"none in `{empty[0]}`")
+
+
+def in_order(target: EffectTarget, held_out: EffectHeldOut) -> tuple[EffectTarget, EffectHeldOut]:
+    """Return both with the patients in an order that follows from their numbers, and not from their place."""
+    keys = [*held_out.predictions.selected, *held_out.scores(target), target.weight, target.treated]
+    order = np.lexsort(keys[::-1])
+
+    names = [field.name for field in fields(EffectTarget) if isinstance(getattr(target, field.name), np.ndarray)]
+    given = held_out.predictions
+    predictions = replace(
+        given,
+        selected=given.selected[..., order],
+        reference=given.reference[..., order],
+        null=given.null[..., order],
+        champion=None if given.champion is None else given.champion[..., order],
+        patients=None if given.patients is None else given.patients[order],
+        scenarios={name: values[..., order] for name, values in given.scenarios.items()},
+        groups={name: labels[order] for name, labels in given.groups.items()},
+    )
+    return (
+        replace(target, **{name: getattr(target, name)[order] for name in names}),
+        replace(
+            held_out,
+            predictions=predictions,
+            **{name: getattr(held_out, name)[..., order] for name in ("folds", "control", "treated", "propensity")},
+            covariates={name: values[order] for name, values in held_out.covariates.items()},
+        ),
+    )
+
+
+def _sound(name: str, values: Floats, shape: tuple[int, ...]) -> None:
+    if values.shape != shape:
+        raise _broken(name, f"there is one number for each patient, shape {shape}", f"shape {values.shape}")
+    wrong = int((~np.isfinite(values)).sum())
+    if wrong:
+        raise _broken(name, "every number is finite", f"{wrong} that are not")
+
+
+def _broken(subject: str, rule: str, received: str) -> EvidenceError:
+    return EvidenceError(subject, rule=rule, received=received, remedy="Run the stages `train` and `refit` again.")

@@ -1,0 +1,183 @@
+"""Whose effects are measured: all patients, and each group, with every resample of them."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import stdtrit
+
+from theragate.evidence.effect_inputs import EffectTarget
+from theragate.evidence.intervals import wilson
+from theragate.evidence.metrics.arrays import Floats
+from theragate.evidence.metrics.effects import Ranking, moments, ranked
+from theragate.evidence.subgroups import Subgroup
+from theragate.evidence.types import Z95, Estimate
+from theragate.evidence.widening import factor, widened
+
+__all__ = [
+    "Effects",
+    "Place",
+    "estimates",
+    "gains",
+    "places",
+    "resampled",
+    "sampled",
+    "share",
+    "statistics",
+    "thresholds_of",
+    "widening",
+]
+
+# In each arm: the fewest patients, and the fewest with and without the event, for an interval (docs/statistics.md).
+FEWEST_PATIENTS, FEWEST_EVENTS = 11, 5
+_BLOCK = 4_000_000  # numbers in one block of resamples
+_STEPS = 20
+_TOO_FEW = "too few patients, or too few with or without the event, in one arm for an interval"
+_NOBODY = "the same effect is predicted for everybody, so that nobody is ranked"
+
+
+@dataclass(frozen=True)
+class Effects:
+    """One prediction of the effects: as it is, and within its folds, each of shape (n,)."""
+
+    raw: Floats
+    centred: Floats
+
+
+@dataclass(frozen=True)
+class Place:
+    """Some patients; ``group`` is None for all of them. ``fewest`` is the size of their smallest cell."""
+
+    rows: NDArray[np.intp]
+    group: Subgroup | None
+    fewest: int
+    enough: bool
+
+
+def places(target: EffectTarget, groups: Sequence[Subgroup]) -> list[Place]:
+    """Return the whole cohort first, then each group."""
+    everybody = np.arange(len(target.treated), dtype=np.intp)
+    return [
+        _place(target, rows, group) for rows, group in [(everybody, None), *((group.rows, group) for group in groups)]
+    ]
+
+
+def _place(target: EffectTarget, rows: NDArray[np.intp], group: Subgroup | None) -> Place:
+    arms = min(int(arm[rows].sum()) for arm in (target.treated, ~target.treated))
+    cells = min(int(cell[rows].sum()) for cell in target.cells.values())
+    least = FEWEST_PATIENTS if target.event is None else FEWEST_EVENTS
+    return Place(rows, group, cells, arms >= FEWEST_PATIENTS and cells >= least)
+
+
+def resampled(n: int, *, resamples: int, seed: int) -> Iterator[Floats]:
+    """Draw patients with replacement, block by block; each block has shape (b, n): how often each was drawn."""
+    generator = np.random.Generator(np.random.PCG64((seed, n)))
+    size = max(1, min(resamples, _BLOCK // n))
+    for start in range(0, resamples, size):
+        rows = min(size, resamples - start)
+        drawn = generator.integers(0, n, (rows, n)) + n * np.arange(rows)[:, None]
+        yield np.bincount(drawn.ravel(), minlength=rows * n).reshape(rows, n).astype(np.float64)
+
+
+def thresholds_of(target: EffectTarget) -> tuple[float, ...]:
+    """Return the thresholds at which deciding by the prediction is valued, ascending."""
+    if target.threshold is None or target.threshold_range is None:
+        return ()
+    low, high = target.threshold_range
+    steps = [float(f"{value:.10g}") for value in np.linspace(low, high, _STEPS + 1)]
+    return tuple(sorted({*steps, target.threshold}))
+
+
+def statistics(
+    place: Place, scores: Floats, effects: Effects, *, thresholds: tuple[float, ...], reference: Floats, draws: Floats
+) -> dict[str, Floats]:
+    """Return every statistic of one prediction in each resample, (b,); ``none@t`` and ``all@t`` are gains at t."""
+    own, raw, centred = scores[place.rows], effects.raw[place.rows], effects.centred[place.rows]
+    ranking = Ranking.of(centred)
+    treat = [raw >= threshold for threshold in thresholds]
+    columns = [own, raw, centred, centred**2, centred * own, (own - reference[place.rows]) ** 2 - (own - raw) ** 2]
+    columns += [(own - threshold) * chosen for threshold, chosen in zip(thresholds, treat, strict=True)]
+    columns += [(threshold - own) * ~chosen for threshold, chosen in zip(thresholds, treat, strict=True)]
+    means = moments(np.stack(columns, axis=1), draws).T
+    found = {"average_effect": means[0], "effect_error": means[1] - means[0], "loss_gain": means[5]}
+    if not ranking.ranks_nobody:
+        found["autoc"], found["qini"] = ranked(ranking, own, draws)
+        spread = means[3] - means[2] ** 2
+        found["calibration_slope"] = (means[4] - means[2] * means[0]) / np.where(spread > 0, spread, np.nan)
+    for at, threshold in enumerate(thresholds):
+        found[f"none@{threshold!r}"] = means[6 + at]
+        found[f"all@{threshold!r}"] = means[6 + len(thresholds) + at]
+    return found
+
+
+def estimates(
+    place: Place, drawn: dict[str, Floats], point: dict[str, Floats], *, patients: int | None
+) -> dict[str, Estimate]:
+    """Return the estimates that follow from statistics in the resamples and in the patients as they are.
+
+    `patients` is how many were cross-validated, by which limits are widened; None where they were held out once.
+    """
+    found = {}
+    for name in ("average_effect", "autoc", "qini", "calibration_slope", "effect_error", "loss_gain"):
+        if name not in point:
+            found[name] = Estimate(value=0.0, method="none", why=_NOBODY) if name in ("autoc", "qini") else (
+                Estimate.absent(_NOBODY))  # fmt: skip
+            continue
+        estimate = sampled(float(point[name][0]), drawn[name], place=place)
+        found[name] = widened(estimate, name, widening(name, patients))
+    return found
+
+
+def widening(metric: str, patients: int | None) -> float:
+    """Return by how much the limits of `metric` grow where `patients` were cross-validated; 1 where they were not."""
+    return 1.0 if patients is None else factor(metric, task="treatment_effect", patients=patients)
+
+
+def sampled(value: float, replicates: Floats, *, place: Place) -> Estimate:
+    """Return an estimate with limits of Student's t, for as many degrees of freedom as the smallest cell has."""
+    if not np.isfinite(value):
+        return Estimate.absent("it is not defined for these patients")
+    if not place.enough:
+        return Estimate(value=value, method="none", why=_TOO_FEW)
+    usable = replicates[np.isfinite(replicates)]
+    if len(usable) < 0.95 * len(replicates) or not usable.std():
+        return Estimate(value=value, method="none", why="no spread in the resamples from which an error is estimated")
+    se = float(usable.std(ddof=1)) * float(stdtrit(max(place.fewest - 1, 1), 0.975)) / Z95
+    return Estimate(
+        value=value, lower=value - Z95 * se, upper=value + Z95 * se, se=se, method="bootstrap, Student's t"
+    )  # fmt: skip
+
+
+def gains(
+    place: Place, drawn: dict[str, Floats], point: dict[str, Floats], threshold: float
+) -> tuple[Estimate, Estimate, Floats]:
+    """Return the value of treating by the prediction, its gain over the better default, and the gain's replicates.
+
+    The gain is the smaller of that over treating nobody and that over treating everybody, and so are its limits.
+    """
+    parts = [f"none@{threshold!r}", f"all@{threshold!r}"]
+    over = [_part(float(point[name][0]), drawn[name], place=place) for name in parts]
+    values = [item.value for item in over if item.value is not None]
+    replicates = np.minimum(drawn[parts[0]], drawn[parts[1]])
+    limits = [(item.lower, item.upper) for item in over if item.lower is not None and item.upper is not None]
+    if len(limits) < 2:
+        return over[0], Estimate(value=min(values), method="none", why=over[0].why or over[1].why), replicates
+    value, lower, upper = min(values), min(low for low, _ in limits), min(high for _, high in limits)
+    se = max(value - lower, upper - value) / Z95
+    return over[0], Estimate(value=value, lower=lower, upper=upper, se=se, method=over[0].method), replicates
+
+
+def _part(value: float, replicates: Floats, *, place: Place) -> Estimate:
+    """Return one gain; where nobody, or everybody, is treated as the default does, it is 0 without error."""
+    if place.enough and value == 0 and not replicates.any():
+        return Estimate(value=0.0, lower=0.0, upper=0.0, se=0.0, method="the same decisions")
+    return sampled(value, replicates, place=place)
+
+
+def share(chosen: NDArray[np.bool_]) -> Estimate:
+    """Return the share of patients chosen, with Wilson's limits."""
+    value = float(chosen.mean())
+    lower, upper = wilson(value, len(chosen))
+    se = 1 / np.sqrt(len(chosen) * value * (1 - value)) if 0 < value < 1 else None
+    return Estimate(value=value, lower=lower, upper=upper, se=se, scale="logit", method="Wilson")

@@ -1,0 +1,95 @@
+"""What has to be known of patients besides the effect: expected outcomes in each arm, and the chance of treatment."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from theragate.cohorts.outcomes import Binary, Quantity, Treated
+from theragate.errors import DataError
+from theragate.evidence.scores import Nuisances, doubly_robust_scores
+from theragate.learning.design import Design, fit_design
+from theragate.learning.families.base import FitError, Training
+from theragate.learning.families.linear import SplineRidge
+from theragate.learning.families.logistic import SplineLogistic
+from theragate.learning.features import Feature
+from theragate.learning.models import Model
+from theragate.learning.values import learned_values, weights_of
+
+__all__ = ["NuisanceModels", "fit_nuisances", "scores"]
+
+# An estimated propensity is held off 0 and 1, beyond which one patient would stand for fifty.
+BOUND = 0.02
+# Of both arms: for how many patients the features may tell the arm, before nothing can be compared at all.
+_TOLD = 0.95
+
+
+@dataclass(frozen=True)
+class NuisanceModels:
+    """Fitted nuisance models; ``propensity`` is a model, or the known chance of treatment."""
+
+    design: Design
+    control: Model
+    treated: Model
+    propensity: Model | float
+
+    def predict(self, frame: pd.DataFrame) -> Nuisances:
+        """Return what is expected of the patients of `frame` (as `as_features` gives it)."""
+        matrix = self.design.matrix(frame)
+        if isinstance(self.propensity, float):
+            chance = np.full(len(frame), self.propensity)
+        else:
+            found = self.propensity
+            chance = np.clip(found.response.of(found.score(matrix)), BOUND, 1 - BOUND)
+        return Nuisances(
+            control=self.control.score(matrix), treated=self.treated.score(matrix), propensity=chance
+        )  # fmt: skip
+
+
+def fit_nuisances(frame: pd.DataFrame, outcome: Treated, schema: tuple[Feature, ...]) -> NuisanceModels:
+    """Learn the nuisances from training rows: spline ridge regression in each arm, and a spline logistic propensity.
+
+    Their parameters are fixed. A score stays unbiased where one of the two is wrong, so a search would buy little.
+
+    Raises
+    ------
+    DataError
+        If the arms have nobody in common: the features tell, of nearly all patients of both, how they were treated.
+    FitError
+        If there is no stable solution.
+    """
+    design = fit_design("splines", frame, schema)
+    matrix = design.matrix(frame)
+    values = learned_values(outcome)
+    control, treated = (_expected(matrix[arm], values[arm], design) for arm in (~outcome.treated, outcome.treated))
+    if outcome.propensity is not None:
+        return NuisanceModels(design, control, treated, outcome.propensity)
+    training = Training(matrix, Binary(outcome.treated), design.curves)
+    propensity = SplineLogistic().fit(training, SplineLogistic.fixed, seed=0)
+    chance = propensity.response.of(propensity.score(matrix))
+    told = min(
+        float(np.mean((chance >= 0.5)[arm] == outcome.treated[arm])) for arm in (outcome.treated, ~outcome.treated)
+    )
+    if told > _TOLD:
+        raise DataError(
+            "the treatment",
+            rule="treated patients and controls overlap: either was possible for patients of both kinds",
+            received=f"features that tell of {told:.0%} or more how they were treated",
+            remedy="Look for a feature that follows from the treatment, and drop it; or compare other patients.",
+        )
+    return NuisanceModels(design, control, treated, propensity)
+
+
+def scores(
+    frame: pd.DataFrame, outcome: Treated, *, development: Treated, models: NuisanceModels
+) -> NDArray[np.float64]:
+    """Return doubly robust scores of patients from whom `models` did not learn, (n,)."""
+    weight = weights_of(outcome, development)
+    return doubly_robust_scores(outcome.reached, outcome.treated, weight, models.predict(frame))
+
+
+def _expected(matrix: NDArray[np.float64], values: NDArray[np.float64], design: Design) -> Model:
+    if len(values) < 2:
+        raise FitError("an arm of a single patient")
+    return SplineRidge().fit(Training(matrix, Quantity(values), design.curves), SplineRidge.fixed, seed=0)
