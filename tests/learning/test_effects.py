@@ -1,5 +1,7 @@
 """Learners of effects: each is fitted, stored without pickle, loaded, and predicts the same bytes."""
 
+import io
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -108,11 +110,11 @@ def test_a_forest_by_hand():
     [(0, 1, 0.0), (0, 0, 9.0), (0, 0, 0.5), (1, 0, 1.0), (5, 1, 0.0), (3, 0, np.nan), (2, 0, -1)],
 )
 def test_a_forest_whose_nodes_are_no_trees_is_refused(row, node, value):
-    import io
-
-    table = np.load(io.BytesIO(pack_causal_forest(forest())))
+    table = np.load(io.BytesIO(pack_causal_forest(forest())))["nodes"]
     table[row, node] = value
-    content = io.BytesIO()
-    np.save(content, table)
+    member, content = io.BytesIO(), io.BytesIO()
+    np.save(member, table)
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr("nodes.npy", member.getvalue())
     with pytest.raises(ValueError, match=r"no |without"):
         unpack_causal_forest(content.getvalue(), Response("effect"))
