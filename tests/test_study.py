@@ -66,7 +66,7 @@ def test_a_study_does_not_change():
         ({"tuning__trials": "many"}, r"`studies.heart_attack_survival.tuning.trials`.*integer.*received 'many'"),
         ({"tuning__trials": 0}, "greater than or equal to 1; received 0"),
         ({"tuning__trials": 1.5}, "integer"),
-        ({"task": "clustering"}, "'binary', 'regression' or 'survival'; received 'clustering'"),
+        ({"task": "clustering"}, "'binary', 'regression', 'survival' or 'treatment_effect'; received 'clustering'"),
         ({"task": "binary"}, "task `binary` does not fit this `outcome`"),
         (
             {"source__kind": "telepathy"},

@@ -57,12 +57,12 @@ def treatment_section(evidence: Evidence, study: Study) -> str:
         for group in evidence.groups
         if " & " not in group.attribute
     ]
-    text = f"## Effect of the treatment\n\n{fields_list(rows)}"
+    text = f"### Effect of the treatment\n\n{fields_list(rows)}"
     if not groups:
         return text
     header = ("Group", "Patients", "Average effect (95% interval)", "Simultaneous band of all groups")
     return (
-        f"{text}\n\n### Average effect in each group\n\n{table(header, groups)}\n\nThe bands hold for all groups at "
+        f"{text}\n\n#### Average effect in each group\n\n{table(header, groups)}\n\nThe bands hold for all groups at "
         "once in 95 of 100 studies. Groups whose bands overlap are not shown to differ."
     )
 
