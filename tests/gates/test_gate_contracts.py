@@ -27,6 +27,7 @@ from theragate.evidence.catalogue import METRICS
 from theragate.evidence.types import Estimate, Evidence
 from theragate.gates import CONDITIONS, GATES, Gate, _fairness
 from theragate.gates._base import COMPARED, RANKING
+from theragate.gates.types import REVIEW
 
 PAGES = Path(__file__).parents[2] / "docs" / "gates"
 MODULES = Path(__file__).parents[2] / "src" / "theragate" / "gates"
@@ -182,7 +183,8 @@ def test_a_page_explains_the_gate(name):
 
 def test_no_page_is_left_of_a_gate_that_is_gone():
     kinds = [*GATES.values(), *CONDITIONS.values()]
-    expected = {f"{kind.code}-{kind.name.replace('_', '-')}.md" for kind in kinds}
+    # TG000 is no gate of a policy: it speaks where a draft of one waits for a person.
+    expected = {f"{kind.code}-{kind.name.replace('_', '-')}.md" for kind in kinds} | {f"{REVIEW}-review.md"}
     assert {page.name for page in PAGES.glob("*.md")} == expected | {"README.md"}
     index = (PAGES / "README.md").read_text(encoding="utf-8")
     assert all(f"({name})" in index for name in expected)
