@@ -127,6 +127,17 @@ def test_a_prompt_is_no_way_round(release, person):
     refuses(person.set_alias(name, made["version"]), "without attestation")
 
 
+def test_what_is_in_service_is_not_hidden_as_a_prompt(release, person):
+    version, _ = release.champion()
+    name, key = release.study, "mlflow.prompt.is_prompt"
+    for who in (person, release.person("mallory")):
+        refuses(who.tag(name, version, key, "true"), "a model stays a model")
+        refuses(who.api("POST", "registered-models/set-tag", name=name, key=key, value="true"), "a model stays a model")
+        refuses(who.api("DELETE", "registered-models/delete-tag", name=name, key=key), "a model stays a model")
+    found = person.must("GET", "model-versions/search", filter=f"name = '{name}'")["model_versions"]
+    assert [entry["version"] for entry in found] == [version]
+
+
 def test_workspaces_assistant_and_presigned_uploads_are_closed(release, person):
     for method, path in [
         ("DELETE", "/api/3.0/mlflow/workspaces/default?mode=SET_DEFAULT"),

@@ -15,6 +15,7 @@ from mlflow_plugin.papers import Deployment
 
 from theragate.errors import StoreError
 from theragate.mlflow_plugin.journal import Journal
+from theragate.mlflow_plugin.sealing import Vault
 from theragate.mlflow_plugin.tables import LEDGER
 from theragate.release.ledger import Row, verify_rows
 
@@ -144,6 +145,26 @@ def test_what_goes_wrong_after_the_decision_takes_everything_back(place, monkeyp
     assert rows_of(store) == before
     with store.ManagedSessionMaker() as session:
         assert session.execute(sqlalchemy.text("SELECT 1")).scalar() == 1, "no decision is left open"
+
+
+def test_an_attestation_that_is_exchanged_while_the_files_are_sealed_is_noticed(place, monkeypatch):
+    store, deployment, folder = place
+    study = "study_swapped"
+    version, seal = prepared(store, deployment, folder, study), Vault.seal
+    envelope = store.get_model_version(study, version).tags["theragate.attestation"]
+
+    def swapping(vault, source, *, expected):
+        store.set_model_version_tag(study, version, ModelVersionTag("theragate.attestation", "{}"))
+        return seal(vault, source, expected=expected)
+
+    before = rows_of(store)
+    monkeypatch.setattr(Vault, "seal", swapping)
+    with signed_in("grace"), pytest.raises(MlflowException, match="another decision in between"):
+        store.set_registered_model_alias(study, "champion", version)
+    assert store.get_registered_model(study).aliases == {}
+    assert rows_of(store) == before
+    monkeypatch.undo()
+    store.set_model_version_tag(study, version, ModelVersionTag("theragate.attestation", envelope))
 
 
 def test_threads_decide_one_after_the_other(place):

@@ -165,6 +165,25 @@ def test_a_model_is_not_endless_and_is_refused_before_it_is_read(package, limits
         inspect_package(package, limits=limits)
 
 
+def test_folders_may_be_deeper_than_python_calls_itself(package):
+    descriptor = os.open(package / "data" / "estimator", os.O_RDONLY)
+    for _ in range(1_200):
+        os.mkdir("a", dir_fd=descriptor)
+        below = os.open("a", os.O_RDONLY, dir_fd=descriptor)
+        os.close(descriptor)
+        descriptor = below
+    os.close(descriptor)
+    with pytest.raises(Refusal, match="a model has 1,000 files and folders"):
+        inspect_package(package, limits=Limits(count=1_000))
+    inspect_package(package)
+
+
+def test_a_description_is_not_endless_and_is_refused_before_it_is_read():
+    files = [File("MLmodel", 1_500_000_000, "0" * 64), File("data/estimator/model.json", 1, "0" * 64)]
+    with pytest.raises(Refusal, match=r"`MLmodel`: it has 1048576 bytes at most; received 1500000000"):
+        check_files(files)
+
+
 def described(**changes) -> bytes:
     return yaml.safe_dump(DESCRIPTION | {"flavors": {"python_function": FLAVOR | changes}}).encode()
 

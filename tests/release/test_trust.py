@@ -109,10 +109,10 @@ def test_roles_are_apart():
     assert found.key_name(STRANGER.key_id) == f"key {STRANGER.key_id[:12]}"
 
 
-def test_managers_and_aliases_are_known_under_all_spellings():
+def test_a_manager_has_the_very_name_and_an_alias_all_spellings():
     found = trust(release_managers=("Bob",), protected_aliases=("champion", "live"))
-    assert found.is_manager("ｂｏｂ ")
-    assert not found.is_manager("ada")
+    assert found.is_manager("Bob")
+    assert not any(map(found.is_manager, ("ada", "bob", "BOB", "ｂｏｂ", "Bob ", "Bob\u200b")))
     assert found.protects("LIVE\n")
     assert not found.protects("candidate")
 

@@ -16,8 +16,9 @@ from mlflow.server.constants import (
     SERVE_ARTIFACTS_ENV_VAR,
 )
 from mlflow.server.fastapi_app import create_fastapi_app
-from mlflow.server.handlers import _get_request_message, catch_mlflow_exception
+from mlflow.server.handlers import _add_static_prefix, _get_request_message, catch_mlflow_exception
 
+from theragate.mlflow_plugin.accounts import guard_accounts
 from theragate.mlflow_plugin.closed import Application, Closed
 from theragate.mlflow_plugin.configuration import SCHEME, is_sealed
 from theragate.mlflow_plugin.refused import refused
@@ -44,10 +45,10 @@ def create_app() -> Application:
     application = auth.create_app(flask_application)
     if isinstance(application, Flask):
         raise _wrong_start("it runs under uvicorn", "another server")
-    if _CREATE_EXPERIMENT not in flask_application.view_functions:
+    if not guard_accounts(flask_application, auth) or _CREATE_EXPERIMENT not in flask_application.view_functions:
         raise _wrong_start("MLflow's routes have the names they had", "others")
     flask_application.before_request(_refuse_places)
-    return Closed(application)
+    return _closed(application)
 
 
 def create_embedded_app() -> Application:
@@ -60,7 +61,12 @@ def create_embedded_app() -> Application:
     """
     _check_start(artifacts=False)
     add_routes(flask_application)
-    return Closed(create_fastapi_app(flask_application))
+    return _closed(create_fastapi_app(flask_application))
+
+
+def _closed(application: Application) -> Closed:
+    places = [f"/{api}/2.0/mlflow-artifacts/artifacts/" for api in ("api", "ajax-api")]
+    return Closed(application, streamed=tuple(map(_add_static_prefix, places)))
 
 
 def _check_start(*, artifacts: bool) -> None:

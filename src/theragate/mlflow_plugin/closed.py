@@ -5,12 +5,16 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 from urllib.parse import unquote
 
-__all__ = ["Closed", "why_closed"]
+from starlette.exceptions import HTTPException
+
+__all__ = ["MOST_BYTES", "Closed", "why_closed"]
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+MOST_BYTES = 64 << 20  # of a request; MLflow reads it into memory whole, before it asks who has sent it
 
 _READING = {"GET", "HEAD", "OPTIONS"}
 _ASSISTANT = "The assistant is closed on a release server, because it can run commands on it."
@@ -34,16 +38,25 @@ def why_closed(method: str, path: str) -> str:
 
 
 class Closed:
-    """An application behind the list of closed doors."""
+    """An application behind the list of closed doors.
 
-    def __init__(self, application: Application) -> None:
-        self._application = application
+    Parameters
+    ----------
+    streamed
+        The beginnings of paths to which files of any size are sent, with PUT, because they go to the disk piece by
+        piece.
+    """
+
+    def __init__(self, application: Application, *, streamed: tuple[str, ...] = ()) -> None:
+        self._application, self._streamed = application, streamed
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request with status 403, or pass it on."""
-        why = why_closed(scope.get("method", "GET"), scope.get("path", ""))
+        """Answer a request with status 403, or pass it on, up to the size that it may have."""
+        method, path = scope.get("method", "GET"), scope.get("path", "")
+        why = why_closed(method, path)
         if not why:
-            await self._application(scope, receive, send)
+            streams = method == "PUT" and path.startswith(self._streamed)
+            await self._application(scope, receive if streams else _measured(receive), send)
         elif scope["type"] == "http":
             body = json.dumps({"error_code": "PERMISSION_DENIED", "message": why}).encode()
             headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
@@ -51,3 +64,18 @@ class Closed:
             await send({"type": "http.response.body", "body": body})
         else:
             await send({"type": "websocket.close", "code": 1008})
+
+
+def _measured(receive: Receive) -> Receive:
+    """Receive a request as long as it has no more than `MOST_BYTES`."""
+    received = 0
+
+    async def measured() -> MutableMapping[str, Any]:
+        nonlocal received
+        message = await receive()
+        received += len(message.get("body", b""))
+        if received > MOST_BYTES:
+            raise HTTPException(413, f"A request has {MOST_BYTES:,} bytes at most; send files to the artifacts.")
+        return message
+
+    return measured

@@ -12,7 +12,6 @@ from theragate.mlflow_plugin.tables import add_dossier, find_dossier
 from theragate.mlflow_plugin.transactions import Transactions
 from theragate.release.attestation import Attestation
 from theragate.release.dossier import Dossier, claimed, read_dossier
-from theragate.release.names import same_person
 from theragate.release.refusals import Refusal
 from theragate.release.trust import Trust
 
@@ -107,7 +106,7 @@ class Dossiers:
 def _is_evaluator(trust: Trust, person: str) -> bool:
     today = datetime.now(UTC).date()
     return any(
-        same_person(entry.name, person)
+        entry.name == person
         for entry in trust.of_role("evaluator")
         if entry.revoked is None or today < entry.revoked
     )

@@ -1,5 +1,7 @@
 """The alias that is protected, and the tags by which people act and the server answers."""
 
+from mlflow.prompt.constants import IS_PROMPT_TAG_KEY
+
 from theragate.release.names import folded
 
 __all__ = [
@@ -13,6 +15,7 @@ __all__ = [
     "REVOKE",
     "REVOKED",
     "WITHDRAW",
+    "hides",
     "is_action",
     "is_reserved",
     "is_written_by_server",
@@ -41,6 +44,11 @@ def is_action(key: str) -> bool:
 def is_written_by_server(key: str) -> bool:
     """Return whether a tag, in any spelling, can be taken for one that the server alone writes, or for an action."""
     return folded(key) in _WRITTEN or (folded(key) in _ACTIONS and key not in _ACTIONS)
+
+
+def hides(key: str) -> bool:
+    """Return whether MLflow takes for a prompt what has this tag, and leaves it out where it lists models."""
+    return key == IS_PROMPT_TAG_KEY
 
 
 def is_reserved(key: str) -> bool:

@@ -56,7 +56,7 @@ def _direct(address: str) -> str:
     if parts.scheme != "mlflow-artifacts" or destination is None:
         return address
     path = unquote(parts.path).strip("/")
-    if not path or ".." in path.split("/"):
+    if not path or ".." in path.split("/") or unquote(path) != path:
         raise _out_of_reach("an address outside the artifacts")
     return f"{destination.rstrip('/')}/{path}"
 

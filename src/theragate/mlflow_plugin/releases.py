@@ -13,7 +13,7 @@ from theragate.mlflow_plugin.configuration import Configuration, sealed_place
 from theragate.mlflow_plugin.dossiers import Dossiers, Papers
 from theragate.mlflow_plugin.identity import present_actor
 from theragate.mlflow_plugin.journal import Journal, now
-from theragate.mlflow_plugin.names import APPROVED, RELEASED, REVOKED
+from theragate.mlflow_plugin.names import APPROVED, ATTESTATION, RELEASED, REVOKED
 from theragate.mlflow_plugin.originals import original
 from theragate.mlflow_plugin.sealing import Vault
 from theragate.mlflow_plugin.transactions import Transactions
@@ -55,6 +55,7 @@ class Releases:
         Refusal
             If the rules of release do not let it happen.
         """
+        attestation = dict(version.tags).get(ATTESTATION)
         target = self._state_now().of(str(version.name)).rollback_target
         if target is not None and target.version == str(version.version):
             sealed = self._seal(address, target.package_sha256)
@@ -67,7 +68,7 @@ class Releases:
             sealed = self._seal(address, claims.package_sha256)
             decide = self._promote(papers, sealed.package.sha256, sealed.package.model_sha256)
         with self._event(decide) as (session, event):
-            if event.package_sha256 != sealed.package.sha256:
+            if event.package_sha256 != sealed.package.sha256 or _attestation_now(session, event) != attestation:
                 raise _overtaken(event)
             yield
             _move(session, event, f"{sealed.address}/{sealed.package.sha256}")
@@ -206,6 +207,13 @@ def _move(session: Session, event: Event, address: str) -> None:
     """Let the version's files be served from the sealed copy."""
     key = (SqlModelVersion.name == event.study, SqlModelVersion.version == int(event.version))
     session.query(SqlModelVersion).filter(*key).update({"storage_location": address})
+
+
+def _attestation_now(session: Session, event: Event) -> str | None:
+    """Return what the version carries under the lock: what is in service can never be given another attestation."""
+    key = {"name": event.study, "version": int(event.version), "key": ATTESTATION}
+    found = session.query(SqlModelVersionTag.value).filter_by(**key).scalar()
+    return None if found is None else str(found)
 
 
 def _note(session: Session, event: Event, tag: str) -> None:

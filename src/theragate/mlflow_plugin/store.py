@@ -17,6 +17,7 @@ from theragate.mlflow_plugin.names import (
     AUTHOR,
     CHAMPION,
     REVOKE,
+    hides,
     is_action,
     is_reserved,
     is_written_by_server,
@@ -271,6 +272,7 @@ def _check_spelling(alias: str) -> None:
 
 
 def _check_tag(key: str) -> None:
+    _check_kind(key)
     if is_action(key) or is_written_by_server(key):
         raise refused(
             f"tag `{key}`",
@@ -280,7 +282,18 @@ def _check_tag(key: str) -> None:
         )
 
 
+def _check_kind(key: str) -> None:
+    if hides(key):
+        raise refused(
+            f"tag `{key}`",
+            rule="a model stays a model and a prompt stays a prompt, as it was made",
+            received="a change of that",
+            remedy="Make a new one of the other kind, under another name.",
+        )
+
+
 def _check_model_tag(name: str, key: str) -> None:
+    _check_kind(key)
     if is_reserved(key):
         raise refused(
             f"`{name}`, tag `{key}`",

@@ -6,7 +6,7 @@ Rows that are cut off at the end leave a whole chain: against that stand the rea
 
 import base64
 from collections.abc import Iterable, Sequence
-from datetime import UTC
+from datetime import UTC, date
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
@@ -20,7 +20,7 @@ from theragate.release.trust import TrustedKey
 from theragate.release.waivers import Digest, plain
 from theragate.specs import Name, Spec
 
-__all__ = ["GENESIS", "Event", "Identity", "Kind", "Row", "UserName", "Version", "append", "verify_rows"]
+__all__ = ["GENESIS", "Event", "Identity", "Kind", "Row", "UserName", "Version", "append", "first_day", "verify_rows"]
 
 Kind = Literal["approve", "promote", "rollback", "revoke", "withdraw"]
 Identity = Literal["signed_in", "claimed"]
@@ -93,6 +93,24 @@ def append(head: Row | None, event: Event, key: SigningKey) -> Row:
     digest = unsigned.content_hash
     signature = base64.b64encode(key.sign(_message(digest))).decode()
     return unsigned.model_copy(update={"hash": digest, "signature": signature})
+
+
+def first_day(event: Event, rows: Iterable[Row]) -> date:
+    """Return the day (UTC) on which the statement that `event` rests on came into service for the first time.
+
+    A rollback goes back to what was promoted earlier: the evaluator's key has to have counted then, and may have been
+    rotated since.
+    """
+    same = (event.study, event.version, event.statement_sha256)
+    first = next(
+        (
+            row.event
+            for row in rows
+            if row.event.kind == "promote" and (row.event.study, row.event.version, row.event.statement_sha256) == same
+        ),
+        event,
+    )
+    return first.at.astimezone(UTC).date()
 
 
 def verify_rows(rows: Iterable[Row], keys: Sequence[TrustedKey], *, after: Row | None = None) -> Row | None:

@@ -109,11 +109,12 @@ def listing(directory: Path, *, limits: Limits | None = None) -> tuple[str, ...]
     """
     limits = limits or Limits()
     found, total, count = [], 0, 0
-    for entry in _entries(directory, directory):
+    for entry in _entries(directory):
         count += 1
         path = Path(entry.path).relative_to(directory).as_posix()
         status = entry.stat(follow_symlinks=False)
         if stat.S_ISDIR(status.st_mode):
+            _check_amount(path, 0, total=total, count=count, limits=limits)
             continue
         if not stat.S_ISREG(status.st_mode):
             what = "a symbolic link" if stat.S_ISLNK(status.st_mode) else "a pipe, socket or device"
@@ -138,6 +139,8 @@ def check_files(files: Sequence[File], *, limits: Limits | None = None) -> None:
         total += file.size
         _check_amount(file.path, file.size, total=total, count=count, limits=limits)
         _check_name(file.path)
+        if file.path == _DESCRIPTION:
+            _check_length(file.size)
     paths = {file.path for file in files}
     if _DESCRIPTION not in paths:
         raise _refused(_DESCRIPTION, "a model is described", "no such file")
@@ -153,8 +156,7 @@ def check_description(content: bytes) -> None:
     Refusal
         If it says anything else, or cannot be read in one way only.
     """
-    if len(content) > _LONGEST:
-        raise _refused(_DESCRIPTION, f"it has {_LONGEST} bytes at most", f"{len(content)}")
+    _check_length(len(content))
     document = _yaml(content)
     flavors = document.get("flavors") if isinstance(document, dict) else None
     if not isinstance(flavors, dict) or set(flavors) != {"python_function"}:
@@ -184,17 +186,20 @@ def _yaml(content: bytes) -> Any:
         raise _refused(_DESCRIPTION, "it is plain YAML", "another text") from error
 
 
-def _entries(directory: Path, folder: Path) -> Iterator["os.DirEntry[str]"]:
-    """Yield all that is below a folder, folders before what is in them, following no link."""
-    try:
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                yield entry
-                if entry.is_dir(follow_symlinks=False):
-                    yield from _entries(directory, Path(entry.path))
-    except OSError as error:
-        path = folder.relative_to(directory).as_posix()
-        raise _refused(path, "it can be read", error.strerror or type(error).__name__) from error
+def _entries(directory: Path) -> Iterator["os.DirEntry[str]"]:
+    """Yield all that is below a folder, however deep, folders before what is in them, following no link."""
+    folders = [directory]
+    while folders:
+        folder = folders.pop()
+        try:
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    yield entry
+                    if entry.is_dir(follow_symlinks=False):
+                        folders.append(Path(entry.path))
+        except OSError as error:
+            path = folder.relative_to(directory).as_posix()
+            raise _refused(path, "it can be read", error.strerror or type(error).__name__) from error
 
 
 def _hashed(directory: Path, path: str) -> File:
@@ -218,6 +223,12 @@ def _check_amount(path: str, size: int, *, total: int, count: int, limits: Limit
         raise _refused(path, f"a model has {limits.total:,} bytes at most", "more, up to this file")
     if count > limits.count:
         raise _refused(path, f"a model has {limits.count:,} files and folders at most", "more, up to this file")
+
+
+def _check_length(size: int) -> None:
+    """Refuse a description that is too long, before anything reads it whole."""
+    if size > _LONGEST:
+        raise _refused(_DESCRIPTION, f"it has {_LONGEST} bytes at most", f"{size}")
 
 
 def _check_name(path: str) -> None:

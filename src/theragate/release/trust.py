@@ -94,8 +94,11 @@ class Trust(Spec):
         return same_alias(alias, self.protected_aliases)
 
     def is_manager(self, person: str) -> bool:
-        """Return whether `person`, a sign-in name, is a release manager; in development everybody is."""
-        return self.development or folded(person) in {folded(name) for name in self.release_managers}
+        """Return whether `person`, a sign-in name, is a release manager; in development everybody is.
+
+        Names that give a right are compared as they are: whoever can make a user `BOB` is not `Bob` by that.
+        """
+        return self.development or person in self.release_managers
 
     def key_name(self, key_id: str) -> str:
         """Return what a key is called; its first digits where nobody has named it."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from theragate.release.attestation import Attestation
-from theragate.release.ledger import Event
+from theragate.release.ledger import Event, first_day
 from theragate.release.trust import read_trust
 from theragate.settings import read_settings
 from theragate.stages.desk import ATTESTATION, at_desk
@@ -129,7 +129,8 @@ def load_champion(
         remember(path, settings.registry, desk.rows)
         event = desk.champion(study)
         facts = desk.version(study, event.version)
-        stated = check_statement(event, facts.tags.get(ATTESTATION, ""), pinned)
+        envelope = facts.tags.get(ATTESTATION, "")
+        stated = check_statement(event, envelope, pinned, day=first_day(event, desk.rows))
         package = desk.registry.fetch_package(study, event.version, Path(folder))
         check_package(event, package)
         from theragate.personal.answers import load_personal  # scikit-learn takes a second to import

@@ -9,7 +9,7 @@ from theragate.files import read_json, whole_directory, write_json, write_text
 from theragate.release.admission import Dossier
 from theragate.release.attestation import Stated
 from theragate.release.dossier import Reading, examine, read_dossier, read_statement_of
-from theragate.release.ledger import Event, verify_rows
+from theragate.release.ledger import Event, first_day, verify_rows
 from theragate.release.model_files import inspect_package
 from theragate.release.state import fold
 from theragate.release.trust import Trust
@@ -31,7 +31,7 @@ _LEDGER, _FACTS, _ENVELOPE, _DOSSIER, _PACKAGE = (
 class Papers:
     """All that a release rests on: the event that released the version, its envelope, its dossier and its files.
 
-    ``rows`` says how many rows of the ledger were verified on the way.
+    ``rows`` says how many rows of the ledger were verified on the way, ``day`` when the version was first released.
     """
 
     event: Event
@@ -40,12 +40,13 @@ class Papers:
     dossier: bytes
     package: Path
     rows: int
+    day: date
 
 
 def verify(papers: Papers, trust: Trust) -> list[str]:
     """Check everything; return one line for each thing that holds.
 
-    Signatures count as they did on the day of the release: an attestation's expiry bounds promotion, not use.
+    Signatures count as they did on the day of the first release: an attestation's expiry bounds promotion, not use.
 
     Raises
     ------
@@ -53,8 +54,8 @@ def verify(papers: Papers, trust: Trust) -> list[str]:
         At the first thing that does not hold.
     """
     event = papers.event
-    stated = check_statement(event, papers.envelope, trust)
-    reading = _judged_again(papers, trust, event.at.date())
+    stated = check_statement(event, papers.envelope, trust, day=papers.day)
+    reading = _judged_again(papers, trust, papers.day)
     if reading.attestation.policy_sha256 not in trust.policies.get(event.study, ()):
         raise EvidenceError(
             f"`{event.study}` version {event.version}, policy",
@@ -74,17 +75,22 @@ def verify(papers: Papers, trust: Trust) -> list[str]:
     ]
 
 
-def check_statement(event: Event, envelope: str, trust: Trust) -> Stated:
+def check_statement(event: Event, envelope: str, trust: Trust, *, day: date) -> Stated:
     """Return what an evaluator has stated in `envelope`, if it is the statement that `event` released.
+
+    Parameters
+    ----------
+    day
+        That of the version's first release (`theragate.release.ledger.first_day`).
 
     Raises
     ------
     Refusal
-        If no key that counted on the day of the event has signed it.
+        If no key that counted on that day has signed it.
     StoreError
         If it is another statement.
     """
-    stated, _ = read_statement_of(envelope, trust, event.at.date())
+    stated, _ = read_statement_of(envelope, trust, day)
     if stated.sha256 != event.statement_sha256:
         raise _changed(event, "the attestation is the one that was released", "another one")
     return stated
@@ -117,7 +123,8 @@ def papers_at_desk(desk: Desk, facts: VersionFacts, folder: Path) -> Papers:
     """
     event = _released(desk, facts)
     envelope = facts.tags.get(ATTESTATION, "")
-    stated = check_statement(event, envelope, desk.trust)
+    day = first_day(event, desk.rows)
+    stated = check_statement(event, envelope, desk.trust, day=day)
     return Papers(
         event=event,
         author=facts.tags.get("theragate.author", ""),
@@ -125,6 +132,7 @@ def papers_at_desk(desk: Desk, facts: VersionFacts, folder: Path) -> Papers:
         dossier=desk.registry.dossier(stated.attestation.dossier_sha256),
         package=desk.registry.fetch_package(facts.study, facts.number, folder),
         rows=len(desk.rows),
+        day=day,
     )
 
 
@@ -174,7 +182,7 @@ def read_papers(folder: Path, trust: Trust) -> Papers:
     served = _served(fold(rows).of(study).champion, *fold(rows).of(study).past, version=version)
     if served is None:
         raise _never_released(study, version)
-    return Papers(served, author, envelope, dossier, folder / _PACKAGE, rows=len(rows))
+    return Papers(served, author, envelope, dossier, folder / _PACKAGE, rows=len(rows), day=first_day(served, rows))
 
 
 def _judged_again(papers: Papers, trust: Trust, day: date) -> Reading:

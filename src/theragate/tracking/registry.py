@@ -1,5 +1,6 @@
 """The guarded registry as release managers and consumers use it: versions, aliases, the ledger, papers and packages."""
 
+import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from mlflow.utils.rest_utils import http_request
 
 from theragate.digests import sha256_bytes
 from theragate.errors import StoreError, TheragateError
+from theragate.specs import NAME
 from theragate.tracking.store import Stores, opened
 
 __all__ = ["Registry", "StoreRefusal", "VersionFacts", "connected"]
@@ -100,8 +102,14 @@ class Registry:
         self._store: Any = client._get_registry_client().store
 
     def studies(self) -> list[str]:
-        """Return the names of all registered models."""
-        return [model.name for model in self._client.search_registered_models(max_results=1000)]
+        """Return the names of all registered models under which something can be released, however many there are."""
+        names: list[str] = []
+        token: str | None = ""
+        while token is not None:
+            page = self._client.search_registered_models(max_results=1000, page_token=token or None)
+            names += [model.name for model in page if re.fullmatch(NAME, model.name)]
+            token = page.token or None
+        return names
 
     def versions(self, study: str) -> list[VersionFacts]:
         """Return a study's versions, the newest first; none where it has no registered model."""
