@@ -1,6 +1,7 @@
 """Every road to a protected alias but the right one, tried on a real server by an administrator and an editor."""
 
 import pytest
+import requests
 from mlflow_plugin.servers import ADMIN
 from mlflow_plugin.test_refusals import refuses
 
@@ -153,6 +154,17 @@ def test_workspaces_assistant_and_presigned_uploads_are_closed(release, person):
         answer = person.send(method, path, json={})
         assert answer.status_code == 403, (method, path, answer.text)
         assert answer.json()["error_code"] == "PERMISSION_DENIED"
+
+
+def test_a_stranger_does_not_fill_the_servers_memory(release):
+    def endless():
+        yield b"x"
+
+    address = f"{release.server.address}/api/2.0/mlflow/runs/create"
+    for body in (bytes(65 << 20), endless()):
+        answer = requests.post(address, data=body, timeout=60)  # signed in as nobody
+        assert answer.status_code == 413, answer.text
+        assert "at most" in answer.json()["message"]
 
 
 PLACES = [

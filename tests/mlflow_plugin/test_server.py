@@ -25,6 +25,7 @@ from theragate.settings import read_settings
         ({"MLFLOW_TRACKING_URI": "mysql://host/x"}, {}, False, ConfigurationError, "is a guarded one"),
         ({}, {"host": "0.0.0.0"}, True, ConfigurationError, "since nobody signs in"),  # noqa: S104 - it is refused
         ({}, {"host": "192.0.2.1"}, False, StoreError, "a free port of this machine"),
+        ({}, {"port": 0}, False, ConfigurationError, "a trust file says who releases.*received none"),
     ],
 )
 def test_what_is_not_started(environ, listening, embedded, kind, words, tmp_path):
@@ -43,6 +44,7 @@ def test_a_port_that_is_taken(tmp_path):
 
 def test_the_first_start_needs_a_password(tmp_path):
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("MLFLOW_", "THERAGATE_"))}
+    Deployment(tmp_path / "release").write()
     done = subprocess.run(
         [BIN / "theragate", "server", "--port", str(Server(tmp_path, "", Deployment(tmp_path)).port)],
         cwd=tmp_path, env=kept, capture_output=True, text=True, timeout=300, check=False,

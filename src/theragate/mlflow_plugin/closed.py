@@ -1,11 +1,9 @@
 """Requests that never reach MLflow, whoever sends them: refused before any route is looked up."""
 
 import json
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
 from urllib.parse import unquote
-
-from starlette.exceptions import HTTPException
 
 __all__ = ["MOST_BYTES", "Closed", "why_closed"]
 
@@ -51,31 +49,26 @@ class Closed:
         self._application, self._streamed = application, streamed
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request with status 403, or pass it on, up to the size that it may have."""
+        """Answer a request that is refused, or pass it on."""
         method, path = scope.get("method", "GET"), scope.get("path", "")
-        why = why_closed(method, path)
+        why, status = why_closed(method, path), 403
+        if not why and not (method == "PUT" and path.startswith(self._streamed)):
+            why, status = _why_too_large(scope.get("headers", ())), 413
         if not why:
-            streams = method == "PUT" and path.startswith(self._streamed)
-            await self._application(scope, receive if streams else _measured(receive), send)
+            await self._application(scope, receive, send)
         elif scope["type"] == "http":
             body = json.dumps({"error_code": "PERMISSION_DENIED", "message": why}).encode()
             headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-            await send({"type": "http.response.start", "status": 403, "headers": headers})
+            await send({"type": "http.response.start", "status": status, "headers": headers})
             await send({"type": "http.response.body", "body": body})
         else:
             await send({"type": "websocket.close", "code": 1008})
 
 
-def _measured(receive: Receive) -> Receive:
-    """Receive a request as long as it has no more than `MOST_BYTES`."""
-    received = 0
-
-    async def measured() -> MutableMapping[str, Any]:
-        nonlocal received
-        message = await receive()
-        received += len(message.get("body", b""))
-        if received > MOST_BYTES:
-            raise HTTPException(413, f"A request has {MOST_BYTES:,} bytes at most; send files to the artifacts.")
-        return message
-
-    return measured
+def _why_too_large(headers: Iterable[tuple[bytes, bytes]]) -> str:
+    """Return why a request's size is refused; what has no length given has to be read to be measured."""
+    for name, value in headers:
+        endless = name.lower() == b"transfer-encoding"
+        if endless or (name.lower() == b"content-length" and not (value.isdigit() and int(value) <= MOST_BYTES)):
+            return f"A request says its length, and has {MOST_BYTES:,} bytes at most; send files to the artifacts."
+    return ""

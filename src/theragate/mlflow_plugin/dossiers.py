@@ -106,9 +106,7 @@ class Dossiers:
 def _is_evaluator(trust: Trust, person: str) -> bool:
     today = datetime.now(UTC).date()
     return any(
-        entry.name == person
-        for entry in trust.of_role("evaluator")
-        if entry.revoked is None or today < entry.revoked
+        entry.name == person for entry in trust.of_role("evaluator") if entry.revoked is None or today < entry.revoked
     )
 
 

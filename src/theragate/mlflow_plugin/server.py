@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from theragate.errors import ConfigurationError, StoreError
 from theragate.files import write_text
+from theragate.release.trust import trust_path
 from theragate.settings import Settings
 
 __all__ = ["Listening", "serve"]
@@ -49,7 +50,7 @@ def serve(settings: Settings, listening: Listening, *, embedded: bool) -> int:
     Raises
     ------
     ConfigurationError
-        If the stores are not ones that a server can guard, or the sign-in is not set up.
+        If the stores are not ones that a server can guard, a team has no trust file, or the sign-in is not set up.
     StoreError
         If the port is taken, or the store is a server with a UI of its own.
     """
@@ -65,6 +66,7 @@ def serve(settings: Settings, listening: Listening, *, embedded: bool) -> int:
     for name, value in _QUIET.items():
         os.environ.setdefault(name, value)
     if not embedded:
+        _pin_trust(settings)
         _prepare_sign_in(settings)
     print(_embedded_words(listening) if embedded else f"Release server: {listening.address}", flush=True)
     from mlflow.cli import cli
@@ -127,6 +129,19 @@ def _check_port(listening: Listening) -> None:
                 received=error.strerror or "another one",
                 remedy=f"Choose another one, as --port {listening.port + 1}.",
             ) from error
+
+
+def _pin_trust(settings: Settings) -> None:
+    """Name the trust file for good: where it is missing later, that is an error, and never this machine's own trust."""
+    path = trust_path(os.environ, settings.home)
+    if path is None:
+        raise ConfigurationError(
+            "the release server",
+            rule="a trust file says who releases, and whose signatures count",
+            received="none",
+            remedy="Make one with `theragate keys make` (docs/keys.md), or start the embedded server: `theragate ui`.",
+        )
+    os.environ["THERAGATE_TRUST"] = str(path.absolute())
 
 
 def _prepare_sign_in(settings: Settings) -> None:
