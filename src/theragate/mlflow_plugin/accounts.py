@@ -44,7 +44,7 @@ def _check(user: str, *, deletes: bool) -> None:
     if deletes or getattr(g, "mlflow_authenticated_user", None) != user:
         raise refused(
             f"the account `{user}`",
-            rule="its owner alone sets the password, and it stays as long as the trust file names a release manager so",
+            rule="its owner alone sets the password, and the account stays as long as the trust file lists it",
             received="its deletion" if deletes else "a new password from somebody else",
             remedy="Take the name out of the trust file first, and back when its owner has chosen a password.",
         )
