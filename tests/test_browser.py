@@ -1,38 +1,23 @@
 """What a reviewer sees: two runs of a study side by side in MLflow's own UI, in a real browser."""
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
 import time
 
 import pytest
+from browsers import MARKS, need_browser, new_browser, new_page
+from mlflow_plugin.servers import free_port
 from support import STUDY, environment, pipeline_clone, run
 
-pytestmark = [
-    pytest.mark.browser,
-    # Playwright leaves the pipe to its driver to the garbage collector.
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning"),
-]
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-QUIET = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+pytestmark = MARKS
 
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory):
     """A server of the UI over two runs of the small study: its first training and an experiment with more trials."""
-    if CHROMIUM is None:
-        pytest.skip("no Chromium on the PATH: install Debian's `chromium`, or any Chromium or Chrome")
+    need_browser()
     folder = tmp_path_factory.mktemp("clone")
     pipeline_clone(folder)
     run(folder, "dvc", "exp", "run", "-n", "more-trials", "-S", f"studies.{STUDY}.tuning.trials=8")
@@ -63,14 +48,8 @@ def _wait_for(port: int, server: subprocess.Popen[bytes], *, patience: float = 6
 
 @pytest.fixture
 def page(address):
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
-        opened = browser.new_page(viewport={"width": 1500, "height": 1100})
-        opened.set_default_timeout(30_000)
-        yield opened
-        browser.close()
+    with new_browser() as browser:
+        yield new_page(browser)
 
 
 def open_runs(page, address: str) -> None:
@@ -83,7 +62,7 @@ def open_runs(page, address: str) -> None:
     page.get_by_role("link", name="logistic").first.wait_for()
 
 
-def test_a_reviewer_compares_two_runs(page, address):
+def test_a_reviewer_compares_two_runs(page, address, pictures):
     open_runs(page, address)
     names = page.get_by_role("link").filter(has_text=" · ")
     assert names.count() == 2
@@ -92,6 +71,8 @@ def test_a_reviewer_compares_two_runs(page, address):
     page.get_by_text("Comparing 2 Runs").first.wait_for()
     for shown in ("auroc", "auroc.lower", "auroc.upper", "auroc/minus reference", "auroc/sex female"):
         page.get_by_text(shown, exact=True).first.wait_for()
+    page.get_by_text("auroc", exact=True).first.scroll_into_view_if_needed()
+    pictures.take(page, "compared-runs")
 
 
 def test_a_run_says_its_verdict_and_how_to_reproduce_it(page, address):

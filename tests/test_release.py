@@ -71,8 +71,11 @@ def test_what_waits_is_listed(clone):
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (("promote", STUDY, "1", *LEE), "has approved this very attestation; received no such approval"),
-        (("approve", STUDY, "1", "--as", "Test <test@example.org>", *REASON), "somebody else than its author approves"),
+        (("promote", STUDY, "1", *LEE), "must first have approved this very attestation; received no such approval"),
+        (
+            ("approve", STUDY, "1", "--as", "Test <test@example.org>", *REASON),
+            "else than its author must approve a model",
+        ),
         (("approve", STUDY, "1", *LEE, "--reason", "Fine."), "a reason is given, in 5 words or more"),
         (("approve", STUDY, "1", *LEE, "--evidence", "0" * 12, *REASON), "received another digest"),
         (("rollback", STUDY, *LEE), "the last champion that is not revoked; received no such champion"),

@@ -130,7 +130,7 @@ def test_what_is_blocked_is_not_approved():
 
 
 def test_no_promotion_without_approval():
-    with refused("other than its author has approved this very attestation"):
+    with refused("other than its author must first have approved this very attestation"):
         Release().promote(PAPERS)
 
 
@@ -296,13 +296,13 @@ def test_in_development_the_own_key_counts_and_two_people_are_still_needed():
 
 def test_the_evidence_of_another_version_replayed():
     replayed = PAPERS.but(version="2")
-    with refused("the files of the version are those that were attested"):
+    with refused("the files of the version must be those that were attested"):
         approved(replayed).promote(replayed, package_sha256="9" * 64, model_sha256="7" * 64)
 
 
 @pytest.mark.parametrize("name", ["package_sha256", "model_sha256"])
 def test_files_that_are_not_those_that_were_attested(name):
-    with refused("the files of the version are those that were attested"):
+    with refused("the files of the version must be those that were attested"):
         approved(PAPERS).promote(PAPERS, **{name: "9" * 64})
 
 

@@ -52,7 +52,7 @@ def approve(
     if same_person(actor.name, dossier.author) or same_person(actor.name, signed.author):
         raise Refusal(
             subject,
-            rule="somebody else than its author approves a model",
+            rule="somebody else than its author must approve a model",
             received=f"an approval by `{actor.name}`, who is its author",
             remedy="Ask another release manager to read the evidence and approve it.",
         )
@@ -110,7 +110,7 @@ def promote(
     if (package_sha256, model_sha256) != (signed.package_sha256, signed.model_sha256):
         raise Refusal(
             subject_of(dossier),
-            rule="the files of the version are those that were attested",
+            rule="the files of the version must be those that were attested",
             received="other files",
             remedy="Somebody has changed them: find out who, and register the model anew.",
         )

@@ -53,7 +53,7 @@ def admissible(dossier: Dossier, state: ReleaseState, trust: Trust, now: datetim
 
 def _check_time(dossier: Dossier, trust: Trust, reading: Reading, now: datetime) -> None:
     signed, remedy = reading.attestation, f"Attest it again: `theragate attest {dossier.study}`."
-    rule = f"its attestation is valid now, and for {trust.most_days} days at most"
+    rule = f"its attestation must be valid now, and for {trust.most_days} days at most"
     if signed.issued > now:
         raise Refusal(subject_of(dossier), rule=rule, received="one that is issued in the future", remedy=remedy)
     if now >= signed.expires:
@@ -69,14 +69,14 @@ def _check_trusted(dossier: Dossier, trust: Trust, reading: Reading) -> None:
     if not (signed.recomputed or trust.development):
         raise Refusal(
             subject_of(dossier),
-            rule="the evaluator has made everything again before signing",
+            rule="the evaluator must have made everything again before signing",
             received="an attestation of what was only found",
             remedy=f"Let the evaluator attest it: `theragate attest {dossier.study}`.",
         )
     if signed.policy_sha256 not in trust.policies.get(dossier.study, ()):
         raise Refusal(
             subject_of(dossier),
-            rule="it was judged under a policy that is trusted here",
+            rule="it must have been judged under a policy that is trusted here",
             received=f"policy {signed.policy_sha256[:12]}",
             remedy="Review its limits; if they are right, add the policy's digest to the trust file.",
         )
@@ -97,7 +97,7 @@ def _check_findings(dossier: Dossier, reading: Reading, now: datetime) -> None:
         blocking = ", ".join(f"{finding.code} {finding.gate} {finding.status}" for finding in today.open)
         raise Refusal(
             subject_of(dossier),
-            rule="every gate passes, or a valid waiver accepts what does not",
+            rule="every gate must pass, or a valid waiver accept what does not",
             received=f"a verdict {reading.verdict.decision} by {blocking}",
             remedy="Improve the model, or have the findings waived by name, then attest it again.",
         )
@@ -117,7 +117,7 @@ def _check_conditions(dossier: Dossier, reading: Reading) -> None:
     if failing:
         raise Refusal(
             subject_of(dossier),
-            rule="every release condition is met",
+            rule="every release condition must be met",
             received=f"{', '.join(name.replace('_', ' ') for name in failing)} not met when it was attested",
             remedy=f"See `theragate verdict {dossier.study}` for what mends it, then attest it again.",
         )
@@ -136,7 +136,7 @@ def _check_state(dossier: Dossier, study: StudyState, reading: Reading) -> None:
         who = "nobody: it would be the first" if incumbent is None else f"version {incumbent.version}"
         raise Refusal(
             subject,
-            rule=f"it was compared with the champion as it is now ({who})",
+            rule=f"it must have been compared with the champion as it is now ({who})",
             received=f"a comparison with {_short(signed.comparator)}",
             remedy=f"Run `theragate champion {dossier.study}` and `dvc repro`, then attest it again.",
         )
@@ -156,9 +156,10 @@ def check_approved(dossier: Dossier, state: ReleaseState, trust: Trust, reading:
     if not counting:
         raise Refusal(
             subject_of(dossier),
-            rule="a release manager other than its author has approved this very attestation",
+            rule="a release manager other than its author must first have approved this very attestation",
             received="no such approval",
-            remedy=f"Ask one to read the evidence, `{signed.evidence_sha256[:FEWEST_DIGITS]}`, and approve it.",
+            remedy="Let one read the evidence, then approve: `theragate release approve`, or the tag "
+            f"`theragate.approve` with the value `{signed.evidence_sha256[:FEWEST_DIGITS]}: reason`.",
         )
 
 
