@@ -67,7 +67,7 @@ def cohort_with(project: Project, **columns: object) -> None:
         (lambda p: p.study.pop("card"), f"key `studies.{STUDY}.card`: this key is required"),
         (lambda p: p.study["tuning"].update(trials="many"), r"`studies.*tuning.trials`.*integer.*'many'"),
         (lambda p: p.study["tuning"].update(trials=0), r"`studies.*tuning.trials`.*greater than or equal to 1"),
-        (lambda p: p.study.update(task="clustering"), r"`studies.*task`.*'binary', 'regression' or 'survival'"),
+        (lambda p: p.study.update(task="clustering"), r"`studies.*task`.*'survival' or 'treatment_effect'"),
         (lambda p: p.study.update(task="survival"), "task `survival` does not fit this `outcome`"),
         (
             lambda p: p.study["source"].update(kind="telepathy"),

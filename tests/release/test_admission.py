@@ -117,7 +117,7 @@ def test_a_person_approves_once():
     release = Release()
     release.approve(PAPERS)
     with refused("once"):
-        release.approve(PAPERS, Actor("BOB", "signed_in"))
+        release.approve(PAPERS, Actor("bob", "signed_in"))
     release.approve(PAPERS, EVE)
 
 

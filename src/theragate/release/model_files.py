@@ -9,6 +9,7 @@ import os
 import stat
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -109,7 +110,7 @@ def listing(directory: Path, *, limits: Limits | None = None) -> tuple[str, ...]
     """
     limits = limits or Limits()
     found, total, count = [], 0, 0
-    for entry in _entries(directory):
+    for entry in _entries(directory, most=limits.count + 1):
         count += 1
         path = Path(entry.path).relative_to(directory).as_posix()
         status = entry.stat(follow_symlinks=False)
@@ -186,20 +187,23 @@ def _yaml(content: bytes) -> Any:
         raise _refused(_DESCRIPTION, "it is plain YAML", "another text") from error
 
 
-def _entries(directory: Path) -> Iterator["os.DirEntry[str]"]:
-    """Yield all that is below a folder, however deep, folders before what is in them, following no link."""
+def _entries(directory: Path, *, most: int) -> Iterator["os.DirEntry[str]"]:
+    """Yield all that is below a folder, however deep, folders before what is in them, following no link.
+
+    Of one folder no more than `most` entries are read, so that an endless one costs no memory. Each is closed before
+    anything in it is yielded: whoever refuses an entry leaves none open.
+    """
     folders = [directory]
     while folders:
         folder = folders.pop()
         try:
-            with os.scandir(folder) as entries:
-                for entry in entries:
-                    yield entry
-                    if entry.is_dir(follow_symlinks=False):
-                        folders.append(Path(entry.path))
+            with os.scandir(folder) as found:
+                entries = list(islice(found, most))
+            folders += [Path(entry.path) for entry in entries if entry.is_dir(follow_symlinks=False)]
         except OSError as error:
             path = folder.relative_to(directory).as_posix()
             raise _refused(path, "it can be read", error.strerror or type(error).__name__) from error
+        yield from entries
 
 
 def _hashed(directory: Path, path: str) -> File:
