@@ -41,7 +41,7 @@ class Champion:
     personal: "Personal"
 
     def predict(self, frame: "pd.DataFrame") -> "NDArray[np.float64]":
-        """Predict for the patients of `frame`; see `theragate.learning.predictor.Predictor.predict`.
+        """Return the numbers of `answer` alone: one way of reading a patient's values, and one number.
 
         Parameters
         ----------
@@ -51,14 +51,14 @@ class Champion:
         Returns
         -------
         Array of shape (n,): the probability of the event, the quantity in the study's unit, or the absolute risk by the
-        horizon.
+        horizon; NaN for a patient whose values the study does not accept (`answer` has the reason).
 
         Raises
         ------
         DataError
             If a feature is absent or of another type than in training.
         """
-        return self.personal.predictor.predict(frame)
+        return self.answer(frame)["prediction"].to_numpy(dtype=float)
 
     def answer(self, frame: "pd.DataFrame") -> "pd.DataFrame":
         """Answer for the patients of `frame`: number, interval, likeness, reasons; see docs/predictions.md.
