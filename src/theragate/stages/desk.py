@@ -89,12 +89,11 @@ class Desk:
             return Attested(stated, key, f"its attestation expired on {signed.expires:%Y-%m-%d}")
         return Attested(stated, key, "")
 
-    def approvers(self, facts: VersionFacts) -> tuple[str, ...]:
-        """Return who has approved the statement that the version carries now."""
-        stated = self.attested(facts).stated
-        if stated is None:
+    def approvers(self, facts: VersionFacts, attested: Attested) -> tuple[str, ...]:
+        """Return who has approved what the version's attestation, read already, says."""
+        if attested.stated is None:
             return ()
-        given = self.study(facts.study).approvals.get(stated.sha256, ())
+        given = self.study(facts.study).approvals.get(attested.stated.sha256, ())
         return tuple(dict.fromkeys(approval.actor for approval in given if approval.version == facts.number))
 
     def champion(self, study: str) -> Event:

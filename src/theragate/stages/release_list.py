@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from theragate.stages.desk import CHAMPION, Desk
+from theragate.stages.desk import CHAMPION, Attested, Desk
 from theragate.tracking.registry import VersionFacts
 
 __all__ = ["PENDING", "Listed", "as_json", "list_versions"]
@@ -48,6 +48,7 @@ def as_json(rows: Sequence[Listed]) -> list[dict[str, Any]]:
 
 def _listed(desk: Desk, facts: VersionFacts) -> Listed:
     attested = desk.attested(facts)
+    approvers = desk.approvers(facts, attested)
     signed = None if attested.stated is None else attested.stated.attestation
     return Listed(
         study=facts.study,
@@ -58,12 +59,12 @@ def _listed(desk: Desk, facts: VersionFacts) -> Listed:
         signed_by=attested.key,
         expires="" if signed is None else f"{signed.expires:%Y-%m-%d}",
         author=facts.tags.get("theragate.author", "" if signed is None else signed.author),
-        approved_by=desk.approvers(facts),
-        state=_state(desk, facts),
+        approved_by=approvers,
+        state=_state(desk, facts, attested, approved=bool(approvers)),
     )
 
 
-def _state(desk: Desk, facts: VersionFacts) -> str:
+def _state(desk: Desk, facts: VersionFacts, attested: Attested, *, approved: bool) -> str:
     known = desk.study(facts.study)
     if facts.number in known.revoked:
         return "revoked"
@@ -74,7 +75,6 @@ def _state(desk: Desk, facts: VersionFacts) -> str:
         return "to roll back to"
     if any(event.version == facts.number for event in known.past):
         return "was in service"
-    attested = desk.attested(facts)
     if attested.stated is None or attested.why_not:
         return attested.why_not
     signed = attested.stated.attestation
@@ -85,4 +85,4 @@ def _state(desk: Desk, facts: VersionFacts) -> str:
     unmet = [name.replace("_", " ") for name, status in signed.conditions.items() if status != "pass"]
     if unmet:
         return f"release condition not met: {', '.join(unmet)}"
-    return "waits for promotion" if desk.approvers(facts) else "waits for approval"
+    return "waits for promotion" if approved else "waits for approval"

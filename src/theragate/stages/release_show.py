@@ -29,7 +29,7 @@ def shown(desk: Desk, facts: VersionFacts) -> dict[str, Any]:
         "version": facts.number,
         "aliases": list(facts.aliases),
         "author": facts.tags.get("theragate.author", ""),
-        "approved_by": list(desk.approvers(facts)),
+        "approved_by": list(desk.approvers(facts, attested)),
         "obstacle": _obstacle(desk, facts),
         "signed_by": attested.key,
         "why_not": attested.why_not,
