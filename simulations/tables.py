@@ -18,6 +18,8 @@ _CONSERVATIVE = {"ici", "ece", "observed_expected", "log_observed_expected"}
 _ERRORS = 4  # Monte-Carlo standard errors: with 300 comparisons, one beyond it by chance alone is unlikely
 _SUBJECTS = {"overall": "all patients", "group": "a group", "contrast": "two groups", "paired": "against the reference"}
 
+_MEASURES = {"auc": "area under the ROC curve", "true_positive_rate": "true positive rate at 5% false positives"}
+
 Row = dict[str, Any]
 
 
@@ -75,6 +77,8 @@ def fill(page: Path, results: dict[str, Any]) -> None:
         }
     if "answers" in results:
         tables["answers"] = _answers(results["answers"]["rows"])
+    if "membership" in results:
+        tables["membership"] = _membership(results["membership"]["rows"])
     fill_tables(page, tables)
 
 
@@ -130,6 +134,16 @@ def _widening(rows: Sequence[Row]) -> str:
     lines += [
         [row["task"], row["kind"], str(row["patients"]), _number(row["recipe"]), _number(row["model"])] for row in rows
     ]
+    return _table(lines)
+
+
+def _membership(rows: Sequence[Row]) -> str:
+    lines = [["Patients", "Features", "Attack", "Measure", "Mean", "Covers it", "Replicates"]]
+    lines += [
+        [f"{row['patients']:,}", str(row["features"]), row["attack"].replace("_", " "), _MEASURES[row["measure"]],
+         f"{row['mean']:.3f}", f"{100 * row['coverage']:.1f} ± {100 * row['error']:.1f}", str(row["replicates"])]
+        for row in rows
+    ]  # fmt: skip
     return _table(lines)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from simulations import answers, coverage, effects, fairness, pipeline
+from simulations import answers, coverage, effects, fairness, membership, pipeline
 from simulations.__main__ import main
 from simulations.coverage import Draw, Held, covered, observe, summary
 from simulations.fairness import MARGINS, Cohort, Scene, judged
@@ -244,3 +244,19 @@ def test_the_true_effect_of_censored_patients_is_a_difference_of_risks():
     x = np.zeros((1, 6))
     rates = np.exp(-1.0), np.exp(-1.5)
     assert world.effects(x) == pytest.approx(np.exp(-rates[1]) - np.exp(-rates[0]))
+
+
+def test_an_audit_of_more_features_remembers_more_and_its_limits_hold():
+    rows = membership.run(4, seed=3, processes=1, worlds=((300, 10), (300, 75)))
+    areas = {(row["features"], row["attack"]): row for row in rows if row["measure"] == "auc"}
+    assert set(areas) == {(features, attack) for features in (10, 75) for attack in ("likelihood_ratio", "loss")}
+    for attack in ("likelihood_ratio", "loss"):
+        assert 0.5 < areas[10, attack]["mean"] < areas[75, attack]["mean"] < 0.9
+        assert areas[10, attack]["coverage"] >= 0.5
+
+
+def test_written_coverage_of_the_audit_keeps_the_claim():
+    rows = json.loads((DOCS / "statistics.json").read_text(encoding="utf-8"))["membership"]["rows"]
+    assert {(row["patients"], row["features"]) for row in rows} == set(membership.WORLDS)
+    for row in rows:
+        assert row["coverage"] >= 0.93 - 3 * row["error"], row

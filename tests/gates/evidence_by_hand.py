@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from theragate.evidence.types import (
+    AttackEvidence,
     ChampionEvidence,
     CohortFacts,
     Comparison,
@@ -13,6 +14,7 @@ from theragate.evidence.types import (
     Evidence,
     Family,
     GroupEvidence,
+    MembershipEvidence,
     OverlapEvidence,
     ScenarioEvidence,
     StabilityEvidence,
@@ -161,6 +163,7 @@ def good_evidence(study: Study) -> Evidence:
         stability=stability(
             estimate(8.0, 0.5) if task in ("regression", "treatment_effect") else estimate(0.02, 0.002), metric=ranking
         ),
+        membership=membership(estimate(0.53, 0.01), loss=task != "treatment_effect"),
         treatment=treatment() if isinstance(study.outcome, EffectOutcome) else None,
         champion=champion(estimate(0.005, 0.004), metric=ranking),
     )  # fmt: skip
@@ -185,6 +188,13 @@ def treatment(*, outside: float = 0.02, imbalance: float = 0.05) -> TreatmentEvi
 def stability(difference: Estimate, *, metric: str) -> StabilityEvidence:
     """How far one patient's prediction moves, over 50 refits."""
     return StabilityEvidence(refits=50, difference=difference, optimism={metric: estimate(0.02, 0.001)})
+
+
+def membership(auc: Estimate, *, rate: Estimate | None = None, loss: bool = True, **more: Any) -> MembershipEvidence:
+    """An audit of 20 models in which every attack succeeds alike."""
+    attack = AttackEvidence(auc=auc, true_positive_rate=rate or estimate(0.06, 0.005))
+    attacks = {"likelihood_ratio": attack} | ({"loss": attack} if loss else {})
+    return MembershipEvidence(**{"models": 20, "patients": 2000, "non_members": 1000, "attacks": attacks} | more)
 
 
 def champion(difference: Estimate, *, metric: str, **more: Any) -> ChampionEvidence:

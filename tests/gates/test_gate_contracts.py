@@ -13,6 +13,7 @@ from gates.evidence_by_hand import (
     gate_of,
     good_evidence,
     group,
+    membership,
     overall,
     stability,
     task_for,
@@ -100,6 +101,15 @@ SLIDES: dict[str, Callable[[Evidence, float, float], Evidence]] = {
     "personalisation": lambda e, bad, width: overall(e, autoc=estimate(60 - 120 * bad, 10 * width)),
     "comparability": lambda e, bad, width: changed(e, treatment=treatment(outside=0.02 + 0.3 * min(bad, 1))),
     "comparability: balance": lambda e, bad, width: changed(e, treatment=treatment(imbalance=0.05 + 0.3 * bad)),
+    "privacy": lambda e, bad, width: changed(
+        e, membership=membership(at_most_one(estimate(0.53 + 0.3 * min(bad, 1), 0.01 * width)))
+    ),
+    "privacy: rate": lambda e, bad, width: changed(
+        e,
+        membership=membership(
+            estimate(0.53, 0.01), rate=above_zero(at_most_one(estimate(0.06 + 0.3 * min(bad, 1), 0.005 * width)))
+        ),
+    ),
 }
 # Too few patients do no harm: they leave open what is not known.
 NEVER_FAILS = {"subgroup_adequacy"}
@@ -131,6 +141,10 @@ LOSSES: dict[str, Callable[[Evidence], Evidence]] = {
     "personalisation": lambda e: overall(e, autoc=None),
     "comparability": lambda e: changed(e, treatment=None),
     "comparability: balance": lambda e: changed(e, treatment=None),
+    "privacy": lambda e: changed(e, membership=None),
+    "privacy: rate": lambda e: changed(
+        e, membership=membership(estimate(0.53, 0.01), rate=Estimate.absent("no spread"))
+    ),
 }
 ORDER = {"fail": 0, "insufficient": 1, "pass": 2, "not_applicable": 2}
 EVERY = pytest.mark.parametrize("name", list(GATES))

@@ -93,6 +93,52 @@ def test_a_refit_is_the_model_of_its_sample(problem) -> None:
     assert not np.allclose(part["prediction"], table.loc[table["refit"] == 0, "prediction"], atol=1e-3)
 
 
+@pytest.mark.parametrize("task", TASKS)
+def test_each_division_has_two_models_and_everybody_in_one_of_its_halves(problem, trained, task: str) -> None:
+    cohort, outcome, _ = problem(task)
+    training = trained(task, 1)[0]
+    table = refitted(problem(task), training.predictor, training.record["selected"]["params"]).halves
+    kinds = {"half": "int16", "patient": str(cohort["patient"].dtype), "member": "bool", "prediction": "float64"}
+    assert table.dtypes.astype(str).to_dict() == kinds
+    wide = table.pivot(index="half", columns="patient", values="member")[cohort["patient"]].to_numpy()
+    assert wide.shape == (20, len(cohort))
+    assert (wide[::2] != wide[1::2]).all()
+    assert abs(wide.sum(axis=1) - len(cohort) / 2).max() <= 5
+    assert len({row.tobytes() for row in wide}) == 20
+    for members in outcome.classes.values():
+        assert abs(wide[:, members].sum(axis=1) - members.sum() / 2).max() <= 5
+
+
+def test_a_half_is_the_model_of_its_patients(problem) -> None:
+    cohort, outcome, _ = problem("binary")
+    released = quick(problem("binary"), "logistic")
+    table = refitted(problem("binary"), released, {"penalty": 1.0}).halves
+    part = table[table["half"] == 5].set_index("patient").loc[cohort["patient"]]
+    rows = np.flatnonzero(part["member"])
+    model = fit_predictor(
+        cohort.iloc[rows], outcome.take(rows), task="binary", family="logistic", params={"penalty": 1.0},
+        schema=released.schema, seed=0,
+    )  # fmt: skip
+    np.testing.assert_allclose(part["prediction"], model.predict(cohort), rtol=1e-9)
+
+
+def test_who_is_held_out_once_is_in_no_half(problem) -> None:
+    cohort, outcome, study = problem("binary", validation=HOLDOUT)
+    (split,) = outer_splits(cohort, outcome, study, seed=SEED)
+    released = quick((cohort, outcome, study), "logistic", split.train)
+    table = refitted((cohort, outcome, study), released, {"penalty": 1.0}).halves
+    assert sorted(table["patient"].unique()) == sorted(cohort["patient"].iloc[split.train])
+
+
+def test_a_half_without_a_solution_is_divided_again_and_then_told(problem, with_family) -> None:
+    released = replace(quick(problem("binary"), "logistic"), family="fails")
+    with_family(Fails(*[False] * 20, True))
+    assert refitted(problem("binary"), released, {"penalty": 1.0}).halves["half"].nunique() == 20
+    with_family(Fails(*[False] * 20, *[True] * 5))
+    with pytest.raises(DataError, match=r"division 1, model `fails`: the model has .* halves .* none on 5 divisions\."):
+        refitted(problem("binary"), released, {"penalty": 1.0})
+
+
 def test_samples_are_simple_ones(problem) -> None:
     released = quick(problem("regression"), "linear")
     table = refitted(
@@ -118,8 +164,9 @@ def test_two_processes_give_the_bytes_of_one(problem, trained, monkeypatch) -> N
         progress=lambda *step: told.append(step),
     )  # fmt: skip
     pd.testing.assert_frame_equal(first.refits, second.refits, check_exact=True)
+    pd.testing.assert_frame_equal(first.halves, second.halves, check_exact=True)
     pd.testing.assert_frame_equal(first.champion, second.champion, check_exact=True)
-    assert [step[:2] for step in told] == [(done, 24) for done in range(25)]
+    assert [step[:2] for step in told] == [(done, 34) for done in range(35)]
     assert {step[2] for step in told} >= {"refit 1", "refit 20", "repeat 2, fold 2"}
 
 

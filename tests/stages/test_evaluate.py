@@ -19,7 +19,7 @@ from theragate.stages.refit import refit
 from theragate.stages.train import train
 from theragate.stages.validate import validate
 
-MODELS = ("record", "predictions", "refits", "champion")
+MODELS = ("record", "predictions", "refits", "halves", "champion")
 STRANGER = "patient-777"  # an id that no message may repeat
 
 
@@ -76,7 +76,7 @@ def refused(capsys) -> Callable[..., str]:
 
 def path_of(root: Path, name: str) -> Path:
     folder = {"provenance": "data", "cohort": "data"} | dict.fromkeys(MODELS, "models")
-    table = name in {"predictions", "cohort", "refits", "champion"}
+    table = name in {"predictions", "cohort", "refits", "halves", "champion"}
     return root / folder.get(name, "reports") / STUDY / f"{name}.{'parquet' if table else 'json'}"
 
 
@@ -170,6 +170,29 @@ def test_refits_that_are_not_those_of_the_cohort_are_refused(change, message, ro
     assert message in line
     assert "dvc repro -f refit@" in line
     assert "\n" not in line
+    assert path_of(root, "evidence").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (with_a_stranger, "20 models predict every patient who was learned from"),
+        (without_a_patient, "20 models predict every patient who was learned from"),
+        (lambda table: table[table["half"] != 7], "20 models predict every patient who was learned from; received 19"),
+        (lambda table: pd.concat([table, table.tail(1)]), "a model predicts every patient once"),
+        (with_one_not_finite(np.nan), "every prediction is a finite number; received 1 of"),
+        (lambda table: table.assign(prediction=table["prediction"] + 1), "a risk lies between 0 and 1"),
+        (lambda table: table.drop(columns="member"), "received one without member"),
+        (lambda table: table.assign(member=1), "another type in member"),
+        (lambda table: table.assign(member=True), "each patient is in one half of every division"),
+    ],
+)
+def test_halves_that_are_not_those_of_the_cohort_are_refused(change, message, root, refused):
+    before = path_of(root, "evidence").read_bytes()
+    changed_table(root, "halves", change)
+    line = refused(evaluate)
+    assert message in line
+    assert "dvc repro -f refit@" in line
     assert path_of(root, "evidence").read_bytes() == before
 
 

@@ -20,7 +20,7 @@ from theragate.stages.refit import refit
 from theragate.stages.train import train
 from theragate.stages.validate import validate
 
-FILES = ("refits.parquet", "champion.parquet", "refits.json")
+FILES = ("refits.parquet", "halves.parquet", "champion.parquet", "refits.json")
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +87,7 @@ def champion_of(root: Path, **changes: Any) -> None:
 
 
 def test_a_first_release(root, told):
-    assert told() == f"{STUDY}: 20 refits; no champion"
+    assert told() == f"{STUDY}: 20 refits, 20 halves; no champion"
     record = record_of(root)
     assert json.loads(made(root, "refits.json").read_text()) == {
         "study": STUDY, "refits": 20, "family": record["selected"]["family"],
@@ -97,6 +97,9 @@ def test_a_first_release(root, told):
     table = pd.read_parquet(made(root, "refits.parquet"))
     assert table.columns.tolist() == ["refit", "patient", "drawn", "prediction"]
     assert len(table) == 21 * len(cohort)
+    halves = pd.read_parquet(made(root, "halves.parquet"))
+    assert halves.columns.tolist() == ["half", "patient", "member", "prediction"]
+    assert len(halves) == 20 * len(cohort)
     assert set(table["patient"]) == set(cohort["patient"])
     assert pd.read_parquet(made(root, "champion.parquet")).empty
     first = [made(root, name).read_bytes() for name in FILES]
@@ -107,7 +110,7 @@ def test_a_first_release(root, told):
 def test_a_champion_is_run_again_beside_the_challenger(root, told):
     champion_of(root)
     line = told()
-    assert line == f"{STUDY}: 20 refits; champion version 4 (logistic) run again in the same folds"
+    assert line == f"{STUDY}: 20 refits, 20 halves; champion version 4 (logistic) run again in the same folds"
     assert json.loads(made(root, "refits.json").read_text())["champion"] == {
         "model_sha256": "a" * 64, "family": "logistic", "same_cohort": True, "why": "",
     }  # fmt: skip
@@ -126,7 +129,7 @@ def test_a_champion_of_another_cohort_is_told_as_one(root, told):
 def test_a_champion_that_cannot_be_run_is_a_result(root, told):
     champion_of(root, features=("age", "weight"))
     why = "it needs `weight`, from which the study no longer learns"
-    assert told() == f"{STUDY}: 20 refits; champion version 4 could not be run: {why}"
+    assert told() == f"{STUDY}: 20 refits, 20 halves; champion version 4 could not be run: {why}"
     assert json.loads(made(root, "refits.json").read_text())["champion"]["why"] == why
     assert pd.read_parquet(made(root, "champion.parquet")).empty
 

@@ -60,6 +60,7 @@ def compare_treatments(project: Project) -> None:
             "stability": {"mean_absolute_difference": 0.2, **reason},
             "non_inferiority": {"metric": "autoc", "margin": 0.05, **reason},
             "personalisation": reason, "comparability": reason,
+            "privacy": {"attack_auc": 0.9, "true_positive_rate": 0.5, **reason},
             "lineage": gates["lineage"], "held_out_use": gates["held_out_use"],
         },
     }  # fmt: skip

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from scipy.stats import t as student
 
 from theragate.errors import EvidenceError
+from theragate.evidence.crossed import crossed
 from theragate.evidence.effect_inputs import EffectTarget
 from theragate.evidence.inputs import BinaryTarget, QuantityTarget, Target
 from theragate.evidence.metrics.arrays import Floats
@@ -55,7 +56,7 @@ def measure_stability(
 
     ``difference`` is the mean of |refit - released model| over patients and refits (Riley, Collins, Biom J
     2023;65:2200302), in probability or in the outcome's unit. Its error has two sources that cross, since each refit
-    moves many patients at once, and each patient is moved by many refits; see `_crossed`.
+    moves many patients at once, and each patient is moved by many refits; see `crossed`.
 
     ``optimism`` is, per metric, how much better a refit does on its own sample than on all patients, in the mean over
     the refits with its Monte-Carlo error (Harrell et al., Stat Med 1996;15:361): ``auroc`` or
@@ -90,7 +91,7 @@ def measure_stability(
     }  # fmt: skip
     return StabilityEvidence(
         refits=len(refits.predictions),
-        difference=_crossed(np.abs(refits.predictions - refits.original)),
+        difference=_distance(np.abs(refits.predictions - refits.original)),
         optimism={name: _mean(values) for name, values in gains.items()},
     )
 
@@ -110,35 +111,23 @@ def instability_curve(refits: Refits) -> Curve:
     return Curve(x=x, y=y, lower=lower, upper=upper)
 
 
-def _crossed(distances: Floats) -> Estimate:
-    """Estimate the mean of distances, shape (refits, patients), both of which are samples.
+def _distance(distances: Floats) -> Estimate:
+    """Estimate the mean of distances, shape (refits, patients); see `crossed`.
 
-    The variance of the grand mean is (refits' mean square + patients' - interaction's) / (refits * patients), the
-    unbiased estimate in the two-way random model (Searle, Casella, McCulloch, Variance Components, 1992, ch. 4; for
-    crossed samples of unknown structure see Owen, Ann Appl Stat 2007;1:386), and never under either part alone. Its
-    degrees of freedom are Satterthwaite's (Biometrics Bull 1946;2:110). Limits lie on the log scale, since distances
-    are above 0 and skewed.
+    Limits lie on the log scale, since distances are above 0 and skewed.
     """
-    refits, patients = distances.shape
-    value = float(distances.mean())
-    if value <= 0:
+    if distances.mean() <= 0:
         why = "every refit predicts as the released model does, as if nothing had been learned anew"
         return Estimate(value=0.0, method="none", why=why)
-    by_refit, by_patient = distances.mean(axis=1), distances.mean(axis=0)
-    of_refits = float(by_refit.var(ddof=1)) / refits
-    of_patients = float(by_patient.var(ddof=1)) / patients
-    rest = distances - by_refit[:, None] - by_patient + value
-    interaction = float((rest**2).sum()) / ((refits - 1) * (patients - 1) * refits * patients)
-    variance = max(of_refits + of_patients - interaction, of_refits, of_patients)
-    if variance <= (_ROUNDING * value) ** 2:
+    value, error, reach = crossed(distances)
+    if error is None:
         return Estimate(value=value, method="none", why="no spread from which an error could be estimated")
-    freedom = variance**2 / (of_refits**2 / (refits - 1) + of_patients**2 / (patients - 1))
-    half = float(student.ppf(0.975, freedom)) * np.sqrt(variance) / value
+    half = reach * error / value
     return Estimate(
         value=value,
         lower=value * float(np.exp(-half)),
         upper=value * float(np.exp(half)),
-        se=float(half) / Z95,
+        se=half / Z95,
         scale="log",
         method="crossed variance of patients and refits, t on the log scale",
     )

@@ -11,6 +11,7 @@ from theragate.study import Spec
 
 __all__ = [
     "Z95",
+    "AttackEvidence",
     "ChampionEvidence",
     "CohortFacts",
     "Comparison",
@@ -21,6 +22,7 @@ __all__ = [
     "Evidence",
     "Family",
     "GroupEvidence",
+    "MembershipEvidence",
     "OverlapEvidence",
     "ScenarioEvidence",
     "SimultaneousBand",
@@ -217,6 +219,30 @@ class StabilityEvidence(Spec):
     optimism: dict[str, Estimate]
 
 
+class AttackEvidence(Spec):
+    """How well one attack tells members from non-members.
+
+    ``auc``: how often a member has the higher score of the two; .5 is chance. ``true_positive_rate``: the share of
+    members who are recognised where 5% of non-members are taken for members.
+    """
+
+    auc: Estimate
+    true_positive_rate: Estimate
+
+
+class MembershipEvidence(Spec):
+    """A membership-inference audit: models of the recipe, each fitted to a random half of the patients and attacked.
+
+    ``models`` counts them; ``patients`` are those in the audit, and ``non_members`` the fewest whom a model did not
+    learn from. ``attacks`` are ``likelihood_ratio`` and, where an outcome is seen, ``loss``.
+    """
+
+    models: int
+    patients: int
+    non_members: int
+    attacks: dict[str, AttackEvidence]
+
+
 class ChampionEvidence(Spec):
     """The model against the champion's recipe, fitted again in the same folds: neither learned from who is compared.
 
@@ -320,11 +346,12 @@ class TreatmentEvidence(Spec):
 class Evidence(Spec):
     """Everything that the gates may know about a model.
 
-    ``report_only`` names the metrics that are shown and never judged. ``stability`` is None where it was not measured,
-    ``champion`` where there is none: a first release; ``treatment`` where no treatments are compared.
+    ``report_only`` names the metrics that are shown and never judged. ``stability`` and ``membership`` are None
+    where they were not measured, ``champion`` where there is none: a first release; ``treatment`` where no treatments
+    are compared.
     """
 
-    version: Literal[2] = 2
+    version: Literal[3] = 3
     study: str
     task: Literal["binary", "regression", "survival", "treatment_effect"]
     horizon: float | None = None
@@ -345,6 +372,7 @@ class Evidence(Spec):
     repeats: dict[str, tuple[float, ...]] = Field(default={})
     curves: dict[str, Curve] = Field(default={})
     stability: StabilityEvidence | None = None
+    membership: MembershipEvidence | None = None
     champion: ChampionEvidence | None = None
     treatment: TreatmentEvidence | None = None
 

@@ -8,7 +8,11 @@ from theragate.evidence.types import Estimate
 __all__ = ["doubt"]
 
 # What is possible for numbers that gates judge and the catalogue of metrics does not list.
-_BOUNDS: dict[str, tuple[float | None, float | None]] = {"mean_absolute_difference": (0.0, None)}
+_BOUNDS: dict[str, tuple[float | None, float | None]] = {
+    "mean_absolute_difference": (0.0, None),
+    "attack_auc": (0.0, 1.0),
+    "attack_true_positive_rate": (0.0, 1.0),
+}
 _ROUNDING = 1e-9  # relative: far below any sampling error
 _ZERO = 1e-12  # absolute: what rounding leaves of a zero
 

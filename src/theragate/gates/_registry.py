@@ -8,6 +8,7 @@ from theragate.gates._discrimination import Discrimination
 from theragate.gates._fairness import Fairness
 from theragate.gates._non_inferiority import NonInferiority
 from theragate.gates._personalisation import Personalisation
+from theragate.gates._privacy import Privacy
 from theragate.gates._robustness import Robustness
 from theragate.gates._stability import Stability
 from theragate.gates._subgroup_adequacy import SubgroupAdequacy
@@ -29,4 +30,5 @@ GATES: dict[str, type[Gate]] = {
     "non_inferiority": NonInferiority,
     "personalisation": Personalisation,
     "comparability": Comparability,
+    "privacy": Privacy,
 }

@@ -1,8 +1,9 @@
-"""The chosen model fitted again on bootstrap samples of its patients, and the champion's recipe in the same folds."""
+"""The recipe again, on bootstrap samples and on halves of its patients; the champion's recipe in the same folds."""
 
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ from theragate.cohorts.splits import Split, development_rows, outer_splits
 from theragate.learning.families import FAMILIES, Params
 from theragate.learning.features import Feature, as_features, read_features
 from theragate.learning.fits import FitResult, FitWork, fit_and_predict
+from theragate.learning.halves import DIVISIONS, Division, DivisionWork, fit_halves, table_of_halves
 from theragate.learning.predictor import Predictor
 from theragate.learning.seeds import derive
 from theragate.learning.workers import shared_out
@@ -21,6 +23,9 @@ __all__ = ["Recipe", "Refitted", "refit"]
 
 # In patients: what a fit costs besides them, and how much work is worth the seconds that other processes need to start.
 _PER_FIT, _WORTH_PROCESSES = 10_000, 2_000_000
+
+Work: TypeAlias = FitWork | DivisionWork
+Result: TypeAlias = FitResult | Division
 
 
 @dataclass(frozen=True)
@@ -38,12 +43,14 @@ class Refitted:
 
     ``refits`` has one row per model and patient of the cohort: ``refit`` (int16; 0 is the released model itself),
     ``patient``, ``drawn`` (int16; how often the model learned from the patient) and ``prediction``, sorted by refit
-    and patient. ``champion`` has one row per held-out patient and repeat: ``repeat``, ``fold`` (int16), ``patient``
+    and patient. ``halves`` has one row per model of the audit and patient learned from, see `table_of_halves`.
+    ``champion`` has one row per held-out patient and repeat: ``repeat``, ``fold`` (int16), ``patient``
     and ``prediction``, sorted by repeat and patient; it is empty where there is no champion, and where ``why`` says
     why its recipe could not be run.
     """
 
     refits: pd.DataFrame
+    halves: pd.DataFrame
     champion: pd.DataFrame
     why: str
 
@@ -60,12 +67,16 @@ def refit(
     jobs: int,
     progress: Callable[[int, int, str], None],
 ) -> Refitted:
-    """Fit the released model again to bootstrap samples, and the champion's recipe to the outer folds; then predict.
+    """Fit the released model again to bootstrap samples and to halves, and the champion's recipe to the outer folds.
 
     The samples are simple ones of as many patients as the released model learned from (Riley, Collins, Biom J
     2023;65:2200302); one without a patient of each class of the outcome, or without a solution, is drawn again.
     Neither family nor parameters are searched for again, which would cost hours: what the search itself contributes
     to the instability is left out, so that the whole is somewhat greater than what is seen here.
+
+    Ten random divisions of the patients into halves give two models each, of which everybody is a member of one: what
+    a membership-inference audit asks for. A model of a half learns from fewer patients than the released one, and so
+    gives away rather more of each of them.
 
     The champion's recipe meets the splits and the seeds of the challenger's training, so that neither has learned from
     whom it predicts. Its parameters were chosen on whole cohorts, which is an advantage of the champion's, not of
@@ -98,19 +109,26 @@ def refit(
         If a worker process died.
     """
     splits = outer_splits(cohort, outcome, study, seed=seed)
-    works = _samples(cohort, outcome, study, splits=splits, released=released, params=params, seed=seed)
+    works: list[Work] = [
+        *_samples(cohort, outcome, study, splits=splits, released=released, params=params, seed=seed),
+        *_divisions(cohort, outcome, study, splits=splits, released=released, params=params, seed=seed),
+    ]
     schema = read_features(cohort, study)
     why = _obstacle(champion, study, schema) if champion else ""
     if champion and not why:
         works += _folds(cohort, outcome, study, splits=splits, recipe=champion, schema=schema, seed=seed)
     results = _done(works, jobs=jobs, progress=progress, title=study.name)
-    samples, folds = results[: study.stability.refits], results[study.stability.refits :]
-    failed = [work.name for work, result in zip(works, results, strict=True) if result.prediction is None]
+    divisions = [result for result in results if isinstance(result, Division)]
+    fits = [result for result in results if isinstance(result, FitResult)]
+    samples, folds = fits[: study.stability.refits], fits[study.stability.refits :]
+    failed = [works[result.position].name for result in folds if result.prediction is None]
     if failed:
         why, folds = f"its recipe has no stable solution in {failed[0]}", []
-    own = FitResult(-1, development_rows(splits, len(cohort)), released.predict(cohort))
+    learned = development_rows(splits, len(cohort))
+    own = FitResult(-1, learned, released.predict(cohort))
     return Refitted(
         refits=_table_of_refits(cohort["patient"], [own, *samples]),
+        halves=table_of_halves(cohort["patient"].iloc[learned], divisions),
         champion=_table_of_champion(cohort["patient"], splits if folds else [], folds),
         why=why,
     )
@@ -147,6 +165,34 @@ def _samples(
     ]
 
 
+def _divisions(
+    cohort: pd.DataFrame,
+    outcome: Outcome,
+    study: Study,
+    *,
+    splits: list[Split],
+    released: Predictor,
+    params: Params,
+    seed: int,
+) -> list[DivisionWork]:
+    frame = as_features(cohort, released.schema)
+    return [
+        DivisionWork(
+            position=study.stability.refits + number,
+            name=f"division {number + 1}",
+            frame=frame,
+            outcome=outcome,
+            rows=development_rows(splits, len(cohort)),
+            task=released.task,
+            family=released.family,
+            params=params,
+            schema=released.schema,
+            seed=derive(seed, study.name, "division", number),
+        )
+        for number in range(DIVISIONS)
+    ]
+
+
 def _folds(
     cohort: pd.DataFrame,
     outcome: Outcome,
@@ -161,7 +207,7 @@ def _folds(
     frame = as_features(cohort, kept)
     return [
         FitWork(
-            position=study.stability.refits + number,
+            position=study.stability.refits + DIVISIONS + number,
             name=f"repeat {split.repeat + 1}, fold {split.fold + 1}",
             frame=frame,
             outcome=outcome,
@@ -191,13 +237,15 @@ def _obstacle(champion: Recipe, study: Study, schema: tuple[Feature, ...]) -> st
     return f"it needs `{absent[0]}`, from which the study no longer learns" if absent else ""
 
 
-def _done(
-    works: Sequence[FitWork], *, jobs: int, progress: Callable[[int, int, str], None], title: str
-) -> list[FitResult]:
+def _do(work: Work) -> Result:
+    return fit_halves(work) if isinstance(work, DivisionWork) else fit_and_predict(work)
+
+
+def _done(works: Sequence[Work], *, jobs: int, progress: Callable[[int, int, str], None], title: str) -> list[Result]:
     worth = len(works) * (_PER_FIT + len(works[0].frame)) >= _WORTH_PROCESSES
-    results: dict[int, FitResult] = {}
+    results: dict[int, Result] = {}
     progress(0, len(works), title)
-    with closing(shared_out(fit_and_predict, works, jobs=jobs if worth else 1, of="the refits")) as stream:
+    with closing(shared_out(_do, works, jobs=jobs if worth else 1, of="the refits")) as stream:
         for result in stream:
             results[result.position] = result
             progress(len(results), len(works), works[result.position].name)

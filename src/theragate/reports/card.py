@@ -32,7 +32,7 @@ REFIT = {
 COUNTS = ("events", "non_events", "patients")
 USEFULNESS = ("discrimination", "personalisation", "calibration", "utility", "non_inferiority")
 FAIRNESS = ("fairness", "subgroup_adequacy")
-SAFETY = ("data_quality", "comparability", "suspicious_performance", "robustness", "stability")
+SAFETY = ("data_quality", "comparability", "suspicious_performance", "robustness", "stability", "privacy")
 
 
 def model_card(

@@ -13,6 +13,7 @@ from theragate.reports._curves import draw_auc_over_time, draw_decision, draw_er
 from theragate.reports._effects import draw_effects, draw_overlap, draw_policy, draw_toc
 from theragate.reports._forest import draw_subgroups
 from theragate.reports._importances import draw_importances
+from theragate.reports._membership import draw_membership
 from theragate.reports._squares import draw_calibration, draw_roc
 from theragate.study import Study
 
@@ -35,6 +36,7 @@ CURVES: dict[str, tuple[str, Callable[[Evidence, Study], Figure]]] = {
     "decision": ("decision_curve.png", _decided),
     "errors": ("errors.png", draw_errors),
     "stability": ("stability.png", draw_stability),
+    "membership_likelihood_ratio": ("membership.png", draw_membership),
 }
 
 
@@ -57,8 +59,8 @@ def draw_figures(evidence: Evidence, record: dict[str, Any], study: Study, direc
     -------
     The files written, in a fixed order: ``roc.png`` (binary) or ``auc_over_time.png`` (survival), ``calibration.png``,
     ``decision_curve.png`` (where a decision is declared), ``errors.png`` (regression), ``stability.png``,
-    ``subgroups.png``, ``importances.png``. For an effect ``benefit_ranking.png`` and ``effects.png`` stand in the place
-    of the first two, and ``overlap.png`` where treatment was not assigned at random.
+    ``membership.png``, ``subgroups.png``, ``importances.png``. For an effect ``benefit_ranking.png`` and
+    ``effects.png`` stand in the place of the first two, and ``overlap.png`` where treatment was not assigned at random.
 
     Raises
     ------

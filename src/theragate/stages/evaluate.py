@@ -15,6 +15,7 @@ from theragate.evidence.effect_inputs import EffectHeldOut, EffectTarget
 from theragate.evidence.effects import measure_effects
 from theragate.evidence.inputs import BinaryTarget, QuantityTarget, SurvivalTarget, Target
 from theragate.evidence.measure import Measured, measure
+from theragate.evidence.membership import measure_membership, membership_curves
 from theragate.evidence.stability import instability_curve, measure_stability
 from theragate.evidence.types import ChampionEvidence, CohortFacts, DataFacts, Evidence, TreatmentEvidence
 from theragate.files import read_json, whole_directory, write_json
@@ -28,6 +29,7 @@ from theragate.stages.held_out import (
     horizon_of,
     plan_of,
     read_champion_predictions,
+    read_halves,
     read_held_out,
     read_nuisances,
     read_refits,
@@ -91,6 +93,7 @@ class _Files:
     cohort: pd.DataFrame
     predictions: pd.DataFrame
     refits: pd.DataFrame
+    halves: pd.DataFrame
     champion: pd.DataFrame
     record: Record
     refit_record: RefitRecord
@@ -137,6 +140,7 @@ def _read(workspace: Workspace, study: Study, raw: Any) -> _Files:
         cohort=read_table(workspace.data("cohort.parquet"), remedy=f"Run `dvc repro ingest@{study.name}`."),
         predictions=read_table(workspace.model("predictions.parquet"), remedy=train),
         refits=read_table(workspace.model("refits.parquet"), remedy=refit),
+        halves=read_table(workspace.model("halves.parquet"), remedy=refit),
         champion=read_table(workspace.model("champion.parquet"), remedy=refit),
         record=record,
         refit_record=refit_record,
@@ -184,7 +188,9 @@ def _evidence(workspace: Workspace, study: Study, files: _Files) -> Evidence:
     measured, treatment = _measured(study, files, cohort, plan=plan, seed=seed)
     # Stability is that of all patients, whether or not they were held out.
     refits = read_refits(files.refits, files.cohort, study)
-    everybody = _target(read_outcome(files.cohort, study), study)
+    outcome = read_outcome(files.cohort, study)
+    halves = read_halves(files.halves, files.cohort, study, plan=plan)
+    learned = _target(outcome.take(plan.learned), study)
     return Evidence(
         study=study.name,
         task=study.task,
@@ -217,8 +223,13 @@ def _evidence(workspace: Workspace, study: Study, files: _Files) -> Evidence:
         net_benefit=measured.net_benefit,
         scenarios=measured.scenarios,
         repeats=measured.repeats,
-        curves={**measured.curves, "stability": instability_curve(refits)},
-        stability=measure_stability(everybody, refits, seed=seed),
+        curves={
+            **measured.curves,
+            "stability": instability_curve(refits),
+            **membership_curves(learned, halves),
+        },
+        stability=measure_stability(_target(outcome, study), refits, seed=seed),
+        membership=measure_membership(learned, halves),
         champion=_champion(files.refit_record.champion, measured),
         treatment=treatment,
     )

@@ -6,13 +6,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from pandas.api.types import is_float_dtype, is_integer_dtype, is_string_dtype
+from pandas.api.types import is_bool_dtype, is_float_dtype, is_integer_dtype, is_string_dtype
 
 from theragate.cohorts.groups import read_groups
 from theragate.cohorts.outcomes import read_outcome
-from theragate.cohorts.splits import outer_splits
+from theragate.cohorts.splits import development_rows, outer_splits
 from theragate.errors import EvidenceError
 from theragate.evidence.inputs import HeldOut
+from theragate.evidence.membership import Halves
 from theragate.evidence.stability import Refits
 from theragate.study import EffectOutcome, NestedCrossValidation, Study, SurvivalOutcome
 
@@ -22,6 +23,7 @@ __all__ = [
     "horizon_of",
     "plan_of",
     "read_champion_predictions",
+    "read_halves",
     "read_held_out",
     "read_nuisances",
     "read_refits",
@@ -37,13 +39,21 @@ CHAMPION: dict[str, Any] = {name: PREDICTIONS[name] for name in ("repeat", "fold
 REFITS: dict[str, Any] = {
     "refit": is_integer_dtype, "patient": is_string_dtype, "drawn": is_integer_dtype, "prediction": is_float_dtype,
 }  # fmt: skip
+HALVES: dict[str, Any] = {
+    "half": is_integer_dtype, "patient": is_string_dtype, "member": is_bool_dtype, "prediction": is_float_dtype,
+}  # fmt: skip
+MODELS = 20  # of the audit
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Who is held out: positions in the cohort, ascending, and (repeat, fold, patient) of every prediction due."""
+    """Who is held out: positions in the cohort, ascending, and (repeat, fold, patient) of every prediction due.
+
+    ``learned`` are the positions that the released model is fitted on.
+    """
 
     rows: NDArray[np.intp]
+    learned: NDArray[np.intp]
     due: pd.MultiIndex
 
     @property
@@ -58,9 +68,11 @@ def plan_of(cohort: pd.DataFrame, study: Study, *, seed: int) -> Plan:
     parts = [pd.DataFrame({"repeat": split.repeat, "fold": split.fold, "row": split.test}) for split in splits]
     due = pd.concat(parts).sort_values(["repeat", "row"], ignore_index=True)
     patients = cohort["patient"].iloc[due["row"]].reset_index(drop=True)
-    return Plan(np.unique(due["row"].to_numpy(dtype=np.intp)), pd.MultiIndex.from_arrays([
-        due["repeat"], due["fold"], patients
-    ]))  # fmt: skip
+    return Plan(
+        rows=np.unique(due["row"].to_numpy(dtype=np.intp)),
+        learned=development_rows(splits, len(cohort)),
+        due=pd.MultiIndex.from_arrays([due["repeat"], due["fold"], patients]),
+    )
 
 
 def horizon_of(study: Study) -> float | None:
@@ -161,6 +173,31 @@ def read_refits(table: pd.DataFrame, cohort: pd.DataFrame, study: Study) -> Refi
         raise source.broken(rule=f"{len(due)} models predict every patient of the cohort", received=received)
     found = wide["prediction"][patients].to_numpy(dtype=np.float64)
     return Refits(original=found[0], predictions=found[1:], drawn=wide["drawn"][patients].to_numpy(dtype=np.int64)[1:])
+
+
+def read_halves(table: pd.DataFrame, cohort: pd.DataFrame, study: Study, *, plan: Plan) -> Halves:
+    """Return the predictions of the audit's models, for those of `cohort` who were learned from, in its order.
+
+    Raises
+    ------
+    EvidenceError
+        If the table is not of the refits' form, lacks a patient or a model, or two halves do not make the whole.
+    """
+    source = _Table(study, "halves.parquet", "refit")
+    source.check(table, HALVES)
+    if table.duplicated(["half", "patient"]).any():
+        raise source.broken(rule="a model predicts every patient once", received="a patient who is there twice")
+    wide = table.pivot(index="half", columns="patient", values=["prediction", "member"])
+    patients = cohort["patient"].iloc[plan.learned].to_numpy()
+    complete = list(wide.index) == list(range(MODELS)) and set(wide["prediction"].columns) == set(patients)
+    if not complete or wide.isna().to_numpy().any():
+        received = f"{len(wide)} models, of which some lack patients or have others"
+        raise source.broken(rule=f"{MODELS} models predict every patient who was learned from", received=received)
+    member = wide["member"][patients].to_numpy(dtype=bool)
+    if (member[::2] == member[1::2]).any():
+        raise source.broken(rule="each patient is in one half of every division", received="one in both or in none")
+    predictions = wide["prediction"][patients].to_numpy(dtype=np.float64)
+    return Halves(member=member[::2], predictions=predictions.reshape(MODELS // 2, 2, len(patients)))
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Released model to its refits on bootstrap samples, and the champion's recipe run again in the challenger's folds."""
+"""Released model to refits of its recipe on samples and halves; the champion's recipe in the challenger's folds."""
 
 from typing import Any
 
@@ -9,6 +9,7 @@ from theragate.cohorts.tables import read_table, write_table
 from theragate.digests import sha256_file
 from theragate.errors import EvidenceError
 from theragate.files import read_json, write_json
+from theragate.learning.halves import DIVISIONS
 from theragate.learning.persistence import load
 from theragate.learning.predictor import Predictor
 from theragate.learning.refits import Recipe, Refitted
@@ -40,7 +41,7 @@ class Record(Spec, extra="ignore"):
 
 
 def refit(workspace: Workspace, settings: Settings) -> str:
-    """Write ``refits.parquet``, ``champion.parquet`` and ``refits.json``.
+    """Write ``refits.parquet``, ``halves.parquet``, ``champion.parquet`` and ``refits.json``.
 
     Raises
     ------
@@ -70,6 +71,7 @@ def refit(workspace: Workspace, settings: Settings) -> str:
             progress=progress,
         )
     write_table(workspace.model("refits.parquet"), refitted.refits)
+    write_table(workspace.model("halves.parquet"), refitted.halves)
     write_table(workspace.model("champion.parquet"), refitted.champion)
     same_cohort = champion is not None and champion.cohort_sha256 == sha256_file(path)
     run = _run(champion, refitted, same_cohort=same_cohort) if champion else None
@@ -77,7 +79,7 @@ def refit(workspace: Workspace, settings: Settings) -> str:
         workspace.model("refits.json"),
         {"study": study.name, "refits": study.stability.refits, **record.selected.model_dump(), "champion": run},
     )
-    return f"{study.stability.refits} refits; {_told(champion, refitted)}"
+    return f"{study.stability.refits} refits, {2 * DIVISIONS} halves; {_told(champion, refitted)}"
 
 
 def _trained(workspace: Workspace, study: Study) -> tuple[Record, Predictor]:

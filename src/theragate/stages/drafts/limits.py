@@ -32,6 +32,7 @@ def draft_gates(task: str, *, spread: float) -> dict[str, dict[str, Any]]:
         "utility": {"tolerance": 0.002, "group_tolerance": 0.005},
         "robustness": {**ranked, "margin": 0.03},
         "non_inferiority": {**ranked, "margin": 0.02},
+        "privacy": {"attack_auc": 0.6, "true_positive_rate": 0.1},
         "lineage": {},
         "held_out_use": {"most": 20},
     }

@@ -1,0 +1,247 @@
+"""Whether the predictions of a recipe tell who was learned from: a membership-inference audit."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import rankdata
+
+from theragate.errors import EvidenceError
+from theragate.evidence.crossed import Crossed, crossed
+from theragate.evidence.effect_inputs import EffectTarget
+from theragate.evidence.inputs import BinaryTarget, QuantityTarget, SurvivalTarget, Target
+from theragate.evidence.metrics.arrays import Floats
+from theragate.evidence.types import Z95, AttackEvidence, Curve, Estimate, MembershipEvidence
+
+__all__ = ["FALSE_POSITIVES", "FEWEST_NON_MEMBERS", "Halves", "measure_membership", "membership_curves"]
+
+FALSE_POSITIVES = 0.05
+FEWEST_NON_MEMBERS = 400  # of whom 20 are then falsely accused: fewer say little of the threshold
+_FEWEST_DIVISIONS, _FEWEST_PATIENTS = 5, 20
+_CERTAIN = 1e-6  # no risk is taken for more certain
+_FLAT = 1e-12
+_GRID = np.linspace(0, 1, 21)
+
+Bools = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Halves:
+    """Models of one recipe, two for each random division of the patients: one fitted to each half.
+
+    Parameters
+    ----------
+    member
+        Shape (divisions, n): whether the first model of a division learned from the patient; the second one learned
+        from all others.
+    predictions
+        Shape (divisions, 2, n): by both models for all patients, in probability or in the outcome's unit.
+    """
+
+    member: Bools
+    predictions: Floats
+
+    @property
+    def learned(self) -> Bools:
+        """Shape (2 * divisions, n): from whom each model learned."""
+        return np.stack([self.member, ~self.member], axis=1).reshape(-1, self.member.shape[1])
+
+
+def measure_membership(target: Target | EffectTarget, halves: Halves) -> MembershipEvidence:
+    """Attack every model by those of the other divisions, and measure how often the attacker is right.
+
+    The attacker knows the recipe, every patient's features and outcome, and models of the same recipe: more than
+    anybody is likely to know, so that what fails here bounds what others can do. He gives each patient a score, high
+    where he believes that the model learned from him.
+
+    ``likelihood_ratio`` (Carlini et al., IEEE Symposium on Security and Privacy 2022, 1897): how much likelier the
+    prediction is from models that learned from the patient than from those that did not; normal around the means of
+    both (on the logit scale for a risk), with one variance for all, as their paper advises for few models.
+    ``loss`` (Yeom et al., IEEE Computer Security Foundations Symposium 2018, 268): how small the error of the
+    prediction is; for survival among those of whom the event by the horizon is known, and not for a treatment's
+    effect, of which nobody's own is ever seen.
+
+    Of each attack, ``auc`` is how often a member has the higher score of the two, in the mean over the models, and
+    ``true_positive_rate`` the share of members who are recognised where 5% of non-members are taken for members; it is
+    measured only where every model has at least 400 non-members. Limits allow for the sampling of patients, each of
+    whom counts once with all of his scores, and of divisions; see `crossed`.
+
+    Raises
+    ------
+    EvidenceError
+        If shapes differ, there are under 5 divisions or 20 patients, a division is not one into two parts of nearly
+        one size, a prediction is not finite or is no risk.
+    """
+    _check(target, halves)
+    learned = halves.learned
+    fewest = int((~learned).sum(axis=1).min())
+    return MembershipEvidence(
+        models=len(learned),
+        patients=learned.shape[1],
+        non_members=fewest,
+        attacks={
+            name: _attack(scores, learned[:, known], enough=fewest >= FEWEST_NON_MEMBERS)
+            for name, (scores, known) in _scores(target, halves).items()
+        },
+    )
+
+
+def membership_curves(target: Target | EffectTarget, halves: Halves) -> dict[str, Curve]:
+    """Return each attack's ROC curve, the mean over the models at 21 shares of non-members; no point is a patient's."""
+    curves = {}
+    for name, (scores, known) in _scores(target, halves).items():
+        found = [_roc(score, inside, _GRID) for score, inside in zip(scores, halves.learned[:, known], strict=True)]
+        curves[f"membership_{name}"] = Curve(x=tuple(map(float, _GRID)), y=tuple(map(float, np.mean(found, axis=0))))
+    return curves
+
+
+def _scores(target: Target | EffectTarget, halves: Halves) -> Mapping[str, tuple[Floats, Bools]]:
+    """Return, per attack, scores of shape (models, known patients), and who is known, shape (n,)."""
+    found = halves.predictions.reshape(-1, halves.predictions.shape[2])
+    everybody = np.ones(found.shape[1], dtype=bool)
+    if isinstance(target, EffectTarget):
+        return {"likelihood_ratio": (_likelihood_ratio(found, halves), everybody)}
+    if isinstance(target, QuantityTarget):
+        ratio = _likelihood_ratio(found, halves)
+        return {"likelihood_ratio": (ratio, everybody), "loss": (-np.abs(found - target.value), everybody)}
+    risk = np.clip(found, _CERTAIN, 1 - _CERTAIN)
+    odds = np.log(risk) - np.log1p(-risk)
+    event, known = _outcome_by_horizon(target)
+    right = np.where(event, risk, 1 - risk)[:, known]
+    return {"likelihood_ratio": (_likelihood_ratio(odds, halves), everybody), "loss": (np.log(right), known)}
+
+
+def _outcome_by_horizon(target: BinaryTarget | SurvivalTarget) -> tuple[Bools, Bools]:
+    """Return who had the event (by the horizon), and of whom that is known."""
+    if isinstance(target, BinaryTarget):
+        return target.event, np.ones(len(target.event), dtype=bool)
+    event = target.event & (target.time <= target.horizon)
+    return event, event | (target.time > target.horizon)
+
+
+def _likelihood_ratio(outputs: Floats, halves: Halves) -> Floats:
+    """Return log likelihood ratios, shape (models, n); what a model is judged by leaves out its own division."""
+    learned = halves.learned
+    divisions = len(halves.member)
+    # Each patient is a member of one model of every division and no member of the other.
+    inside = np.where(learned, outputs, 0.0).reshape(divisions, 2, -1).sum(axis=1)
+    outside = np.where(learned, 0.0, outputs).reshape(divisions, 2, -1).sum(axis=1)
+    others = divisions - 1
+    scores = np.empty_like(outputs)
+    for division in range(divisions):
+        rest = np.arange(divisions) != division
+        member, stranger = inside[rest].mean(axis=0), outside[rest].mean(axis=0)
+        variance = ((inside[rest] - member) ** 2 + (outside[rest] - stranger) ** 2).sum() / (
+            2 * (others - 1) * outputs.shape[1]
+        )
+        own = slice(2 * division, 2 * division + 2)
+        scores[own] = (member - stranger) * (outputs[own] - (member + stranger) / 2) / max(variance, _FLAT)
+    return scores
+
+
+def _attack(scores: Floats, learned: Bools, *, enough: bool) -> AttackEvidence:
+    """Measure scores of shape (models, n), two models per division."""
+    area = np.stack([_area(score, inside) for score, inside in zip(scores, learned, strict=True)])
+    auc = _estimate(crossed(_by_division(area)), scale="identity")
+    if not enough:
+        why = f"too few patients: below {FEWEST_NON_MEMBERS} whom a model did not learn from"
+        return AttackEvidence(auc=auc, true_positive_rate=Estimate.absent(why))
+    wider = [np.array([0.5, 1.5]) * FALSE_POSITIVES] * len(scores)
+    ends = np.mean([_roc(*model) for model in zip(scores, learned, wider, strict=True)], axis=0)
+    slope = float(ends[1] - ends[0]) / FALSE_POSITIVES
+    hit = np.stack([_hits(score, inside, slope=slope) for score, inside in zip(scores, learned, strict=True)])
+    return AttackEvidence(auc=auc, true_positive_rate=_estimate(crossed(_by_division(hit)), scale="logit"))
+
+
+def _by_division(values: Floats) -> Floats:
+    halves: Floats = values.reshape(-1, 2, values.shape[1]).mean(axis=1)
+    return halves
+
+
+def _area(score: Floats, member: Bools) -> Floats:
+    """Return the area under the ROC curve, plus how far each patient moves it, shape (n,); their mean is the area."""
+    members, strangers = int(member.sum()), int((~member).sum())
+    ranks, above = rankdata(score), np.empty(len(score))
+    above[member] = (ranks[member] - rankdata(score[member])) / strangers
+    above[~member] = 1 - (ranks[~member] - rankdata(score[~member])) / members
+    area = above[member].mean()
+    weight = np.where(member, len(score) / members, len(score) / strangers)
+    return np.asarray(area + weight * (above - area))
+
+
+def _hits(score: Floats, member: Bools, *, slope: float) -> Floats:
+    """Return the true positive rate plus how far each patient moves it, non-members by way of the threshold."""
+    accused = score > _threshold(score[~member], FALSE_POSITIVES)
+    rate, false = accused[member].mean(), accused[~member].mean()
+    moved = np.where(
+        member,
+        (accused - rate) * len(score) / member.sum(),
+        -slope * (accused - false) * len(score) / (~member).sum(),
+    )
+    return np.asarray(rate + moved)
+
+
+def _threshold(strangers: Floats, share: float) -> float:
+    """Return the score that at most `share` of the non-members exceed."""
+    return float(np.sort(strangers)[int(np.ceil((1 - share) * len(strangers) - 1e-9)) - 1])
+
+
+def _roc(score: Floats, member: Bools, grid: Floats) -> Floats:
+    """Return the share of members above the score that a share of non-members exceeds, for each of `grid`."""
+    order = np.argsort(-score, kind="stable")
+    last = np.append(np.flatnonzero(np.diff(score[order])), len(score) - 1)  # of each run of equal scores
+    found, false = np.cumsum(member[order])[last], np.cumsum(~member[order])[last]
+    curve: Floats = np.interp(grid, np.append(0, false / false[-1]), np.append(0, found / found[-1]))
+    return curve
+
+
+def _estimate(found: Crossed, *, scale: str) -> Estimate:
+    value = found.value
+    if found.error is None or (scale == "logit" and not 0 < value < 1):
+        return Estimate(value=value, method="none", why="no spread from which an error could be estimated")
+    if scale == "logit":
+        error = found.error / (value * (1 - value))
+        odds = np.log(value) - np.log1p(-value)
+        lower, upper = (float(1 / (1 + np.exp(-(odds + sign * found.reach * error)))) for sign in (-1, 1))
+        method = "crossed variance of patients and divisions, t on the logit scale"
+        return Estimate(
+            value=value, lower=lower, upper=upper, se=found.reach * error / Z95, scale="logit", method=method
+        )
+    half = found.reach * found.error
+    return Estimate(
+        value=value, lower=max(value - half, 0.0), upper=min(value + half, 1.0), se=half / Z95,
+        method="crossed variance of patients and divisions, t",
+    )  # fmt: skip
+
+
+def _check(target: Target | EffectTarget, halves: Halves) -> None:
+    member, predictions = halves.member, halves.predictions
+    divisions, n = member.shape if member.ndim == 2 else (0, 0)
+    if divisions < _FEWEST_DIVISIONS or n < _FEWEST_PATIENTS:
+        rule = f"there are at least {_FEWEST_DIVISIONS} divisions of at least {_FEWEST_PATIENTS} patients"
+        raise _broken(rule, f"{divisions} divisions of {n}")
+    known = n if isinstance(target, EffectTarget) else _patients(target)
+    if predictions.shape != (divisions, 2, n) or known != n:
+        received = f"shapes {member.shape} and {predictions.shape}, and {known} outcomes"
+        raise _broken("both models of a division predict every patient, whose outcome is known", received)
+    uneven = int((np.abs(2 * member.sum(axis=1) - n) > n / 10).sum())
+    if uneven:
+        raise _broken("a division has two parts of nearly one size", f"{uneven} that have not")
+    unfit = int((~np.isfinite(predictions)).sum())
+    if unfit:
+        raise _broken("every prediction is a finite number", f"{unfit} that are not")
+    risks = not isinstance(target, QuantityTarget | EffectTarget)
+    outside = int(((predictions < 0) | (predictions > 1)).sum()) if risks else 0
+    if outside:
+        raise _broken("a risk lies between 0 and 1", f"{outside} values outside")
+
+
+def _patients(target: Target) -> int:
+    return len(target.value if isinstance(target, QuantityTarget) else target.event)
+
+
+def _broken(rule: str, received: str) -> EvidenceError:
+    return EvidenceError(
+        "halves", rule=rule, received=received, remedy="Run the stage `refit` again: `dvc repro -f refit@STUDY`."
+    )

@@ -1,0 +1,76 @@
+"""TG015: nobody can tell from the predictions who was learned from."""
+
+from collections.abc import Iterator
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from theragate.evidence.types import AttackEvidence, Estimate, Evidence, MembershipEvidence
+from theragate.gates._base import Gate
+from theragate.gates._judging import NOT_MEASURED, Limit, Question, answer_all
+from theragate.gates.types import Finding, Severity
+
+__all__ = ["Privacy"]
+
+FEWEST_MODELS = 20
+FEWEST_NON_MEMBERS = 400  # under whom no true positive rate is asked for
+ATTACKS = {"likelihood_ratio": "the attack by likelihood ratio", "loss": "the attack by loss"}
+
+
+class Privacy(Gate):
+    """Attackers who know the recipe hardly tell patients who were learned from, from others."""
+
+    code: ClassVar[str] = "TG015"
+    name: ClassVar[str] = "privacy"
+    title: ClassVar[str] = "Nobody can tell who was learned from"
+    severity: ClassVar[Severity] = "major"
+    protects: ClassVar[str] = "Against a model whose predictions give away that a patient was in the cohort."
+    after_fail: ClassVar[str] = (
+        "Learn from more patients, use fewer or simpler features, or penalise more; until then show predictions only "
+        "to those who may see who is in the cohort."
+    )
+
+    attack_auc: Annotated[float, Field(gt=0.5, lt=1)]
+    true_positive_rate: Annotated[float, Field(gt=0.05, lt=1)]
+
+    def judge(self, evidence: Evidence) -> Finding:
+        """Ask for the upper limits of each attack's success."""
+        found = evidence.membership
+        questions = [question for attack in self._asked for question in self._questions(attack, found)]
+        finding = self.conclude(answer_all(questions, {}))
+        if found is None or found.non_members >= FEWEST_NON_MEMBERS:
+            return finding
+        few = (
+            f"the true positive rate is not measured: {found.non_members:,} patients whom a model did not learn from "
+            f"are fewer than {FEWEST_NON_MEMBERS}"
+        )
+        return finding.model_copy(update={"warnings": (*finding.warnings, few)})
+
+    @property
+    def _asked(self) -> tuple[str, ...]:
+        """An effect has no loss that an attacker could see: nobody's own is ever known."""
+        return ("likelihood_ratio",) if self.declared.task == "treatment_effect" else tuple(ATTACKS)
+
+    def _questions(self, attack: str, found: MembershipEvidence | None) -> Iterator[Question]:
+        nothing = AttackEvidence(auc=NOT_MEASURED, true_positive_rate=NOT_MEASURED)
+        measured = found.attacks.get(attack, nothing) if found is not None else nothing
+        asked = [("attack_auc", "the area under the ROC curve", measured.auc, self.attack_auc)]
+        if found is not None and found.non_members >= FEWEST_NON_MEMBERS:
+            rate, limit = measured.true_positive_rate, self.true_positive_rate
+            asked.append(("attack_true_positive_rate", "the true positive rate at 5% false positives", rate, limit))
+        for metric, label, estimate, high in asked:
+            yield Question(
+                subject=attack.replace("_", " "),
+                metric=metric,
+                label=f"{label} of {ATTACKS[attack]}",
+                estimate=_of_enough(estimate, found),
+                limit=Limit(high=high),
+                amount=found.patients if found else None,
+                unit="patients",
+            )
+
+
+def _of_enough(estimate: Estimate, found: MembershipEvidence | None) -> Estimate:
+    if found is not None and found.models < FEWEST_MODELS:
+        return Estimate.absent(f"it was measured on {found.models} of the {FEWEST_MODELS} models that are due")
+    return estimate
