@@ -9,6 +9,7 @@ from theragate.files import write_json
 from theragate.reports.verdict import verdict_table
 from theragate.settings import Settings
 from theragate.stages.acceptance import as_of_today, in_one_line
+from theragate.stages.disclosed import check_disclosure
 from theragate.stages.documents import read_origin
 from theragate.stages.facts import release_state
 from theragate.stages.judgement import current_verdict
@@ -27,18 +28,21 @@ __all__ = ["gather", "project", "register", "review", "taken_words"]
 
 
 def register(workspace: Workspace, settings: Settings) -> str:
-    """Write ``published.json`` and ``registration.json``, and to MLflow what it lacks of this verdict.
+    """Write ``published.json``, ``disclosure.json`` and ``registration.json``; write to MLflow what it lacks.
 
     Run and version numbers are MLflow's own and differ from one MLflow to another; they are in neither file, nor is a
     signature, which has a time. Under ``dvc exp run`` the run is logged and nothing is registered.
 
     Raises
     ------
+    EvidenceError
+        If a file that is bound for MLflow gives a patient away; nothing is written to MLflow then.
     StoreError
         If MLflow is out of reach, locked, or of another version.
     """
     moment = present(workspace.root)
     bundle = gather(workspace, settings, moment)
+    write_json(workspace.report("disclosure.json"), check_disclosure(workspace, bundle).record())
     published = project(bundle, settings, moment)
     registration = registration_of(bundle, registered=published.version is not None)
     write_json(workspace.report("registration.json"), registration)
