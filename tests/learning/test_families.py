@@ -115,6 +115,25 @@ def test_twins_and_constants_among_the_features_do_no_harm(problem, task: str, f
     assert np.isfinite(predictor.predict(twins)).all()
 
 
+@pytest.mark.parametrize(("task", "family"), ALL)
+def test_more_features_than_patients_are_learned_from_or_refused(problem, task: str, family: str) -> None:
+    rivals = [name for name in FAMILIES[task] if not FAMILIES[task][name].light and name != family]
+    tuning = {"reference": family, "families": rivals, "trials": 3}
+    cohort, outcome, study = problem(task, patients=60, tuning=tuning)
+    genes = pd.DataFrame(np.random.default_rng(2).normal(size=(60, 70)), columns=[f"gene_{n}" for n in range(70)])
+    wide = cohort.join(genes)
+    schema = read_features(wide, study)
+    kind = FAMILIES[task][family]
+    if kind.light:
+        message = rf"family `{family}`: .*received {len(schema)} features and 60 patients.*\({', '.join(rivals)}\)"
+        with pytest.raises(DataError, match=message):
+            check_width(study, features=len(schema), patients=60)
+        return
+    check_width(study, features=len(schema), patients=60)
+    predictor = fit_predictor(wide, outcome, task=task, family=family, params=kind.fixed, schema=schema, seed=5)
+    assert np.isfinite(predictor.predict(wide)).all()
+
+
 def test_an_absent_feature_is_refused(problem) -> None:
     predictor, cohort = fitted(problem, "binary", "logistic")
     with pytest.raises(DataError, match="feature `marker`: every feature of the model is a column of the data"):
