@@ -109,6 +109,12 @@ def test_a_regression_has_no_threshold():
         read("diabetes_progression", decision=decision)
 
 
+WEB = {
+    "kind": "url", "url": "https://example.org/t.csv", "sha256": "0" * 64, "format": "csv", "citation": "One.",
+    "licence": "Free.",
+}  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("changes", "key"),
     [
@@ -118,6 +124,11 @@ def test_a_regression_has_no_threshold():
         ({"subgroups__sex__labels": {0: "male", 1: "female"}}, "subgroups.sex.labels.0"),
         ({"outcome__horizon": "soon"}, "outcome.horizon"),
         ({"source__name": 5}, "source.name"),
+        ({"source": {**WEB, "sha256": "abc"}}, "source.sha256`"),
+        ({"source": {key: WEB[key] for key in WEB if key != "format"}}, "source.format`"),
+        ({"decision": {"none": "Nothing is decided.", "threshold": 0.1}}, "decision.threshold`"),
+        ({"source": {**WEB, "url": "https://ada:hunter2@example.org/t.csv"}}, "source.url`"),
+        ({"source": {**WEB, "token": "hunter2"}}, "source.token`"),
         ({"validation__folds": 1}, "validation.folds"),
     ],
 )
@@ -125,6 +136,7 @@ def test_the_key_in_the_message_is_the_key_in_the_file(changes, key):
     with pytest.raises(ConfigurationError) as caught:
         read(**changes)
     assert caught.value.subject.startswith(f"params.yaml, key `studies.{SURVIVAL}.{key}")
+    assert "hunter2" not in str(caught.value)
 
 
 def test_the_key_of_a_gate_s_entry_is_the_key_in_the_file():

@@ -135,13 +135,15 @@ def _add_new_study(commands: "argparse._SubParsersAction[argparse.ArgumentParser
     new.add_argument("--from", dest="file", required=True, type=Path, metavar="FILE", help="a .csv or .parquet table")
     new.add_argument("--outcome", metavar="COL", help="the column to predict; with --time, the event (1 or 0)")
     new.add_argument("--time", metavar="COL", help="the time until the event or the end of follow-up")
+    new.add_argument("--treatment", metavar="COL", help="who was treated (two values): compare treatments")
     new.set_defaults(command=_new_study)
 
 
 def _new_study(parsed: argparse.Namespace, root: Path, settings: Settings) -> int:  # noqa: ARG001 - one form for all
     from theragate.stages.new_study import Request, new_study
 
-    print(new_study(root, Request(parsed.name, parsed.file, outcome=parsed.outcome, time=parsed.time)))
+    asked = {"outcome": parsed.outcome, "time": parsed.time, "treatment": parsed.treatment}
+    print(new_study(root, Request(parsed.name, parsed.file, **asked)))
     return 0
 
 

@@ -1,5 +1,6 @@
 """Frozen, strict specifications of what stands in a file, and the one line that says which key is wrong."""
 
+from itertools import zip_longest
 from typing import Annotated, Any, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
@@ -103,17 +104,24 @@ def _tuples(value: Any) -> Any:
 def _key(value: Any, location: tuple[int | str, ...]) -> list[str]:
     """Return the parts of `location` that stand in the file: pydantic puts names of its own types between them."""
     parts: list[str] = []
-    for part in location:
+    for part, following in zip_longest(location, location[1:]):
         if isinstance(value, dict):
-            inside = part in value
+            inside = part in value and not _names_a_type(value, part, following)
         else:
             inside = isinstance(value, list | tuple) and part in range(len(value))
-        missing = isinstance(value, dict) and part == location[-1] and part != "[key]"
+        missing = isinstance(value, dict) and following is None and part != "[key]"
         if inside or missing:
             parts.append(str(part))
         if inside:
             value = value[part]
     return parts
+
+
+def _names_a_type(entry: dict[Any, Any], part: int | str, following: int | str | None) -> bool:
+    """Whether `part` is the name of a type although `entry` has such a key too, as a source of the kind ``url`` has."""
+    if following is None or isinstance(entry[part], dict | list | tuple):
+        return False
+    return following in entry or part in entry.values()
 
 
 def _shown(value: Any) -> str:

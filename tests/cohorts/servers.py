@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import sqlalchemy
+
 
 class Web:
     """Serves `content` at every path and notes what was asked; `breaks` is after how many bytes it hangs up."""
@@ -61,6 +63,21 @@ def postgres_server() -> Iterator[str]:
     """Start a PostgreSQL that listens on a socket in a folder that its own user can enter; yield its URL."""
     with tempfile.TemporaryDirectory() as folder, _running(Path(folder)) as url:
         yield url
+
+
+def ask_for_a_password(url: str, user: str) -> str:
+    """Let the server of `postgres_server` ask `user` for a password; return the folder of its socket."""
+    host = str(sqlalchemy.make_url(url).query["host"])
+    rules = Path(host) / "pg_hba.conf"
+    rules.write_text(f"local all {user} scram-sha-256\n{rules.read_text(encoding='utf-8')}", encoding="utf-8")
+    engine = sqlalchemy.create_engine(url)
+    with engine.connect() as connection:
+        connection.execute(sqlalchemy.text("SELECT pg_reload_conf()"))
+        asked = sqlalchemy.text("SELECT count(*) FROM pg_hba_file_rules WHERE user_name = ARRAY[:user]")
+        while not connection.execute(asked, {"user": user}).scalar():
+            pass
+    engine.dispose()
+    return host
 
 
 @contextmanager

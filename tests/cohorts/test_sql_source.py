@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import sqlalchemy
-from cohorts.servers import postgres_server
+from cohorts.servers import ask_for_a_password, postgres_server
 
 from theragate.cohorts.sources import RawTable, _sql, read_source
 from theragate.errors import ConfigurationError, DataError, StoreError
@@ -148,15 +148,6 @@ def test_a_database_that_is_out_of_reach(tmp_path):
 
 
 def test_credentials_that_the_database_refuses(postgres, tmp_path):
-    host = str(sqlalchemy.make_url(postgres).query["host"])
-    rules = Path(host) / "pg_hba.conf"
-    rules.write_text(f"local all ada scram-sha-256\n{rules.read_text(encoding='utf-8')}", encoding="utf-8")
-    engine = sqlalchemy.create_engine(postgres)
-    with engine.connect() as connection:
-        connection.execute(sqlalchemy.text("SELECT pg_reload_conf()"))
-        asked = "SELECT count(*) FROM pg_hba_file_rules WHERE user_name = '{ada}'"
-        while not connection.execute(sqlalchemy.text(asked)).scalar():
-            pass
-    engine.dispose()
+    host = ask_for_a_password(postgres, "ada")
     wrong = f"postgresql+psycopg://ada:{PASSWORD}-wrong@/postgres?host={host}"
     refused(StoreError, "a refusal of user or password. Correct", wrong, tmp_path)

@@ -83,6 +83,15 @@ def test_without_a_network_the_kept_file_serves(web, tmp_path):
     assert rows(web, tmp_path) == 2000
 
 
+@pytest.mark.parametrize("content", [CONTENT, b"age,ill\n1,2\n", b"age,age\n1,2\n"])
+def test_what_signs_an_address_is_in_no_message(content, web, tmp_path):
+    web.status, web.content = 503, content
+    signed = source(web.url).model_copy(update={"url": f"{web.url}/t.csv?sig=hunter2"})
+    with pytest.raises(DataError, match=r"source `http://127.0.0.1:\d+/t.csv\?…`: the file can be fetched") as caught:
+        read_source(signed, tmp_path, study="s")
+    assert "hunter2" not in str(caught.value)
+
+
 def test_no_server_and_a_server_that_refuses_are_one_clear_line(web, tmp_path):
     web.status = 404
     with pytest.raises(DataError, match=f"received the answer 404.*put the file at `.theragate/downloads/{PINNED}`"):

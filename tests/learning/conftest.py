@@ -26,15 +26,32 @@ _OUTCOMES: dict[str, dict[str, Any]] = {
         "horizon_reason": "For the tests.",
         "description": "Death.",
     },
+    "treatment_effect": {
+        "treatment": {
+            "column": "arm",
+            "treated": "drug",
+            "name": "the drug",
+            "control": "usual care",
+            "assigned": "in_practice",
+            "reason": "The older were treated more often.",
+        },
+        "measured": {"column": "score", "unit": "points", "description": "A score."},
+        "effect": "mean",
+        "better": "higher",
+        "reason": "For the tests.",
+    },
 }
 _TUNING: dict[str, dict[str, Any]] = {
     "binary": {"reference": "logistic", "families": ["spline_logistic", "xgboost"], "trials": 5},
     "regression": {"reference": "linear", "families": ["elastic_net", "spline_ridge", "xgboost"], "trials": 6},
     "survival": {"reference": "ridge_cox", "families": ["coxnet", "spline_cox", "xgboost_cox"], "trials": 6},
+    "treatment_effect": {"reference": "constant_effect", "families": ["dr_learner"], "trials": 3},
 }
 
 
-def make_cohort(task: str, *, patients: int = 150) -> pd.DataFrame:
+def make_cohort(task: str, *, patients: int | None = None) -> pd.DataFrame:
+    """Draw 150 patients; 400 where two arms are compared, whose true effect is the column `leak`."""
+    patients = patients or (400 if task == "treatment_effect" else 150)
     random = np.random.default_rng(3)
     age = random.uniform(30, 90, patients).round()
     marker = random.normal(0, 1, patients).round(3)
@@ -56,6 +73,11 @@ def make_cohort(task: str, *, patients: int = 150) -> pd.DataFrame:
         cohort["ill"] = np.where(random.uniform(size=patients) < 1 / (1 + np.exp(-score)), "yes", "no")
     elif task == "regression":
         cohort["score"] = 10 + 5 * score + random.normal(0, 3, patients)
+    elif task == "treatment_effect":
+        treated = random.uniform(size=patients) < 1 / (1 + np.exp(-0.05 * (age - 60)))
+        cohort["arm"] = np.where(treated, "drug", "usual")
+        cohort["score"] = 10 + 0.1 * age + (1 + score) * treated + random.normal(0, 1, patients)
+        cohort["leak"] = 1 + score
     else:
         death = random.exponential(600 * np.exp(-score))
         censoring = random.uniform(100, 1500, patients)
@@ -105,7 +127,7 @@ def make_study(task: str, **changes: Any) -> Study:
 def problem() -> Callable[..., Problem]:
     """Make a cohort, its outcome and its study; keywords change the study."""
 
-    def make(task: str, *, patients: int = 150, **changes: Any) -> Problem:
+    def make(task: str, *, patients: int | None = None, **changes: Any) -> Problem:
         cohort, study = make_cohort(task, patients=patients), make_study(task, **changes)
         return cohort, read_outcome(cohort, study), study
 

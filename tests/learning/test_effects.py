@@ -1,8 +1,7 @@
-"""Learners of effects: each is fitted, stored without pickle, loaded, and predicts the same bytes."""
+"""Learners of effects: they find who benefits. The contract of every family is in `test_families.py`."""
 
 import io
 import zipfile
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -15,7 +14,7 @@ from theragate.learning.families import FAMILIES
 from theragate.learning.features import Feature
 from theragate.learning.models import Response
 from theragate.learning.nuisances import fit_nuisances, scores
-from theragate.learning.persistence import load, save
+from theragate.learning.overlap import _narrow, check_random_assignment
 from theragate.learning.predictor import fit_predictor
 
 SCHEMA = (Feature("x", "number"), Feature("z", "number"), Feature("stage", "text"))
@@ -50,7 +49,7 @@ def fitted(name: str, kind: str = "quantity", *, propensity: float | None = 0.5)
 
 @pytest.mark.parametrize("propensity", [0.5, None])
 @pytest.mark.parametrize("name", NAMES)
-def test_finds_who_benefits_and_keeps_it_in_plain_files(name, propensity, tmp_path: Path):
+def test_finds_who_benefits(name, propensity):
     frame, predictor = fitted(name, propensity=propensity)
     predicted = predictor.predict(frame)
     if name == "constant_effect":
@@ -58,13 +57,6 @@ def test_finds_who_benefits_and_keeps_it_in_plain_files(name, propensity, tmp_pa
         assert predicted[0] == pytest.approx(0.5, abs=0.3)
     else:
         assert np.corrcoef(predicted, frame["z"])[0, 1] > 0.6
-    save(predictor, tmp_path / "a")
-    assert {path.suffix for path in (tmp_path / "a").iterdir()} <= {".json", ".skops", ".npz"}
-    again = load(tmp_path / "a")
-    assert np.array_equal(again.predict(frame), predicted)
-    save(fitted(name, propensity=propensity)[1], tmp_path / "b")
-    for path in (tmp_path / "a").iterdir():
-        assert path.read_bytes() == (tmp_path / "b" / path.name).read_bytes()
 
 
 @pytest.mark.parametrize("kind", ["binary", "censored"])
@@ -81,12 +73,44 @@ def test_scores_of_patients_that_nobody_learned_from_have_the_effect_as_their_me
     assert found.mean() == pytest.approx(0.5, abs=4 * found.std() / np.sqrt(1000))
 
 
-def test_arms_without_overlap_are_refused_in_one_line():
-    frame, outcome = drawn(propensity=None)
-    apart = Treated(outcome.measured, frame["z"].to_numpy() > 0, "mean", higher_is_better=True, propensity=None)
-    with pytest.raises(DataError, match="treated patients and controls overlap") as found:
-        fit_nuisances(frame, apart, (Feature("z", "number"),))
+@pytest.mark.parametrize(
+    ("propensity", "rule"),
+    [
+        (None, "treated patients and controls overlap: either was possible"),
+        (0.5, "where treatment is assigned at random, no features tell who was treated"),
+    ],
+)
+def test_arms_that_two_features_tell_apart_are_refused_in_one_line(propensity, rule):
+    frame, outcome = drawn()
+    frame = frame.assign(x=frame["x"].fillna(0.0))
+    treated = (frame["x"] + frame["z"]).to_numpy() > 0
+    apart = Treated(outcome.measured, treated, "mean", higher_is_better=True, propensity=propensity)
+    message = rf"the treatment: {rule}.*; received features that tell, of \d+% of the patients of each arm at least"
+    check = fit_nuisances if propensity is None else check_random_assignment
+    with pytest.raises(DataError, match=message) as found:
+        check(frame, apart, SCHEMA[:2])
     assert "\n" not in str(found.value)
+
+
+@pytest.mark.parametrize("propensity", [None, 0.5])
+def test_more_features_than_patients_are_no_lack_of_overlap(propensity):
+    _, outcome = drawn(n=60, propensity=propensity)
+    random = np.random.default_rng(4)
+    genes = pd.DataFrame({f"gene_{number}": random.normal(size=60) for number in range(100)})
+    schema = tuple(Feature(name, "number") for name in genes)
+    if propensity is not None:
+        check_random_assignment(genes, outcome, schema)
+    nuisances = fit_nuisances(genes, outcome, schema).predict(genes)
+    assert np.isfinite(nuisances.control).all()
+    assert ((nuisances.propensity > 0) & (nuisances.propensity < 1)).all()
+
+
+def test_a_narrowed_table_keeps_all_distances():
+    table = np.random.default_rng(0).normal(size=(5, 9))
+    narrow = _narrow(table)
+    assert narrow.shape == (5, 5)
+    np.testing.assert_allclose(narrow @ narrow.T, table @ table.T)
+    assert _narrow(table.T).shape == (9, 5)
 
 
 def forest() -> CausalForestModel:

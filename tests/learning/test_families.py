@@ -14,8 +14,8 @@ from theragate.learning.loss import Loss, null_prediction
 from theragate.learning.persistence import load, save
 from theragate.learning.predictor import Predictor, fit_predictor
 
-# Learners of effects need two arms; tests/learning/test_effects.py holds their contract.
-ALL = [(task, family) for task, families in FAMILIES.items() if task != "treatment_effect" for family in families]
+ALL = [(task, family) for task, families in FAMILIES.items() for family in families]
+PLAIN = {".json", ".skops", ".npz", ".ubj"}  # what is read without running any of it
 
 
 def fitted(problem, task: str, family: str, *, seed: int = 5, **changes) -> tuple[Predictor, pd.DataFrame]:
@@ -32,8 +32,11 @@ def test_it_learns_something(problem, task: str, family: str) -> None:
     prediction = predictor.predict(cohort)
     assert prediction.dtype == np.float64
     assert prediction.shape == (len(cohort),)
-    assert task == "regression" or ((prediction >= 0) & (prediction <= 1)).all()
-    loss = Loss.of(outcome, development=outcome)
+    assert task in {"regression", "treatment_effect"} or ((prediction >= 0) & (prediction <= 1)).all()
+    if task == "treatment_effect":  # the truth is drawn; without a model it is the difference between unlike arms
+        loss = Loss.of_effects(cohort["leak"].to_numpy())
+    else:
+        loss = Loss.of(outcome, development=outcome)
     assert loss.mean(prediction) < loss.mean(np.full(len(cohort), null_prediction(outcome)))
     assert (predictor.task, predictor.family) == (task, family)
     assert predictor.features == ["age", "marker", "smoker", "stage"]
@@ -44,6 +47,7 @@ def test_it_learns_something(problem, task: str, family: str) -> None:
 def test_stored_and_loaded_it_predicts_the_same_bits_from_the_same_bytes(problem, tmp_path, task, family) -> None:
     predictor, cohort = fitted(problem, task, family)
     save(predictor, tmp_path / "one")
+    assert {path.suffix for path in (tmp_path / "one").iterdir()} <= PLAIN
     loaded = load(tmp_path / "one")
     np.testing.assert_array_equal(loaded.predict(cohort), predictor.predict(cohort))
     save(loaded, tmp_path / "two")
@@ -91,7 +95,9 @@ def test_nobody_to_predict_for_gives_no_prediction(problem, task: str, family: s
 @pytest.mark.parametrize(("task", "family"), ALL)
 def test_text_alone_is_enough_and_its_categories_may_read_like_other_columns(problem, tmp_path, task, family) -> None:
     cohort, outcome, _ = problem(task)
-    features = pd.DataFrame({"stage": cohort["stage"], "stage_I": ["I", "II"] * 75, "stage_I_I": ["x"] * 150})
+    features = pd.DataFrame(
+        {"stage": cohort["stage"], "stage_I": np.resize(["I", "II"], len(cohort)), "stage_I_I": "x"}
+    )
     schema = tuple(Feature(name, "text") for name in features)
     params = FAMILIES[task][family].fixed
     predictor = fit_predictor(features, outcome, task=task, family=family, params=params, schema=schema, seed=5)
@@ -107,6 +113,25 @@ def test_twins_and_constants_among_the_features_do_no_harm(problem, task: str, f
     params = FAMILIES[task][family].fixed
     predictor = fit_predictor(twins, outcome, task=task, family=family, params=params, schema=schema, seed=5)
     assert np.isfinite(predictor.predict(twins)).all()
+
+
+@pytest.mark.parametrize(("task", "family"), ALL)
+def test_more_features_than_patients_are_learned_from_or_refused(problem, task: str, family: str) -> None:
+    rivals = [name for name in FAMILIES[task] if not FAMILIES[task][name].light and name != family]
+    tuning = {"reference": family, "families": rivals, "trials": 3}
+    cohort, outcome, study = problem(task, patients=60, tuning=tuning)
+    genes = pd.DataFrame(np.random.default_rng(2).normal(size=(60, 70)), columns=[f"gene_{n}" for n in range(70)])
+    wide = cohort.join(genes)
+    schema = read_features(wide, study)
+    kind = FAMILIES[task][family]
+    if kind.light:
+        message = rf"family `{family}`: .*received {len(schema)} features and 60 patients.*\({', '.join(rivals)}\)"
+        with pytest.raises(DataError, match=message):
+            check_width(study, features=len(schema), patients=60)
+        return
+    check_width(study, features=len(schema), patients=60)
+    predictor = fit_predictor(wide, outcome, task=task, family=family, params=kind.fixed, schema=schema, seed=5)
+    assert np.isfinite(predictor.predict(wide)).all()
 
 
 def test_an_absent_feature_is_refused(problem) -> None:

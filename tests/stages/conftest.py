@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 from gates.evidence_by_hand import STUDIES, changed, estimate, good_evidence, overall
+from stages.trials import compare_treatments
+from support import Project
 
 from theragate.digests import sha256_file, sha256_tree
 from theragate.evidence.types import Evidence
@@ -90,3 +92,14 @@ def edit() -> Callable[[Path, Callable[[Any], None]], None]:
         path.write_text(json.dumps(content), encoding="utf-8")
 
     return change
+
+
+@pytest.fixture
+def trial(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """A project that compares treatments, and is the current folder."""
+    monkeypatch.chdir(project.root)
+    monkeypatch.setenv("THERAGATE_JOBS", "1")
+    for name in ("DVC_ROOT", "DVC_EXP_NAME", "MLFLOW_TRACKING_URI"):
+        monkeypatch.delenv(name, raising=False)
+    compare_treatments(project)
+    return project

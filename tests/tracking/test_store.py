@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 
@@ -195,11 +196,35 @@ def test_a_folder_is_no_store(url):
         prepare(at(url))
 
 
-@pytest.mark.parametrize("url", ["postgresql+psycopg2://ann:pass@host/db", "https://ann:pass@host"])
-def test_a_password_is_never_shown(url):
-    shown = str(store_error(OSError(f"cannot reach {url}"), url))
-    assert ":pass@" not in shown
-    assert "ann:***@host" in shown
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("postgresql+psycopg://ann:hunter2@host/db", "postgresql+psycopg://***@host/db"),
+        ("postgresql+psycopg://ann:%68unter%32@host/db", "postgresql+psycopg://***@host/db"),
+        ("postgresql+psycopg://ann:x/hunter2@host/db", "postgresql+psycopg://***@host/db"),
+        ("postgresql+psycopg://ann:x@hunter2@host/db", "postgresql+psycopg://***@host/db"),
+        ("postgresql+psycopg://ann:x?hunter2@host/db", "postgresql+psycopg://***"),
+        ("postgresql+psycopg:///db?host=host&user=ann&password=hunter2", "postgresql+psycopg:///db"),
+        ("postgresql+psycopg:///db?user=ann&password=x@hunter2", "postgresql+psycopg://***"),
+        ("https://ann:hunter2@host", "https://***@host"),
+        ("https://hunter2@host", "https://***@host"),
+    ],
+)
+def test_user_and_password_are_never_shown_however_they_were_written(url, name):
+    for said in (f"cannot reach {url}", f"odd port: {unquote(url)!r}", "failed to resolve host 'hunter2@host'"):
+        shown = str(store_error(OSError(said), url))
+        assert "hunter2" not in shown
+        assert "%68unter" not in shown
+        assert f"MLflow store `{name}`" in shown
+
+
+@pytest.mark.parametrize("url", ["postgresql://ann:hunter2@host:five/db", "sqlite:hunter2", "mysql:/hunter2:x@host"])
+def test_a_text_that_is_no_url_is_refused_and_its_password_not_shown(url):
+    with pytest.raises(StoreError, match="URL of a database or of a server; received a text that is none") as caught:
+        prepare(at(url))
+    assert "ann" not in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+    assert caught.value.__suppress_context__
 
 
 def test_an_unknown_failure_is_shown_as_its_first_line():

@@ -190,9 +190,13 @@ def read_outcome(cohort: pd.DataFrame, study: Study) -> Outcome:
         If a column is absent, there twice or incomplete, holds what is no outcome, or the outcome does not vary; where
         treatments are compared, also if it does not vary within an arm, or there is only one.
     """
-    columns = {column: _complete(cohort, column, study.name) for column in study.outcome_columns}
-    measured = _measured(columns, study)
     spec = study.outcome
+    arms = spec.treatment.column if isinstance(spec, EffectOutcome) else None
+    columns = {
+        column: _complete(cohort, column, study.name, what="treatment" if column == arms else "outcome")
+        for column in study.outcome_columns
+    }
+    measured = _measured(columns, study)
     if not isinstance(spec, EffectOutcome):
         return measured
     outcome = Treated(
@@ -267,33 +271,37 @@ def _treated(column: pd.Series, spec: Treatment, study: str) -> NDArray[np.bool_
     if codes.nunique() != 2 or not (codes == spec.treated).any():
         here = int((codes == spec.treated).sum())
         received = f"{codes.nunique()} distinct values; {here} of {len(codes)} patients have `{spec.treated}`"
-        raise _broken(study, spec.column, rule, received)
+        remedy = "Correct `outcome.treatment` in params.yaml, or leave the patients of other arms out at the source."
+        raise _broken(study, spec.column, rule, received, remedy=remedy, what="treatment")
     return (codes == spec.treated).to_numpy(dtype=bool)
 
 
 def _check_arms(outcome: Treated, spec: Treatment, study: str) -> None:
     for name, members in outcome.classes.items():
         if not members.any():
-            raise _broken(study, spec.column, "each arm has patients of every class of the outcome", f"none {name}")
+            rule = "each arm has patients of every class of the outcome"
+            remedy = "Compare by an outcome that both arms have, or by an earlier horizon; or add patients."
+            raise _broken(study, spec.column, rule, f"none {name}", remedy=remedy, what="treatment")
     if outcome.propensity is None:
         return
     # Ten standard errors of a share: no chance, and no block size, explains so much.
     share, chance = float(outcome.treated.mean()), outcome.propensity
     if abs(share - chance) > 10 * np.sqrt(chance * (1 - chance) / len(outcome)):
         rule = f"where treatment is assigned at random with a chance of {chance:g}, about as many are treated"
-        raise _broken(study, spec.column, rule, f"{share:.0%} treated")
+        remedy = "Correct `outcome.treatment` in params.yaml: its `treated`, `propensity` or `assigned`; or the source."
+        raise _broken(study, spec.column, rule, f"{share:.0%} treated", remedy=remedy, what="treatment")
 
 
-def _complete(cohort: pd.DataFrame, column: str, study: str) -> pd.Series:
+def _complete(cohort: pd.DataFrame, column: str, study: str, *, what: str) -> pd.Series:
     if len(cohort) == 0:
-        raise _broken(study, column, "the cohort has patients", "an empty cohort")
+        raise _broken(study, column, "the cohort has patients", "an empty cohort", what=what)
     found = int((cohort.columns == column).sum())
     if found != 1:
         received = f"{found} columns of that name" if found else "no such column"
-        raise _broken(study, column, "the outcome column is in the cohort, once", received)
+        raise _broken(study, column, f"the {what} column is in the cohort, once", received, what=what)
     missing = int(cohort[column].isna().sum())
     if missing:
-        raise _broken(study, column, "the outcome is known for every patient", f"{missing} missing values")
+        raise _broken(study, column, f"the {what} is known for every patient", f"{missing} missing values", what=what)
     return cohort[column]
 
 
@@ -307,5 +315,7 @@ def _numbers(column: pd.Series, name: str, study: str) -> NDArray[np.float64]:
     return values
 
 
-def _broken(study: str, column: str, rule: str, received: str, *, remedy: str = _REMEDY) -> DataError:
-    return DataError(f"study `{study}`, outcome column `{column}`", rule=rule, received=received, remedy=remedy)
+def _broken(
+    study: str, column: str, rule: str, received: str, *, remedy: str = _REMEDY, what: str = "outcome"
+) -> DataError:
+    return DataError(f"study `{study}`, {what} column `{column}`", rule=rule, received=received, remedy=remedy)

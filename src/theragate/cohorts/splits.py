@@ -68,7 +68,7 @@ def inner_folds(outcome: Outcome, folds: int, *, seed: int) -> list[tuple[NDArra
 
 
 def _folds(outcome: Outcome, folds: int, subject: str, *, seed: int) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
-    _enough(outcome, folds, subject, whose="all")
+    _enough(outcome, folds, subject, whose="all patients")
     folder = StratifiedKFold(n_splits=folds, shuffle=True, random_state=seed)
     return list(folder.split(np.zeros(len(outcome)), _strata(outcome, folds)))
 
@@ -82,7 +82,7 @@ def _repeated(outcome: Outcome, spec: NestedCrossValidation, subject: str, *, se
 
 
 def _random(outcome: Outcome, spec: Holdout, subject: str, *, seed: int) -> Split:
-    _enough(outcome, FEWEST, subject, whose="all")
+    _enough(outcome, FEWEST, subject, whose="all patients")
     shuffle = StratifiedShuffleSplit(n_splits=1, test_size=spec.fraction, random_state=seed)
     try:
         train, test = next(iter(shuffle.split(np.zeros(len(outcome)), _strata(outcome, FEWEST))))
@@ -136,8 +136,11 @@ def _enough(outcome: Outcome, fewest: int, subject: str, *, whose: str) -> None:
         ((name, int(members.sum())) for name, members in outcome.classes.items()), key=operator.itemgetter(1)
     )
     if count < fewest:
-        raise _broken(
-            subject, f"each class of the outcome of {whose} has at least {fewest} patients", f"{count} in one ({name})"
+        raise DataError(
+            subject,
+            rule=f"each class of the outcome of {whose} has at least {fewest} patients",
+            received=f"{count} in one ({name})",
+            remedy="Declare fewer folds or another split under `validation` in params.yaml, or add patients.",
         )
 
 

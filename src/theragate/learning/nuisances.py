@@ -7,7 +7,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from theragate.cohorts.outcomes import Binary, Quantity, Treated
-from theragate.errors import DataError
 from theragate.evidence.scores import Nuisances, doubly_robust_scores
 from theragate.learning.design import Design, fit_design
 from theragate.learning.families.base import FitError, Training
@@ -15,14 +14,13 @@ from theragate.learning.families.linear import SplineRidge
 from theragate.learning.families.logistic import SplineLogistic
 from theragate.learning.features import Feature
 from theragate.learning.models import Model
+from theragate.learning.overlap import check_overlap
 from theragate.learning.values import learned_values, weights_of
 
 __all__ = ["NuisanceModels", "fit_nuisances", "scores"]
 
 # An estimated propensity is held off 0 and 1, beyond which one patient would stand for fifty.
 BOUND = 0.02
-# Of both arms: for how many patients the features may tell the arm, before nothing can be compared at all.
-_TOLD = 0.95
 
 
 @dataclass(frozen=True)
@@ -55,7 +53,7 @@ def fit_nuisances(frame: pd.DataFrame, outcome: Treated, schema: tuple[Feature, 
     Raises
     ------
     DataError
-        If the arms have nobody in common: the features tell, of nearly all patients of both, how they were treated.
+        If the arms have nobody in common; see `check_overlap`.
     FitError
         If there is no stable solution.
     """
@@ -67,17 +65,7 @@ def fit_nuisances(frame: pd.DataFrame, outcome: Treated, schema: tuple[Feature, 
         return NuisanceModels(design, control, treated, outcome.propensity)
     training = Training(matrix, Binary(outcome.treated), design.curves)
     propensity = SplineLogistic().fit(training, SplineLogistic.fixed, seed=0)
-    chance = propensity.response.of(propensity.score(matrix))
-    told = min(
-        float(np.mean((chance >= 0.5)[arm] == outcome.treated[arm])) for arm in (outcome.treated, ~outcome.treated)
-    )
-    if told > _TOLD:
-        raise DataError(
-            "the treatment",
-            rule="treated patients and controls overlap: either was possible for patients of both kinds",
-            received=f"features that tell of {told:.0%} or more how they were treated",
-            remedy="Look for a feature that follows from the treatment, and drop it; or compare other patients.",
-        )
+    check_overlap(training, outcome.treated, propensity)
     return NuisanceModels(design, control, treated, propensity)
 
 

@@ -9,11 +9,12 @@ from typing import Any
 
 import pandas as pd
 
-from theragate.cohorts.outcomes import Outcome
+from theragate.cohorts.outcomes import Outcome, Treated
 from theragate.cohorts.splits import Split, development_rows, outer_splits
 from theragate.learning.families import check_families, check_width
 from theragate.learning.features import Feature, as_features, read_features
 from theragate.learning.identity import problem_digest
+from theragate.learning.overlap import check_random_assignment
 from theragate.learning.predictor import Predictor
 from theragate.learning.record import predictions_table, training_record
 from theragate.learning.scenarios import CLEAN, check_scenarios, stressed
@@ -73,8 +74,8 @@ def train(
     ConfigurationError
         If a family or a scenario does not fit the study.
     DataError
-        If the cohort is too small for its splits or for the number of features, a feature is unfit, or a model has no
-        stable solution.
+        If the cohort is too small for its splits or for the number of features, a feature is unfit, a model has no
+        stable solution, or treated patients and controls have nobody in common.
     StoreError
         If `storage` cannot be written, or a worker process died.
     """
@@ -83,6 +84,8 @@ def train(
     check_scenarios(study, schema)
     splits = outer_splits(cohort, outcome, study, seed=seed)
     check_width(study, features=len(schema), patients=_fewest(splits, study.validation.inner_folds))
+    if isinstance(outcome, Treated) and outcome.propensity is not None:
+        check_random_assignment(cohort, outcome, schema)
     key = f"{study.name}-{problem_digest(cohort, study, seed=seed)[:16]}"
     works = _works(cohort, outcome, study, schema=schema, splits=splits, seed=seed, storage=storage / key)
     results: dict[int, SplitResult] = {}

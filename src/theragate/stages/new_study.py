@@ -26,6 +26,7 @@ from theragate.stages.drafts.entry import draft_entry
 from theragate.stages.drafts.insert import with_study
 from theragate.stages.drafts.outcome import DraftedOutcome, draft_outcome
 from theragate.stages.drafts.suite import draft_suite
+from theragate.stages.drafts.treatment import draft_treatment, drop_its_copies
 from theragate.stages.workspace import Workspace
 from theragate.study import Deidentification, Study, parse, study_names
 
@@ -52,6 +53,7 @@ class Request:
     file: Path
     outcome: str | None = None
     time: str | None = None
+    treatment: str | None = None
 
 
 def new_study(root: Path, request: Request) -> str:
@@ -69,12 +71,14 @@ def new_study(root: Path, request: Request) -> str:
     ConfigurationError
         If the name is none or is taken, or ``params.yaml`` is wrong.
     DataError
-        If the file cannot be read, or the outcome cannot be one.
+        If the file cannot be read, or the outcome or the treatment cannot be one.
     """
     workspace = Workspace(root, request.name)
     _check_name(workspace)
     frame, source = _table(request)
     outcome = draft_outcome(frame, request.outcome, request.time)
+    if request.treatment is not None:
+        outcome = draft_treatment(frame, outcome, request.treatment)
     cohort, columns = _cohort(frame, source, outcome, request.name)
     entry = draft_entry(request.name, cohort, columns, outcome, source)
     study = _checked(request.name, entry, cohort, outcome)
@@ -133,17 +137,18 @@ def _cohort(
     frame: pd.DataFrame, source: dict[str, Any], outcome: DraftedOutcome, study: str
 ) -> tuple[pd.DataFrame, Columns]:
     """Return the cohort as `ingest` will make it, but for the ids."""
-    own = {outcome.entry[key] for key in ("column", "time", "event") if key in outcome.entry}
-    identity = source.get("id")
+    own, identity = outcome.columns, source.get("id")
     if identity in own:
         raise DataError(
             f"column `{identity}`",
-            rule="an outcome identifies nobody",
+            rule="an outcome or a treatment identifies nobody",
             received="the column that names the patients",
-            remedy="Name another with --outcome.",
+            remedy="Name another with --outcome, --time or --treatment.",
         )
     features = frame.drop(columns=[identity] if identity else [])
-    columns = read_columns(features.drop(columns=[*own]))
+    columns = read_columns(features.drop(columns=own))
+    if outcome.task == "treatment_effect":
+        drop_its_copies(features.drop(columns=own), columns, outcome)
     entry = {"ages": columns.ages, "dates": columns.dates, "removed": columns.removed}
     cohort = deidentify(features, parse(Deidentification, entry, at="deidentification"), study=study)
     cohort.insert(0, "patient", [str(row) for row in range(1, len(cohort) + 1)])
@@ -152,11 +157,13 @@ def _cohort(
 
 def _checked(name: str, entry: dict[str, Any], cohort: pd.DataFrame, outcome: DraftedOutcome) -> Study:
     """Return the study, of which everything holds that `theragate check` and `ingest` ask for."""
-    if outcome.smallest < FEWEST:
+    smallest, patients = outcome.smallest
+    if patients < FEWEST:
+        arms = " in each arm" if outcome.task == "treatment_effect" else ""
         raise DataError(
             f"study `{name}`, outcome",
-            rule=f"each class of the outcome has at least {FEWEST} patients",
-            received=f"one with {outcome.smallest}",
+            rule=f"each class of the outcome{arms} has at least {FEWEST} patients",
+            received=f"one with {patients} ({smallest})",
             remedy="Collect more patients: of so few nothing can be shown.",
         )
     study = parse(Study, {"name": name, **entry}, at=f"studies.{name}")

@@ -1,10 +1,11 @@
 """What MLflow, its database and the disk report, as one line that tells the user what to do."""
 
 import re
+from urllib.parse import parse_qsl, unquote
 
 from theragate.errors import StoreError
 
-__all__ = ["store_error"]
+__all__ = ["no_store", "store_error", "store_name"]
 
 _AGAIN = "then run the same command again; nothing was lost."
 
@@ -29,6 +30,8 @@ _KNOWN = (
     ("no space left", "a full disk", f"Free space, {_AGAIN}"),
     ("connection refused", "no answer", f"Start the server or correct MLFLOW_TRACKING_URI, {_AGAIN}"),
     ("max retries exceeded", "no answer", f"Start the server or correct MLFLOW_TRACKING_URI, {_AGAIN}"),
+    ("authentication failed", "a refusal of user or password", f"Correct them in MLFLOW_TRACKING_URI, {_AGAIN}"),
+    ("access denied for user", "a refusal of user or password", f"Correct them in MLFLOW_TRACKING_URI, {_AGAIN}"),
     ("timed out", "no answer in time", f"Look after the server, {_AGAIN}"),
     ("no module named", "a database whose driver is not installed", f"Install the driver, {_AGAIN}"),
     ("can't load plugin", "a database whose driver is not installed", f"Install the driver, {_AGAIN}"),
@@ -41,7 +44,7 @@ _KNOWN = (
 
 
 def store_error(error: Exception, url: str) -> StoreError:
-    """Translate a failure of the store at `url`; a password in the URL is left out."""
+    """Translate a failure of the store at `url`; user and password are left out, however they were written."""
     message = str(error)
     for sign, received, remedy in _KNOWN:
         if sign in message.lower():
@@ -50,14 +53,46 @@ def store_error(error: Exception, url: str) -> StoreError:
     return StoreError(
         _subject(url),
         rule="the store takes what is written",
-        received=f"this from MLflow: {_without_password(first)[:300]}",
+        received=f"this from MLflow: {_without_secrets(first, url)[:300]}",
         remedy=f"Look after the store, {_AGAIN}",
     )
 
 
+def no_store(url: str) -> StoreError:
+    """Return the error about a text that is no URL of a store."""
+    return StoreError(
+        _subject(url),
+        rule="it is the URL of a database or of a server",
+        received="a text that is none",
+        remedy="Correct MLFLOW_TRACKING_URI: DIALECT+DRIVER://USER:PASSWORD@HOST:PORT/DATABASE, with `%40` for an `@` "
+        "in the password, and the like.",
+    )
+
+
+def store_name(url: str) -> str:
+    """Return `url` without user, password and what follows a question mark, which may hold them too.
+
+    A password that was not encoded may hold any character: all up to the last ``@`` counts as user and password.
+    """
+    scheme, separator, rest = url.partition("://")
+    if not separator:
+        return url if ":" not in url else f"{url.partition(':')[0]}:…"
+    inside, _, place = rest.rpartition("@")
+    if "?" in inside:  # part of a password, or the `@` is part of one behind the question mark
+        return f"{scheme}{separator}***"
+    return f"{scheme}{separator}{'***@' if inside else ''}{place.partition('?')[0]}"
+
+
 def _subject(url: str) -> str:
-    return f"MLflow store `{_without_password(url)}`"
+    return f"MLflow store `{store_name(url)}`"
 
 
-def _without_password(text: str) -> str:
-    return re.sub(r"(://[^/@:\s]*):[^/@\s]*@", r"\1:***@", text)
+def _without_secrets(text: str, url: str) -> str:
+    """Take the URL, and what its name leaves out, out of a text that MLflow or a driver has written."""
+    rest, name = url.partition("://")[2], store_name(url)
+    inside, query = rest.rpartition("@")[0], rest.partition("?")[2]
+    parts = [*re.split(r"[:@/?&=]", inside), *re.split(r"[@&=]", query), *(value for _, value in parse_qsl(query))]
+    for secret in sorted({url, inside, *parts, *map(unquote, parts)}, key=len, reverse=True):
+        if len(secret) > 2 and secret not in name:
+            text = text.replace(secret, name if secret == url else "***")
+    return re.sub(r"://\S*@", "://***@", text)

@@ -17,12 +17,12 @@ from mlflow.store.db.utils import _get_latest_schema_revision, _initialize_table
 from mlflow.utils.credentials import get_default_host_creds
 from mlflow.utils.rest_utils import http_request
 from requests.exceptions import RequestException
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from theragate.errors import StoreError
 from theragate.files import whole_file
 from theragate.settings import Settings
-from theragate.tracking.failures import store_error
+from theragate.tracking.failures import no_store, store_error, store_name
 
 __all__ = ["Stores", "opened", "prepare"]
 
@@ -139,15 +139,22 @@ def _sqlite_path(url: str) -> Path | None:
     """Return the file of a SQLite URL; None for any other store."""
     if not url.startswith("sqlite:"):
         return None
-    database = sqlalchemy.make_url(url).database
+    database = _parsed(url).database
     return Path(database) if database and not database.startswith((":", "file:")) else None
+
+
+def _parsed(url: str) -> sqlalchemy.URL:
+    try:
+        return sqlalchemy.make_url(url)
+    except (ArgumentError, ValueError):  # a port that is no number
+        raise no_store(url) from None  # the library's message holds parts of the URL
 
 
 def _check(url: str) -> None:
     path = _sqlite_path(url)
     if url.partition(":")[0] in ("file", url):
         raise StoreError(
-            f"MLflow store `{url}`",
+            f"MLflow store `{store_name(url)}`",
             rule="it is the URL of a database or of a server",
             received="a folder",
             remedy="Set MLFLOW_TRACKING_URI to `sqlite:///…` or `http://…`, or unset it.",
@@ -156,7 +163,7 @@ def _check(url: str) -> None:
         _create(path)
     elif url.startswith(("http://", "https://")):
         _check_server(url)
-    elif url.partition("://")[0].partition("+")[0] in _DATABASES:
+    elif url.partition(":")[0].partition("+")[0] in _DATABASES:
         _check_database(url)
 
 
@@ -170,7 +177,7 @@ def _create(path: Path) -> None:
 
 def _check_database(url: str) -> None:
     """Look before MLflow does: it would retry for minutes, and upgrade an older database unasked."""
-    engine = sqlalchemy.create_engine(url, poolclass=sqlalchemy.NullPool)
+    engine = sqlalchemy.create_engine(_parsed(url), poolclass=sqlalchemy.NullPool)
     with engine.connect() as connection:
         tables = sqlalchemy.inspect(connection).get_table_names()
         if not tables:
@@ -183,7 +190,7 @@ def _check_database(url: str) -> None:
             connection.rollback()
             return
     raise StoreError(
-        f"MLflow store `{sqlalchemy.make_url(url).render_as_string(hide_password=True)}`",
+        f"MLflow store `{store_name(url)}`",
         rule=f"the database is one of MLflow {mlflow.__version__}",
         received="one of another version or of another program",
         remedy="Take a backup and run `mlflow db upgrade` on it, or name another database.",

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from theragate.cohorts.outcomes import Treated, read_outcome
 from theragate.errors import DataError
@@ -11,7 +13,7 @@ from theragate.validation._columns import read_column
 from theragate.validation._signs import SIGNS, tells_treatment
 from theragate.validation.types import LeakageFinding
 
-__all__ = ["find_leaks"]
+__all__ = ["find_leaks", "treatment_in_other_words"]
 
 UNDECLARED = 0.99  # the ceiling of a study that declares none
 
@@ -48,6 +50,12 @@ def find_leaks(cohort: pd.DataFrame, study: Study) -> tuple[LeakageFinding, ...]
                 if isinstance(outcome, Treated):
                     found += filter(None, (tells_treatment(feature, outcome.treated),))
     return tuple(found)
+
+
+def treatment_in_other_words(features: pd.DataFrame, treated: NDArray[np.bool_]) -> list[str]:
+    """Return the features that tell who was treated, as the check ``treatment`` of `find_leaks` would find them."""
+    columns = (read_column(features[name], name) for name in features.columns if features[name].notna().any())
+    return [column.name for column in columns if tells_treatment(column, treated)]
 
 
 def _ceiling(study: Study) -> float:

@@ -149,7 +149,7 @@ def _unreachable(spec: SqlSource, error: Exception) -> StoreError:
         f"the database of environment variable {spec.url_variable}",
         rule="it can be reached and accepts the user",
         received="a refusal of user or password" if refused else f"no connection ({type(error).__name__})",
-        remedy="Correct the user and password in the variable."
+        remedy="Correct them in the variable; a special character is written there as in `%40` for `@`."
         if refused
         else "See whether the database runs, and whether host, port and name in the variable are right.",
     )

@@ -37,7 +37,7 @@ def read_url(spec: UrlSource, site: Site) -> RawTable:
     with FileLock(kept.with_suffix(".lock")):
         if not kept.is_file() or sha256_file(kept) != spec.sha256:
             _fetch(spec, kept)
-    frame = read_table_file(kept, spec, kind=spec.format, subject=f"source `{spec.url}`")
+    frame = read_table_file(kept, spec, kind=spec.format, subject=_subject(spec))
     return RawTable(frame, version=f"sha256:{spec.sha256}", id_column=spec.id)
 
 
@@ -49,7 +49,7 @@ def _fetch(spec: UrlSource, kept: Path) -> None:
             _download(spec.url, part)
         except (OSError, http.client.HTTPException) as error:  # URLError and HTTPError are OSErrors
             raise DataError(
-                f"source `{spec.url}`",
+                _subject(spec),
                 rule="the file can be fetched",
                 received=_reason(error),
                 remedy=f"Run the same command again to go on, or put the file at `.theragate/downloads/{kept.name}`.",
@@ -61,11 +61,17 @@ def _fetch(spec: UrlSource, kept: Path) -> None:
         part.unlink()
         if not resumed:
             raise DataError(
-                f"source `{spec.url}`",
+                _subject(spec),
                 rule=f"the file has the SHA-256 {spec.sha256}",
                 received=f"one with {found}, which was thrown away",
                 remedy="Find out why it changed; if the new file is meant, write its digest into `source.sha256`.",
             )
+
+
+def _subject(spec: UrlSource) -> str:
+    """Name the source without what follows a question mark, which may be a signature that opens the file."""
+    address, _, query = spec.url.partition("?")
+    return f"source `{address}{'?…' if query else ''}`"
 
 
 def _download(url: str, part: Path) -> None:

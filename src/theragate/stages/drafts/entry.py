@@ -8,6 +8,7 @@ from theragate.cohorts.codes import as_codes
 from theragate.evidence.published import SMALLEST_CELL
 from theragate.specs import MARK
 from theragate.stages.drafts.columns import Columns
+from theragate.stages.drafts.effects import draft_effect_decision
 from theragate.stages.drafts.limits import draft_gates
 from theragate.stages.drafts.outcome import DraftedOutcome
 from theragate.stages.drafts.words import words_of
@@ -15,11 +16,17 @@ from theragate.stages.drafts.words import words_of
 __all__ = ["draft_entry"]
 
 ATTRIBUTES = {"sex": "Sex", "gender": "Sex", "race": "Race", "ethnicity": "Ethnicity", "ethnic": "Ethnicity"}
-REFERENCE = {"binary": "logistic", "regression": "linear", "survival": "ridge_cox"}
+REFERENCE = {
+    "binary": "logistic",
+    "regression": "linear",
+    "survival": "ridge_cox",
+    "treatment_effect": "constant_effect",
+}
 RIVALS = {
     "binary": ["spline_logistic", "xgboost"],
     "regression": ["elastic_net", "spline_ridge", "xgboost"],
     "survival": ["spline_cox", "coxnet", "xgboost_cox"],
+    "treatment_effect": ["t_learner", "s_learner", "x_learner", "dr_learner", "causal_forest"],
 }
 SMALL = 2_000  # patients, under whom the split is repeated
 
@@ -40,7 +47,7 @@ def draft_entry(
     source
         The entry ``source``, but for citation and licence.
     """
-    values = cohort[outcome.entry["column"]] if outcome.task == "regression" else None
+    spread = _spread(cohort, outcome)
     return {
         "task": outcome.task,
         "card": _card(name),
@@ -54,15 +61,27 @@ def draft_entry(
         "outcome": outcome.entry,
         "features": {"dropped": columns.dropped} if columns.dropped else {},
         "subgroups": _subgroups(cohort, columns),
-        "decision": {"none": f"{MARK}: what is done, from which risk on, and who says so?"}
-        if outcome.task != "regression"
-        else {"none": f"{MARK}: is anything done at a threshold?"},
-        "validation": _validation(len(cohort), outcome.smallest),
+        "decision": _decision(outcome.task, spread),
+        "validation": _validation(len(cohort), outcome.smallest[1]),
         "tuning": {"reference": REFERENCE[outcome.task], "families": RIVALS[outcome.task], "trials": 16},
         "stability": {"refits": 50, "reason": "Fifty samples know the mean difference between two fits well."},
         "scenarios": {},
-        "gates": draft_gates(outcome.task, spread=float(values.std()) if values is not None else 1.0),
+        "gates": draft_gates(outcome.task, spread=spread),
     }
+
+
+def _spread(cohort: pd.DataFrame, outcome: DraftedOutcome) -> float | None:
+    """Return the standard deviation of a quantity, and of an event or a time None."""
+    quantity = "unit" in outcome.measured and "column" in outcome.measured
+    return float(cohort[outcome.measured["column"]].std()) if quantity else None
+
+
+def _decision(task: str, spread: float | None) -> dict[str, Any]:
+    if task == "treatment_effect":
+        return draft_effect_decision(spread)
+    if task == "regression":
+        return {"none": f"{MARK}: is anything done at a threshold?"}
+    return {"none": f"{MARK}: what is done, from which risk on, and who says so?"}
 
 
 def _card(name: str) -> dict[str, Any]:

@@ -4,6 +4,9 @@ from typing import Any
 
 from theragate.gates import CONDITIONS, GATES
 from theragate.specs import MARK
+from theragate.stages.drafts.effects import REASONS as OF_EFFECTS
+from theragate.stages.drafts.effects import draft_effect_limits
+from theragate.stages.drafts.words import SMALL_EFFECT, rounded
 
 __all__ = ["draft_gates"]
 
@@ -13,25 +16,19 @@ CEILING = {"binary": 0.95, "regression": 0.9, "survival": 0.9}
 USUAL = "a usual limit. Which one do patients need?"
 
 
-def draft_gates(task: str, *, spread: float) -> dict[str, dict[str, Any]]:
-    """Return an entry for every gate and release condition.
+def draft_gates(task: str, *, spread: float | None) -> dict[str, dict[str, Any]]:
+    """Return an entry for every gate and release condition of a task.
 
     Parameters
     ----------
     task
-        ``binary``, ``regression`` or ``survival``.
+        One of a study's.
     spread
-        The standard deviation of a quantity: its limits are 0.2 of it, a small effect in Cohen's sense.
+        The standard deviation of a quantity, on which its limits rest; of an event or a time None.
     """
-    ranked = {"metric": RANKING[task]}
-    limits = _of_a_quantity(spread) if task == "regression" else _of_a_risk()
-    limits["discrimination"] = {**ranked, "floor": FLOOR[task], "margin": 0.02, **limits["discrimination"]}
+    limits = draft_effect_limits(spread) if task == "treatment_effect" else _of_a_prediction(task, spread)
     limits |= {
         "data_quality": {"max_warnings": 3},
-        "suspicious_performance": {**ranked, "ceiling": CEILING[task]},
-        "utility": {"tolerance": 0.002, "group_tolerance": 0.005},
-        "robustness": {**ranked, "margin": 0.03},
-        "non_inferiority": {**ranked, "margin": 0.02},
         "privacy": {"attack_auc": 0.6, "true_positive_rate": 0.1},
         "lineage": {},
         "held_out_use": {"most": 20},
@@ -43,8 +40,21 @@ def draft_gates(task: str, *, spread: float) -> dict[str, dict[str, Any]]:
         "lineage": "What cannot be made again from a commit cannot be corrected either.",
         "held_out_use": "The best of 20 equally good models looks better by about two standard errors by chance alone.",
     }
+    reasons |= OF_EFFECTS if task == "treatment_effect" else {}
     order = [gate for gate in (*GATES, *CONDITIONS) if gate in limits]
     return {gate: {**limits[gate], "reason": reasons.get(gate, f"{MARK}: {USUAL}")} for gate in order}
+
+
+def _of_a_prediction(task: str, spread: float | None) -> dict[str, dict[str, Any]]:
+    ranked = {"metric": RANKING[task]}
+    limits = _of_a_risk() if spread is None else _of_a_quantity(spread)
+    limits["discrimination"] = {**ranked, "floor": FLOOR[task], "margin": 0.02, **limits["discrimination"]}
+    return limits | {
+        "suspicious_performance": {**ranked, "ceiling": CEILING[task]},
+        "utility": {"tolerance": 0.002, "group_tolerance": 0.005},
+        "robustness": {**ranked, "margin": 0.03},
+        "non_inferiority": {**ranked, "margin": 0.02},
+    }
 
 
 def _of_a_risk() -> dict[str, dict[str, Any]]:
@@ -58,7 +68,7 @@ def _of_a_risk() -> dict[str, dict[str, Any]]:
 
 
 def _of_a_quantity(spread: float) -> dict[str, dict[str, Any]]:
-    small = float(f"{0.2 * spread:.2g}")
+    small = rounded(SMALL_EFFECT * spread)
     return {
         "discrimination": {},
         "calibration": {"slope": [0.85, 1.15], "mean_error": small},

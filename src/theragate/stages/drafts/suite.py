@@ -27,7 +27,7 @@ def draft_suite(name: str, cohort: pd.DataFrame, columns: Columns, outcome: Draf
     What the pipeline cannot do without is critical; what the data merely look like is a warning until a person has
     confirmed it.
     """
-    needed = {outcome.entry[key] for key in ("column", "time", "event") if key in outcome.entry}
+    needed = set(outcome.columns)
     rules = [*_of_the_table(cohort)]
     for number, column in enumerate(cohort.columns.drop("patient"), start=1):
         slug = re.sub(r"[^a-z0-9_.-]+", "-", column.lower()).strip("-._")[:60]

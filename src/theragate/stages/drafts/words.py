@@ -3,7 +3,9 @@
 import math
 import re
 
-__all__ = ["outward", "rounded", "words_of"]
+__all__ = ["SMALL_EFFECT", "outward", "rounded", "words_of"]
+
+SMALL_EFFECT = 0.2  # in standard deviations of a quantity, in Cohen's sense
 
 
 def words_of(name: str) -> set[str]:

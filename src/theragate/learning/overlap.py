@@ -1,0 +1,96 @@
+"""Whether the features tell treated patients from controls: then the arms have nobody in common."""
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.model_selection import StratifiedKFold
+
+from theragate.cohorts.outcomes import Binary, Treated
+from theragate.errors import DataError
+from theragate.learning.design import fit_design
+from theragate.learning.families.base import Training
+from theragate.learning.families.logistic import Logistic, SplineLogistic
+from theragate.learning.features import Feature, as_features
+from theragate.learning.models import Model
+
+__all__ = ["check_overlap", "check_random_assignment"]
+
+# Of both arms: for how many patients the features may tell the arm, before nothing can be compared at all.
+_TOLD = 0.95
+_FOLDS = 3
+
+
+def check_random_assignment(frame: pd.DataFrame, outcome: Treated, schema: tuple[Feature, ...]) -> None:
+    """Refuse an assignment that is declared as random and that the features foretell.
+
+    Raises
+    ------
+    DataError
+        If they tell, of nearly all patients of both arms, how they were treated.
+    """
+    features = as_features(frame, schema)
+    design = fit_design("splines", features, schema)
+    training = Training(design.matrix(features), Binary(outcome.treated), design.curves)
+    rule = "where treatment is assigned at random, no features tell who was treated"
+    _refuse(_held_out(training, outcome.treated), rule)
+
+
+def check_overlap(training: Training, treated: NDArray[np.bool_], propensity: Model) -> None:
+    """Refuse arms that have nobody in common.
+
+    In few patients of many features any two arms can be told apart by chance, by a model that has seen the patients.
+    What decides is therefore what is told of patients from whom a model did not learn.
+
+    Parameters
+    ----------
+    training
+        The splines of the features, and who was treated.
+    treated
+        The same, shape (n,).
+    propensity
+        A `SplineLogistic` that has learned from them.
+
+    Raises
+    ------
+    DataError
+        If the features tell, of nearly all patients of both arms, how they were treated.
+    """
+    if _told(propensity.response.of(propensity.score(training.matrix)), treated) > _TOLD:
+        rule = "treated patients and controls overlap: either was possible for patients of both kinds"
+        _refuse(_held_out(training, treated), rule)
+
+
+def _refuse(told: float, rule: str) -> None:
+    if told > _TOLD:
+        raise DataError(
+            "the treatment",
+            rule=rule,
+            received=f"features that tell, of {told:.0%} of the patients of each arm at least, how they were treated",
+            remedy="Look for a feature that follows from the treatment, and drop it; or compare other patients.",
+        )
+
+
+def _told(chance: NDArray[np.float64], treated: NDArray[np.bool_]) -> float:
+    """Return the share of patients whose likelier arm is theirs, in the arm in which it is the smaller."""
+    return min(float(np.mean((chance >= 0.5)[arm] == treated[arm])) for arm in (treated, ~treated))
+
+
+def _held_out(training: Training, treated: NDArray[np.bool_]) -> float:
+    """Return `_told` by models like `SplineLogistic` that have learned from other patients."""
+    matrix, chance = _narrow(training.bent(SplineLogistic.fixed["curvature"])), np.full(len(treated), 0.5)
+    folds = min(_FOLDS, int(treated.sum()), int((~treated).sum()))
+    if folds < 2:
+        return 0.0  # of a single patient nothing is told
+    params = {"penalty": SplineLogistic.fixed["penalty"]}
+    for train, test in StratifiedKFold(folds, shuffle=True, random_state=0).split(matrix, treated):
+        model = Logistic().fit(Training(matrix[train], Binary(treated[train]), slice(0, 0)), params, seed=0)
+        chance[test] = model.response.of(model.score(matrix[test]))
+    return _told(chance, treated)
+
+
+def _narrow(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Turn (n, p) into (n, n) where there are more columns than patients; for a ridge nothing changes."""
+    if matrix.shape[1] <= matrix.shape[0]:
+        return matrix
+    left, size, _ = np.linalg.svd(matrix, full_matrices=False)
+    return np.asarray(left * size, dtype=np.float64)
