@@ -1,7 +1,8 @@
 """How often the interval of one patient's answer holds: cohorts are drawn, learned from, and new patients answered.
 
 A quantity's interval has to hold the new patient's own value; a risk's the share with the event among new patients to
-whom the released model gives the same prediction.
+whom the released model gives the same prediction; that of a benefit the mean true benefit among such patients. Where
+the study has not shown that benefits differ, patients get no interval, and there is nothing to hold.
 """
 
 from collections import defaultdict
@@ -14,20 +15,23 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit
 
+from simulations.effects import WORLDS, Trial
 from simulations.parallel import PROCESSES, generator, shared_out
 from simulations.pipeline import TASKS, Training
 from simulations.studies import Task, simulated_study
 from simulations.truth import Floats
 from theragate.accepted import AcceptedInputs
-from theragate.cohorts.outcomes import read_outcome
+from theragate.cohorts.outcomes import Outcome, read_outcome
 from theragate.learning import train
-from theragate.personal.fitting import fit_personal
+from theragate.personal.fitting import FittedPersonal, fit_personal
 from theragate.personal.typicality import UNLIKE
+from theragate.study import Study
 
-__all__ = ["cohorts", "observe", "run"]
+__all__ = ["cohorts", "observe", "observe_benefits", "run"]
 
 _EFFECTS = np.array([1.0, 0.7, 0.4, 0.0, 0.0, 0.0])
 _HORIZON = 1.0
+_WORLDS = ("same effect", "different effects")
 _NEW = 20_000
 _BAND = 200  # new patients who count as given the same prediction
 
@@ -39,20 +43,26 @@ def cohorts(replicates: int) -> dict[int, int]:
 
 
 def run(replicates: Mapping[int, int], *, seed: int, processes: int = PROCESSES) -> list[dict[str, Any]]:
-    """Learn from cohorts of every task and size (patients -> replicates); return one row for each."""
-    trainings = [
-        Training(task, patients, replicate, seed)
-        for patients, count in replicates.items()
-        for replicate in range(count)
-        for task in TASKS
-    ]
-    seen: dict[tuple[Task, int], list[dict[str, float]]] = defaultdict(list)
-    for training, found in zip(trainings, shared_out(observe, trainings, processes=processes), strict=True):
-        seen[training.task, training.patients].append(found)
+    """Learn from cohorts of every task and size (patients -> replicates); return one row for each.
+
+    Of treatments there are two worlds, and twice as many cohorts, since not all of them show a difference.
+    """
+    trainings: list[Training | Trial] = []
+    for patients, count in replicates.items():
+        trainings += [Training(task, patients, replicate, seed) for replicate in range(count) for task in TASKS]
+        trainings += [Trial(world, patients, replicate, seed) for replicate in range(2 * count) for world in _WORLDS]
+    seen: dict[tuple[str, int], list[dict[str, float]]] = defaultdict(list)
+    for training, found in zip(trainings, shared_out(_seen, trainings, processes=processes), strict=True):
+        task = training.task if isinstance(training, Training) else f"treatment effect, {training.world}"
+        seen[task, training.patients].append(found)
     return [
         {"task": task, "patients": patients} | {name: _mean([one[name] for one in found]) for name in found[0]}
         for (task, patients), found in seen.items()
     ]
+
+
+def _seen(training: Training | Trial) -> dict[str, float]:
+    return observe(training) if isinstance(training, Training) else observe_benefits(training)
 
 
 def observe(training: Training) -> dict[str, float]:
@@ -61,16 +71,7 @@ def observe(training: Training) -> dict[str, float]:
     features = rng.normal(size=(training.patients, len(_EFFECTS)))
     cohort = _frame(features).assign(patient=np.arange(training.patients), **_outcome(training.task, features, rng))
     study = simulated_study(training.task, horizon=_HORIZON)
-    outcome, seed = read_outcome(cohort, study), int(rng.integers(2**31))
-    with TemporaryDirectory() as storage:
-        trained = train(
-            cohort, outcome, study, seed=seed, jobs=1, storage=Path(storage),
-            progress=lambda _done, _total, _text: None,
-        )  # fmt: skip
-    accepted = AcceptedInputs(study=study.name, rules=(), top_coded={})
-    fitted = fit_personal(
-        trained.predictor, cohort, outcome, study=study, predictions=trained.predictions, accepted=accepted, seed=seed
-    )
+    fitted = _fitted(cohort, read_outcome(cohort, study), study, seed=int(rng.integers(2**31)))
     new = rng.normal(size=(_NEW, len(_EFFECTS)))
     answers = fitted.personal.answer(_frame(new))
     if training.task == "regression":
@@ -85,6 +86,44 @@ def observe(training: Training) -> dict[str, float]:
     }
     measured = fitted.record["measured"]
     return found | ({"coverage_as_recorded": measured["coverage"]} if training.task == "regression" else {})
+
+
+def observe_benefits(trial: Trial) -> dict[str, float]:
+    """Learn from one cohort of treated patients and controls; return the same, and whether a difference is shown.
+
+    ``coverage`` and ``width`` are not a number where none is, and nobody gets an interval.
+    """
+    world = WORLDS[trial.world]
+    rng = generator(trial.seed, 8, list(WORLDS).index(trial.world), trial.patients, trial.replicate)
+    x, outcome = world.draw(trial.patients, rng)
+    cohort = _frame(x).assign(patient=np.arange(trial.patients))
+    study = simulated_study("treatment_effect", horizon=_HORIZON)
+    fitted = _fitted(cohort, outcome, study, seed=int(rng.integers(2**31)))
+    new = rng.normal(size=(_NEW, x.shape[1]))
+    answers, effects = fitted.personal.answer(_frame(new)), world.effects(new)
+    found = {
+        "coverage": np.nan,
+        "width": np.nan,
+        "called_unlike": float((answers["typical"] < UNLIKE).mean()),
+        "shown": float(fitted.record["differences"]["shown"]),
+    }
+    if not found["shown"]:
+        return found
+    truth = _alike(answers["prediction"].to_numpy(), effects)
+    inside = (answers["lower"].to_numpy() <= truth) & (truth <= answers["upper"].to_numpy())
+    return found | {"coverage": float(inside.mean()), "width": float((answers["upper"] - answers["lower"]).mean())}
+
+
+def _fitted(cohort: pd.DataFrame, outcome: Outcome, study: Study, *, seed: int) -> FittedPersonal:
+    with TemporaryDirectory() as storage:
+        trained = train(
+            cohort, outcome, study, seed=seed, jobs=1, storage=Path(storage),
+            progress=lambda _done, _total, _text: None,
+        )  # fmt: skip
+    accepted = AcceptedInputs(study=study.name, rules=(), top_coded={})
+    return fit_personal(
+        trained.predictor, cohort, outcome, study=study, predictions=trained.predictions, accepted=accepted, seed=seed
+    )
 
 
 def _alike(prediction: Floats, risk: Floats) -> Floats:
@@ -118,7 +157,11 @@ def _outcome(task: Task, features: Floats, rng: np.random.Generator) -> dict[str
 
 
 def _mean(values: list[float]) -> dict[str, float]:
-    """Return the mean over cohorts with its standard error."""
-    array = np.array(values)
-    error = float(array.std(ddof=1) / np.sqrt(len(array))) if len(array) > 1 else float("nan")
-    return {"value": round(float(array.mean()), 4), "se": round(error, 4), "replicates": len(array)}
+    """Return the mean over the cohorts that have it, with its standard error; of none, or of one, there is none."""
+    array = np.array(values)[np.isfinite(values)]
+    found: dict[str, float] = {"replicates": len(array)}
+    if len(array):
+        found["value"] = round(float(array.mean()), 4)
+    if len(array) > 1:
+        found["se"] = round(float(array.std(ddof=1) / np.sqrt(len(array))), 4)
+    return found

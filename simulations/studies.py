@@ -6,7 +6,7 @@ from theragate.study import Study, parse
 
 __all__ = ["Task", "simulated_study"]
 
-Task = Literal["binary", "regression", "survival"]
+Task = Literal["binary", "regression", "survival", "treatment_effect"]
 
 _OUTCOMES: dict[Task, dict[str, Any]] = {
     "binary": {"column": "event", "positive": "yes", "description": "An event."},
@@ -14,11 +14,20 @@ _OUTCOMES: dict[Task, dict[str, Any]] = {
     "survival": {
         "time": "time", "event": "event", "unit": "years", "horizon_reason": "As declared.", "description": "An event.",
     },
+    "treatment_effect": {
+        "treatment": {
+            "column": "arm", "treated": "1", "name": "a treatment", "control": "none", "assigned": "at_random",
+            "propensity": 0.5, "reason": "Lots are drawn.",
+        },
+        "measured": {"column": "value", "unit": "points", "description": "A quantity."},
+        "effect": "mean", "better": "higher", "reason": "More is better.",
+    },
 }  # fmt: skip
 _TUNING: dict[Task, dict[str, Any]] = {
     "binary": {"reference": "logistic", "families": ["spline_logistic"], "trials": 2},
     "regression": {"reference": "linear", "families": ["elastic_net"], "trials": 2},
     "survival": {"reference": "ridge_cox", "families": ["coxnet"], "trials": 2},
+    "treatment_effect": {"reference": "constant_effect", "families": ["dr_learner"], "trials": 2},
 }
 
 

@@ -164,12 +164,17 @@ def _fairness(tables: dict[str, list[Row]], name: str) -> str:
 
 
 def _answers(rows: Sequence[Row]) -> str:
-    lines = [["Task", "n", "Interval holds", "Mean width", "As recorded in training", "Called unlike", "Cohorts"]]
+    lines = [
+        ["Task", "n", "Interval holds", "Mean width", "As recorded in training", "Difference shown", "Called unlike",
+         "Cohorts"]
+    ]  # fmt: skip
     for row in rows:
-        recorded = _percent(row["coverage_as_recorded"]) if "coverage_as_recorded" in row else "–"
+        recorded, shown = (_percent(row[name]) if name in row else "–" for name in ("coverage_as_recorded", "shown"))
+        given = row["coverage"]["replicates"] > 1
         lines.append(
-            [row["task"], str(row["patients"]), _percent(row["coverage"]), f"{row['width']['value']:.3g}", recorded,
-             _percent(row["called_unlike"]), str(row["coverage"]["replicates"])]
+            [row["task"], str(row["patients"]), _percent(row["coverage"]) if given else "–",
+             f"{row['width']['value']:.3g}" if given else "–", recorded, shown, _percent(row["called_unlike"]),
+             str(row["called_unlike"]["replicates"])]
         )  # fmt: skip
     return _table(lines)
 

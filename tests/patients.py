@@ -6,12 +6,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from support import small_study
 
 from theragate.accepted import AcceptedInputs, InputRule
-from theragate.cohorts.outcomes import Outcome, read_outcome
+from theragate.cohorts.outcomes import Outcome, Treated, read_outcome
 from theragate.learning.families import FAMILIES
 from theragate.learning.features import as_features, read_features
+from theragate.learning.nuisances import fit_nuisances
 from theragate.learning.predictor import fit_predictor
 from theragate.personal.fitting import FittedPersonal, fit_personal
 from theragate.study import Study, parse
@@ -23,6 +25,14 @@ OUTCOMES: dict[str, dict[str, Any]] = {
         "time": "time", "event": "died", "unit": "days", "horizon": 400, "horizon_reason": "For the tests.",
         "description": "Death.",
     },
+    "treatment_effect": {
+        "treatment": {
+            "column": "arm", "treated": "drug", "name": "the drug", "control": "placebo", "assigned": "at_random",
+            "propensity": 0.5, "reason": "The tests draw lots.",
+        },
+        "measured": {"column": "walked", "unit": "metres", "description": "How far a patient walks."},
+        "effect": "mean", "better": "higher", "reason": "For the tests.",
+    },
 }  # fmt: skip
 RULES = (
     InputRule(id="age-range", kind="between", columns=("age",), decisive=True, low=18, high=90, unit="years"),
@@ -32,7 +42,12 @@ RULES = (
 )
 
 
-def draw(task: str, patients: int, *, seed: int) -> pd.DataFrame:
+def gain(frame: pd.DataFrame, *, same: bool) -> NDArray[np.float64]:
+    """The true benefit of the drug, in metres: the same for everybody, or the more the younger a patient is."""
+    return 40 + (0.0 if same else 2.0) * (60 - frame["age"].to_numpy(dtype=np.float64))
+
+
+def draw(task: str, patients: int, *, seed: int, same: bool = False) -> pd.DataFrame:
     """A cohort in which age, a marker (missing for a tenth) and sex matter; the noise of a dose grows with it."""
     random = np.random.default_rng(seed)
     age = random.uniform(30, 90, patients).round()
@@ -46,6 +61,10 @@ def draw(task: str, patients: int, *, seed: int) -> pd.DataFrame:
     elif task == "regression":
         mean = np.maximum(35 + 6 * score, 5)
         frame["dose"] = np.clip(mean + 0.2 * mean * random.normal(size=patients), 1, 200)
+    elif task == "treatment_effect":
+        frame["arm"] = random.permutation(["drug", "placebo"] * (patients // 2))
+        walked = 300 + 20 * score + gain(frame, same=same) * (frame["arm"] == "drug")
+        frame["walked"] = walked + 30 * random.normal(size=patients)
     else:
         death, lost = random.exponential(900 * np.exp(-score)), random.uniform(100, 1500, patients)
         frame["time"], frame["died"] = np.minimum(death, lost).round(), (death <= lost).astype(int)
@@ -53,10 +72,13 @@ def draw(task: str, patients: int, *, seed: int) -> pd.DataFrame:
 
 
 def study_of(task: str, **changes: Any) -> Study:
-    content = small_study() | {"name": f"small_{task}", "task": task, "outcome": OUTCOMES[task]} | changes
+    content = small_study() | {"name": f"small_{task}", "task": task, "outcome": OUTCOMES[task]}
     if task == "regression":
         content |= {"decision": {"none": "A dose is no decision at a threshold."}}
-    return parse(Study, content, at="test")
+    if task == "treatment_effect":
+        least = {"action": "Give the drug.", "least_benefit": 30.0, "range": [0.0, 60.0], "source": "For the tests."}
+        content |= {"decision": least}
+    return parse(Study, content | changes, at="test")
 
 
 @dataclass(frozen=True)
@@ -68,11 +90,16 @@ class World:
 
 
 @cache
-def make_world(task: str, family: str, *, patients: int = 300, seed: int = 5, held_out: int = 0) -> World:
-    """Fit a family, cross-validated (or with the last `held_out` patients held out), and its answers."""
-    cohort = draw(task, patients, seed=seed)
+def make_world(
+    task: str, family: str, *, patients: int = 300, seed: int = 5, held_out: int = 0, same: bool = False, **changes: Any
+) -> World:
+    """Fit a family, cross-validated (or with the last `held_out` patients held out), and its answers.
+
+    `same`: a treatment helps everybody as much. `changes` replace keys of the study.
+    """
+    cohort = draw(task, patients, seed=seed, same=same)
     scheme = {"scheme": "holdout", "fraction": 0.3, "inner_folds": 2, "reason": "For the tests."}
-    study = study_of(task, **({"validation": scheme} if held_out else {}))
+    study = study_of(task, **({"validation": scheme} if held_out else {}), **changes)
     outcome, schema = read_outcome(cohort, study), read_features(cohort, study)
     features, params = as_features(cohort, schema), FAMILIES[task][family].fixed
     rows = np.arange(patients)
@@ -86,9 +113,17 @@ def make_world(task: str, family: str, *, patients: int = 300, seed: int = 5, he
     parts = []
     for fold in range(folds.max() + 1):
         test = np.flatnonzero(folds == fold)
-        prediction = fitted_on(np.flatnonzero(folds != fold)).predict(features.iloc[test])
-        parts.append(pd.DataFrame({"patient": cohort["patient"].to_numpy()[test], "prediction": prediction}))
-    predictions = pd.concat(parts).assign(model="selected", scenario="clean", repeat=0)
+        train = np.flatnonzero(folds != fold)
+        found = {"selected": fitted_on(train).predict(features.iloc[test])}
+        if isinstance(outcome, Treated):
+            found |= vars(fit_nuisances(features.iloc[train], outcome.take(train), schema).predict(features.iloc[test]))
+        parts += [
+            pd.DataFrame({"patient": cohort["patient"].to_numpy()[test], "model": model, "prediction": values}).assign(
+                fold=fold
+            )
+            for model, values in found.items()
+        ]
+    predictions = pd.concat(parts).assign(scenario="clean", repeat=0)
     released = fitted_on(rows[: patients - held_out])
     accepted = AcceptedInputs(study=study.name, rules=RULES, top_coded={"age": 90})
     return World(

@@ -95,6 +95,16 @@ def test_what_is_not_answered_is_none_and_no_nan(loaded, patients):
     assert answers["prediction"].astype(float).notna().tolist() == [False, True]
 
 
+def test_where_benefits_are_not_shown_to_differ_there_are_no_numbers_of_ones_own(tmp_path):
+    made = make_world("treatment_effect", "dr_learner", same=True)
+    save_personal(made.fitted.personal, tmp_path / "estimator")
+    served = _load_pyfunc(str(tmp_path / "estimator")).predict(made.cohort)
+    assert served["prediction"].tolist() == [None] * 300
+    assert (served["answer"] == NOT_SURE).all()
+    written = json.loads(json.dumps(served.to_dict(orient="records"), allow_nan=False))
+    assert "the average benefit is 3" in written[0]["reason"]
+
+
 def test_an_absent_feature_is_named_and_no_value_is_shown(estimator):
     with pytest.raises(DataError, match="sex") as caught:
         _load_pyfunc(str(estimator)).predict(pd.DataFrame({"age": [71.25], "marker": [0.5]}))

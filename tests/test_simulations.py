@@ -223,10 +223,27 @@ def test_an_answers_interval_holds_in_a_cohort_that_is_drawn():
 
 def test_written_coverage_of_answers_keeps_the_claim():
     rows = json.loads((DOCS / "statistics.json").read_text(encoding="utf-8"))["answers"]["rows"]
-    assert {row["task"] for row in rows} == {"binary", "regression", "survival"}
+    effects_differ = "treatment effect, different effects"
+    assert {row["task"] for row in rows} == {
+        "binary", "regression", "survival", "treatment effect, same effect", effects_differ,
+    }  # fmt: skip
     for row in rows:
-        assert row["coverage"]["value"] >= 0.9 - 3 * row["coverage"]["se"], row
+        if row["coverage"]["replicates"] > 1:
+            assert row["coverage"]["value"] >= 0.9 - 3 * row["coverage"]["se"], row
         assert row["called_unlike"]["value"] == pytest.approx(0.01, abs=0.005 + 3 * row["called_unlike"]["se"])
+
+
+    shown = {(row["task"], row["patients"]): row["shown"]["value"] for row in rows if "shown" in row}
+    assert max(shown["treatment effect, same effect", patients] for patients in (200, 800)) <= 0.05
+    assert shown[effects_differ, 800] >= 0.5
+
+
+def test_where_nobody_gains_more_than_others_no_interval_is_given():
+    found = answers.observe_benefits(effects.Trial("same effect", 200, 0, 1))
+    assert found["called_unlike"] < 0.05
+    assert found["shown"] == 0
+    assert np.isnan(found["coverage"])
+    assert np.isnan(found["width"])
 
 
 def test_effects_that_are_known_are_measured_right():

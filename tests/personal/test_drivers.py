@@ -89,9 +89,11 @@ def test_a_model_without_values_of_its_own_adds_up_where_features_interact(world
 
 def test_the_largest_are_named_first_and_the_small_not_at_all():
     moved = np.array([[0.02, -0.123, 0.001, 0.0], [0.0, 0.0, 0.0, 0.0]])
-    assert drivers(moved, ["age", "marker", "sex", "site"], risk=True) == ["marker −12.3 points; age +2.0 points", ""]
-    assert drivers(10 * moved[:1], ["age", "marker", "sex", "site"], risk=False) == ["marker −1.23; age +0.2"]
+    assert drivers(moved, ["age", "marker", "sex", "site"], unit="%") == ["marker −12.3 points; age +2.0 points", ""]
+    in_days = drivers(10 * moved[:1], ["age", "marker", "sex", "site"], unit="days")
+    assert in_days == ["marker −1.23 days; age +0.2 days"]
+    assert drivers(moved[:1], ["a", "b", "c", "d"], unit="percentage points") == ["b −12.3 points; a +2.0 points"]
 
 
 def test_three_are_named_at_most():
-    assert drivers(np.ones((1, 5)), list("abcde"), risk=False) == ["a +1; b +1; c +1"]
+    assert drivers(np.ones((1, 5)), list("abcde"), unit="mg") == ["a +1 mg; b +1 mg; c +1 mg"]

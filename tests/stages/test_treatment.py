@@ -7,6 +7,8 @@ import numpy as np
 from stages.trials import randomised
 from support import STUDY
 
+from theragate.cli import main
+from theragate.personal.table import NOT_SURE
 from theragate.stages.command import exit_code
 from theragate.stages.evaluate import evaluate
 from theragate.stages.gate import gate
@@ -38,6 +40,12 @@ def test_nothing_is_personalised_and_the_average_effect_is_told(trial, capsys):
     assert "## Effect of the treatment" in card
     assert "percentage points of risk gained" in card
     assert "| sex female |" in card
+    assert "The study could not show that benefits differ between patients, so that no patient gets a number" in card
+    assert main(["example", STUDY]) == 0
+    answer = json.loads(capsys.readouterr().out.split("\n\n", 1)[1])["predictions"][0]
+    assert (answer["prediction"], answer["answer"]) == (None, NOT_SURE)
+    assert "the average benefit is" in answer["reason"]
+    assert answer["reason"].endswith("percentage points")
     assert {path.name for path in report(trial, "figures").iterdir()} >= {"effects.png", "decision_curve.png"}
 
 

@@ -12,8 +12,10 @@ from pydantic import ValidationError
 from theragate.errors import DataError, TheragateError
 from theragate.learning.persistence import load_with, save
 from theragate.learning.predictor import Predictor
+from theragate.personal.benefits import EffectInterval
 from theragate.personal.drivers import drivers, effects
 from theragate.personal.inputs import Inputs, missing_inputs, read_inputs
+from theragate.personal.numbers import told
 from theragate.personal.sheet import Sheet, misfit, to_bytes
 from theragate.personal.table import COLUMNS, NO_ANSWER, NOT_SURE, PREDICTION
 from theragate.personal.typicality import UNLIKE
@@ -44,7 +46,8 @@ class Personal:
         A table with the index of `frame` and the columns of `theragate.personal.table.COLUMNS`. A patient whose inputs
         the study does not accept gets a reason and no number. One who is unlike those learned from, whose interval
         includes the decision's threshold, or of whom too much is missing, gets the number and the answer "not sure: a
-        clinician decides". Each patient's answer is the same in any company.
+        clinician decides". Where benefits are not shown to differ between patients, nobody gets a number of their own,
+        and the reason gives the average. Each patient's answer is the same in any company.
 
         Raises
         ------
@@ -58,11 +61,11 @@ class Personal:
         ).astype({name: object for name, kind in COLUMNS.items() if kind is str})
         features = inputs.features.loc[answered]
         if answered.any():
+            table.loc[answered, "typical"] = self.sheet.typicality.share(features)
+        if answered.any() and not self.sheet.withheld:
             prediction = self.predictor.predict(features)
             lower, upper = self.sheet.interval.limits(prediction)
-            numbers = {"prediction": prediction, "lower": lower, "upper": upper}
-            numbers["typical"] = self.sheet.typicality.share(features)
-            for name, values in numbers.items():
+            for name, values in {"prediction": prediction, "lower": lower, "upper": upper}.items():
                 table.loc[answered, name] = values
             table.loc[answered, "drivers"] = self._drivers(features)
         self._doubt(inputs, table)
@@ -73,13 +76,13 @@ class Personal:
     def effects(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Return how far each feature moves each prediction from that of an average patient, one column per feature.
 
-        A row sums to the prediction less that at the average score, in the prediction's unit; it is missing where the
-        inputs are not accepted. See `theragate.personal.drivers.effects`.
+        A row sums to the prediction less that at the average score, in the prediction's unit; it is missing where
+        `answer` has no prediction. See `theragate.personal.drivers.effects`.
         """
         inputs = self._read(frame)
         answered = ~inputs.refused.any
         moved = np.full((len(frame), len(self.predictor.schema)), np.nan)
-        if answered.any():
+        if answered.any() and not self.sheet.withheld:
             moved[answered] = effects(self.predictor, inputs.features.loc[answered], np.array(self.sheet.reference))
         return pd.DataFrame(moved, columns=self.predictor.features, index=frame.index)
 
@@ -106,7 +109,7 @@ class Personal:
     def _drivers(self, features: pd.DataFrame) -> list[str]:
         moved = effects(self.predictor, features, np.array(self.sheet.reference))
         names = [self.sheet.labels.get(name, name) for name in self.predictor.features]
-        return drivers(moved, names, risk=self.predictor.model.response.kind in ("probability", "risk"))
+        return drivers(moved, names, unit=self.sheet.unit)
 
     def _doubt(self, inputs: Inputs, table: pd.DataFrame) -> None:
         """Add to the doubts whatever keeps a number from being relied on."""
@@ -118,13 +121,14 @@ class Personal:
         )
         if sheet.threshold is not None:
             includes = (lower < sheet.threshold) & (sheet.threshold <= upper)
-            doubts.add(includes, f"the interval includes the decision's threshold of {100 * sheet.threshold:g}%")
-        unknown = (
-            "nobody's own benefit is ever seen, so that nobody can say how far it may be off"
-            if self.predictor.model.response.kind == "effect"
-            else "too few patients were held out to say how far it may be off"
-        )
-        doubts.add(np.isnan(lower) | np.isnan(upper), unknown)
+            turn = "least benefit" if isinstance(sheet.interval, EffectInterval) else "threshold"
+            text = f"the interval includes the decision's {turn} of {told(sheet.threshold, sheet.unit)}"
+            doubts.add(includes, text)
+        if sheet.withheld:
+            doubts.add(np.ones(len(table), dtype=bool), sheet.withheld)
+        else:
+            unknown = np.isnan(lower) | np.isnan(upper)
+            doubts.add(unknown, "too few patients were held out to say how far it may be off")
         missing = missing_inputs(inputs.features)
         for place, name in enumerate(self.predictor.features):
             if name not in sheet.missing.known:
@@ -159,6 +163,13 @@ def load_personal(directory: Path) -> Personal:
         sheet = Sheet.model_validate_json(content)
     except ValidationError as error:
         key = ".".join(str(part) for part in error.errors()[0]["loc"]) or "its keys"
+        if key == "version":
+            raise _refused(
+                directory,
+                "`personal.json` is of the form that this version of Theragate reads",
+                "one of another form",
+                remedy="Train again with `dvc repro`: answers of another form are not guessed at.",
+            ) from error
         raise _refused(directory, "`personal.json` is of this version's form", f"one that is wrong in {key}") from error
     wrong = misfit(sheet, predictor)
     if wrong:
@@ -171,10 +182,11 @@ def load_personal(directory: Path) -> Personal:
     return personal
 
 
-def _refused(directory: Path, rule: str, received: str) -> DataError:
-    return DataError(
-        f"model `{directory}`",
-        rule=rule,
-        received=received,
-        remedy="Restore the directory with `dvc checkout`, or train again with `dvc repro`.",
-    )
+def _refused(
+    directory: Path,
+    rule: str,
+    received: str,
+    *,
+    remedy: str = "Restore the directory with `dvc checkout`, or train again with `dvc repro`.",
+) -> DataError:
+    return DataError(f"model `{directory}`", rule=rule, received=received, remedy=remedy)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from theragate.learning.features import as_features
 from theragate.learning.models import Model
 from theragate.learning.predictor import Predictor
+from theragate.personal.numbers import change
 
 __all__ = ["Explained", "drivers", "effects"]
 
@@ -56,11 +57,11 @@ def effects(predictor: Predictor, frame: pd.DataFrame, reference: Floats) -> Flo
         parts = _exchanged(predictor.model, matrix, reference, sources=sources, features=features)
     moved = parts.sum(axis=1)
     response = predictor.model.response
-    change = response.of(score) - response.of(score - moved)
+    apart = response.of(score) - response.of(score - moved)
     # Where features cancel out, the ratio is the slope of the response there.
     still = np.abs(moved) < 1e-6
     slope = (response.of(score + 1e-6) - response.of(score - 1e-6)) / 2e-6
-    ratio = np.where(still, slope, change / np.where(still, 1.0, moved))
+    ratio = np.where(still, slope, apart / np.where(still, 1.0, moved))
     return np.asarray(parts * ratio[:, None])
 
 
@@ -77,10 +78,10 @@ def _exchanged(model: Model, matrix: Floats, reference: Floats, *, sources: NDAr
     return parts
 
 
-def drivers(moved: Floats, names: list[str], *, risk: bool) -> list[str]:
+def drivers(moved: Floats, names: list[str], *, unit: str) -> list[str]:
     """Return for each patient, in one line, what moved the prediction most, the largest first.
 
-    A risk moves in percentage points, a quantity in its unit: ``age +12.3 points; creatinine −4.1 points``.
+    A risk moves in percentage points, anything else in its unit: ``age +12.3 points``, ``weight +4.1 mg/week``.
     """
     size = np.abs(moved)
     order = np.argsort(-size, axis=1, kind="stable")[:, :_NAMED]
@@ -88,10 +89,5 @@ def drivers(moved: Floats, names: list[str], *, risk: bool) -> list[str]:
     lines = []
     for row, places in enumerate(order):
         named = [place for place in places if size[row, place] > _SHARE * total[row]]
-        lines.append("; ".join(f"{names[place]} {_signed(moved[row, place], risk=risk)}" for place in named))
+        lines.append("; ".join(f"{names[place]} {change(moved[row, place], unit)}" for place in named))
     return lines
-
-
-def _signed(effect: float, *, risk: bool) -> str:
-    sign = "−" if effect < 0 else "+"
-    return f"{sign}{100 * abs(effect):.1f} points" if risk else f"{sign}{abs(effect):.3g}"

@@ -1,6 +1,8 @@
 """From a training to its answers for one patient, and how well their intervals held on held-out patients."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -9,25 +11,25 @@ import threadpoolctl
 from numpy.typing import NDArray
 
 from theragate.accepted import AcceptedInputs
-from theragate.cohorts.outcomes import Outcome, Quantity, Treated
+from theragate.cohorts.outcomes import Measured, Outcome, Quantity, Treated
 from theragate.learning.features import as_features
 from theragate.learning.loss import Loss
 from theragate.learning.predictor import Predictor
 from theragate.learning.scenarios import CLEAN
 from theragate.learning.seeds import derive
 from theragate.personal.answers import Personal
+from theragate.personal.benefits import EffectInterval, fit_benefits, held_benefits
+from theragate.personal.coverage import measure_coverage
 from theragate.personal.inputs import missing_inputs
-from theragate.personal.intervals import LEVEL, Held, Interval, QuantityInterval, fit_interval
-from theragate.personal.numbers import stored
-from theragate.personal.sheet import MissingInputs, Sheet
+from theragate.personal.intervals import LEVEL, Held, QuantityInterval, fit_interval
+from theragate.personal.numbers import PERCENT, POINTS, estimate, stored
+from theragate.personal.sheet import Interval, MissingInputs, Sheet
 from theragate.personal.table import NO_ANSWER, NOT_SURE, PREDICTION
 from theragate.personal.typicality import fit_typicality
-from theragate.study import Decision, NestedCrossValidation, QuantityOutcome, Study
+from theragate.study import EffectOutcome, NestedCrossValidation, NoDecision, QuantityOutcome, Study
 
 __all__ = ["FittedPersonal", "fit_personal"]
 
-_FOLDS = 10
-_FIFTHS = 5
 _SOME = 10  # patients who lacked a feature, before it counts as known to be missing at times
 _QUANTITY = "Of 10 patients like those of the cohort, 9 have their own value inside the interval."
 _RISK = (
@@ -35,10 +37,14 @@ _RISK = (
     "confidence. It is no statement about one patient's own fate."
 )
 _EFFECT = (
-    "Nobody's own benefit is ever seen, so that an interval of it cannot be tested and none is given: every answer is "
-    "left to a clinician."
+    "Of patients to whom the model gives this prediction, the average benefit lies inside the interval, with 90% "
+    "confidence{adjusted}. It is no statement about one patient's own benefit, which nobody ever sees."
 )
-_UNKNOWN = QuantityInterval(spread=(1.0, 0.0), least=1.0, lower=None, upper=None)
+_SAME = (
+    "The study could not show that benefits differ between patients, so that no patient gets a number of their own: "
+    "every answer gives the average benefit, {average}{adjusted}, and leaves the decision to a clinician."
+)
+_ADJUSTED = ", as far as what was recorded explains who was treated"
 
 
 @dataclass(frozen=True)
@@ -75,40 +81,71 @@ def fit_personal(
         That of training.
     """
     with threadpoolctl.threadpool_limits(1):
-        selected = predictions[(predictions["model"] == "selected") & (predictions["scenario"] == CLEAN)]
-        rows = pd.Index(cohort["patient"]).get_indexer(selected["patient"])
+        clean = predictions[predictions["scenario"] == CLEAN]
+        rows = pd.Index(cohort["patient"]).get_indexer(clean.loc[clean["model"] == "selected", "patient"])
         learned = np.arange(len(cohort))
         if not isinstance(study.validation, NestedCrossValidation):
             learned = np.setdiff1d(learned, rows)  # who is held out once stays out of the released model
         features = as_features(cohort.iloc[learned], predictor.schema).reset_index(drop=True)
-        low, high = _bounds(study, accepted)
-        held = None
-        interval: Interval = _UNKNOWN
-        if not isinstance(outcome, Treated):
-            held = _held(outcome, rows, learned, selected["prediction"].to_numpy())
-            interval = fit_interval(held, risk=not isinstance(outcome, Quantity), low=low, high=high)
+        fit: Callable[[Held], Interval] = fit_benefits
+        if isinstance(outcome, Treated):
+            held = held_benefits(predictor, cohort, outcome, predictions=clean)
+        else:
+            held = _held(outcome, rows, learned, clean.loc[clean["model"] == "selected", "prediction"].to_numpy())
+            low, high = _bounds(study, accepted)
+            fit = partial(fit_interval, risk=not isinstance(outcome, Quantity), low=low, high=high)
         sheet = Sheet(
             accepted=accepted,
             labels={name: label for name, label in study.features.labels.items() if name in predictor.features},
             reference=stored(_means(predictor.design.matrix(features))),
-            threshold=study.decision.threshold if isinstance(study.decision, Decision) else None,
-            interval=interval,
+            unit=_unit(study),
+            threshold=None if isinstance(study.decision, NoDecision) else study.decision.threshold,
+            interval=fit(held),
             typicality=fit_typicality(features, predictor.schema, seed=derive(seed, study.name, "typicality")),
             missing=_missing(features, study, predictor.features),
         )
         personal = Personal(predictor, sheet)
+        measured = {} if sheet.withheld else measure_coverage(held, fit, seed=derive(seed, study.name, "coverage"))
         record = {
             "level": LEVEL,
-            "claim": _EFFECT if held is None else _QUANTITY if isinstance(outcome, Quantity) else _RISK,
-            "measured": {}
-            if held is None
-            else _measured(held, outcome, low=low, high=high, seed=derive(seed, study.name, "coverage")),
+            "claim": _claim(sheet, study),
+            "measured": measured,
             "answers": _answers(personal.answer(features)),
+            **_differences(sheet.interval),
         }
         return FittedPersonal(personal, record)
 
 
-def _held(outcome: Outcome, rows: NDArray[np.intp], learned: NDArray[np.intp], prediction: NDArray[np.float64]) -> Held:
+def _claim(sheet: Sheet, study: Study) -> str:
+    """Say what the interval claims; of a treatment that was chosen in practice, also on what condition."""
+    interval = sheet.interval
+    if not isinstance(interval, EffectInterval):
+        return _QUANTITY if isinstance(interval, QuantityInterval) else _RISK
+    chosen = isinstance(study.outcome, EffectOutcome) and study.outcome.treatment.propensity is None
+    adjusted = _ADJUSTED if chosen else ""
+    if not sheet.withheld:
+        return _EFFECT.format(adjusted=adjusted)
+    average = estimate(interval.average, interval.average_limits, sheet.unit)
+    return _SAME.format(average=average, adjusted=adjusted)
+
+
+def _differences(interval: Interval) -> dict[str, Any]:
+    """Return whether benefits are shown to differ: the slope of doubly robust scores on predictions, 95% limits."""
+    if not isinstance(interval, EffectInterval):
+        return {}
+    lower, upper = stored(interval.slope_limits)
+    return {"differences": {"shown": interval.shown, "slope": interval.slope, "lower": lower, "upper": upper}}
+
+
+def _unit(study: Study) -> str:
+    if isinstance(study.outcome, EffectOutcome):
+        return study.outcome.unit or POINTS
+    return study.outcome.unit if isinstance(study.outcome, QuantityOutcome) else PERCENT
+
+
+def _held(
+    outcome: Measured, rows: NDArray[np.intp], learned: NDArray[np.intp], prediction: NDArray[np.float64]
+) -> Held:
     loss = Loss.of(outcome.take(rows), development=outcome.take(learned))
     known = loss.weight > 0  # whoever is lost before the horizon says nothing of the risk
     return Held(prediction[known], loss.target[known], weight=loss.weight[known], patient=rows[known])
@@ -136,45 +173,6 @@ def _missing(features: pd.DataFrame, study: Study, names: list[str]) -> MissingI
     most = max([int(np.quantile(counts, 0.99)), *(len(scenario.missing) for scenario in study.scenarios.values())])
     known = tuple(name for name, some in zip(names, often, strict=True) if some or name in tested)
     return MissingInputs(known=known, most=most)
-
-
-def _measured(
-    held: Held, outcome: Outcome, *, low: float | None, high: float | None, seed: int
-) -> dict[str, float | int]:
-    """Return how intervals held for patients from whom they were not learned, by ten-fold cross-fitting."""
-    fold = (np.random.default_rng(seed).permutation(held.patients) % _FOLDS)[held.patient]
-    lower, upper = np.empty(len(fold)), np.empty(len(fold))
-    risk = not isinstance(outcome, Quantity)
-    for number in np.unique(fold):
-        interval = fit_interval(held.of(fold != number), risk=risk, low=low, high=high)
-        lower[fold == number], upper[fold == number] = interval.limits(held.prediction[fold == number])
-    width = float(np.nanmean(upper - lower)) if np.isfinite(upper - lower).any() else 0.0
-    found: dict[str, float | int] = {"patients": held.patients, "mean_width": stored([width])[0]}
-    if not risk:
-        inside = (lower <= held.target) & (held.target <= upper)
-        return {**found, "coverage": round(float(inside.mean()), 4)}
-    return {**found, "fifths": _FIFTHS, "fifths_in_agreement": _agreeing(held, lower, upper)}
-
-
-def _agreeing(held: Held, lower: NDArray[np.float64], upper: NDArray[np.float64]) -> int:
-    """Return in how many fifths of the predictions the share with the event agrees with the interval, chance allowed.
-
-    Nobody sees a risk, so that the coverage of a risk's interval cannot be counted; its agreement with groups can.
-    """
-    order = np.argsort(held.prediction, kind="stable")
-    agreeing = 0
-    for rows in np.array_split(order, _FIFTHS):
-        weight, target = held.weight[rows], held.target[rows]
-        total = weight.sum()
-        share = float((weight * target).sum() / total)
-        # A patient who was predicted in several repeats is one patient.
-        times = len(rows) / len(np.unique(held.patient[rows]))
-        error = np.sqrt(times * (np.square(weight) * np.square(target - share)).sum()) / total
-        middle = float((weight * held.prediction[rows]).sum() / total)
-        error = max(error, np.sqrt(middle * (1 - middle) / (len(rows) / times)))
-        low, high = ((weight * limit[rows]).sum() / total for limit in (lower, upper))
-        agreeing += bool(low - 1.645 * error <= share <= high + 1.645 * error)
-    return agreeing
 
 
 def _answers(table: pd.DataFrame) -> dict[str, float]:

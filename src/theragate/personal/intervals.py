@@ -23,14 +23,14 @@ from pydantic import Field
 from theragate.personal.numbers import stored
 from theragate.specs import Spec
 
-__all__ = ["LEVEL", "Held", "Interval", "QuantityInterval", "RiskInterval", "fit_interval"]
+__all__ = ["LEVEL", "NORMAL", "REFIT", "Floats", "Held", "QuantityInterval", "RiskInterval", "fit_interval"]
 
 LEVEL = 0.9
 
-_NORMAL = 1.6448536269514722  # 95% of a standard normal distribution lie below
+NORMAL = 1.6448536269514722  # 95% of a standard normal distribution lie below
 # The recalibration is that of the models of the folds; the released model has a line of its own around theirs. By
-# this factor the limits hold in simulation (tests/personal/test_intervals.py).
-_REFIT = 1.2
+# this factor the limits of risks and of benefits hold in simulation (tests/personal, docs/statistics.md).
+REFIT = 1.2
 _CERTAIN = 1e-4  # no risk is farther from 0 and 1 for the recalibration
 _PRIOR = 2.0  # standard deviation, in log odds, of a prior around perfect calibration, which keeps limits finite
 _LEAST = 0.3  # no spread is smaller than this share of the mean one
@@ -41,17 +41,26 @@ Floats: TypeAlias = NDArray[np.float64]
 class Held:
     """Held-out predictions: ``patient`` numbers the patients, of whom each may occur once per repeat.
 
-    ``target`` is the value, or 1 for the event; ``weight`` that of the inverse probability of censoring.
+    ``target`` is the value, 1 for the event, or a doubly robust score; ``weight`` that of the inverse probability of
+    censoring. ``centre`` is the mean prediction of an effect, 0 of anything else.
     """
 
-    def __init__(self, prediction: Floats, target: Floats, *, weight: Floats, patient: NDArray[np.intp]) -> None:
-        self.prediction, self.target, self.weight = prediction, target, weight
+    def __init__(
+        self, prediction: Floats, target: Floats, *, weight: Floats, patient: NDArray[np.intp], centre: float = 0.0
+    ) -> None:
+        self.prediction, self.target, self.weight, self.centre = prediction, target, weight, centre
         numbers, self.patient = np.unique(patient, return_inverse=True)
         self.patients = len(numbers)
 
     def of(self, rows: NDArray[np.bool_]) -> "Held":
         """Return some of the rows."""
-        return Held(self.prediction[rows], self.target[rows], weight=self.weight[rows], patient=self.patient[rows])
+        return Held(
+            self.prediction[rows],
+            self.target[rows],
+            weight=self.weight[rows],
+            patient=self.patient[rows],
+            centre=self.centre,
+        )
 
 
 class QuantityInterval(Spec):
@@ -90,12 +99,9 @@ class RiskInterval(Spec):
         place = (odds - self.centre) / self.scale
         middle = odds + self.coefficients[0] + self.coefficients[1] * place
         first, second, both = self.covariance
-        reach = _NORMAL * _REFIT * np.sqrt(np.maximum(first + 2 * place * both + place**2 * second, 0.0))
+        reach = NORMAL * REFIT * np.sqrt(np.maximum(first + 2 * place * both + place**2 * second, 0.0))
         lower, upper = _inverse(middle - reach), _inverse(middle + reach)
         return np.minimum(lower, prediction), np.maximum(upper, prediction)
-
-
-Interval: TypeAlias = Annotated[QuantityInterval | RiskInterval, Field(discriminator="kind")]
 
 
 def fit_interval(

@@ -19,8 +19,9 @@ COLUMNS: Final[dict[str, type]] = {
 }
 """What `Personal.answer` returns, one row per patient.
 
-``prediction``: the risk (0 to 1) or the quantity in the study's unit; missing where ``answer`` is `NO_ANSWER`.
-``lower``, ``upper``: its interval, see `theragate.personal.intervals` for what it claims.
+``prediction``: the risk (0 to 1), the quantity or the benefit in the study's unit; missing where ``answer`` is
+`NO_ANSWER`, and for everybody where benefits are not shown to differ between patients.
+``lower``, ``upper``: its interval; `theragate.personal.intervals` and `theragate.personal.benefits` say what it claims.
 ``typical``: the share of the patients learned from who lie at least as far from their centre; 0: fewer than 1%.
 ``answer``: `PREDICTION`, `NOT_SURE` or `NO_ANSWER`; ``reason``: why it is not `PREDICTION`, else empty.
 ``drivers``: the features that moved the prediction most from that of an average patient, and how far.

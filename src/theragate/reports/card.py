@@ -215,20 +215,25 @@ def _personal_words(record: Mapping[str, Any]) -> str:
     if personal is None:
         return unknown("the training record says nothing of it")
     measured, answers = personal["measured"], personal["answers"]
+    refused = "Inputs that the study does not accept get a reason and no number."
+    differences = personal.get("differences")
+    if differences is not None and not differences["shown"]:
+        return f"{personal['claim']} {refused}"
     if not measured:
         held = ""
     elif "coverage" in measured:
         held = f" Of {plural(measured['patients'], 'held-out patient')}, {percent(measured['coverage'])} were inside."
     else:
+        what = "the share with the event" if differences is None else "their mean doubly robust score"
         held = (
             f" In {measured['fifths_in_agreement']} of {measured['fifths']} groups of held-out patients with like "
-            "predictions, the share with the event agreed with it."
+            f"predictions, {what} agreed with it."
         )
     sure = answers["prediction"]
     return (
         f"A prediction with an interval and what drove it. {personal['claim']}{held} Of the patients learned from, "
         f"{percent(sure)} would get a prediction to rely on; for the others, the answer is that a clinician decides. "
-        "Inputs that the study does not accept get a reason and no number."
+        f"{refused}"
     )
 
 
