@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from gates.evidence_by_hand import STUDIES, changed, estimate, good_evidence, overall
 from stages.trials import compare_treatments
@@ -37,6 +38,22 @@ def record_of() -> dict[str, Any]:
     }  # fmt: skip
 
 
+def patients() -> pd.DataFrame:
+    rows = range(1, 41)
+    return pd.DataFrame({
+        "patient": [str(row) for row in rows], "age": [40.5 + row for row in rows], "gender": [row % 2 for row in rows],
+        "lenfol": [10.25 * row for row in rows], "fstat": [row % 3 == 0 for row in rows],
+    })  # fmt: skip
+
+
+def predicted() -> pd.DataFrame:
+    return pd.DataFrame({"patient": patients()["patient"], "prediction": [0.0123 * row for row in range(1, 41)]})
+
+
+def parquet(frame: pd.DataFrame) -> bytes:
+    return bytes(frame.to_parquet(index=False))
+
+
 @pytest.fixture(scope="session")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("made")
@@ -44,10 +61,11 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copy(ROOT / "requirements.lock", folder)
     workspace = Workspace(folder, STUDY)
     for path, content in (
-        (workspace.data("cohort.parquet"), b"patients"),
-        (workspace.model("predictions.parquet"), b"predictions"),
+        (workspace.data("cohort.parquet"), parquet(patients())),
+        (workspace.model("predictions.parquet"), parquet(predicted().assign(model="selected"))),
+        (workspace.model("refits.parquet"), parquet(predicted().assign(refit=0))),
         (workspace.model("estimator") / "model.json", b"{}"),
-        (workspace.report("figures") / "roc.png", b"\x89PNG"),
+        (workspace.report("figures") / "roc.png", b"\x89PNG\r\n\x1a\n"),
         (workspace.report("published.html"), b"<p>"),
     ):
         path.parent.mkdir(parents=True, exist_ok=True)
