@@ -171,9 +171,9 @@ def scan(files: Mapping[str, Path], patients: Patients, *, study: str) -> Scan:
 
 
 def spelled(column: pd.Series) -> pd.Series:
-    """Write values in one spelling: a number as a number, whether it came as ``1``, ``1.0`` or as text."""
-    numbers = pd.to_numeric(column, errors="coerce")
-    texts = column.astype(str).str.strip()
+    """Write values in one spelling: a number as a number, whether it came as ``1``, ``1.0``, true or as text."""
+    texts = column.astype(str).str.strip().replace({"True": "1", "False": "0"})
+    numbers = pd.to_numeric(texts, errors="coerce")
     return texts.where(numbers.isna(), numbers.astype(np.float32).map("{:.6g}".format)).where(column.notna(), "")
 
 
