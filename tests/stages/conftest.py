@@ -62,7 +62,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     workspace = Workspace(folder, STUDY)
     for path, content in (
         (workspace.data("cohort.parquet"), parquet(patients())),
-        (workspace.model("predictions.parquet"), parquet(predicted().assign(model="selected"))),
+        (workspace.model("predictions.parquet"), parquet(predicted().assign(model="selected", scenario="clean"))),
         (workspace.model("refits.parquet"), parquet(predicted().assign(refit=0))),
         (workspace.model("estimator") / "model.json", b"{}"),
         (workspace.report("figures") / "roc.png", b"\x89PNG\r\n\x1a\n"),

@@ -27,12 +27,23 @@ def calibration_curve(points: Floats, value: Floats, replicates: Floats) -> Curv
         Shape (points,): predictions, and what was seen there.
     replicates
         Shape (b, points).
+
+    Notes
+    -----
+    The points are quantiles, and these are patients' own predictions wherever the number of patients makes them so.
+    What is drawn lies halfway between two of them.
     """
+    points, value, replicates = _halfway(points), _halfway(value), _halfway(replicates)
     inner = np.isfinite(value) & np.isfinite(replicates).all(axis=0)
     if inner.sum() > 4:
         inner[[0, -1]] = False
     lower, upper = np.quantile(replicates[:, inner], [0.025, 0.975], axis=0) if inner.any() else np.zeros((2, 0))
     return _curve(points[inner], value[inner], lower, upper)
+
+
+def _halfway(values: Floats) -> Floats:
+    """Return the means of neighbours along the last axis; what stands alone stays."""
+    return values if values.shape[-1] < 2 else (values[..., :-1] + values[..., 1:]) / 2
 
 
 def roc_curve(risk: Floats, event: NDArray[np.bool_], *, drawn: Floats) -> Curve:

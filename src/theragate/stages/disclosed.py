@@ -11,6 +11,8 @@ from theragate.tracking.bundle import Bundle
 
 __all__ = ["check_disclosure"]
 
+CLEAN = "clean"  # the scenario of predictions from unchanged inputs
+
 
 def check_disclosure(workspace: Workspace, bundle: Bundle) -> Scan:
     """Look into the artifacts, the estimator and the training record for patients' rows and values.
@@ -29,11 +31,14 @@ def check_disclosure(workspace: Workspace, bundle: Bundle) -> Scan:
     cohort = read_table(workspace.data("cohort.parquet"), remedy=f"Run `dvc repro ingest@{study.name}`.")
     held_out = read_table(workspace.model("predictions.parquet"), remedy=f"Run `dvc repro train@{study.name}`.")
     refits = read_table(workspace.model("refits.parquet"), remedy=f"Run `dvc repro refit@{study.name}`.")
+    selected = held_out[held_out["model"] == "selected"]
+    clean = selected[selected["scenario"] == CLEAN]
     patients = Patients(
         cohort,
         study.outcome_columns,
         {
-            "held-out predictions": held_out.loc[held_out["model"] == "selected", "prediction"].to_numpy(),
+            "held-out predictions": selected["prediction"].to_numpy(),
+            "mean held-out predictions": clean.groupby("patient")["prediction"].mean().to_numpy(),
             "predictions by the released model": refits.loc[refits["refit"] == 0, "prediction"].to_numpy(),
         },
     )
