@@ -187,12 +187,15 @@ def test_refits_that_are_not_those_of_the_cohort_are_refused(change, message, ro
         (lambda table: table.assign(member=True), "each patient is in one half of every division"),
     ],
 )
-def test_halves_that_are_not_those_of_the_cohort_are_refused(change, message, root, refused):
+def test_halves_that_are_not_those_of_the_cohort_are_refused(change, message, root, capsys):
     before = path_of(root, "evidence").read_bytes()
     changed_table(root, "halves", change)
-    line = refused(evaluate)
+    capsys.readouterr()
+    assert exit_code(evaluate, [STUDY]) == 1
+    line = capsys.readouterr().err.strip()
     assert message in line
     assert "dvc repro -f refit@" in line
+    assert "\n" not in line
     assert path_of(root, "evidence").read_bytes() == before
 
 
