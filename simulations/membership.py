@@ -62,7 +62,7 @@ def observe(audit: Audit) -> dict[tuple[str, str], tuple[float, float, float]]:
             member[division, rows] = side == 0
             model = LogisticRegression(C=_PENALTY).fit(features[rows], event[rows])
             predictions[division, side] = model.predict_proba(features)[:, 1]
-    found = measure_membership(BinaryTarget(event, None, None), Halves(member, predictions))
+    found = measure_membership(BinaryTarget(event, None, None), Halves(member, predictions)).evidence
     return {
         (attack, measure): (estimate.value, estimate.lower, estimate.upper)
         for attack, success in found.attacks.items()

@@ -148,48 +148,35 @@ def test_predictions_that_are_not_those_of_the_cohort_are_refused(change, messag
     assert path_of(root, "evidence").read_bytes() == before
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (with_a_stranger, "21 models predict every patient of the cohort"),
-        (without_a_patient, "21 models predict every patient of the cohort"),
-        (lambda table: table[table["refit"] != 7], "21 models predict every patient of the cohort; received 20 models"),
-        (lambda table: pd.concat([table, table.tail(1)]), "a refit predicts every patient once"),
-        (with_one_not_finite(np.nan), "every prediction is a finite number; received 1 of"),
-        (lambda table: table.assign(prediction=table["prediction"] + 1), "a risk lies between 0 and 1"),
-        (lambda table: table.drop(columns="drawn"), "received one without drawn"),
-        (lambda table: table.assign(drawn=table["drawn"] + (table["refit"] == 3)), "received 1 of another size"),
-    ],
-)
-def test_refits_that_are_not_those_of_the_cohort_are_refused(change, message, root, capsys):
-    before = path_of(root, "evidence").read_bytes()
-    changed_table(root, "refits", change)
-    capsys.readouterr()
-    assert exit_code(evaluate, [STUDY]) == 1
-    line = capsys.readouterr().err.strip()
-    assert message in line
-    assert "dvc repro -f refit@" in line
-    assert "\n" not in line
-    assert path_of(root, "evidence").read_bytes() == before
+REFITS = [
+    (with_a_stranger, "21 models predict every patient of the cohort"),
+    (without_a_patient, "21 models predict every patient of the cohort"),
+    (lambda table: table[table["refit"] != 7], "21 models predict every patient of the cohort; received 20 models"),
+    (lambda table: pd.concat([table, table.tail(1)]), "a refit predicts every patient once"),
+    (with_one_not_finite(np.nan), "every prediction is a finite number; received 1 of"),
+    (lambda table: table.assign(prediction=table["prediction"] + 1), "a risk lies between 0 and 1"),
+    (lambda table: table.drop(columns="drawn"), "received one without drawn"),
+    (lambda table: table.assign(drawn=table["drawn"] + (table["refit"] == 3)), "received 1 of another size"),
+]
+HALVES = [
+    (with_a_stranger, "20 models predict every patient who was learned from"),
+    (without_a_patient, "20 models predict every patient who was learned from"),
+    (lambda table: table[table["half"] != 7], "20 models predict every patient who was learned from; received 19"),
+    (lambda table: pd.concat([table, table.tail(1)]), "a model predicts every patient once"),
+    (with_one_not_finite(np.nan), "every prediction is a finite number; received 1 of"),
+    (lambda table: table.assign(prediction=table["prediction"] + 1), "a risk lies between 0 and 1"),
+    (lambda table: table.drop(columns="member"), "received one without member"),
+    (lambda table: table.assign(member=1), "another type in member"),
+    (lambda table: table.assign(member=True), "each patient is in one half of every division"),
+]
 
 
 @pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (with_a_stranger, "20 models predict every patient who was learned from"),
-        (without_a_patient, "20 models predict every patient who was learned from"),
-        (lambda table: table[table["half"] != 7], "20 models predict every patient who was learned from; received 19"),
-        (lambda table: pd.concat([table, table.tail(1)]), "a model predicts every patient once"),
-        (with_one_not_finite(np.nan), "every prediction is a finite number; received 1 of"),
-        (lambda table: table.assign(prediction=table["prediction"] + 1), "a risk lies between 0 and 1"),
-        (lambda table: table.drop(columns="member"), "received one without member"),
-        (lambda table: table.assign(member=1), "another type in member"),
-        (lambda table: table.assign(member=True), "each patient is in one half of every division"),
-    ],
+    ("name", "change", "message"), [*(("refits", *case) for case in REFITS), *(("halves", *case) for case in HALVES)]
 )
-def test_halves_that_are_not_those_of_the_cohort_are_refused(change, message, root, capsys):
+def test_refits_and_halves_that_are_not_those_of_the_cohort_are_refused(name, change, message, root, capsys):
     before = path_of(root, "evidence").read_bytes()
-    changed_table(root, "halves", change)
+    changed_table(root, name, change)
     capsys.readouterr()
     assert exit_code(evaluate, [STUDY]) == 1
     line = capsys.readouterr().err.strip()

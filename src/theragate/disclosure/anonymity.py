@@ -6,7 +6,7 @@ import pandas as pd
 
 from theragate.errors import DataError
 
-__all__ = ["k_anonymity", "l_diversity"]
+__all__ = ["different", "k_anonymity", "l_diversity", "sharing"]
 
 
 def k_anonymity(frame: pd.DataFrame, quasi_identifiers: Sequence[str]) -> int:
@@ -28,7 +28,7 @@ def k_anonymity(frame: pd.DataFrame, quasi_identifiers: Sequence[str]) -> int:
         If there is no row or no column, or a column is absent.
     """
     _check(frame, quasi_identifiers)
-    return int(frame.groupby(list(quasi_identifiers), dropna=False, observed=True).size().min())
+    return int(sharing(frame, quasi_identifiers).min())
 
 
 def l_diversity(frame: pd.DataFrame, quasi_identifiers: Sequence[str], sensitive: str) -> int:
@@ -43,8 +43,18 @@ def l_diversity(frame: pd.DataFrame, quasi_identifiers: Sequence[str], sensitive
         If there is no row or no column, or a column is absent.
     """
     _check(frame, [*quasi_identifiers, sensitive])
+    return int(different(frame, quasi_identifiers, sensitive).min())
+
+
+def sharing(frame: pd.DataFrame, quasi_identifiers: Sequence[str]) -> pd.Series:
+    """Return how many rows agree in the quasi-identifiers, for each combination of their values that occurs."""
+    return frame.groupby(list(quasi_identifiers), dropna=False, observed=True).size()
+
+
+def different(frame: pd.DataFrame, quasi_identifiers: Sequence[str], sensitive: str) -> pd.Series:
+    """Return how many values of `sensitive` those rows have among them, for each combination."""
     grouped = frame.groupby(list(quasi_identifiers), dropna=False, observed=True)[sensitive]
-    return int(grouped.nunique(dropna=False).min())
+    return grouped.nunique(dropna=False)
 
 
 def _check(frame: pd.DataFrame, columns: Sequence[str]) -> None:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy.stats import binom
 
 from theragate.digests import sha256_file
+from theragate.disclosure.anonymity import different, sharing
 from theragate.disclosure.readers import Column, Table, read_content
 from theragate.errors import EvidenceError
 from theragate.evidence.published import SMALLEST_CELL
@@ -230,12 +231,11 @@ def _known_rows(table: Table, patients: Patients) -> Iterator[tuple[str, str]]:
     released = released[(released != "").sum(axis=1) > 1]
     hidden = [name for name in patients.outcome if name in patients.names and name not in shared]
     alike = known.assign(**{f"{_HIDDEN}{name}": patients.keys[name] for name in hidden}).merge(released, on=shared)
-    grouped = alike.groupby(shared)
-    few = int((grouped.size() < SMALLEST_CELL).sum())
+    few = int((sharing(alike, shared) < SMALLEST_CELL).sum())
     if few:
         yield "rows", f"{few} rows that fewer than {SMALLEST_CELL} patients share, in {', '.join(shared[:6])}"
     if hidden and len(alike):
-        different = grouped[[f"{_HIDDEN}{name}" for name in hidden]].nunique().max(axis=1)
-        certain = int((different < DIVERSE).sum())
+        outcomes = [different(alike, shared, f"{_HIDDEN}{name}") for name in hidden]
+        certain = int((np.max(outcomes, axis=0) < DIVERSE).sum())
         if certain:
             yield "rows", f"{certain} rows whose patients all have one outcome, in {', '.join(shared[:6])}"

@@ -6,6 +6,7 @@ import numpy as np
 from scipy.stats import t as student
 
 from theragate.evidence.metrics.arrays import Floats
+from theragate.evidence.types import Z95, Estimate, Scale, from_scale, to_scale
 
 __all__ = ["Crossed", "crossed"]
 
@@ -21,6 +22,25 @@ class Crossed(NamedTuple):
     value: float
     error: float | None
     reach: float
+
+    def estimate(self, *, scale: Scale, method: str) -> Estimate:
+        """Return it with limits that are drawn on `scale`, as Student's t knows them."""
+        try:
+            centre = to_scale(self.value, scale)
+        except ValueError:
+            centre = None
+        if self.error is None or centre is None:
+            return Estimate(value=self.value, method="none", why="no spread from which an error could be estimated")
+        slope = {"identity": 1.0, "log": self.value, "logit": self.value * (1 - self.value)}[scale]
+        half = self.reach * self.error / slope
+        return Estimate(
+            value=self.value,
+            lower=from_scale(centre - half, scale),
+            upper=from_scale(centre + half, scale),
+            se=half / Z95,
+            scale=scale,
+            method=method,
+        )
 
 
 def crossed(table: Floats) -> Crossed:

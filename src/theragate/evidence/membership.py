@@ -2,25 +2,26 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from theragate.errors import EvidenceError
-from theragate.evidence.crossed import Crossed, crossed
+from theragate.evidence.crossed import crossed
 from theragate.evidence.effect_inputs import EffectTarget
 from theragate.evidence.inputs import BinaryTarget, QuantityTarget, SurvivalTarget, Target
 from theragate.evidence.metrics.arrays import Floats
-from theragate.evidence.types import Z95, AttackEvidence, Curve, Estimate, MembershipEvidence
+from theragate.evidence.refitted import check_values, patients_of, refused
+from theragate.evidence.types import FEWEST_NON_MEMBERS, AttackEvidence, Curve, Estimate, MembershipEvidence
 
-__all__ = ["FALSE_POSITIVES", "FEWEST_NON_MEMBERS", "Halves", "measure_membership", "membership_curves"]
+__all__ = ["Audit", "Halves", "measure_membership"]
 
-FALSE_POSITIVES = 0.05
-FEWEST_NON_MEMBERS = 400  # of whom 20 are then falsely accused: fewer say little of the threshold
+_FALSE_POSITIVES = 0.05
 _FEWEST_DIVISIONS, _FEWEST_PATIENTS = 5, 20
 _CERTAIN = 1e-6  # no risk is taken for more certain
 _FLAT = 1e-12
+_SUBJECT, _METHOD = "halves", "crossed variance of patients and divisions"
 _GRID = np.linspace(0, 1, 21)
 
 Bools = NDArray[np.bool_]
@@ -48,7 +49,14 @@ class Halves:
         return np.stack([self.member, ~self.member], axis=1).reshape(-1, self.member.shape[1])
 
 
-def measure_membership(target: Target | EffectTarget, halves: Halves) -> MembershipEvidence:
+class Audit(NamedTuple):
+    """What an audit finds, and each attack's ROC curve: the mean over the models; no point is a patient's."""
+
+    evidence: MembershipEvidence
+    curves: dict[str, Curve]
+
+
+def measure_membership(target: Target | EffectTarget, halves: Halves) -> Audit:
     """Attack every model by those of the other divisions, and measure how often the attacker is right.
 
     The attacker knows the recipe, every patient's features and outcome, and models of the same recipe: more than
@@ -76,24 +84,17 @@ def measure_membership(target: Target | EffectTarget, halves: Halves) -> Members
     _check(target, halves)
     learned = halves.learned
     fewest = int((~learned).sum(axis=1).min())
-    return MembershipEvidence(
-        models=len(learned),
-        patients=learned.shape[1],
-        non_members=fewest,
-        attacks={
-            name: _attack(scores, learned[:, known], enough=fewest >= FEWEST_NON_MEMBERS)
-            for name, (scores, known) in _scores(target, halves).items()
-        },
-    )
-
-
-def membership_curves(target: Target | EffectTarget, halves: Halves) -> dict[str, Curve]:
-    """Return each attack's ROC curve, the mean over the models at 21 shares of non-members; no point is a patient's."""
-    curves = {}
+    attacks, curves = dict[str, AttackEvidence](), dict[str, Curve]()
     for name, (scores, known) in _scores(target, halves).items():
-        found = [_roc(score, inside, _GRID) for score, inside in zip(scores, halves.learned[:, known], strict=True)]
-        curves[f"membership_{name}"] = Curve(x=tuple(map(float, _GRID)), y=tuple(map(float, np.mean(found, axis=0))))
-    return curves
+        members = learned[:, known]
+        attacks[name] = _attack(scores, members, enough=fewest >= FEWEST_NON_MEMBERS)
+        curves[f"membership_{name}"] = Curve(
+            x=tuple(map(float, _GRID)), y=tuple(map(float, _mean_roc(scores, members, _GRID)))
+        )
+    evidence = MembershipEvidence(
+        models=len(learned), patients=learned.shape[1], non_members=fewest, attacks=attacks
+    )  # fmt: skip
+    return Audit(evidence, curves)
 
 
 def _scores(target: Target | EffectTarget, halves: Halves) -> Mapping[str, tuple[Floats, Bools]]:
@@ -143,15 +144,15 @@ def _likelihood_ratio(outputs: Floats, halves: Halves) -> Floats:
 def _attack(scores: Floats, learned: Bools, *, enough: bool) -> AttackEvidence:
     """Measure scores of shape (models, n), two models per division."""
     area = np.stack([_area(score, inside) for score, inside in zip(scores, learned, strict=True)])
-    auc = _estimate(crossed(_by_division(area)), scale="identity")
+    auc = _possible(crossed(_by_division(area)).estimate(scale="identity", method=f"{_METHOD}, t"))
     if not enough:
         why = f"too few patients: below {FEWEST_NON_MEMBERS} whom a model did not learn from"
         return AttackEvidence(auc=auc, true_positive_rate=Estimate.absent(why))
-    wider = [np.array([0.5, 1.5]) * FALSE_POSITIVES] * len(scores)
-    ends = np.mean([_roc(*model) for model in zip(scores, learned, wider, strict=True)], axis=0)
-    slope = float(ends[1] - ends[0]) / FALSE_POSITIVES
+    ends = _mean_roc(scores, learned, np.array([0.5, 1.5]) * _FALSE_POSITIVES)
+    slope = float(ends[1] - ends[0]) / _FALSE_POSITIVES
     hit = np.stack([_hits(score, inside, slope=slope) for score, inside in zip(scores, learned, strict=True)])
-    return AttackEvidence(auc=auc, true_positive_rate=_estimate(crossed(_by_division(hit)), scale="logit"))
+    rate = crossed(_by_division(hit)).estimate(scale="logit", method=f"{_METHOD}, t on the logit scale")
+    return AttackEvidence(auc=auc, true_positive_rate=rate)
 
 
 def _by_division(values: Floats) -> Floats:
@@ -172,7 +173,7 @@ def _area(score: Floats, member: Bools) -> Floats:
 
 def _hits(score: Floats, member: Bools, *, slope: float) -> Floats:
     """Return the true positive rate plus how far each patient moves it, non-members by way of the threshold."""
-    accused = score > _threshold(score[~member], FALSE_POSITIVES)
+    accused = score > _threshold(score[~member], _FALSE_POSITIVES)
     rate, false = accused[member].mean(), accused[~member].mean()
     moved = np.where(
         member,
@@ -187,6 +188,11 @@ def _threshold(strangers: Floats, share: float) -> float:
     return float(np.sort(strangers)[int(np.ceil((1 - share) * len(strangers) - 1e-9)) - 1])
 
 
+def _mean_roc(scores: Floats, learned: Bools, grid: Floats) -> Floats:
+    curves = [_roc(score, member, grid) for score, member in zip(scores, learned, strict=True)]
+    return np.asarray(np.mean(curves, axis=0))
+
+
 def _roc(score: Floats, member: Bools, grid: Floats) -> Floats:
     """Return the share of members above the score that a share of non-members exceeds, for each of `grid`."""
     order = np.argsort(-score, kind="stable")
@@ -196,23 +202,11 @@ def _roc(score: Floats, member: Bools, grid: Floats) -> Floats:
     return curve
 
 
-def _estimate(found: Crossed, *, scale: str) -> Estimate:
-    value = found.value
-    if found.error is None or (scale == "logit" and not 0 < value < 1):
-        return Estimate(value=value, method="none", why="no spread from which an error could be estimated")
-    if scale == "logit":
-        error = found.error / (value * (1 - value))
-        odds = np.log(value) - np.log1p(-value)
-        lower, upper = (float(1 / (1 + np.exp(-(odds + sign * found.reach * error)))) for sign in (-1, 1))
-        method = "crossed variance of patients and divisions, t on the logit scale"
-        return Estimate(
-            value=value, lower=lower, upper=upper, se=found.reach * error / Z95, scale="logit", method=method
-        )
-    half = found.reach * found.error
-    return Estimate(
-        value=value, lower=max(value - half, 0.0), upper=min(value + half, 1.0), se=half / Z95,
-        method="crossed variance of patients and divisions, t",
-    )  # fmt: skip
+def _possible(area: Estimate) -> Estimate:
+    """Cut the limits of an area off at 0 and 1."""
+    if area.lower is None or area.upper is None:
+        return area
+    return area.model_copy(update={"lower": max(area.lower, 0.0), "upper": min(area.upper, 1.0)})
 
 
 def _check(target: Target | EffectTarget, halves: Halves) -> None:
@@ -220,28 +214,12 @@ def _check(target: Target | EffectTarget, halves: Halves) -> None:
     divisions, n = member.shape if member.ndim == 2 else (0, 0)
     if divisions < _FEWEST_DIVISIONS or n < _FEWEST_PATIENTS:
         rule = f"there are at least {_FEWEST_DIVISIONS} divisions of at least {_FEWEST_PATIENTS} patients"
-        raise _broken(rule, f"{divisions} divisions of {n}")
-    known = n if isinstance(target, EffectTarget) else _patients(target)
+        raise refused(_SUBJECT, rule, f"{divisions} divisions of {n}")
+    known = patients_of(target, predicted=n)
     if predictions.shape != (divisions, 2, n) or known != n:
         received = f"shapes {member.shape} and {predictions.shape}, and {known} outcomes"
-        raise _broken("both models of a division predict every patient, whose outcome is known", received)
+        raise refused(_SUBJECT, "both models of a division predict every patient, whose outcome is known", received)
     uneven = int((np.abs(2 * member.sum(axis=1) - n) > n / 10).sum())
     if uneven:
-        raise _broken("a division has two parts of nearly one size", f"{uneven} that have not")
-    unfit = int((~np.isfinite(predictions)).sum())
-    if unfit:
-        raise _broken("every prediction is a finite number", f"{unfit} that are not")
-    risks = not isinstance(target, QuantityTarget | EffectTarget)
-    outside = int(((predictions < 0) | (predictions > 1)).sum()) if risks else 0
-    if outside:
-        raise _broken("a risk lies between 0 and 1", f"{outside} values outside")
-
-
-def _patients(target: Target) -> int:
-    return len(target.value if isinstance(target, QuantityTarget) else target.event)
-
-
-def _broken(rule: str, received: str) -> EvidenceError:
-    return EvidenceError(
-        "halves", rule=rule, received=received, remedy="Run the stage `refit` again: `dvc repro -f refit@STUDY`."
-    )
+        raise refused(_SUBJECT, "a division has two parts of nearly one size", f"{uneven} that have not")
+    check_values(_SUBJECT, predictions, target)

@@ -7,13 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import t as student
 
-from theragate.errors import EvidenceError
 from theragate.evidence.crossed import crossed
 from theragate.evidence.effect_inputs import EffectTarget
 from theragate.evidence.inputs import BinaryTarget, QuantityTarget, Target
 from theragate.evidence.metrics.arrays import Floats
 from theragate.evidence.metrics.censoring import RiskPatients, binary_patients, survival_patients
 from theragate.evidence.metrics.ranks import area_under_curve, concordance
+from theragate.evidence.refitted import check_values, patients_of, refused
 from theragate.evidence.types import Z95, Curve, Estimate, StabilityEvidence
 
 __all__ = ["Refits", "instability_curve", "measure_stability"]
@@ -21,6 +21,7 @@ __all__ = ["Refits", "instability_curve", "measure_stability"]
 FEWEST_REFITS = 20
 _TWENTIETHS, _SMALLEST = 20, 11  # points of the curve, and patients behind each
 _USABLE = 0.95  # of the refits, in which a metric has to be defined
+_SUBJECT = "refits"
 _ROUNDING = 1e-12  # what arithmetic leaves of equal numbers
 
 # A metric of one prediction among patients who each count `drawn` times; NaN where it is not defined.
@@ -119,18 +120,8 @@ def _distance(distances: Floats) -> Estimate:
     if distances.mean() <= 0:
         why = "every refit predicts as the released model does, as if nothing had been learned anew"
         return Estimate(value=0.0, method="none", why=why)
-    value, error, reach = crossed(distances)
-    if error is None:
-        return Estimate(value=value, method="none", why="no spread from which an error could be estimated")
-    half = reach * error / value
-    return Estimate(
-        value=value,
-        lower=value * float(np.exp(-half)),
-        upper=value * float(np.exp(half)),
-        se=half / Z95,
-        scale="log",
-        method="crossed variance of patients and refits, t on the log scale",
-    )
+    method = "crossed variance of patients and refits, t on the log scale"
+    return crossed(distances).estimate(scale="log", method=method)
 
 
 def _mean(values: Floats) -> Estimate:
@@ -198,38 +189,24 @@ def _explained(predicted: Floats, observed: Floats, drawn: Floats) -> float:
     return 1 - float(np.average((predicted - observed) ** 2, weights=drawn)) / spread if spread > 0 else np.nan
 
 
-def _patients(target: Target) -> int:
-    return len(target.value if isinstance(target, QuantityTarget) else target.event)
-
-
 def _check(target: Target | EffectTarget, refits: Refits) -> None:
-    real = isinstance(target, QuantityTarget | EffectTarget)
-    n = len(refits.original) if isinstance(target, EffectTarget) else _patients(target)
+    n = patients_of(target, predicted=len(refits.original))
     b = len(refits.predictions) if refits.predictions.ndim == 2 else 0
     if b < FEWEST_REFITS:
-        raise _broken(f"there are at least {FEWEST_REFITS} refits, one row each", f"{b}")
+        raise refused(_SUBJECT, f"there are at least {FEWEST_REFITS} refits, one row each", f"{b}")
     if n < 2 or refits.original.shape != (n,) or refits.predictions.shape != (b, n) or refits.drawn.shape != (b, n):
-        raise _broken(
+        raise refused(
+            _SUBJECT,
             f"each of the {n} patients (at least 2) is predicted by the released model and by each of the {b} refits",
             f"shapes {refits.original.shape}, {refits.predictions.shape} and {refits.drawn.shape}",
         )
-    predicted = np.concatenate([refits.original[None, :], refits.predictions])
-    broken = int((~np.isfinite(predicted)).sum())
-    if broken:
-        raise _broken("every prediction is a finite number", f"{broken} that are not")
-    outside = 0 if real else int(((predicted < 0) | (predicted > 1)).sum())
-    if outside:
-        raise _broken("a risk lies between 0 and 1", f"{outside} values outside")
+    check_values(_SUBJECT, np.concatenate([refits.original[None, :], refits.predictions]), target)
     if not np.issubdtype(refits.drawn.dtype, np.integer):
-        raise _broken("`drawn` counts in whole numbers", f"{refits.drawn.dtype} values")
+        raise refused(_SUBJECT, "`drawn` counts in whole numbers", f"{refits.drawn.dtype} values")
     # As many as the released model learned from, which is fewer than there are where a part was held out.
     size = refits.drawn.sum(axis=1)
     odd = int(((refits.drawn < 0).any(axis=1) | (size != size[0]) | (size < 1)).sum())
     if odd:
-        raise _broken("each sample draws as many patients as the others, and at least one", f"{odd} of another size")
-
-
-def _broken(rule: str, received: str) -> EvidenceError:
-    return EvidenceError(
-        "refits", rule=rule, received=received, remedy="Run the stage `refit` again: `dvc repro -f refit@STUDY`."
-    )
+        raise refused(
+            _SUBJECT, "each sample draws as many patients as the others, and at least one", f"{odd} of another size"
+        )

@@ -10,6 +10,8 @@ from pydantic import Field, model_validator
 from theragate.study import Spec
 
 __all__ = [
+    "AUDITED_MODELS",
+    "FEWEST_NON_MEMBERS",
     "Z95",
     "AttackEvidence",
     "ChampionEvidence",
@@ -33,6 +35,8 @@ __all__ = [
 ]
 
 Z95 = 1.959963984540054
+AUDITED_MODELS = 20  # of a membership-inference audit
+FEWEST_NON_MEMBERS = 400  # of whom 20 are falsely accused at 5%: fewer say little of the threshold
 _ROUNDING, _ZERO = 1e-9, 1e-12  # relative and absolute: what arithmetic leaves of equal numbers
 Scale = Literal["identity", "log", "logit"]
 
@@ -234,7 +238,8 @@ class MembershipEvidence(Spec):
     """A membership-inference audit: models of the recipe, each fitted to a random half of the patients and attacked.
 
     ``models`` counts them; ``patients`` are those in the audit, and ``non_members`` the fewest whom a model did not
-    learn from. ``attacks`` are ``likelihood_ratio`` and, where an outcome is seen, ``loss``.
+    learn from: with under `FEWEST_NON_MEMBERS` of them no true positive rate is measured. ``attacks`` are
+    ``likelihood_ratio`` and, where an outcome is seen, ``loss``.
     """
 
     models: int

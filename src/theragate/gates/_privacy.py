@@ -5,15 +5,20 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from theragate.evidence.types import AttackEvidence, Estimate, Evidence, MembershipEvidence
+from theragate.evidence.types import (
+    AUDITED_MODELS,
+    FEWEST_NON_MEMBERS,
+    AttackEvidence,
+    Estimate,
+    Evidence,
+    MembershipEvidence,
+)
 from theragate.gates._base import Gate
 from theragate.gates._judging import NOT_MEASURED, Limit, Question, answer_all
 from theragate.gates.types import Finding, Severity
 
 __all__ = ["Privacy"]
 
-FEWEST_MODELS = 20
-FEWEST_NON_MEMBERS = 400  # under whom no true positive rate is asked for
 ATTACKS = {"likelihood_ratio": "the attack by likelihood ratio", "loss": "the attack by loss"}
 
 
@@ -71,6 +76,6 @@ class Privacy(Gate):
 
 
 def _of_enough(estimate: Estimate, found: MembershipEvidence | None) -> Estimate:
-    if found is not None and found.models < FEWEST_MODELS:
-        return Estimate.absent(f"it was measured on {found.models} of the {FEWEST_MODELS} models that are due")
+    if found is not None and found.models < AUDITED_MODELS:
+        return Estimate.absent(f"it was measured on {found.models} of the {AUDITED_MODELS} models that are due")
     return estimate

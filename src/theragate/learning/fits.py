@@ -14,28 +14,34 @@ from theragate.learning.features import Feature
 from theragate.learning.predictor import fit_predictor
 from theragate.learning.seeds import derive
 
-__all__ = ["FitResult", "FitWork", "fit_and_predict"]
+__all__ = ["FitResult", "FitWork", "Work", "fit_and_predict", "fit_rows", "unfit"]
 
 # A sample may lack a class, or leave a model without a solution, by chance alone; so many in a row are no chance.
 _SAMPLES = 5
 
 
 @dataclass(frozen=True)
-class FitWork:
-    """One model to fit to the patients at ``rows``, or to a bootstrap sample of them, and whom it then predicts."""
+class Work:
+    """One recipe, and the patients at ``rows`` from whom, or from some of whom, it learns."""
 
     position: int
     name: str
     frame: pd.DataFrame
     outcome: Outcome
     rows: NDArray[np.intp]
-    predicted: NDArray[np.intp]
-    resampled: bool
     task: str
     family: str
     params: Params
     schema: tuple[Feature, ...]
     seed: int
+
+
+@dataclass(frozen=True)
+class FitWork(Work):
+    """One model to fit to the patients, or to a bootstrap sample of them, and whom it then predicts."""
+
+    predicted: NDArray[np.intp]
+    resampled: bool
 
 
 @dataclass(frozen=True)
@@ -61,25 +67,35 @@ def fit_and_predict(work: FitWork) -> FitResult:
     with threadpoolctl.threadpool_limits(1):
         if not work.resampled:
             try:
-                return FitResult(work.position, work.rows, _prediction(work, work.rows, seed=work.seed))
+                return FitResult(
+                    work.position, work.rows, fit_rows(work, work.rows, predicted=work.predicted, seed=work.seed)
+                )
             except ValueError:  # parameters that no search suggested, from a file that people can write
                 return FitResult(work.position, work.rows, None)
         for number in range(_SAMPLES):
             seed = derive(work.seed, number)
             rows = np.sort(np.random.default_rng(seed).choice(work.rows, len(work.rows)))
             if all(members.any() for members in work.outcome.take(rows).classes.values()):
-                prediction = _prediction(work, rows, seed=derive(seed, "fit"))
+                prediction = fit_rows(work, rows, predicted=work.predicted, seed=derive(seed, "fit"))
                 if prediction is not None:
                     return FitResult(work.position, rows, prediction)
-    raise DataError(
+    raise unfit(work, on="a bootstrap sample", tried=f"{_SAMPLES} samples")
+
+
+def unfit(work: Work, *, on: str, tried: str) -> DataError:
+    """Return the error about a recipe that has no solution, whatever is drawn."""
+    return DataError(
         f"{work.name}, model `{work.family}`",
-        rule="the model has a finite, stable solution on a bootstrap sample of its patients",
-        received=f"none on {_SAMPLES} samples",
+        rule=f"the model has a finite, stable solution on {on} of its patients",
+        received=f"none on {tried}",
         remedy="Look for features that separate the outcome perfectly or that repeat one another, and drop them.",
     )
 
 
-def _prediction(work: FitWork, rows: NDArray[np.intp], *, seed: int) -> NDArray[np.float64] | None:
+def fit_rows(
+    work: Work, rows: NDArray[np.intp], *, predicted: NDArray[np.intp], seed: int
+) -> NDArray[np.float64] | None:
+    """Fit the recipe to the patients at `rows` and predict those at `predicted`; None where there is no solution."""
     try:
         predictor = fit_predictor(
             work.frame.iloc[rows],
@@ -90,6 +106,6 @@ def _prediction(work: FitWork, rows: NDArray[np.intp], *, seed: int) -> NDArray[
             schema=work.schema,
             seed=seed,
         )
-        return predictor.predict(work.frame.iloc[work.predicted])
+        return predictor.predict(work.frame.iloc[predicted])
     except (FitError, EvidenceError):  # the second: a prediction that is not finite
         return None

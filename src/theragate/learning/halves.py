@@ -7,12 +7,8 @@ import pandas as pd
 import threadpoolctl
 from numpy.typing import NDArray
 
-from theragate.cohorts.outcomes import Outcome
 from theragate.cohorts.splits import inner_folds
-from theragate.errors import DataError, EvidenceError
-from theragate.learning.families import FitError, Params
-from theragate.learning.features import Feature
-from theragate.learning.predictor import fit_predictor
+from theragate.learning.fits import Work, fit_rows, unfit
 from theragate.learning.seeds import derive
 
 __all__ = ["DIVISIONS", "Division", "DivisionWork", "fit_halves", "table_of_halves"]
@@ -21,20 +17,8 @@ DIVISIONS = 10  # two models each: twenty
 _TRIES = 5
 
 
-@dataclass(frozen=True)
-class DivisionWork:
-    """One random division of the patients at ``rows`` into halves, each of which is learned from."""
-
-    position: int
-    name: str
-    frame: pd.DataFrame
-    outcome: Outcome
-    rows: NDArray[np.intp]
-    task: str
-    family: str
-    params: Params
-    schema: tuple[Feature, ...]
-    seed: int
+class DivisionWork(Work):
+    """One random division of the patients into halves, each of which is learned from."""
 
 
 @dataclass(frozen=True)
@@ -56,35 +40,28 @@ def fit_halves(work: DivisionWork) -> Division:
     DataError
         If several divisions in a row were of no use, or there are too few patients of a class for two halves.
     """
-    outcome, frame = work.outcome.take(work.rows), work.frame.iloc[work.rows]
+    outcome = work.outcome.take(work.rows)
     with threadpoolctl.threadpool_limits(1):
         for number in range(_TRIES):
             seed = derive(work.seed, number)
             halves = [half for half, _ in inner_folds(outcome, 2, seed=seed)]
-            try:
-                predictions = [
-                    fit_predictor(
-                        frame.iloc[half],
-                        outcome.take(half),
-                        task=work.task,
-                        family=work.family,
-                        params=work.params,
-                        schema=work.schema,
-                        seed=derive(seed, "half", side),
-                    ).predict(frame)
-                    for side, half in enumerate(halves)
-                ]
-            except (FitError, EvidenceError):  # the second: a prediction that is not finite
-                continue
-            member = np.zeros(len(frame), dtype=bool)
-            member[halves[0]] = True
-            return Division(work.position, member, np.stack(predictions))
-    raise DataError(
-        f"{work.name}, model `{work.family}`",
-        rule="the model has a finite, stable solution on random halves of its patients",
-        received=f"none on {_TRIES} divisions",
-        remedy="Look for features that separate the outcome perfectly or that repeat one another, and drop them.",
-    )
+            predictions = _fitted(work, halves, seed=seed)
+            if predictions is not None:
+                member = np.zeros(len(work.rows), dtype=bool)
+                member[halves[0]] = True
+                return Division(work.position, member, predictions)
+    raise unfit(work, on="random halves", tried=f"{_TRIES} divisions")
+
+
+def _fitted(work: DivisionWork, halves: list[NDArray[np.intp]], *, seed: int) -> NDArray[np.float64] | None:
+    """Return the predictions of a model of each half; None as soon as one has no solution."""
+    predictions = []
+    for side, half in enumerate(halves):
+        prediction = fit_rows(work, work.rows[half], predicted=work.rows, seed=derive(seed, "half", side))
+        if prediction is None:
+            return None
+        predictions.append(prediction)
+    return np.stack(predictions)
 
 
 def table_of_halves(patients: pd.Series, divisions: list[Division]) -> pd.DataFrame:

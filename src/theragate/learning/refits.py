@@ -3,10 +3,11 @@
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from theragate.cohorts.outcomes import Outcome
 from theragate.cohorts.splits import Split, development_rows, outer_splits
@@ -24,7 +25,7 @@ __all__ = ["Recipe", "Refitted", "refit"]
 # In patients: what a fit costs besides them, and how much work is worth the seconds that other processes need to start.
 _PER_FIT, _WORTH_PROCESSES = 10_000, 2_000_000
 
-Work: TypeAlias = FitWork | DivisionWork
+Fitting: TypeAlias = FitWork | DivisionWork
 Result: TypeAlias = FitResult | Division
 
 
@@ -109,10 +110,8 @@ def refit(
         If a worker process died.
     """
     splits = outer_splits(cohort, outcome, study, seed=seed)
-    works: list[Work] = [
-        *_samples(cohort, outcome, study, splits=splits, released=released, params=params, seed=seed),
-        *_divisions(cohort, outcome, study, splits=splits, released=released, params=params, seed=seed),
-    ]
+    learned = development_rows(splits, len(cohort))
+    works = _of_released(cohort, outcome, study, learned=learned, released=released, params=params, seed=seed)
     schema = read_features(cohort, study)
     why = _obstacle(champion, study, schema) if champion else ""
     if champion and not why:
@@ -124,7 +123,6 @@ def refit(
     failed = [works[result.position].name for result in folds if result.prediction is None]
     if failed:
         why, folds = f"its recipe has no stable solution in {failed[0]}", []
-    learned = development_rows(splits, len(cohort))
     own = FitResult(-1, learned, released.predict(cohort))
     return Refitted(
         refits=_table_of_refits(cohort["patient"], [own, *samples]),
@@ -134,63 +132,42 @@ def refit(
     )
 
 
-def _samples(
+def _of_released(
     cohort: pd.DataFrame,
     outcome: Outcome,
     study: Study,
     *,
-    splits: list[Split],
+    learned: NDArray[np.intp],
     released: Predictor,
     params: Params,
     seed: int,
-) -> list[FitWork]:
-    frame = as_features(cohort, released.schema)
-    learned = development_rows(splits, len(cohort))
-    return [
+) -> list[Fitting]:
+    """Return the work of the bootstrap samples, then that of the divisions."""
+    shared: dict[str, Any] = {
+        "frame": as_features(cohort, released.schema), "outcome": outcome, "rows": learned, "task": released.task,
+        "family": released.family, "params": params, "schema": released.schema,
+    }  # fmt: skip
+    samples = [
         FitWork(
             position=number - 1,
             name=f"refit {number}",
-            frame=frame,
-            outcome=outcome,
-            rows=learned,
             predicted=np.arange(len(cohort), dtype=np.intp),
             resampled=True,
-            task=released.task,
-            family=released.family,
-            params=params,
-            schema=released.schema,
             seed=derive(seed, study.name, "refit", number),
+            **shared,
         )
         for number in range(1, study.stability.refits + 1)
     ]
-
-
-def _divisions(
-    cohort: pd.DataFrame,
-    outcome: Outcome,
-    study: Study,
-    *,
-    splits: list[Split],
-    released: Predictor,
-    params: Params,
-    seed: int,
-) -> list[DivisionWork]:
-    frame = as_features(cohort, released.schema)
-    return [
+    divisions = [
         DivisionWork(
             position=study.stability.refits + number,
             name=f"division {number + 1}",
-            frame=frame,
-            outcome=outcome,
-            rows=development_rows(splits, len(cohort)),
-            task=released.task,
-            family=released.family,
-            params=params,
-            schema=released.schema,
             seed=derive(seed, study.name, "division", number),
+            **shared,
         )
         for number in range(DIVISIONS)
     ]
+    return [*samples, *divisions]
 
 
 def _folds(
@@ -237,11 +214,13 @@ def _obstacle(champion: Recipe, study: Study, schema: tuple[Feature, ...]) -> st
     return f"it needs `{absent[0]}`, from which the study no longer learns" if absent else ""
 
 
-def _do(work: Work) -> Result:
+def _do(work: Fitting) -> Result:
     return fit_halves(work) if isinstance(work, DivisionWork) else fit_and_predict(work)
 
 
-def _done(works: Sequence[Work], *, jobs: int, progress: Callable[[int, int, str], None], title: str) -> list[Result]:
+def _done(
+    works: Sequence[Fitting], *, jobs: int, progress: Callable[[int, int, str], None], title: str
+) -> list[Result]:
     worth = len(works) * (_PER_FIT + len(works[0].frame)) >= _WORTH_PROCESSES
     results: dict[int, Result] = {}
     progress(0, len(works), title)

@@ -1,9 +1,5 @@
 """Everything of a study that is bound for MLflow, looked into before anything is written there."""
 
-import json
-import tempfile
-from pathlib import Path
-
 from theragate.cohorts.tables import read_table
 from theragate.disclosure.check import Patients, Scan, scan
 from theragate.stages.workspace import Workspace
@@ -43,7 +39,5 @@ def check_disclosure(workspace: Workspace, bundle: Bundle) -> Scan:
         },
     )
     estimator = {f"estimator/{path.name}": path for path in sorted(bundle.estimator.rglob("*")) if path.is_file()}
-    with tempfile.TemporaryDirectory() as folder:
-        record = Path(folder, "record.json")
-        record.write_text(json.dumps(dict(bundle.record)), encoding="utf-8")
-        return scan({**bundle.artifacts, **estimator, "record.json": record}, patients, study=study.name)
+    record = {"record.json": workspace.model("record.json")}
+    return scan({**bundle.artifacts, **estimator, **record}, patients, study=study.name)

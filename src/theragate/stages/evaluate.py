@@ -15,7 +15,7 @@ from theragate.evidence.effect_inputs import EffectHeldOut, EffectTarget
 from theragate.evidence.effects import measure_effects
 from theragate.evidence.inputs import BinaryTarget, QuantityTarget, SurvivalTarget, Target
 from theragate.evidence.measure import Measured, measure
-from theragate.evidence.membership import measure_membership, membership_curves
+from theragate.evidence.membership import measure_membership
 from theragate.evidence.stability import instability_curve, measure_stability
 from theragate.evidence.types import ChampionEvidence, CohortFacts, DataFacts, Evidence, TreatmentEvidence
 from theragate.files import read_json, whole_directory, write_json
@@ -190,7 +190,7 @@ def _evidence(workspace: Workspace, study: Study, files: _Files) -> Evidence:
     refits = read_refits(files.refits, files.cohort, study)
     outcome = read_outcome(files.cohort, study)
     halves = read_halves(files.halves, files.cohort, study, plan=plan)
-    learned = _target(outcome.take(plan.learned), study)
+    audit = measure_membership(_target(outcome.take(plan.learned), study), halves)
     return Evidence(
         study=study.name,
         task=study.task,
@@ -226,10 +226,10 @@ def _evidence(workspace: Workspace, study: Study, files: _Files) -> Evidence:
         curves={
             **measured.curves,
             "stability": instability_curve(refits),
-            **membership_curves(learned, halves),
+            **audit.curves,
         },
         stability=measure_stability(_target(outcome, study), refits, seed=seed),
-        membership=measure_membership(learned, halves),
+        membership=audit.evidence,
         champion=_champion(files.refit_record.champion, measured),
         treatment=treatment,
     )

@@ -15,6 +15,7 @@ from theragate.errors import EvidenceError
 from theragate.evidence.inputs import HeldOut
 from theragate.evidence.membership import Halves
 from theragate.evidence.stability import Refits
+from theragate.evidence.types import AUDITED_MODELS
 from theragate.study import EffectOutcome, NestedCrossValidation, Study, SurvivalOutcome
 
 __all__ = [
@@ -42,7 +43,6 @@ REFITS: dict[str, Any] = {
 HALVES: dict[str, Any] = {
     "half": is_integer_dtype, "patient": is_string_dtype, "member": is_bool_dtype, "prediction": is_float_dtype,
 }  # fmt: skip
-MODELS = 20  # of the audit
 
 
 @dataclass(frozen=True)
@@ -162,17 +162,11 @@ def read_refits(table: pd.DataFrame, cohort: pd.DataFrame, study: Study) -> Refi
     """
     source = _Table(study, "refits.parquet", "refit")
     source.check(table, REFITS)
-    if table.duplicated(["refit", "patient"]).any():
-        raise source.broken(rule="a refit predicts every patient once", received="a patient who is there twice")
-    wide = table.pivot(index="refit", columns="patient", values=["prediction", "drawn"])
     patients = cohort["patient"].to_numpy()
-    due = list(range(study.stability.refits + 1))
-    complete = list(wide.index) == due and set(wide["prediction"].columns) == set(patients)
-    if not complete or wide.isna().to_numpy().any():
-        received = f"{len(wide)} models, of which some lack patients or have others"
-        raise source.broken(rule=f"{len(due)} models predict every patient of the cohort", received=received)
-    found = wide["prediction"][patients].to_numpy(dtype=np.float64)
-    return Refits(original=found[0], predictions=found[1:], drawn=wide["drawn"][patients].to_numpy(dtype=np.int64)[1:])
+    due = study.stability.refits + 1
+    rule = f"{due} models predict every patient of the cohort"
+    found, drawn = source.by_model(table, ("refit", "drawn"), patients=patients, due=due, rule=rule)
+    return Refits(original=found[0], predictions=found[1:], drawn=drawn.astype(np.int64)[1:])
 
 
 def read_halves(table: pd.DataFrame, cohort: pd.DataFrame, study: Study, *, plan: Plan) -> Halves:
@@ -185,19 +179,13 @@ def read_halves(table: pd.DataFrame, cohort: pd.DataFrame, study: Study, *, plan
     """
     source = _Table(study, "halves.parquet", "refit")
     source.check(table, HALVES)
-    if table.duplicated(["half", "patient"]).any():
-        raise source.broken(rule="a model predicts every patient once", received="a patient who is there twice")
-    wide = table.pivot(index="half", columns="patient", values=["prediction", "member"])
     patients = cohort["patient"].iloc[plan.learned].to_numpy()
-    complete = list(wide.index) == list(range(MODELS)) and set(wide["prediction"].columns) == set(patients)
-    if not complete or wide.isna().to_numpy().any():
-        received = f"{len(wide)} models, of which some lack patients or have others"
-        raise source.broken(rule=f"{MODELS} models predict every patient who was learned from", received=received)
-    member = wide["member"][patients].to_numpy(dtype=bool)
+    rule = f"{AUDITED_MODELS} models predict every patient who was learned from"
+    found, inside = source.by_model(table, ("half", "member"), patients=patients, due=AUDITED_MODELS, rule=rule)
+    member = inside.astype(bool)
     if (member[::2] == member[1::2]).any():
         raise source.broken(rule="each patient is in one half of every division", received="one in both or in none")
-    predictions = wide["prediction"][patients].to_numpy(dtype=np.float64)
-    return Halves(member=member[::2], predictions=predictions.reshape(MODELS // 2, 2, len(patients)))
+    return Halves(member=member[::2], predictions=found.reshape(AUDITED_MODELS // 2, 2, len(patients)))
 
 
 @dataclass(frozen=True)
@@ -233,6 +221,20 @@ class _Table:
                 received=f"{missing} predictions missing, {strange} of patients not held out there, {twice} repeated",
             )
         return found.reindex(plan.due).to_numpy(dtype=np.float64).reshape(-1, len(plan.rows))
+
+    def by_model(
+        self, table: pd.DataFrame, columns: tuple[str, str], *, patients: NDArray[Any], due: int, rule: str
+    ) -> tuple[NDArray[np.float64], NDArray[Any]]:
+        """Return predictions, and another column, as (models, patients); `columns` name the model and that column."""
+        model, other = columns
+        if table.duplicated([model, "patient"]).any():
+            called = "refit" if model == "refit" else "model"
+            raise self.broken(rule=f"a {called} predicts every patient once", received="a patient who is there twice")
+        wide = table.pivot(index=model, columns="patient", values=["prediction", other])
+        complete = list(wide.index) == list(range(due)) and set(wide["prediction"].columns) == set(patients)
+        if not complete or wide.isna().to_numpy().any():
+            raise self.broken(rule=rule, received=f"{len(wide)} models, of which some lack patients or have others")
+        return wide["prediction"][patients].to_numpy(dtype=np.float64), wide[other][patients].to_numpy()
 
     def broken(self, *, rule: str, received: str) -> EvidenceError:
         return EvidenceError(
