@@ -121,7 +121,7 @@ def metrics(bundle: Bundle) -> dict[str, float]:
         for metric in sorted(judged & set(scenario.metrics)):
             found.update(_limits(f"{metric}/stress {scenario.name}", scenario.metrics[metric]))
     for attack, success in (evidence.membership.attacks if evidence.membership else {}).items():
-        found.update(_limits(f"attack_auc/{attack.replace('_', ' ')}", success.auc))
+        found.update(_limits(f"membership_auc/{attack.replace('_', ' ')}", success.auc))
     return found
 
 
