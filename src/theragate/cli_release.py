@@ -96,8 +96,8 @@ def _version_action(
 
 
 def _at_desk(parsed: argparse.Namespace, root: Path, settings: Settings) -> int:  # noqa: ARG001 - one form for all
+    from theragate.release.trust import present_trust
     from theragate.stages.desk import at_desk
-    from theragate.stages.trusted import trusted
     from theragate.tracking.store import Stores
 
     if parsed.person is not None:
@@ -105,7 +105,7 @@ def _at_desk(parsed: argparse.Namespace, root: Path, settings: Settings) -> int:
             parser_error = "--as is for a registry of one's own; a server knows who has signed in"
             return _misused(parser_error)
         os.environ["THERAGATE_USER"] = parsed.person
-    with at_desk(Stores.of(settings), trusted(settings, os.environ)) as desk:
+    with at_desk(Stores.of(settings), present_trust(settings, os.environ)) as desk:
         do: Do = parsed.do
         return do(parsed, desk)
 
@@ -175,10 +175,10 @@ def _withdraw(parsed: argparse.Namespace, desk: "Desk") -> int:
 def _verify_anywhere(parsed: argparse.Namespace, root: Path, settings: Settings) -> int:
     if parsed.saved is None:
         return _at_desk(parsed, root, settings)
+    from theragate.release.trust import present_trust
     from theragate.stages.release_verify import read_papers, verify
-    from theragate.stages.trusted import trusted
 
-    trust = trusted(settings, os.environ)
+    trust = present_trust(settings, os.environ)
     return _verified(parsed, verify(read_papers(parsed.saved, trust), trust))
 
 

@@ -6,8 +6,14 @@ from mlflow_plugin.papers import Deployment
 from theragate.errors import ConfigurationError
 from theragate.mlflow_plugin.configuration import Configuration, local_path, sealed_place
 from theragate.release.keys import SigningKey, development_key
+from theragate.settings import read_settings
 
 SERVED = {"_MLFLOW_SERVER_SERVE_ARTIFACTS": "true", "_MLFLOW_SERVER_ARTIFACT_DESTINATION": "sealed+file:///srv/a"}
+
+
+def configured(environ, home: Path) -> Configuration:
+    """The configuration of a process that runs in `home` with these variables."""
+    return Configuration(environ, read_settings(environ, home))
 
 
 def test_beside_the_database_where_nothing_is_served():
@@ -53,17 +59,17 @@ def test_an_address_that_is_no_folder(address):
 
 
 def test_the_protected_aliases(tmp_path):
-    assert Configuration({}, tmp_path).protects("Champion\n")
-    assert not Configuration({}, tmp_path).protects("candidate")
+    assert configured({}, tmp_path).protects("Champion\n")
+    assert not configured({}, tmp_path).protects("candidate")
     deployment = Deployment(tmp_path / "d")
     deployment.write(protected_aliases=("production",))
-    configuration = Configuration({"THERAGATE_TRUST": str(deployment.trust_file)}, tmp_path)
+    configuration = configured({"THERAGATE_TRUST": str(deployment.trust_file)}, tmp_path)
     assert configuration.protects("PRODUCTION")
     assert configuration.protects("champion"), "it is protected whatever the file says"
 
 
 def test_without_a_trust_file_this_machines_key_counts(tmp_path):
-    configuration = Configuration({}, tmp_path)
+    configuration = configured({}, tmp_path)
     trust = configuration.trust()
     key = configuration.ledger_key(trust)
     assert trust.development
@@ -74,14 +80,14 @@ def test_the_ledgers_key_is_one_that_the_trust_file_gives_this_role(tmp_path):
     deployment = Deployment(tmp_path / "d")
     deployment.write()
     environ = {"THERAGATE_TRUST": str(deployment.trust_file)}
-    trust = Configuration(environ, tmp_path).trust()
+    trust = configured(environ, tmp_path).trust()
     with pytest.raises(ConfigurationError, match="received none"):
-        Configuration(environ, tmp_path).ledger_key(trust)
+        configured(environ, tmp_path).ledger_key(trust)
     for key in (SigningKey.generate(), deployment.evaluator):
         other = {**environ, "THERAGATE_LEDGER_KEY": key.pem().decode()}
         with pytest.raises(ConfigurationError, match="a key that it does not list"):
-            Configuration(other, tmp_path).ledger_key(trust)
-    right = Configuration({**environ, "THERAGATE_LEDGER_KEY": str(deployment.ledger_file)}, tmp_path)
+            configured(other, tmp_path).ledger_key(trust)
+    right = configured({**environ, "THERAGATE_LEDGER_KEY": str(deployment.ledger_file)}, tmp_path)
     assert right.ledger_key(trust).public == deployment.ledger.public
 
 
@@ -90,9 +96,9 @@ def test_a_trust_file_that_trusts_the_development_key(tmp_path):
     deployment = Deployment(tmp_path / "d", ledger=key)
     deployment.write()
     with pytest.raises(ConfigurationError, match="never trusts a development key"):
-        Configuration({"THERAGATE_TRUST": str(deployment.trust_file)}, tmp_path).trust()
+        configured({"THERAGATE_TRUST": str(deployment.trust_file)}, tmp_path).trust()
 
 
 def test_a_trust_file_that_is_named_and_missing(tmp_path):
     with pytest.raises(Exception, match="no such file"):
-        Configuration({"THERAGATE_TRUST": str(tmp_path / "none.json")}, tmp_path).trust()
+        configured({"THERAGATE_TRUST": str(tmp_path / "none.json")}, tmp_path).trust()

@@ -13,15 +13,8 @@ from theragate.errors import ConfigurationError
 from theragate.mlflow_plugin.names import CHAMPION
 from theragate.release.keys import SigningKey, development_key, read_key
 from theragate.release.names import folded, same_alias
-from theragate.release.trust import (
-    Trust,
-    TrustedKey,
-    development_trust,
-    project_policies,
-    read_trust,
-    trust_path,
-)
-from theragate.settings import read_settings
+from theragate.release.trust import Trust, TrustedKey, present_trust, read_trust, trust_path
+from theragate.settings import Settings, read_settings
 
 __all__ = [
     "SCHEME",
@@ -45,18 +38,18 @@ class Configuration:
     """The environment as it is now. Trust is read anew for every decision: a key that is revoked signs no longer."""
 
     environ: Mapping[str, str]
-    home: Path
+    settings: Settings
 
     @classmethod
     def now(cls) -> "Configuration":
         """Return the configuration of this process."""
-        return cls(os.environ, read_settings(os.environ, Path.cwd()).home)
+        return cls(os.environ, read_settings(os.environ, Path.cwd()))
 
     def protects(self, alias: str) -> bool:
         """Return whether `alias` is a spelling of a protected alias; that of the champion always is."""
         if same_alias(alias, (CHAMPION,)):
             return True
-        path = trust_path(self.environ, self.home)
+        path = trust_path(self.environ, self.settings.home)
         return path is not None and read_trust(path, development=None).protects(alias)
 
     def trust(self) -> Trust:
@@ -67,11 +60,7 @@ class Configuration:
         ConfigurationError, DataError
             If the trust file is missing or wrong.
         """
-        path = trust_path(self.environ, self.home)
-        if path is None:
-            return development_trust(self._development_key().public, project_policies(self.home))
-        own = self.home / "private" / "keys" / "development.pem"
-        return read_trust(path, development=self._development_key().public if own.exists() else None)
+        return present_trust(self.settings, self.environ)
 
     def ledger_keys(self) -> tuple[TrustedKey, ...]:
         """Return the keys whose rows count."""
@@ -86,7 +75,7 @@ class Configuration:
             If there is none, or `trust` does not give it that role.
         """
         if trust.development:
-            return self._development_key()
+            return development_key(self.settings.private)[0]
         value = self.environ.get("THERAGATE_LEDGER_KEY")
         if not value:
             raise _no_key("none")
@@ -95,9 +84,6 @@ class Configuration:
         if not entries or entries[0].revoked is not None:
             raise _no_key("a key that the trust file revokes" if entries else "a key that it does not list")
         return key
-
-    def _development_key(self) -> SigningKey:
-        return development_key(self.home / "private")[0]
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,10 @@ from theragate.digests import canonical_json
 from theragate.errors import ConfigurationError
 from theragate.files import read_json, write_json
 from theragate.gates import read_policy
-from theragate.release.keys import VerifyingKey
+from theragate.release.keys import DEVELOPMENT_KEY, VerifyingKey, development_key, read_key
 from theragate.release.names import folded, same_alias
 from theragate.release.waivers import Digest, plain
+from theragate.settings import Settings
 from theragate.specs import Name, Spec
 from theragate.study import load_studies
 
@@ -22,7 +23,10 @@ __all__ = [
     "Role",
     "Trust",
     "TrustedKey",
+    "deployed_trust",
     "development_trust",
+    "own_key",
+    "present_trust",
     "project_policies",
     "read_trust",
     "trust_path",
@@ -167,6 +171,45 @@ def read_trust(path: Path, *, development: VerifyingKey | None) -> Trust:
     if development is not None and any(entry.key == development for entry in trust.keys):
         raise _wrong(path, "it never trusts a development key", "this machine's")
     return trust
+
+
+def own_key(settings: Settings) -> VerifyingKey | None:
+    """Return this machine's development key; None where there is none yet.
+
+    Raises
+    ------
+    ConfigurationError
+        If it cannot be used.
+    """
+    path = settings.private / DEVELOPMENT_KEY
+    return read_key(str(path), named="the development key").public if path.exists() else None
+
+
+def deployed_trust(settings: Settings, environ: Mapping[str, str]) -> Trust | None:
+    """Return the trust of the deployment; None where there is no trust file.
+
+    Raises
+    ------
+    ConfigurationError, DataError
+        If there is one that cannot be used, or that trusts this machine's development key.
+    """
+    path = trust_path(environ, settings.home)
+    return None if path is None else read_trust(path, development=own_key(settings))
+
+
+def present_trust(settings: Settings, environ: Mapping[str, str]) -> Trust:
+    """Return whom to trust: what the trust file says; where there is none, the development key, made on first use.
+
+    Raises
+    ------
+    ConfigurationError, DataError
+        If the trust file is missing or wrong, or ``params.yaml`` or the development key cannot be used.
+    """
+    deployed = deployed_trust(settings, environ)
+    if deployed is not None:
+        return deployed
+    key, _ = development_key(settings.private)
+    return development_trust(key.public, project_policies(settings.home))
 
 
 def write_trust(path: Path, trust: Trust) -> None:

@@ -5,12 +5,12 @@ from pathlib import Path
 
 from theragate.errors import ConfigurationError, EvidenceError
 from theragate.release.keys import read_key
+from theragate.release.trust import deployed_trust
 from theragate.settings import Settings
 from theragate.stages.moment import Moment, present
 from theragate.stages.recomputation import recomputed
 from theragate.stages.register import gather
 from theragate.stages.signing import Signer, development_signer, draft, put_to_version
-from theragate.stages.trusted import deployed_trust
 from theragate.stages.workspace import Workspace
 from theragate.study import load_study
 from theragate.tracking.attested import version_of

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING
 
 from theragate.release.attestation import Attestation
 from theragate.release.ledger import Event, first_day
-from theragate.release.trust import read_trust
+from theragate.release.trust import present_trust, read_trust
 from theragate.settings import read_settings
 from theragate.stages.desk import ATTESTATION, at_desk
 from theragate.stages.heads import memory_path, remember
 from theragate.stages.release_verify import check_package, check_statement
-from theragate.stages.trusted import trusted
 from theragate.tracking.store import Stores
 
 if TYPE_CHECKING:  # pandas and the model's libraries are imported when a model is loaded
@@ -123,7 +122,7 @@ def load_champion(
         environ["MLFLOW_TRACKING_URI"] = tracking
         environ.pop("MLFLOW_REGISTRY_URI", None)
     settings = read_settings(environ, Path.cwd())
-    pinned = read_trust(Path(trust), development=None) if trust is not None else trusted(settings, environ)
+    pinned = read_trust(Path(trust), development=None) if trust is not None else present_trust(settings, environ)
     with at_desk(Stores.of(settings), pinned) as desk, tempfile.TemporaryDirectory() as folder:
         path = Path(memory) if memory is not None else memory_path(environ, Path.home())
         remember(path, settings.registry, desk.rows)

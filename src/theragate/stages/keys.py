@@ -11,9 +11,17 @@ from pydantic import ValidationError
 
 from theragate.errors import ConfigurationError
 from theragate.release.keys import SigningKey, write_key
-from theragate.release.trust import Role, Trust, TrustedKey, project_policies, read_trust, trust_path, write_trust
+from theragate.release.trust import (
+    Role,
+    Trust,
+    TrustedKey,
+    own_key,
+    project_policies,
+    read_trust,
+    trust_path,
+    write_trust,
+)
 from theragate.settings import Settings
-from theragate.stages.trusted import own_key
 
 __all__ = ["list_keys", "make_key", "revoke_key", "rotate_key"]
 
