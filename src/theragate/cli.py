@@ -222,7 +222,7 @@ def _misused(why: str) -> int:
 def _champion(parsed: argparse.Namespace, root: Path, settings: Settings) -> int:
     from theragate.stages.champion import name_champion
 
-    print(name_champion(root, parsed.study, settings))
+    print(name_champion(root, parsed.study, settings, os.environ))
     return 0
 
 

@@ -201,7 +201,13 @@ def champion(difference: Estimate, *, metric: str, **more: Any) -> ChampionEvide
     """The model against the champion."""
     model = estimate(0.78, 0.015)
     comparison = Comparison(metric=metric, model=model, reference=model, difference=difference)
-    fields = {"model_sha256": "c" * 64, "family": "ridge_cox", "same_cohort": True, "comparisons": (comparison,)}
+    fields = {
+        "model_sha256": "c" * 64,
+        "recipe_sha256": "5" * 64,
+        "family": "ridge_cox",
+        "same_cohort": True,
+        "comparisons": (comparison,),
+    }
     return ChampionEvidence(**fields | more)
 
 

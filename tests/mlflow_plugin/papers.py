@@ -116,6 +116,7 @@ def attest(
         "predictions_sha256": full.predictions_sha256, "evidence_sha256": verdict.evidence_sha256,
         "published_sha256": "9" * 64, "dossier_sha256": sha256_json({"evidence": document, "policy": policy.document}),
         "policy_sha256": policy.sha256, "verdict_sha256": sha256_json(verdict.model_dump(mode="json")),
+        "recipe_sha256": sha256_json({"recipe of": full.model_sha256}),
         "decision": verdict.decision, "comparator": verdict.comparator, "waivers": (),
         "conditions": {"lineage": "pass", "held_out_use": "pass"}, "looks": 1, "commit": "a" * 40,
         "environment_sha256": "8" * 64, "author": "Alan <alan@hospital.example>", "recomputed": True,

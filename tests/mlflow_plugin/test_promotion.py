@@ -11,9 +11,14 @@ from theragate.release.model_files import inspect_package
 from theragate.release.state import fold
 
 
-def champion_of(papers):
+def champion_of(papers, **changes):
     """Evidence that compares with the model of `papers`."""
-    found = champion(estimate(0.005, 0.004), metric="concordance_index", model_sha256=papers.attestation.model_sha256)
+    signed = papers.attestation
+    found = champion(
+        estimate(0.005, 0.004),
+        metric="concordance_index",
+        **{"model_sha256": signed.model_sha256, "recipe_sha256": signed.recipe_sha256} | changes,
+    )
     return {"champion": found}
 
 
@@ -41,6 +46,18 @@ def test_the_successor_replaces_it_and_is_rolled_back(release):
     assert release.events()[-1] == ("rollback", first)
     release.promote(second)  # its papers compare with the very champion, and still count
     assert release.events()[-1] == ("promote", second)
+
+
+def test_a_challenger_of_a_weakened_champion_is_refused_by_the_server(release):
+    first, papers = release.champion("first")
+    assert release.person("ada").ledger()[-1]["event"]["recipe_sha256"] == papers.attestation.recipe_sha256
+    weak = champion_of(papers, recipe_sha256="e" * 64)
+    version, handed_in = release.register("second", evidence=weak)
+    answer = release.person("ada").tag(release.study, version, "theragate.approve", handed_in.approval)
+    assert answer.status_code == 403
+    assert "must have been fitted again by the recipe" in answer.json()["message"]
+    assert release.person("grace").set_alias(release.study, version).status_code == 403
+    assert release.serving() == first
 
 
 def test_a_champion_is_withdrawn_by_tag_or_by_deleting_the_alias_and_comes_back(release):

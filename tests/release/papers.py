@@ -55,6 +55,11 @@ def as_json(value: Any) -> Any:
     return json.loads(canonical_json(value))
 
 
+def recipe_of(model_sha256: str) -> str:
+    """The digest of a recipe of the model, which only has to be its own."""
+    return sha256_json({"recipe of": model_sha256})
+
+
 def key_entry(key: SigningKey, *roles: str, name: str = "key", **more: Any) -> TrustedKey:
     return TrustedKey(name=name, public=key.public.base64, roles=frozenset(roles), **more)
 
@@ -114,7 +119,8 @@ class Papers:
             "predictions_sha256": verdict.predictions_sha256, "evidence_sha256": verdict.evidence_sha256,
             "published_sha256": "b" * 64, "dossier_sha256": sha256_bytes(dossier_bytes(self.raw, self.policy)),
             "policy_sha256": verdict.policy_sha256, "verdict_sha256": sha256_json(verdict.model_dump(mode="json")),
-            "decision": verdict.decision, "comparator": verdict.comparator, "waivers": (),
+            "recipe_sha256": recipe_of(verdict.model_sha256), "decision": verdict.decision,
+            "comparator": verdict.comparator, "waivers": (),
             "conditions": {"lineage": "pass", "held_out_use": "pass"}, "looks": 1, "commit": "c" * 40,
             "environment_sha256": "d" * 64, "author": AUTHOR, "recomputed": True,
             "issued": NOW - timedelta(days=1), "expires": NOW + timedelta(days=60),
@@ -165,6 +171,9 @@ def challenger(champion: Papers, number: int) -> Papers:
     """The papers of another model that was compared with `champion`."""
     before = good_evidence(STUDY).champion
     assert before is not None
-    compared = before.model_copy(update={"model_sha256": champion.attestation.model_sha256})
+    signed = champion.attestation
+    compared = before.model_copy(
+        update={"model_sha256": signed.model_sha256, "recipe_sha256": signed.recipe_sha256 or ""}
+    )
     evidence = first_release(champion=compared, model_sha256=f"{number:064x}")
     return Papers(evidence=evidence, version=str(number))

@@ -32,7 +32,7 @@ from release.papers import (
 
 from theragate.digests import canonical_json, sha256_bytes
 from theragate.gates import read_policy
-from theragate.release.admission import Actor, Refusal, revoke, rollback, withdraw
+from theragate.release.admission import Actor, Refusal, promote, revoke, rollback, withdraw
 from theragate.release.attestation import PAYLOAD_TYPE, statement_of
 from theragate.release.dossier import dossier_bytes
 from theragate.release.dsse import sign
@@ -423,6 +423,39 @@ def test_a_challenger_that_was_compared_with_nobody():
 def test_a_first_release_that_was_compared_with_somebody():
     with refused(r"\(nobody: it would be the first\)"):
         Release().release(challenger(PAPERS, 2))
+
+
+def weakened(papers: Papers, number: int) -> Papers:
+    """A challenger of the champion's model, which was fitted again by another recipe."""
+    honest = challenger(papers, number)
+    champion = honest.evidence.champion.model_copy(update={"recipe_sha256": "e" * 64})
+    return honest.but(evidence=honest.evidence.model_copy(update={"champion": champion}))
+
+
+def test_a_challenger_that_was_compared_with_a_weakened_champion():
+    release = Release()
+    assert release.release(PAPERS).recipe_sha256 == PAPERS.attestation.recipe_sha256
+    rule = rf"version 1, must have been fitted again by the recipe {PAPERS.attestation.recipe_sha256[:12]} that its own"
+    with refused(
+        rule + r" attestation signs; received a comparison with the recipe eeeeeeeeeeee\. Run `theragate champ"
+    ):
+        release.approve(weakened(PAPERS, 2))
+    second = challenger(PAPERS, 3)
+    release.release(second)
+    release.write(rollback(release.state, release.trust, EVE, study=NAME, version="1", now=NOW))
+    with refused("that its own attestation signs"):
+        release.approve(weakened(PAPERS, 4))
+
+
+def test_where_the_ledger_names_no_recipe_of_the_champion_its_model_is_what_counts():
+    release = Release()
+    release.approve(PAPERS)
+    promotion = promote(
+        PAPERS.dossier, release.state, release.trust, EVE, package_sha256=PAPERS.attestation.package_sha256,
+        model_sha256=PAPERS.attestation.model_sha256, now=NOW,
+    )  # fmt: skip
+    release.write(promotion.model_copy(update={"recipe_sha256": None}))
+    assert release.release(weakened(PAPERS, 2)).replaces == "1"
 
 
 def test_the_champion_may_not_change_between_approval_and_promotion():

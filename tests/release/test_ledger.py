@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from release.papers import LEDGER, NAME, NOW, STRANGER, key_entry
 
+from theragate.digests import canonical_json, sha256_bytes
 from theragate.errors import StoreError
 from theragate.release.keys import SigningKey
 from theragate.release.ledger import GENESIS, Event, Row, append, verify_rows
@@ -40,6 +41,18 @@ def rehashed(row: Row) -> Row:
     return row.model_copy(update={"hash": row.content_hash})
 
 
+def test_rows_that_were_signed_before_recipes_were_named_keep_their_hashes():
+    fields = event(1).model_dump(mode="json")
+    assert "recipe_sha256" not in fields
+    old = sha256_bytes(canonical_json([1, GENESIS, fields]))
+    assert append(None, event(1), LEDGER).hash == old
+    named = append(None, event(1, recipe_sha256="e" * 64), LEDGER)
+    assert named.hash != old
+    removed = named.model_copy(update={"event": event(1)})
+    with pytest.raises(StoreError, match="a row that was changed"):
+        verify_rows([removed], KEYS)
+
+
 @given(st.integers(0, 8))
 def test_an_honest_ledger_is_whole(length):
     rows = ledger(length)
@@ -59,7 +72,8 @@ def test_a_ledger_is_verified_on_from_a_row_that_was_verified(split):
 CHANGES = {
     "kind": "promote", "version": "99", "actor": "eve", "identity": "claimed", "reason": "Another reason",
     "at": NOW + timedelta(days=1), "package_sha256": "e" * 64, "model_sha256": "e" * 64, "statement_sha256": "e" * 64,
-    "evidence_sha256": "e" * 64, "policy_sha256": "e" * 64, "replaces": "7", "study": "another_study",
+    "evidence_sha256": "e" * 64, "policy_sha256": "e" * 64, "recipe_sha256": "e" * 64, "replaces": "7",
+    "study": "another_study",
 }  # fmt: skip
 
 

@@ -195,7 +195,7 @@ def test_refits_of_another_model_are_refused(root, refused):
 def with_a_champion(root: Path, change: Callable[[pd.DataFrame], pd.DataFrame] = lambda table: table) -> None:
     """Make the reference model the champion, with its predictions."""
     path = root / "models" / STUDY / "refits.json"
-    run = {"model_sha256": "c" * 64, "family": "logistic", "same_cohort": True, "why": ""}
+    run = {"model_sha256": "c" * 64, "recipe_sha256": "5" * 64, "family": "logistic", "same_cohort": True, "why": ""}
     path.write_text(json.dumps(json.loads(path.read_text(encoding="utf-8")) | {"champion": run}))
     rows = pd.read_parquet(path_of(root, "predictions")).query("model == 'reference'")
     change(rows[["repeat", "fold", "patient", "prediction"]]).to_parquet(path_of(root, "champion"), index=False)

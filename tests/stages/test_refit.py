@@ -72,7 +72,7 @@ def record_of(root: Path) -> dict[str, Any]:
     return content
 
 
-def champion_of(root: Path, **changes: Any) -> None:
+def champion_of(root: Path, **changes: Any) -> Champion:
     record = record_of(root)
     content = {
         "version": "4",
@@ -83,7 +83,9 @@ def champion_of(root: Path, **changes: Any) -> None:
         "params": record["reference"]["params"],
         "features": tuple(record["features"]),
     }
-    write_champion(root / "release" / STUDY / "champion.json", STUDY, Champion(**content | changes))
+    champion = Champion(**content | changes)
+    write_champion(root / "release" / STUDY / "champion.json", STUDY, champion)
+    return champion
 
 
 def test_a_first_release(root, told):
@@ -108,11 +110,11 @@ def test_a_first_release(root, told):
 
 
 def test_a_champion_is_run_again_beside_the_challenger(root, told):
-    champion_of(root)
+    recipe = champion_of(root).recipe_sha256(STUDY)
     line = told()
     assert line == f"{STUDY}: 20 refits, 20 halves; champion version 4 (logistic) run again in the same folds"
     assert json.loads(made(root, "refits.json").read_text())["champion"] == {
-        "model_sha256": "a" * 64, "family": "logistic", "same_cohort": True, "why": "",
+        "model_sha256": "a" * 64, "recipe_sha256": recipe, "family": "logistic", "same_cohort": True, "why": "",
     }  # fmt: skip
     predictions = pd.read_parquet(made(root, "predictions.parquet"))
     reference = predictions[(predictions["model"] == "reference") & (predictions["scenario"] == "clean")]

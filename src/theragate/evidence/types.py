@@ -251,10 +251,12 @@ class MembershipEvidence(Spec):
 class ChampionEvidence(Spec):
     """The model against the champion's recipe, fitted again in the same folds: neither learned from who is compared.
 
-    In ``comparisons`` the champion stands in the place of the reference.
+    In ``comparisons`` the champion stands in the place of the reference. ``recipe_sha256`` is the digest of the recipe
+    that was fitted, for whoever releases to hold it against the one that the champion's attestation has signed.
     """
 
     model_sha256: str
+    recipe_sha256: str
     family: str
     same_cohort: bool
     comparisons: tuple[Comparison, ...]

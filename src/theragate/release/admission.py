@@ -251,7 +251,7 @@ def _event(
         study=dossier.study, kind=kind, version=dossier.version, actor=actor.name, identity=actor.identity,
         reason=reason, at=now, package_sha256=signed.package_sha256, model_sha256=signed.model_sha256,
         statement_sha256=reading.stated.sha256, evidence_sha256=signed.evidence_sha256,
-        policy_sha256=signed.policy_sha256, replaces=replaces,
+        policy_sha256=signed.policy_sha256, recipe_sha256=signed.recipe_sha256, replaces=replaces,
     )  # fmt: skip
 
 

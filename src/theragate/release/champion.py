@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field, PositiveFloat, PositiveInt, StringConstraints, ValidationError
 
-from theragate.digests import canonical_json
+from theragate.digests import canonical_json, sha256_json
 from theragate.errors import ConfigurationError
 from theragate.files import read_json, write_json
 from theragate.specs import Name, Spec
@@ -30,6 +30,10 @@ class Champion(Spec):
     family: Text
     params: dict[Text, PositiveInt | PositiveFloat]
     features: Annotated[tuple[Text, ...], Field(min_length=1)]
+
+    def recipe_sha256(self, study: str) -> str:
+        """Return the digest of the recipe, which the model's own attestation has signed; its number is no part."""
+        return sha256_json({"study": study, **self.model_dump(mode="json", exclude={"version"})})
 
 
 class ChampionFile(Spec):

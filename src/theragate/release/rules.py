@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from theragate.gates import CONDITIONS, ReleaseFacts, conditions
 from theragate.release.dossier import Dossier, Reading, examine
-from theragate.release.ledger import Identity
+from theragate.release.ledger import Event, Identity
 from theragate.release.names import same_person
 from theragate.release.refusals import Refusal
 from theragate.release.state import Approval, ReleaseState, StudyState
@@ -66,6 +66,13 @@ def _check_time(dossier: Dossier, trust: Trust, reading: Reading, now: datetime)
 
 def _check_trusted(dossier: Dossier, trust: Trust, reading: Reading) -> None:
     signed = reading.attestation
+    if signed.recipe_sha256 is None:
+        raise Refusal(
+            subject_of(dossier),
+            rule="its attestation must name the recipe by which the model is fitted again",
+            received="one of an earlier version, without it",
+            remedy=f"Attest it again: `theragate attest {dossier.study}`.",
+        )
     if not (signed.recomputed or trust.development):
         raise Refusal(
             subject_of(dossier),
@@ -139,6 +146,23 @@ def _check_state(dossier: Dossier, study: StudyState, reading: Reading) -> None:
             rule=f"it must have been compared with the champion as it is now ({who})",
             received=f"a comparison with {_short(signed.comparator)}",
             remedy=f"Run `theragate champion {dossier.study}` and `dvc repro`, then attest it again.",
+        )
+    _check_recipe(dossier, incumbent, reading)
+
+
+def _check_recipe(dossier: Dossier, incumbent: Event | None, reading: Reading) -> None:
+    """Refuse a comparison with a champion that was fitted again by another recipe: a weaker one is easily beaten."""
+    champion = reading.evidence.champion
+    if incumbent is None or incumbent.recipe_sha256 is None or champion is None:
+        return
+    if champion.recipe_sha256 != incumbent.recipe_sha256:
+        raise Refusal(
+            subject_of(dossier),
+            rule=f"the champion, version {incumbent.version}, must have been fitted again by the recipe "
+            f"{incumbent.recipe_sha256[:12]} that its own attestation signs",
+            received=f"a comparison with the recipe {champion.recipe_sha256[:12] or 'of nobody'}",
+            remedy=f"Run `theragate champion {dossier.study}`, find out who has changed champion.json, and run "
+            "`dvc repro`; then attest it again.",
         )
 
 

@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from theragate.errors import ConfigurationError, EvidenceError
+from theragate.release.champion import read_champion
 from theragate.release.keys import read_key
-from theragate.release.trust import deployed_trust
+from theragate.release.trust import Trust, deployed_trust
 from theragate.settings import Settings
+from theragate.stages.champion_recipe import check_recipe
 from theragate.stages.moment import Moment, present
 from theragate.stages.recomputation import recomputed
 from theragate.stages.register import gather
@@ -16,7 +18,7 @@ from theragate.study import load_study
 from theragate.tracking.attested import version_of
 from theragate.tracking.store import Stores
 
-__all__ = ["attest"]
+__all__ = ["attest", "check_champion"]
 
 _KEY = "THERAGATE_EVALUATOR_KEY"
 
@@ -48,6 +50,7 @@ def attest(root: Path, study: str, settings: Settings, environ: Mapping[str, str
     commit = _commit(study, here)
     with recomputed(root, study, settings, commit=commit) as (clone, own):
         workspace, moment = Workspace(clone, study), present(clone)
+        check_champion(workspace, Stores.of(settings), signer.trust)
         bundle = gather(workspace, own, moment)
         version = version_of(Stores.of(settings), bundle)
         prepared = draft(workspace, bundle, moment, recomputed=True)
@@ -55,6 +58,20 @@ def attest(root: Path, study: str, settings: Settings, environ: Mapping[str, str
     state = "attested" if signed else "attested already, or in service; nothing changed"
     made = f"made again from commit {commit[:12]} to the same bytes"
     return f"{study}: {made}; version {version} {state} ({signer.words})"
+
+
+def check_champion(workspace: Workspace, stores: Stores, trust: Trust) -> None:
+    """Refuse a champion.json whose recipe is not the one that the champion's own attestation signs.
+
+    Raises
+    ------
+    EvidenceError, Refusal, StoreError
+        As `theragate.stages.champion_recipe.check_recipe` does.
+    """
+    champion = read_champion(workspace.decided("champion.json"), workspace.study)
+    if champion is not None:
+        source = f"release/{workspace.study}/champion.json"
+        check_recipe(champion, workspace.study, stores, trust, source=source)
 
 
 def _signer(settings: Settings, environ: Mapping[str, str], here: Moment) -> Signer:

@@ -72,6 +72,7 @@ class ChampionRun(Spec):
     """How the champion's recipe was run beside the challenger, or why it could not be."""
 
     model_sha256: str
+    recipe_sha256: str
     family: str
     same_cohort: bool
     why: str

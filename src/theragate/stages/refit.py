@@ -74,7 +74,7 @@ def refit(workspace: Workspace, settings: Settings) -> str:
     write_table(workspace.model("halves.parquet"), refitted.halves)
     write_table(workspace.model("champion.parquet"), refitted.champion)
     same_cohort = champion is not None and champion.cohort_sha256 == sha256_file(path)
-    run = _run(champion, refitted, same_cohort=same_cohort) if champion else None
+    run = _run(champion, refitted, study=study.name, same_cohort=same_cohort) if champion else None
     write_json(
         workspace.model("refits.json"),
         {"study": study.name, "refits": study.stability.refits, **record.selected.model_dump(), "champion": run},
@@ -108,9 +108,10 @@ def _trained(workspace: Workspace, study: Study) -> tuple[Record, Predictor]:
     return record, released
 
 
-def _run(champion: Champion, refitted: Refitted, *, same_cohort: bool) -> dict[str, Any]:
+def _run(champion: Champion, refitted: Refitted, *, study: str, same_cohort: bool) -> dict[str, Any]:
     return {
         "model_sha256": champion.model_sha256,
+        "recipe_sha256": champion.recipe_sha256(study),
         "family": champion.family,
         "same_cohort": same_cohort,
         "why": refitted.why,

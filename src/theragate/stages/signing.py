@@ -23,6 +23,7 @@ from theragate.stages.moment import Moment
 from theragate.stages.workspace import Workspace
 from theragate.tracking.attested import DEVELOPMENT, Papers, Tagged, attach
 from theragate.tracking.bundle import Bundle
+from theragate.tracking.content import recipe
 from theragate.tracking.store import Stores
 
 __all__ = ["Draft", "Signer", "development_signer", "draft", "put_to_version", "sign_for_development"]
@@ -86,7 +87,8 @@ def draft(workspace: Workspace, bundle: Bundle, moment: Moment, *, recomputed: b
         "predictions_sha256": verdict.predictions_sha256, "evidence_sha256": verdict.evidence_sha256,
         "published_sha256": sha256_json(bundle.evidence.model_dump(mode="json")),
         "dossier_sha256": sha256_bytes(dossier), "policy_sha256": verdict.policy_sha256,
-        "verdict_sha256": sha256_json(verdict.model_dump(mode="json")), "decision": verdict.decision,
+        "verdict_sha256": sha256_json(verdict.model_dump(mode="json")),
+        "recipe_sha256": sha256_json(recipe(bundle)), "decision": verdict.decision,
         "comparator": verdict.comparator, "conditions": dict(bundle.conditions), "looks": bundle.looks,
         "waivers": tuple(waiver for waiver in waivers if not mismatch(waiver, verdict)), "commit": bundle.commit,
         "environment_sha256": moment.environment.sha256, "author": _author(moment), "recomputed": recomputed,

@@ -147,6 +147,13 @@ class Registry:
             raise _unguarded()
         return rows
 
+    @property
+    def guarded(self) -> bool:
+        """Whether it keeps a ledger."""
+        if hasattr(self._store, "ledger_rows"):
+            return True
+        return getattr(self._store, "get_host_creds", None) is not None and self._is_guarded()
+
     def dossier(self, sha256: str) -> bytes:
         """Return the full evidence and the policy that a version was judged by, unverified."""
         if hasattr(self._store, "get_dossier"):
@@ -158,7 +165,7 @@ class Registry:
         if hasattr(self._store, "put_dossier"):
             self._store.put_dossier(content)
             return True
-        if getattr(self._store, "get_host_creds", None) is None or not self._is_guarded():
+        if not self.guarded:
             return False
         self._asked(f"{_DOSSIERS}/{sha256_bytes(content)}", method="PUT", data=content)
         return True
