@@ -172,8 +172,6 @@ def challenger(champion: Papers, number: int) -> Papers:
     before = good_evidence(STUDY).champion
     assert before is not None
     signed = champion.attestation
-    compared = before.model_copy(
-        update={"model_sha256": signed.model_sha256, "recipe_sha256": signed.recipe_sha256 or ""}
-    )
+    compared = before.model_copy(update={"model_sha256": signed.model_sha256, "recipe_sha256": signed.recipe_sha256})
     evidence = first_release(champion=compared, model_sha256=f"{number:064x}")
     return Papers(evidence=evidence, version=str(number))

@@ -32,7 +32,7 @@ from release.papers import (
 
 from theragate.digests import canonical_json, sha256_bytes
 from theragate.gates import read_policy
-from theragate.release.admission import Actor, Refusal, promote, revoke, rollback, withdraw
+from theragate.release.admission import Actor, Refusal, revoke, rollback, withdraw
 from theragate.release.attestation import PAYLOAD_TYPE, statement_of
 from theragate.release.dossier import dossier_bytes
 from theragate.release.dsse import sign
@@ -445,17 +445,6 @@ def test_a_challenger_that_was_compared_with_a_weakened_champion():
     release.write(rollback(release.state, release.trust, EVE, study=NAME, version="1", now=NOW))
     with refused("that its own attestation signs"):
         release.approve(weakened(PAPERS, 4))
-
-
-def test_where_the_ledger_names_no_recipe_of_the_champion_its_model_is_what_counts():
-    release = Release()
-    release.approve(PAPERS)
-    promotion = promote(
-        PAPERS.dossier, release.state, release.trust, EVE, package_sha256=PAPERS.attestation.package_sha256,
-        model_sha256=PAPERS.attestation.model_sha256, now=NOW,
-    )  # fmt: skip
-    release.write(promotion.model_copy(update={"recipe_sha256": None}))
-    assert release.release(weakened(PAPERS, 2)).replaces == "1"
 
 
 def test_the_champion_may_not_change_between_approval_and_promotion():

@@ -199,6 +199,7 @@ def revoke(
         study=study, kind="revoke", version=version, actor=actor.name, identity=actor.identity, reason=text, at=now,
         package_sha256=signed.package_sha256, model_sha256=signed.model_sha256, statement_sha256=stated.sha256,
         evidence_sha256=signed.evidence_sha256, policy_sha256=signed.policy_sha256,
+        recipe_sha256=signed.recipe_sha256,
     )  # fmt: skip
 
 

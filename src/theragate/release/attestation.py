@@ -40,8 +40,7 @@ __all__ = [
 ]
 
 PAYLOAD_TYPE: Final = "application/vnd.in-toto+json"
-PREDICATE_TYPE: Final = "urn:theragate:release:v2"
-_FIRST: Final = "urn:theragate:release:v1"  # without the recipe; of champions that were released under it
+PREDICATE_TYPE: Final = "urn:theragate:release:v1"
 STATEMENT_TYPE: Final = "https://in-toto.io/Statement/v1"
 VALIDITY = timedelta(days=90)
 
@@ -63,7 +62,7 @@ class Attestation(Spec):
     ``evidence_sha256`` of the full evidence, ``published_sha256`` of the part that everybody may read,
     ``dossier_sha256`` of the file that holds evidence and policy for the server (`theragate.release.admission`).
     ``recipe_sha256`` is that of the recipe in canonical JSON, by which this model is fitted again as the one to beat
-    once it is champion; None in a statement of the first version, which is read and never signed.
+    once it is champion.
     ``conditions`` are the answers of the release conditions by their names, ``looks`` how often the held-out data
     have decided, ``author`` who made the commit, and ``recomputed`` whether the signer has made everything again from
     the lock, or only found it.
@@ -83,7 +82,7 @@ class Attestation(Spec):
     dossier_sha256: Digest
     policy_sha256: Digest
     verdict_sha256: Digest
-    recipe_sha256: Digest | None = None
+    recipe_sha256: Digest
     decision: Literal["PASS", "NOT_PERSONALISED", "BLOCKED"]
     comparator: Annotated[str, Field(min_length=1, max_length=200)]
     waivers: Annotated[tuple[Waiver, ...], Field(max_length=100)]
@@ -122,9 +121,7 @@ class Statement(Spec):
 
     type: Annotated[Literal["https://in-toto.io/Statement/v1"], Field(alias="_type")]
     subject: Annotated[tuple[Subject, ...], Field(min_length=1, max_length=1)]
-    predicate_type: Annotated[
-        Literal["urn:theragate:release:v1", "urn:theragate:release:v2"], Field(alias="predicateType")
-    ]
+    predicate_type: Annotated[Literal["urn:theragate:release:v1"], Field(alias="predicateType")]
     predicate: Attestation
 
     @model_validator(mode="after")
@@ -132,8 +129,6 @@ class Statement(Spec):
         about = self.predicate
         if self.subject[0] != Subject(name=about.study, digest={"sha256": about.package_sha256}):
             raise ValueError("the subject is the packaged model that the predicate names")
-        if (self.predicate_type == _FIRST) != (about.recipe_sha256 is None):
-            raise ValueError("a statement names the recipe, but one of the first version")
         return self
 
 

@@ -7,16 +7,9 @@ Rows that are cut off at the end leave a whole chain: against that stand the rea
 import base64
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import (
-    AfterValidator,
-    ConfigDict,
-    Field,
-    SerializerFunctionWrapHandler,
-    StringConstraints,
-    model_serializer,
-)
+from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
 
 from theragate.digests import canonical_json, sha256_bytes
 from theragate.errors import StoreError
@@ -43,8 +36,7 @@ class Event(Spec):
 
     ``identity`` says whether the server had signed ``actor`` in, or only heard the name. The digests are those of the
     attestation that the decision rested on; ``replaces`` is the champion that a promotion or a rollback put out of
-    service. ``recipe_sha256`` is None, and not written, where the attestation does not name the recipe: rows that
-    were signed before it did keep their hashes.
+    service.
     """
 
     model_config = ConfigDict(strict=True)
@@ -61,15 +53,8 @@ class Event(Spec):
     statement_sha256: Digest
     evidence_sha256: Digest
     policy_sha256: Digest
-    recipe_sha256: Digest | None = None
+    recipe_sha256: Digest
     replaces: Version | None = None
-
-    @model_serializer(mode="wrap")
-    def _without_what_was_not_signed(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        content: dict[str, Any] = dump(self)
-        if content.get("recipe_sha256", "") is None:
-            del content["recipe_sha256"]
-        return content
 
 
 class Row(Spec):

@@ -66,13 +66,6 @@ def _check_time(dossier: Dossier, trust: Trust, reading: Reading, now: datetime)
 
 def _check_trusted(dossier: Dossier, trust: Trust, reading: Reading) -> None:
     signed = reading.attestation
-    if signed.recipe_sha256 is None:
-        raise Refusal(
-            subject_of(dossier),
-            rule="its attestation must name the recipe by which the model is fitted again",
-            received="one of an earlier version, without it",
-            remedy=f"Attest it again: `theragate attest {dossier.study}`.",
-        )
     if not (signed.recomputed or trust.development):
         raise Refusal(
             subject_of(dossier),
@@ -153,7 +146,7 @@ def _check_state(dossier: Dossier, study: StudyState, reading: Reading) -> None:
 def _check_recipe(dossier: Dossier, incumbent: Event | None, reading: Reading) -> None:
     """Refuse a comparison with a champion that was fitted again by another recipe: a weaker one is easily beaten."""
     champion = reading.evidence.champion
-    if incumbent is None or incumbent.recipe_sha256 is None or champion is None:
+    if incumbent is None or champion is None:
         return
     if champion.recipe_sha256 != incumbent.recipe_sha256:
         raise Refusal(

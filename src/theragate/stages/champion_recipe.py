@@ -21,7 +21,7 @@ def check_recipe(champion: Champion, study: str, stores: Stores, trust: Trust, *
 
     Where the ledger knows the version as released, its attestation has to be the one that was released, signed by a key
     that counted then. Of a version that was never released, what a key says that counts today. On a laptop a version
-    without attestation has nothing to be held against; nor has one whose attestation is of the first version.
+    without attestation has nothing to be held against.
 
     Parameters
     ----------
@@ -36,10 +36,10 @@ def check_recipe(champion: Champion, study: str, stores: Stores, trust: Trust, *
         If the attestation is signed by a key that does not count, or is another than the one that was released.
     """
     signed = _attestation(champion.version, study, stores, trust)
-    if signed is None and not trust.development:
+    if signed is None:
+        if trust.development:
+            return
         raise _other(champion, study, source, "its own attestation signs", "a version without attestation")
-    if signed is None or signed.recipe_sha256 is None:
-        return
     own = champion.recipe_sha256(study)
     if signed.recipe_sha256 != own:
         rule = f"its own attestation signs, {signed.recipe_sha256[:12]}"
