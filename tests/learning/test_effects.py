@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -84,8 +85,10 @@ def test_arms_that_two_features_tell_apart_are_refused_in_one_line(propensity, r
     frame, outcome = drawn()
     frame = frame.assign(x=frame["x"].fillna(0.0))
     treated = (frame["x"] + frame["z"]).to_numpy() > 0
-    apart = Treated(outcome.measured, treated, "mean", higher_is_better=True, propensity=propensity)
-    message = rf"the treatment: {rule}.*; received features that tell, of \d+% of the patients of each arm at least"
+    apart = replace(outcome, treated=treated, propensity=propensity, name="study `any`, treatment `arm`")
+    message = (
+        rf"study `any`, treatment `arm`: {rule}.*; received features that tell, of \d+% of the patients of each arm"
+    )
     check = fit_nuisances if propensity is None else check_random_assignment
     with pytest.raises(DataError, match=message) as found:
         check(frame, apart, SCHEMA[:2])

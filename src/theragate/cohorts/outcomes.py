@@ -128,6 +128,8 @@ class Treated:
         Of what is compared; where it is not so, an effect above 0 is a lower value.
     propensity
         The known chance of treatment; None where it is estimated, because treatment was not assigned at random.
+    name
+        How a message calls the treatment: by study and column.
     """
 
     measured: Measured
@@ -135,6 +137,7 @@ class Treated:
     effect: str
     higher_is_better: bool
     propensity: float | None
+    name: str = "the treatment"
 
     def __len__(self) -> int:
         return len(self.treated)
@@ -205,6 +208,7 @@ def read_outcome(cohort: pd.DataFrame, study: Study) -> Outcome:
         effect=spec.effect,
         higher_is_better=spec.better == "higher",
         propensity=spec.treatment.propensity,
+        name=f"study `{study.name}`, treatment `{spec.treatment.column}`",
     )
     _check_arms(outcome, spec.treatment, study.name)
     return outcome

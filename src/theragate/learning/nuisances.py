@@ -65,7 +65,7 @@ def fit_nuisances(frame: pd.DataFrame, outcome: Treated, schema: tuple[Feature, 
         return NuisanceModels(design, control, treated, outcome.propensity)
     training = Training(matrix, Binary(outcome.treated), design.curves)
     propensity = SplineLogistic().fit(training, SplineLogistic.fixed, seed=0)
-    check_overlap(training, outcome.treated, propensity)
+    check_overlap(training, outcome, propensity)
     return NuisanceModels(design, control, treated, propensity)
 
 

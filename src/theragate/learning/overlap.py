@@ -32,10 +32,10 @@ def check_random_assignment(frame: pd.DataFrame, outcome: Treated, schema: tuple
     design = fit_design("splines", features, schema)
     training = Training(design.matrix(features), Binary(outcome.treated), design.curves)
     rule = "where treatment is assigned at random, no features tell who was treated"
-    _refuse(_held_out(training, outcome.treated), rule)
+    _refuse(_held_out(training, outcome.treated), outcome.name, rule)
 
 
-def check_overlap(training: Training, treated: NDArray[np.bool_], propensity: Model) -> None:
+def check_overlap(training: Training, outcome: Treated, propensity: Model) -> None:
     """Refuse arms that have nobody in common.
 
     In few patients of many features any two arms can be told apart by chance, by a model that has seen the patients.
@@ -45,8 +45,8 @@ def check_overlap(training: Training, treated: NDArray[np.bool_], propensity: Mo
     ----------
     training
         The splines of the features, and who was treated.
-    treated
-        The same, shape (n,).
+    outcome
+        The same patients, with the treatment's name.
     propensity
         A `SplineLogistic` that has learned from them.
 
@@ -55,15 +55,15 @@ def check_overlap(training: Training, treated: NDArray[np.bool_], propensity: Mo
     DataError
         If the features tell, of nearly all patients of both arms, how they were treated.
     """
-    if _told(propensity.response.of(propensity.score(training.matrix)), treated) > _TOLD:
+    if _told(propensity.response.of(propensity.score(training.matrix)), outcome.treated) > _TOLD:
         rule = "treated patients and controls overlap: either was possible for patients of both kinds"
-        _refuse(_held_out(training, treated), rule)
+        _refuse(_held_out(training, outcome.treated), outcome.name, rule)
 
 
-def _refuse(told: float, rule: str) -> None:
+def _refuse(told: float, subject: str, rule: str) -> None:
     if told > _TOLD:
         raise DataError(
-            "the treatment",
+            subject,
             rule=rule,
             received=f"features that tell, of {told:.0%} of the patients of each arm at least, how they were treated",
             remedy="Look for a feature that follows from the treatment, and drop it; or compare other patients.",
