@@ -31,5 +31,6 @@ def review(declared: Declared) -> tuple[Finding, ...]:
             summary=f"UNREVIEWED: {plural(len(keys), 'text')} of the study in params.yaml still begin with REVIEW: "
             f"{listing([*shown, *more])}.",
             next_step="Write or confirm each of them together with a clinician, remove the mark, and run `dvc repro`.",
+            waivable=False,
         ),
     )
