@@ -77,6 +77,11 @@ LEAKS: dict[str, tuple[str, str | bytes | Callable[[], bytes], str]] = {
     "survival times": ("times.json", json.dumps({"leaf": sorted(COHORT["days"].iloc[:150].tolist())}), "values"),
     "held-out predictions": ("curve.json", json.dumps({"roc": {"x": sorted(PREDICTED), "y": list(range(N))}}), "values"),
     "one point per patient among others": ("curve.json", json.dumps([*PREDICTED[:40], *np.linspace(0, 1, 60)]), "values"),
+    "predictions with three digits": ("curve.json", json.dumps(sorted(PREDICTED.round(3))), "values"),
+    "some of them, in single precision": ("model.npz", npz(x=PREDICTED[:90].round(4).astype(np.float32)), "values"),
+    "a standardised column": ("model.npz", npz(x=((COHORT["marker"] - COHORT["marker"].mean()) / 3.7).to_numpy()), "values"),
+    "predictions of the other class": ("model.npz", npz(x=1 - PREDICTED), "values"),
+    "predictions in percent, in single precision": ("model.npz", npz(x=(100 * PREDICTED).astype(np.float32)), "values"),
     "predictions on a page": ("page.html", html(pd.DataFrame({"risk": PREDICTED[:30]}, dtype=str).map(lambda x: x)), "values"),
 }  # fmt: skip
 
@@ -106,6 +111,23 @@ def test_an_id_is_found(file, tmp_path):
         scanned(tmp_path, file, content, whom=whom)
 
 
+@pytest.mark.parametrize(
+    ("sent", "rule"),
+    [
+        ({"tags": {"note": "as in P-0003 before"}}, "identifiers"),
+        ({"descriptions": ["fine", "P-0003"]}, "identifiers"),
+        ({"metrics": {"all": PREDICTED[:50].round(6).tolist()}}, "values"),
+        ({"parameters": {"age": str(COHORT["age"][0]), "bmi": str(COHORT["bmi"][0])}}, "rows"),
+        ({"tags": {"curve": " ".join(map(str, PREDICTED[:50]))}}, "values"),
+    ],
+)
+def test_what_is_sent_without_a_file_is_looked_into(sent, rule):
+    (name,) = sent
+    with pytest.raises(EvidenceError, match=rf"study `any`, {name}.*\({rule}\)"):
+        scan({}, patients(ids=True), study="any", others=sent)
+    assert scan({}, PATIENTS, study="any", others={name: {"fine": "12 words"}}).record()["others"] == (name,)
+
+
 def quantiles(frame: pd.DataFrame) -> str:
     return json.dumps({name: np.quantile(frame[name], np.linspace(0.1, 0.9, 9)).tolist() for name in ("age", "bmi")})
 
@@ -132,6 +154,10 @@ def zipped(**members: str) -> bytes:
 HONEST: dict[str, tuple[str, Callable[[], str | bytes]]] = {
     "quantiles": ("summary.json", lambda: quantiles(COHORT)),
     "a grid": ("curve.json", lambda: json.dumps({"x": np.linspace(0, 1, 101).tolist(), "y": [0.5] * 101})),
+    "a fine grid": ("curve.json", lambda: json.dumps(np.linspace(0, 1, 1001).round(3).tolist())),
+    "as many steps as patients": ("curve.json", lambda: json.dumps(np.linspace(0, 1, N).tolist())),
+    "other people's predictions": ("curve.json", lambda: json.dumps(np.random.default_rng(9).uniform(size=N).tolist())),
+    "the same with three digits": ("curve.json", lambda: json.dumps(np.random.default_rng(9).uniform(size=N).round(3).tolist())),
     "small whole numbers": ("nodes.json", lambda: json.dumps(list(range(200)))),
     "trees": ("booster.ubj", booster),
     "a picture": ("figure.png", picture),

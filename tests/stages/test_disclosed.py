@@ -35,6 +35,7 @@ def test_what_was_looked_into_is_written_down(judged: Workspace) -> None:
     found = json.loads(judged.report("disclosure.json").read_text(encoding="utf-8"))
     names = {"card.md", "evidence.json", "figures/roc.png", "validation.html", "verdict.json"}
     assert set(found["files"]) == names | {"estimator/model.json", "record.json"}
+    assert found["others"] == ["dataset", "descriptions", "metrics", "parameters", "recipe.json", "tags"]
     assert (found["k"], found["l"]) == (11, 2)
 
 

@@ -13,7 +13,7 @@ from scipy.stats import binom
 
 from theragate.digests import sha256_file
 from theragate.disclosure.anonymity import different, sharing
-from theragate.disclosure.readers import Column, Table, read_content
+from theragate.disclosure.readers import Column, Table, read_content, tables_of, words_of
 from theragate.errors import EvidenceError
 from theragate.evidence.published import SMALLEST_CELL
 
@@ -25,7 +25,8 @@ _MOSTLY_UNIQUE = 0.5
 _SHARE = 1 / 3  # of a list, which patients' values have to be
 _CHANCE = 1e-9  # how unlikely so many of them are by coincidence
 _HIDDEN = "outcome: "  # before a column's name
-_DECIMALS = 6  # a column with more is continuous
+_DECIMALS = 7  # a column with more is continuous
+_SINGLE = 1e-6  # how near, relatively, single precision comes
 
 Floats = NDArray[np.float64]
 
@@ -60,7 +61,7 @@ class Patients:
         columns = self.cohort.drop(columns="patient")
         return pd.DataFrame({str(name): spelled(columns[name]) for name in columns})
 
-    @property
+    @cached_property
     def names(self) -> frozenset[str]:
         """The names of the cohort's columns, but for the id."""
         return frozenset(self.keys.columns)
@@ -86,59 +87,94 @@ class Patients:
             known = column[np.isfinite(column)]
             distinct, counts = np.unique(known, return_counts=True)
             if len(distinct) >= max(_MOSTLY_UNIQUE * len(known), SMALLEST_CELL):
-                found[name] = _Values(distinct[counts < SMALLEST_CELL])
+                found[name] = _Values(distinct[counts < SMALLEST_CELL], distinct)
         return found
 
 
 @dataclass(frozen=True)
 class _Values:
-    """Distinct values, ascending, of which each belongs to few patients."""
+    """Distinct values, ascending: those of which each belongs to few patients, and all of the column."""
 
     distinct: Floats
+    column: Floats
+    _by_digits: dict[int, tuple[Floats, NDArray[np.float32]]] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property
-    def step(self) -> float:
-        """The unit in which the values are written; 0 where they are continuous."""
-        for decimals in range(_DECIMALS + 1):
-            if np.allclose(self.distinct, np.round(self.distinct, decimals), rtol=0, atol=1e-9):
-                return float(10.0**-decimals)
-        return 0.0
+    def decimals(self) -> int:
+        """With how many digits the values are written."""
+        return decimals_of(self.distinct)
 
-    @cached_property
-    def single(self) -> NDArray[np.float32]:
-        return np.unique(self.distinct.astype(np.float32))
+    def matches(self, values: Floats, digits: int) -> tuple[int, bool]:
+        """Return how many of distinct `values` are among these, and whether that is more than coincidence.
 
-    def matches(self, values: Floats) -> tuple[int, bool]:
-        """Return how many of distinct `values` are among these, and whether that is more than coincidence."""
-        same = int(np.isin(values.astype(np.float32), self.single).sum())
+        Values that were written with fewer `digits` than these are compared with these as they would be so written, but
+        for what many patients share then.
+        """
+        digits = min(digits, self.decimals)
+        known, single = self._written(digits)
+        same = int(np.isin(values.astype(np.float32), single).sum())
         if same < SMALLEST_CELL or same < _SHARE * len(values):
             return same, False
         low, high = float(values.min()), float(values.max())
-        inside = int(((self.distinct >= low) & (self.distinct <= high)).sum())
-        places = (high - low) / self.step + 1 if self.step else np.inf
+        inside = int(((known >= low) & (known <= high)).sum())
+        places = (high - low) * 10.0**digits + 1 if digits <= _DECIMALS else np.inf
         chance = min(inside / places, 1.0)
         return same, bool(binom.sf(same - 1, len(values), chance) < _CHANCE)
+
+    def is_scaled(self, values: Floats) -> bool:
+        """Return whether distinct `values`, ascending, are the whole column moved, stretched or turned round."""
+        if len(values) != len(self.column):
+            return False
+        own, other = _unit(self.column), _unit(values)
+        if np.ptp(np.diff(own)) < _SINGLE:
+            return False  # steps of one size are everybody's
+        return bool(min(np.abs(other - own).max(), np.abs(other - (1 - own[::-1])).max()) < _SINGLE)
+
+    def _written(self, digits: int) -> tuple[Floats, NDArray[np.float32]]:
+        """Return the values with so many digits, and these in single precision."""
+        if digits not in self._by_digits:
+            rounded, counts = np.unique(np.round(self.distinct, digits), return_counts=True)
+            known = self.distinct if digits >= self.decimals else rounded[counts < SMALLEST_CELL]
+            self._by_digits[digits] = known, known.astype(np.float32)
+        return self._by_digits[digits]
+
+
+def decimals_of(values: Floats) -> int:
+    """Return with how many digits after the point values are written, also in single precision; 8 for more than 7."""
+    single = 1e-7 * float(np.abs(values).max(initial=0.0))
+    for decimals in range(_DECIMALS + 1):
+        near = single if single < 0.1 * 10.0**-decimals else 1e-9
+        if np.allclose(values, np.round(values, decimals), rtol=0, atol=near):
+            return decimals
+    return _DECIMALS + 1
+
+
+def _unit(ascending: Floats) -> Floats:
+    """Move and stretch ascending values to 0 and 1."""
+    return np.asarray((ascending - ascending[0]) / (ascending[-1] - ascending[0]), dtype=np.float64)
 
 
 @dataclass(frozen=True)
 class Scan:
-    """What was looked into: each file's SHA-256, and how many tables and lists there were in all."""
+    """What was looked into: each file's SHA-256, what else by name, how many tables and lists there were in all."""
 
     files: dict[str, str]
+    others: tuple[str, ...]
     tables: int
 
     def record(self) -> dict[str, Any]:
         """Return it for a file."""
-        return {"files": self.files, "tables": self.tables, "k": SMALLEST_CELL, "l": DIVERSE}
+        return {"files": self.files, "others": self.others, "tables": self.tables, "k": SMALLEST_CELL, "l": DIVERSE}
 
 
-def scan(files: Mapping[str, Path], patients: Patients, *, study: str) -> Scan:
-    """Look into every file; refuse the first that gives patients away.
+def scan(files: Mapping[str, Path], patients: Patients, *, study: str, others: Mapping[str, Any] | None = None) -> Scan:
+    """Look into every file, and whatever else is to go out; refuse the first that gives patients away.
 
     Three rules. *identifiers*: no patient's id occurs. *rows*: what a row says in two or more columns of the cohort,
     if it is true of a patient, is true of at least 11, of whom not all have the same outcome; and no row without names
     is a patient's numbers. *values*: no list is in large part (11 and a third of it, beyond what chance explains)
-    values that few patients share, such as a column or the predictions, in any order and also in single precision.
+    values that few patients share, such as a column or the predictions: in any order, also rounded or in single
+    precision; and none is a whole column in another unit, or standardised.
 
     Parameters
     ----------
@@ -148,6 +184,8 @@ def scan(files: Mapping[str, Path], patients: Patients, *, study: str) -> Scan:
         Those whose data the files were made from.
     study
         For the message.
+    others
+        Name to texts, numbers, lists and mappings of them, as JSON gives them: what is sent without being a file.
 
     Raises
     ------
@@ -156,9 +194,11 @@ def scan(files: Mapping[str, Path], patients: Patients, *, study: str) -> Scan:
     EvidenceError
         If a file gives somebody away; the message has the name of the rule and of columns, and no value.
     """
-    tables = 0
-    for name, path in files.items():
-        for table in read_content(path):
+    tables, others = 0, others or {}
+    contents = {name: read_content(path) for name, path in files.items()}
+    contents |= {name: [*tables_of(value), *words_of(value)] for name, value in others.items()}
+    for name, found in contents.items():
+        for table in found:
             tables += 1
             for rule, received in _breaches(table, patients):
                 where = f"{name}{table.where and f', at `{table.where[:80]}`'}"
@@ -168,7 +208,7 @@ def scan(files: Mapping[str, Path], patients: Patients, *, study: str) -> Scan:
                     received=received,
                     remedy="Nothing was written. Leave it out or aggregate it; see docs/privacy.md.",
                 )
-    return Scan({name: sha256_file(path) for name, path in files.items()}, tables)
+    return Scan({name: sha256_file(path) for name, path in files.items()}, tuple(sorted(others)), tables)
 
 
 def spelled(column: pd.Series) -> pd.Series:
@@ -191,10 +231,15 @@ def _breaches(table: Table, patients: Patients) -> Iterator[tuple[str, str]]:
             continue
         numbers = _numbers(column)
         values = np.unique(numbers[np.isfinite(numbers)])
+        if len(values) < SMALLEST_CELL:
+            continue
+        digits = decimals_of(values)
         for name, held in patients.values.items():
-            same, disclosed = held.matches(values)
+            same, disclosed = held.matches(values, digits)
             if disclosed:
                 yield "values", f"a list of {len(values)} different numbers, of which {same} are patients' {name}"
+            elif held.is_scaled(values):
+                yield "values", f"a list of {len(values)} different numbers, which are patients' {name} in another unit"
 
 
 def _texts(column: Column) -> Iterator[Any]:

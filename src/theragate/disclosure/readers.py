@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from theragate.errors import DataError
 
-__all__ = ["Table", "read_content", "tables_of"]
+__all__ = ["Table", "read_content", "tables_of", "words_of"]
 
 Column: TypeAlias = Sequence[Any] | NDArray[Any]
 
@@ -59,6 +59,25 @@ def tables_of(value: Any, where: str = "") -> Iterator[Table]:
             yield Table(where, {"0": value}, named=False)
     elif isinstance(value, list | tuple):
         yield from _of_list(value, where)
+
+
+def words_of(value: Any, where: str = "") -> Iterator[Table]:
+    """Return all words of all texts in what JSON gives, names of entries included, as one list."""
+    words = list(_words(value))
+    if words:
+        yield Table(where, {"0": words}, named=False)
+
+
+def _words(value: Any) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        for key, entry in value.items():
+            yield from str(key).split()
+            yield from _words(entry)
+    elif isinstance(value, str):
+        yield from value.split()
+    elif isinstance(value, list | tuple):
+        for entry in value:
+            yield from _words(entry)
 
 
 def _of_object(value: Mapping[Any, Any], where: str) -> Iterator[Table]:

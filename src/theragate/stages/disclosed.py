@@ -4,6 +4,16 @@ from theragate.cohorts.tables import read_table
 from theragate.disclosure.check import Patients, Scan, scan
 from theragate.stages.workspace import Workspace
 from theragate.tracking.bundle import Bundle
+from theragate.tracking.content import (
+    dataset_fields,
+    experiment_text,
+    metrics,
+    parameters,
+    recipe,
+    run_name,
+    run_text,
+    tags,
+)
 
 __all__ = ["check_disclosure"]
 
@@ -11,10 +21,10 @@ CLEAN = "clean"  # the scenario of predictions from unchanged inputs
 
 
 def check_disclosure(workspace: Workspace, bundle: Bundle) -> Scan:
-    """Look into the artifacts, the estimator and the training record for patients' rows and values.
+    """Look into all that goes to MLflow for patients' rows and values: files, numbers, tags and texts.
 
-    Whatever else goes to MLflow (the recipe, the trials, the metrics, tags and texts) is made of these. What `sync`
-    writes later is the same: it publishes only what `registration.json` names by digest.
+    The trials are looked into as part of the training record. What `sync` writes later is the same: it publishes only
+    what `registration.json` names by digest.
 
     Raises
     ------
@@ -40,4 +50,13 @@ def check_disclosure(workspace: Workspace, bundle: Bundle) -> Scan:
     )
     estimator = {f"estimator/{path.name}": path for path in sorted(bundle.estimator.rglob("*")) if path.is_file()}
     record = {"record.json": workspace.model("record.json")}
-    return scan({**bundle.artifacts, **estimator, **record}, patients, study=study.name)
+    numbers = metrics(bundle)
+    others = {
+        "dataset": dataset_fields(bundle),
+        "descriptions": [run_name(bundle), run_text(bundle), experiment_text(bundle)],
+        "metrics": {"by name": numbers, "all": list(numbers.values())},
+        "parameters": parameters(bundle),
+        "recipe.json": recipe(bundle),
+        "tags": tags(bundle),
+    }
+    return scan({**bundle.artifacts, **estimator, **record}, patients, study=study.name, others=others)
