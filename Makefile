@@ -12,7 +12,7 @@ help: ## Show the commands
 
 repro: $(ENVIRONMENT) ## Run the pipeline on all studies; end with the summary
 	@$(ACTIVATE) && theragate check && \
-	  { status=0; dvc repro --keep-going || status=1; theragate sync || status=1; theragate summary || status=1; exit $$status; }
+	  { status=0; theragate repro || status=1; theragate sync || status=1; theragate summary || status=1; exit $$status; }
 
 test: $(ENVIRONMENT) ## Run the tests, real servers included
 	@$(ACTIVATE) && python -m pytest -q -n 2 --dist loadgroup -m "not browser"

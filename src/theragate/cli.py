@@ -35,6 +35,10 @@ def _parser() -> argparse.ArgumentParser:
     check = commands.add_parser("check", help="check params.yaml and the suites, before anything runs")
     check.set_defaults(command=_check)
 
+    repro = commands.add_parser("repro", help="run the pipeline: `dvc repro --keep-going`, with dvc.lock written once")
+    repro.add_argument("targets", nargs="*", metavar="STAGE", help="as train@STUDY; all if none")
+    repro.set_defaults(command=_repro)
+
     summary = commands.add_parser("summary", help="show every study with its metrics and verdict")
     summary.set_defaults(command=_summary)
 
@@ -152,6 +156,12 @@ def _check(parsed: argparse.Namespace, root: Path, settings: Settings) -> int:  
 
     print(check(root))
     return 0
+
+
+def _repro(parsed: argparse.Namespace, root: Path, _: Settings) -> int:
+    from theragate.stages.repro import repro
+
+    return repro(root, parsed.targets)
 
 
 def _summary(parsed: argparse.Namespace, root: Path, settings: Settings) -> int:  # noqa: ARG001 - one form for all
