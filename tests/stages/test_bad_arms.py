@@ -99,7 +99,7 @@ def test_features_that_tell_the_arms_apart_together(prepare, rule, trial, capsys
     one, other = np.random.default_rng(0).normal(size=(2, 240))
     frame = randomised().assign(one=one, other=other, arm=np.where(one + other > 0, "drug", "placebo"))
     line = refused(trial, capsys, frame, by=train)
-    assert f"the treatment: {rule}; received features that tell, of " in line
+    assert f"study `small_study`, treatment `arm`: {rule}; received features that tell, of " in line
     assert "Look for a feature that follows from the treatment, and drop it" in line
 
 
