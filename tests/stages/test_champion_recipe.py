@@ -1,14 +1,11 @@
 """A champion's recipe on its way back into the pipeline: whoever weakens it is found out by what was signed."""
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
-from gates.evidence_by_hand import STUDIES, changed, good_evidence
-from mlflow import MlflowClient
 from release.papers import a_key, key_entry, trust
-from stages.conftest import put_evidence
+from stages.conftest import client_of
 
 from theragate import cli
 from theragate.errors import EvidenceError
@@ -19,12 +16,9 @@ from theragate.release.refusals import Refusal
 from theragate.release.trust import development_trust
 from theragate.settings import read_settings
 from theragate.stages.attest import check_champion
-from theragate.stages.command import exit_code
-from theragate.stages.gate import gate
-from theragate.stages.register import register
 from theragate.tracking.attested import ATTESTATION
 from theragate.tracking.runs import RECIPE
-from theragate.tracking.store import Stores, prepare
+from theragate.tracking.store import Stores
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:The ``noload``"),  # MLflow 3.17 uses what SQLAlchemy 2.1 deprecates
@@ -33,29 +27,11 @@ pytestmark = [
 FILE = "champion.json"
 
 
-@pytest.fixture(scope="module")
-def empty_database(tmp_path_factory):
-    path = tmp_path_factory.mktemp("fresh") / "mlflow.db"
-    prepare(Stores(f"sqlite:///{path}", f"sqlite:///{path}", ""))
-    return path
-
-
 @pytest.fixture
-def serving(by_hand, empty_database, capsys):
+def serving(signed):
     """A study whose version 1, attested on a laptop, somebody has called champion."""
-    (by_hand.root / "mlflow-store").mkdir()
-    shutil.copy(empty_database, by_hand.root / "mlflow-store")  # making one takes a second
-    put_evidence(by_hand, changed(good_evidence(STUDIES["survival"]), champion=None))
-    assert exit_code(gate, [by_hand.study]) == 0
-    assert exit_code(register, [by_hand.study]) == 0
-    client_of(by_hand).set_registered_model_alias(by_hand.study, "champion", "1")
-    capsys.readouterr()
-    return by_hand
-
-
-def client_of(workspace) -> MlflowClient:
-    url = f"sqlite:///{workspace.root / 'mlflow-store' / 'mlflow.db'}"
-    return MlflowClient(url, url)
+    client_of(signed).set_registered_model_alias(signed.study, "champion", "1")
+    return signed
 
 
 def stores_of(workspace) -> Stores:

@@ -1,14 +1,13 @@
 """What `register` signs on a laptop: loudly, once, about the package as it lies in MLflow; never in a deployment."""
 
 import json
-import shutil
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from gates.evidence_by_hand import STUDIES, changed, good_evidence
 from mlflow import MlflowClient
 from release.papers import key_entry, trust
-from stages.conftest import put_evidence
+from stages.conftest import client_of, put_evidence
 
 from theragate import cli
 from theragate.digests import sha256_bytes, sha256_tree
@@ -25,36 +24,11 @@ from theragate.stages.moment import present
 from theragate.stages.register import gather, register
 from theragate.stages.signing import Signer, draft, put_to_version, sign_for_development
 from theragate.tracking.attested import ATTESTATION, SIGNER
-from theragate.tracking.store import Stores, prepare
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:The ``noload``"),  # MLflow 3.17 uses what SQLAlchemy 2.1 deprecates
     pytest.mark.xdist_group("register"),
 ]
-
-
-@pytest.fixture(scope="module")
-def empty_database(tmp_path_factory):
-    path = tmp_path_factory.mktemp("fresh") / "mlflow.db"
-    prepare(Stores(f"sqlite:///{path}", f"sqlite:///{path}", ""))
-    return path
-
-
-@pytest.fixture
-def signed(by_hand, empty_database, capsys):
-    """A study that passes, registered and attested on a laptop."""
-    (by_hand.root / "mlflow-store").mkdir()
-    shutil.copy(empty_database, by_hand.root / "mlflow-store")  # making one takes a second
-    put_evidence(by_hand, changed(good_evidence(STUDIES["survival"]), champion=None))
-    assert exit_code(gate, [by_hand.study]) == 0
-    assert exit_code(register, [by_hand.study]) == 0
-    assert "; attested with the DEVELOPMENT KEY " in capsys.readouterr().out
-    return by_hand
-
-
-def client_of(workspace) -> MlflowClient:
-    url = f"sqlite:///{workspace.root / 'mlflow-store' / 'mlflow.db'}"
-    return MlflowClient(url, url)
 
 
 def version_of(workspace, number="1"):
