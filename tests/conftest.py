@@ -29,6 +29,16 @@ def project(tmp_path: Path) -> Project:
     return Project(tmp_path)
 
 
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """Return the bytes of MLflow's database without an entry: creating one takes a second, copying one nothing."""
+    from theragate.tracking.store import Stores, prepare  # MLflow takes seconds to import
+
+    path = tmp_path_factory.mktemp("fresh") / "mlflow.db"
+    prepare(Stores(f"sqlite:///{path}", f"sqlite:///{path}", ""))
+    return path.read_bytes()
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the longest: the groups of tests that share a clone."""
     items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)

@@ -172,12 +172,8 @@ def clone_of_the_repository(target: Path) -> None:
 
 
 def environment(**more: str) -> dict[str, str]:
-    ours = (
-        "DVC_",
-        "MLFLOW_",
-        "THERAGATE_",
-        "PYTHONDONTWRITEBYTECODE",
-    )  # a clone's modules are compiled once, as a user's
+    # Without the last, every process would compile a clone's modules again.
+    ours = ("DVC_", "MLFLOW_", "THERAGATE_", "PYTHONDONTWRITEBYTECODE")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     author = {f"GIT_{who}_{what}": value for who in ("AUTHOR", "COMMITTER") for what, value in
               (("NAME", "Test"), ("EMAIL", "test@example.org"))}  # fmt: skip

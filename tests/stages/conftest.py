@@ -123,25 +123,15 @@ def trial(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
     return project
 
 
-@pytest.fixture(scope="session")
-def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """MLflow's database without an entry; making one takes a second."""
-    from theragate.tracking.store import Stores, prepare  # MLflow takes seconds to import
-
-    path = tmp_path_factory.mktemp("fresh") / "mlflow.db"
-    prepare(Stores(f"sqlite:///{path}", f"sqlite:///{path}", ""))
-    return path
-
-
 @pytest.fixture
-def signed(by_hand: Workspace, empty_database: Path, capsys: pytest.CaptureFixture[str]) -> Workspace:
+def signed(by_hand: Workspace, empty_database: bytes, capsys: pytest.CaptureFixture[str]) -> Workspace:
     """A study that passes, registered and attested on a laptop."""
     from theragate.stages.command import exit_code
     from theragate.stages.gate import gate
     from theragate.stages.register import register
 
     (by_hand.root / "mlflow-store").mkdir()
-    shutil.copy(empty_database, by_hand.root / "mlflow-store")
+    (by_hand.root / "mlflow-store" / "mlflow.db").write_bytes(empty_database)
     put_evidence(by_hand, changed(good_evidence(STUDIES["survival"]), champion=None))
     assert exit_code(gate, [by_hand.study]) == 0
     assert exit_code(register, [by_hand.study]) == 0

@@ -166,16 +166,6 @@ def make_bundle(tmp_path: Path) -> MakeBundle:
     return make
 
 
-@pytest.fixture(scope="session")
-def empty_database(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """Return the bytes of a fresh database: creating one takes a second, copying one nothing."""
-    from theragate.tracking.store import prepare
-
-    path = tmp_path_factory.mktemp("fresh") / "mlflow.db"
-    prepare(Stores(f"sqlite:///{path}", f"sqlite:///{path}", ""))
-    return path.read_bytes()
-
-
 @pytest.fixture
 def stores(tmp_path: Path, empty_database: bytes) -> Stores:
     """Return an empty SQLite store with a folder for its artifacts."""
