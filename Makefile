@@ -10,9 +10,9 @@ ACTIVATE := source $(BIN)/activate
 help: ## Show the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
 
-repro: $(ENVIRONMENT) ## Run the pipeline on all studies; end with the summary
+repro: $(ENVIRONMENT) ## Run the pipeline on all studies, two stages at a time (JOBS=2); end with the summary
 	@$(ACTIVATE) && theragate check && \
-	  { status=0; theragate repro || status=1; theragate sync || status=1; theragate summary || status=1; exit $$status; }
+	  { status=0; theragate repro $(if $(JOBS),--jobs $(JOBS)) || status=1; theragate sync || status=1; theragate summary || status=1; exit $$status; }
 
 test: $(ENVIRONMENT) ## Run the tests, real servers included
 	@$(ACTIVATE) && python -m pytest -q -n 2 --dist loadgroup -m "not browser"

@@ -35,8 +35,11 @@ def _parser() -> argparse.ArgumentParser:
     check = commands.add_parser("check", help="check params.yaml and the suites, before anything runs")
     check.set_defaults(command=_check)
 
-    repro = commands.add_parser("repro", help="run the pipeline: `dvc repro --keep-going`, with dvc.lock written once")
+    repro = commands.add_parser(
+        "repro", help="run the pipeline: `dvc repro --keep-going`, several studies side by side"
+    )
     repro.add_argument("targets", nargs="*", metavar="STAGE", help="as train@STUDY; all if none")
+    repro.add_argument("--jobs", type=_count, metavar="N", help="stages at the same time; default: 2, on one core 1")
     repro.set_defaults(command=_repro)
 
     summary = commands.add_parser("summary", help="show every study with its metrics and verdict")
@@ -158,10 +161,16 @@ def _check(parsed: argparse.Namespace, root: Path, settings: Settings) -> int:  
     return 0
 
 
-def _repro(parsed: argparse.Namespace, root: Path, _: Settings) -> int:
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdecimal()) or int(text) < 1:
+        raise argparse.ArgumentTypeError("a positive whole number, such as 2")
+    return int(text)
+
+
+def _repro(parsed: argparse.Namespace, root: Path, settings: Settings) -> int:
     from theragate.stages.repro import repro
 
-    return repro(root, parsed.targets)
+    return repro(root, parsed.targets, jobs=parsed.jobs or min(2, settings.jobs), cores=settings.jobs)
 
 
 def _summary(parsed: argparse.Namespace, root: Path, settings: Settings) -> int:  # noqa: ARG001 - one form for all

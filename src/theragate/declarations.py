@@ -4,9 +4,9 @@ from collections import Counter
 from itertools import pairwise
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Discriminator, Field, StringConstraints, Tag, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
-from theragate.specs import Probability, Sentence, Spec
+from theragate.specs import Probability, Sentence, Spec, Unit
 
 __all__ = [
     "MISSING",
@@ -72,7 +72,7 @@ class QuantityOutcome(Spec):
     """A measured quantity, such as a score or a dose."""
 
     column: str
-    unit: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+    unit: Unit
     description: Sentence
 
 

@@ -8,13 +8,14 @@ from pydantic_core import ErrorDetails
 
 from theragate.errors import ConfigurationError
 
-__all__ = ["MARK", "NAME", "Name", "Probability", "Sentence", "Spec", "marked", "parse"]
+__all__ = ["MARK", "NAME", "Name", "Probability", "Sentence", "Spec", "Unit", "marked", "parse"]
 
 NAME = r"^[a-z][a-z0-9_]{2,63}$"
 MARK = "REVIEW"  # with which a text begins that a person has to write or confirm
 LONGEST = 80
 
 Sentence = Annotated[str, StringConstraints(strip_whitespace=True, min_length=3)]
+Unit = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 Probability = Annotated[float, Field(gt=0, lt=1)]
 Name = Annotated[str, StringConstraints(pattern=NAME)]
 

@@ -44,8 +44,15 @@ def test_a_claim_is_made_and_can_be_made_again_by_the_same_process(tmp_path):
 def test_a_living_pipeline_is_not_disturbed(tmp_path, other):
     path = write_claim(tmp_path, claim_of(psutil.Process(other.pid)))
     before = path.read_text(encoding="utf-8")
-    with pytest.raises(StoreError, match=rf"one `dvc repro` runs at a time.*process {other.pid}.*nothing was lost"):
+    with pytest.raises(StoreError, match=rf"`theragate repro` runs at a time.*process {other.pid}.*nothing was lost"):
         claim_pipeline(tmp_path)
+    assert path.read_text(encoding="utf-8") == before
+
+
+def test_what_runs_under_the_pipeline_runs_by_its_claim(tmp_path):
+    path = write_claim(tmp_path, claim_of(psutil.Process().parent()))
+    before = path.read_text(encoding="utf-8")
+    claim_pipeline(tmp_path)
     assert path.read_text(encoding="utf-8") == before
 
 

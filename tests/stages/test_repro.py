@@ -1,8 +1,13 @@
 """`theragate repro` does what `dvc repro --keep-going` does, and leaves the same dvc.lock to the byte."""
 
+import json
+import os
+import signal
 import subprocess
+import sys
 from pathlib import Path
 
+import psutil
 import pytest
 import yaml
 from support import environment, run
@@ -44,15 +49,23 @@ def lock_of(folder: Path, *command: str, code: int = 0) -> bytes:
     return (folder / "dvc.lock").read_bytes()
 
 
+def rewrite(folder: Path, old: str, new: str) -> None:
+    """Change the commands of dvc.yaml."""
+    content = (folder / "dvc.yaml").read_text(encoding="utf-8")
+    assert old in content
+    (folder / "dvc.yaml").write_text(content.replace(old, new), encoding="utf-8")
+
+
 def again(folder: Path) -> None:
     """Forget everything that was made."""
     for path in (folder / "dvc.lock", *folder.glob("*-[ab].txt")):
         path.unlink(missing_ok=True)
 
 
-def test_the_lock_is_that_of_dvc_after_a_first_run_and_after_a_change(pipeline):
+@pytest.mark.parametrize("jobs", ["1", "2", "5"])
+def test_the_lock_is_that_of_dvc_after_a_first_run_and_after_a_change(pipeline, jobs):
     for change in ("another\n", "a third\n"):
-        ours = lock_of(pipeline, "theragate", "repro")
+        ours = lock_of(pipeline, "theragate", "repro", "--jobs", jobs)
         assert (pipeline / "register-b.txt").read_text() == "1\n", "what was made before is in dvc.lock"
         assert "Data and pipelines are up to date" in run(pipeline, "dvc", "status")
         again(pipeline)
@@ -86,19 +99,79 @@ def test_one_stage_with_what_it_needs(pipeline):
 
 
 def test_one_at_a_time(pipeline):
-    from filelock import FileLock
-
-    (pipeline / ".theragate").mkdir()
-    with FileLock(pipeline / ".theragate" / "repro.lock"):
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        other = psutil.Process(process.pid)
+        (pipeline / ".theragate").mkdir()
+        claim = {"pid": other.pid, "started": other.create_time()}
+        (pipeline / ".theragate" / "pipeline.json").write_text(json.dumps(claim))
         shown = run(pipeline, "theragate", "repro", code=1)
-    assert "one `theragate repro` runs at a time in a clone; received another one. Wait" in shown
-    assert not (pipeline / "dvc.lock").exists()
+        assert f"runs at a time in a clone; received another one, process {other.pid}. Wait" in shown
+        assert not (pipeline / "dvc.lock").exists()
+        process.communicate(b"\n")
+    run(pipeline, "theragate", "repro", "make@a")
+
+
+def test_the_commands_of_two_studies_run_at_the_same_time_and_show_whole_lines(pipeline):
+    os.mkfifo(pipeline / "pipe")  # who writes waits for who reads
+    meet = "if test ${item} = a; then echo hello > pipe; else cat pipe >&2; fi"
+    rewrite(pipeline, "cmd: cp", f"cmd: printf '${{item}}, first '; {meet}; echo half; cp")
+    done = subprocess.run(
+        ["theragate", "repro", "--jobs", "2"], cwd=pipeline, env=environment(), capture_output=True, text=True,
+        check=True, timeout=60,
+    )  # fmt: skip
+    assert {"a, first half", "b, first half"} <= set(done.stdout.splitlines())
+    assert "hello" in done.stderr.splitlines()
+
+
+def test_the_cores_are_shared(pipeline):
+    rewrite(pipeline, "cmd: cp", "cmd: echo $THERAGATE_JOBS cores; cp")
+    asked = subprocess.run(
+        ["theragate", "repro", "--jobs", "3", "make@a"], cwd=pipeline, env=environment(THERAGATE_JOBS="7"),
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert "2 cores" in asked.stdout.splitlines()
+    assert "a positive whole number" in run(pipeline, "theragate", "repro", "--jobs", "0", code=2)
+
+
+def test_what_was_made_before_ctrl_c_is_in_the_lock_and_no_command_goes_on(pipeline):
+    os.mkfifo(pipeline / "pipe")
+    rewrite(pipeline, "cmd: test", "cmd: echo $$ > pipe; exec cat pipe; test")
+    with subprocess.Popen(
+        ["theragate", "repro"], cwd=pipeline, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        process_group=0,
+    ) as process:  # fmt: skip
+        command = psutil.Process(int((pipeline / "pipe").read_text().split()[0]))
+        os.killpg(process.pid, signal.SIGINT)
+        shown, _ = process.communicate(timeout=60)
+    assert (process.returncode, command.is_running()) == (130, False), shown
+    assert "Traceback" not in shown.decode()
+    assert "make@a" in yaml.safe_load((pipeline / "dvc.lock").read_bytes())["stages"]
+    assert "Data and pipelines are up to date" in run(pipeline, "dvc", "status", "make@a")
+
+
+def test_files_that_dvc_tracks_and_several_commands_of_a_stage_are_dvcs_own_affair(pipeline):
+    run(pipeline, "dvc", "add", "-q", "a.txt")
+    half = "half-${item}.txt"
+    commands = f"cmd:\n      - cp ${{item}}.txt {half}\n      - mv {half} made-${{item}}.txt"
+    rewrite(pipeline, "cmd: cp ${item}.txt made-${item}.txt", commands)
+    tracked, made = (pipeline / "a.txt.dvc").read_bytes(), {}
+    for command in (("theragate", "repro"), ("dvc", "repro", "--keep-going", "--no-run-cache")):
+        (pipeline / "a.txt").unlink()
+        (pipeline / "a.txt").write_text("changed\n")
+        (pipeline / "a.txt.dvc").write_bytes(tracked)
+        made[command[0]] = lock_of(pipeline, *command), (pipeline / "a.txt.dvc").read_bytes()
+        again(pipeline)
+    assert made["theragate"] == made["dvc"]
+    assert tracked not in made["dvc"]
+
+
+def test_a_list_that_a_killed_dvc_left_half_written_is_made_anew(pipeline):
+    (pipeline / ".dvc" / "tmp" / "rwlock").write_text('{"wri')
+    run(pipeline, "theragate", "repro")
 
 
 def test_what_a_killed_process_has_made_is_not_made_again(pipeline):
-    content = (pipeline / "dvc.yaml").read_text(encoding="utf-8")
-    slow = content.replace("grep -c", "test -f go.txt || kill -9 $PPID; grep -c")
-    (pipeline / "dvc.yaml").write_text(slow, encoding="utf-8")
+    rewrite(pipeline, "grep -c", "test -f go.txt || kill -9 $PPID; grep -c")
     killed = subprocess.run(["theragate", "repro"], cwd=pipeline, env=environment(), capture_output=True, check=False)
     assert killed.returncode == -9
     (pipeline / "go.txt").write_text("")

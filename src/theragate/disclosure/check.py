@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import binom
+from scipy.special import bdtrc
 
 from theragate.digests import sha256_file
 from theragate.disclosure.anonymity import different, sharing
@@ -119,7 +119,7 @@ class _Values:
         inside = int(((known >= low) & (known <= high)).sum())
         places = (high - low) * 10.0**digits + 1 if digits <= _DECIMALS else np.inf
         chance = min(inside / places, 1.0)
-        return same, bool(binom.sf(same - 1, len(values), chance) < _CHANCE)
+        return same, bool(bdtrc(same - 1, len(values), chance) < _CHANCE)  # of a binomial number, at least so many
 
     def is_scaled(self, values: Floats) -> bool:
         """Return whether distinct `values`, ascending, are the whole column moved, stretched or turned round."""

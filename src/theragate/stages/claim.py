@@ -14,41 +14,41 @@ __all__ = ["claim_pipeline"]
 
 
 def claim_pipeline(root: Path) -> None:
-    """Claim the clone for the DVC process that this stage runs under, or find that it holds the claim already.
+    """Claim the clone for the pipeline that this process is or runs under, or find that it holds the claim already.
 
     A claim ends with its process; one that a killed process left behind is taken over.
 
     Raises
     ------
     StoreError
-        If another DVC process that is still alive runs the stages of this clone.
+        If another process that is still alive runs the stages of this clone.
     """
-    owner = _pipeline_process()
+    above = [psutil.Process(os.getpid()), *psutil.Process(os.getpid()).parents()]
     path = root / ".theragate" / "pipeline.json"
     path.parent.mkdir(exist_ok=True)
     with FileLock(path.with_suffix(".lock")):
         held = _holder(path)
-        if held is not None and held.pid != owner.pid:
+        if held is not None and held not in above:
             raise StoreError(
                 f"the pipeline of `{root.name}`",
-                rule="one `dvc repro` runs at a time in a clone",
+                rule="one `dvc repro` or `theragate repro` runs at a time in a clone",
                 received=f"another one, process {held.pid}",
                 remedy="Wait for it to end, then run the same command again; nothing was lost.",
             )
         if held is None:
+            owner = _pipeline_process(above)
             write_json(path, {"pid": owner.pid, "started": owner.create_time()})
 
 
-def _pipeline_process() -> psutil.Process:
-    """Return the DVC process above this one; where a person runs a script by hand, this process itself."""
-    here = psutil.Process(os.getpid())
-    for process in here.parents():
+def _pipeline_process(above: list[psutil.Process]) -> psutil.Process:
+    """Return the DVC process above this one; this process itself where it is the pipeline, or a script run by hand."""
+    for process in above[1:]:
         try:
             if any(Path(word).name == "dvc" for word in process.cmdline()[:3]):
                 return process
         except psutil.Error:
             continue
-    return here
+    return above[0]
 
 
 def _holder(path: Path) -> psutil.Process | None:

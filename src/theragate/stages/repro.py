@@ -1,23 +1,31 @@
-"""The whole pipeline, run by DVC stage by stage, with dvc.lock written when somebody reads it and not after each stage.
+"""The whole pipeline, run stage by stage as DVC does, several studies side by side, with dvc.lock written once.
 
-After every stage DVC reads and writes the whole of dvc.lock, as YAML with its comments: with ten studies 17,000 lines,
-70 times, which takes as long as the learning. For many entries at once its own function takes no longer than for one.
+DVC runs one stage at a time, and after each it reads and writes the whole of dvc.lock, as YAML with its comments: with
+ten studies 17,000 lines, 70 times, which takes as long as the learning. Here DVC decides, as ever, what has changed,
+what its cache holds and what an entry of dvc.lock says; all of that happens in one thread of one process. Only the
+stages' commands run side by side.
 """
 
+import json
 import logging
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from threading import Thread
+from typing import IO, Any
 
-from filelock import FileLock, Timeout
-
-from theragate.errors import StoreError
+from theragate.stages.claim import claim_pipeline
 
 __all__ = ["repro"]
 
 _READER = "register@"  # these stages ask whether dvc.lock names what was made
+_PATIENCE = 5  # seconds that commands have to end by themselves after Ctrl-C
 
 
-def repro(root: Path, targets: list[str]) -> int:
+def repro(root: Path, targets: list[str], *, jobs: int, cores: int) -> int:
     """Do what ``dvc repro --keep-going`` does, to the same dvc.lock; return the exit code.
 
     What was made before an error or Ctrl-C is in dvc.lock. What a killed process has made is in DVC's run cache, so
@@ -29,60 +37,213 @@ def repro(root: Path, targets: list[str]) -> int:
         The clone.
     targets
         Stages, as ``train@STUDY``, which are run with what they need; all if there are none.
+    jobs
+        Stages that may run at the same time.
+    cores
+        Processor cores, which they share.
 
     Raises
     ------
     StoreError
-        If this command runs in the clone already.
+        If another process runs the pipeline of the clone.
     """
     from dvc.exceptions import DvcException  # DVC takes a second to import
-    from dvc.repo import Repo
+    from dvc.repo import Repo, lock_repo
 
-    path = root / ".theragate" / "repro.lock"
-    path.parent.mkdir(exist_ok=True)
+    claim_pipeline(root)
+    log = logging.getLogger("dvc")
     try:
-        with FileLock(path, blocking=False), Repo(str(root)) as repo:
-            pending = _Pending(repo)
+        with Repo(str(root)) as repo, lock_repo(repo):
+            _mend(Path(repo.tmp_dir) / "rwlock")
+            pipeline = _Pipeline(repo, targets, environment={"THERAGATE_JOBS": str(max(1, cores // jobs))})
             try:
-                done = repo.reproduce(targets or None, on_error="keep-going", repro_fn=pending.reproduce)
+                pipeline.run(jobs)
             finally:
-                pending.write()
-    except Timeout as error:
-        raise StoreError(
-            f"the pipeline of `{root.name}`",
-            rule="one `theragate repro` runs at a time in a clone",
-            received="another one",
-            remedy="Wait for it to end, then run the same command again; nothing was lost.",
-        ) from error
+                pipeline.write()
     except DvcException as error:
-        logging.getLogger("dvc").error("%s", error)
+        log.error("%s", error)
         return 1
-    if not done:
-        logging.getLogger("dvc").info("Data and pipelines are up to date.")
-    return 0
+    if pipeline.failed:
+        log.error("failed to reproduce %s", ", ".join(f"'{name}'" for name in pipeline.failed))
+    elif not pipeline.made:
+        log.info("Data and pipelines are up to date.")
+    return 1 if pipeline.failed else 0
 
 
-class _Pending:
-    """The stages that ran and whose entries dvc.lock still lacks, in the order in which they ran."""
+class _Pipeline:
+    """Stages in the order in which DVC would run them, each of which waits for those that it depends on."""
 
-    def __init__(self, repo: Any) -> None:
-        self._repo = repo
-        self._stages: list[Any] = []
+    def __init__(self, repo: Any, targets: list[str], *, environment: dict[str, str]) -> None:
+        from dvc.dvcfile import PROJECT_FILE
+        from dvc.repo.reproduce import collect_stages, get_active_graph, plan_repro
 
-    def reproduce(self, stage: Any, **options: Any) -> Any:
-        """Run a stage where anything that it depends on has changed; DVC calls this in place of its own function."""
-        if stage.name.startswith(_READER) and not all(ran.name.startswith(_READER) for ran in self._stages):
+        self._repo, self._environment = repo, environment
+        self._graph = get_active_graph(repo.index.graph)
+        self._plan = plan_repro(self._graph, collect_stages(repo, targets or [PROJECT_FILE]))
+        self._unfinished = list(self._plan)
+        self._unwritten: list[Any] = []
+        self.made = 0
+        self.failed: list[str] = []
+
+    def run(self, jobs: int) -> None:
+        """Run all stages, `jobs` at a time; one that fails holds up those alone that depend on it."""
+        running: dict[Future[int], Any] = {}
+        with ThreadPoolExecutor(jobs) as pool, _ended() as processes:
+            while self._unfinished:
+                while len(running) < jobs and (stage := self._next(running)) is not None:
+                    process = self._begin(stage, alone=jobs == 1)
+                    if process is not None:
+                        processes.append(process)
+                        running[pool.submit(_followed, process)] = stage
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    self._finish(running.pop(future), future.result())
+
+    def _next(self, running: dict[Future[int], Any]) -> Any:
+        """Return the first stage whose turn it is: what it needs is there, and dvc.lock is complete for a reader."""
+        begun, unfinished = set(running.values()), set(self._unfinished)
+        others = False
+        for stage in self._unfinished:
+            reader = _is_reader(stage)
+            if stage not in begun and not (reader and others) and unfinished.isdisjoint(self._graph.successors(stage)):
+                return stage
+            others = others or not reader
+        return None
+
+    def _begin(self, stage: Any, *, alone: bool) -> "subprocess.Popen[bytes] | None":
+        """Start a stage's command, where anything that it depends on has changed and the cache has no such run."""
+        from dvc.exceptions import DvcException
+        from dvc.stage.cache import RunCacheNotFoundError
+
+        if _is_reader(stage) and not all(map(_is_reader, self._unwritten)):
             self.write()
-        ran = stage.reproduce(**options)
-        if ran:
-            self._stages.append(ran)
-        return ran
+        upstream = list(self._graph.successors(stage))
+        try:
+            if not _is_one_command(stage):  # such as a file that `dvc add` or `dvc import-url` tracks
+                if stage.reproduce(upstream=upstream):
+                    self._keep(stage)
+            elif not stage.changed(upstream=upstream):
+                _log().info("Stage '%s' didn't change, skipping", stage.addressing)
+            else:
+                stage.remove_outs()
+                try:
+                    self._repo.stage_cache.restore(stage)
+                except RunCacheNotFoundError:
+                    stage.save_deps()
+                    return self._start(stage, alone=alone)
+                self._save(stage)
+        except (DvcException, OSError) as error:
+            self._fail(stage, error)
+        else:
+            self._unfinished.remove(stage)
+        return None
+
+    def _start(self, stage: Any, *, alone: bool) -> "subprocess.Popen[bytes]":
+        from dvc.stage.run import get_executable, prepare_kwargs
+
+        _log().info("Running stage '%s':\n> %s", stage.addressing, stage.cmd)
+        options = prepare_kwargs(stage, run_env=self._environment)
+        command = stage.cmd if options["shell"] else [get_executable(), "-c", stage.cmd]
+        # A command that is alone has the terminal, where training moves a bar; else whole lines of each are shown.
+        pipe = None if alone else subprocess.PIPE
+        return subprocess.Popen(command, stdout=pipe, stderr=pipe, **options)  # noqa: S603 - as dvc.yaml says
+
+    def _finish(self, stage: Any, code: int) -> None:
+        from dvc.exceptions import DvcException
+        from dvc.stage.exceptions import StageCmdFailedError
+
+        try:
+            if code != 0:
+                raise StageCmdFailedError(stage.cmd, code)
+            self._save(stage)
+        except (DvcException, OSError) as error:
+            self._fail(stage, error)
+        else:
+            self._unfinished.remove(stage)
+
+    def _save(self, stage: Any) -> None:
+        outside = any(not out.use_cache for out in stage.outs if not (out.is_metric or out.is_plot))
+        stage.save(run_cache=not outside)
+        stage.commit()
+        self._keep(stage)
+
+    def _keep(self, stage: Any) -> None:
+        self.made += 1
+        if _is_in_lock(stage):
+            self._unwritten.append(stage)
+        else:
+            stage.dump(update_pipeline=False)
+
+    def _fail(self, stage: Any, error: Exception) -> None:
+        from dvc.repo.reproduce import handle_error
+
+        self.failed.append(stage.addressing)
+        dropped = {stage} | handle_error(self._graph, "keep-going", error, stage)
+        self._unfinished = [other for other in self._unfinished if other not in dropped]
 
     def write(self) -> None:
-        """Write the entries, if there are any."""
-        from dvc.repo import lock_repo
+        """Write the entries that dvc.lock lacks, if there are any, in the order in which DVC would have."""
+        if self._unwritten:
+            self._unwritten.sort(key=self._plan.index)
+            self._unwritten[0].dvcfile.dump_stages(self._unwritten, update_pipeline=False)
+        self._unwritten = []
 
-        if self._stages:
-            with lock_repo(self._repo):
-                self._stages[0].dvcfile.dump_stages(self._stages, update_pipeline=False)
-        self._stages = []
+
+def _mend(path: Path) -> None:
+    """Remove DVC's list of what is being read and written, if a killed DVC left half of it: nobody could go on."""
+    try:
+        json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return
+    except ValueError:
+        path.unlink()
+
+
+def _log() -> logging.Logger:
+    return logging.getLogger("dvc")
+
+
+def _is_reader(stage: Any) -> bool:
+    return str(stage.addressing).startswith(_READER)
+
+
+def _is_in_lock(stage: Any) -> bool:
+    from dvc.stage import PipelineStage
+
+    return isinstance(stage, PipelineStage)
+
+
+def _is_one_command(stage: Any) -> bool:
+    return _is_in_lock(stage) and not stage.frozen and isinstance(stage.cmd, str) and "\n" not in stage.cmd
+
+
+@contextmanager
+def _ended() -> "Iterator[list[subprocess.Popen[bytes]]]":
+    """Yield a list of processes, of which none goes on after an error or Ctrl-C, which they hear as well."""
+    processes: list[subprocess.Popen[bytes]] = []
+    try:
+        yield processes
+    except BaseException:
+        for process in processes:
+            try:
+                process.wait(_PATIENCE)
+            except subprocess.TimeoutExpired:
+                process.terminate()
+        raise
+
+
+def _followed(process: "subprocess.Popen[bytes]") -> int:
+    """Show a command's lines as they come, each of them whole; return its exit code."""
+    shown = [(process.stdout, sys.stdout), (process.stderr, sys.stderr)]
+    threads = [Thread(target=_show, args=(lines, stream)) for lines, stream in shown if lines is not None]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return process.wait()
+
+
+def _show(lines: IO[bytes], stream: IO[str]) -> None:
+    with lines:
+        for line in lines:
+            stream.write(line.decode(errors="replace"))
+            stream.flush()
