@@ -18,7 +18,7 @@ test: $(ENVIRONMENT) ## Run the tests, real servers included
 	@$(ACTIVATE) && python -m pytest -q -n 2 --dist loadgroup -m "not browser"
 
 test-browser: $(ENVIRONMENT) ## Run the tests that need a system Chromium
-	@$(ACTIVATE) && python -m pytest -q -m browser
+	@$(ACTIVATE) && python -m pytest -q -n 2 --dist loadfile -m browser
 
 screenshots: $(ENVIRONMENT) ## Take the docs' pictures of MLflow's UI anew, into docs/images
 	@$(ACTIVATE) && python -m pytest -q -m browser --screenshots docs/images

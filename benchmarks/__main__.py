@@ -9,13 +9,14 @@ from benchmarks.auroc import auroc_over_sort
 from benchmarks.fairness import fairness_rows_scaling, fairness_speedup
 from benchmarks.hashing import sha256_ratio
 from benchmarks.million import million_rows
-from benchmarks.pipeline import all_studies, noop_overhead, repro
+from benchmarks.pipeline import all_studies, equal_locks, noop_overhead, repro
 from benchmarks.registry import guarded_alias
 from benchmarks.tracking import trial_logging
 
 RESULTS = Path(__file__).parent / "results.json"
 BENCHMARKS = {
     "all_studies": all_studies,
+    "equal_locks": equal_locks,
     "repro": repro,
     "noop": noop_overhead,
     "trial_logging": trial_logging,

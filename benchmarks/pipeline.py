@@ -1,7 +1,8 @@
-"""`dvc repro` against the same graph whose stages only import, and a no-op against one whose commands are `true`."""
+"""The pipeline of all studies: fresh, with one job and two, with nothing to do, and against graphs that do nothing."""
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -49,6 +50,19 @@ if __name__ == "__main__":
 """
 WORK = {"validate": ["validate_cohort"], "train": ["train_study"], "refit": ["fit_again"]}
 
+# A stage's script that takes its time and writes what it is called with.
+WRITING = """
+import random, sys, time
+from pathlib import Path
+
+time.sleep(random.uniform(0, 0.2))
+for output in {outputs}:
+    path = Path(output.replace("${{key}}", sys.argv[1]))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(" ".join(sys.argv))
+"""
+TRIES = 20
+
 # A stage's script that imports what the stage imported, and makes its outputs out of nothing.
 IMPORTING = """
 import importlib, sys
@@ -68,11 +82,31 @@ for output in {outputs}:
 
 
 def all_studies() -> dict[str, float]:
-    """Measure one fresh run of all studies as ``make repro`` does it; it has to leave ``dvc.lock`` as it was."""
+    """Measure fresh runs of all studies, two jobs and one; both have to leave ``dvc.lock`` as it was."""
+    taken = {}
+    for jobs in ("2", "1"):
+        with clone() as folder:
+            taken[jobs] = seconds(folder, "theragate", "repro", "--jobs", jobs)
+            subprocess.run(["git", "diff", "--exit-code", "--stat", "dvc.lock"], cwd=folder, check=True)
+    return {"all_studies_seconds": taken["2"], "jobs_speedup": taken["1"] / taken["2"]}
+
+
+def equal_locks() -> dict[str, float]:
+    """Run the graph of all studies with commands of random length, two jobs, and compare each lock with DVC's own."""
     with clone() as folder:
-        whole = seconds(folder, "theragate", "repro")
-        subprocess.run(["git", "diff", "--exit-code", "--stat", "dvc.lock"], cwd=folder, check=True)
-    return {"all_studies_seconds": whole}
+        for stage in STAGES:
+            script = WRITING.format(outputs=outputs(folder, stage))
+            (folder / "pipelines" / f"{stage}.py").write_text(script, encoding="utf-8")
+        seconds(folder, "dvc", "repro", "--keep-going", "-q")
+        lock = folder / "dvc.lock"
+        serial = lock.read_bytes()
+        equal = 0
+        for _ in range(TRIES):
+            lock.unlink()
+            shutil.rmtree(folder / ".dvc" / "cache")
+            seconds(folder, "theragate", "repro", "--jobs", "2")
+            equal += lock.read_bytes() == serial
+    return {"equal_locks": equal, "equal_locks_tries": TRIES}
 
 
 def repro() -> dict[str, float]:

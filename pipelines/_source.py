@@ -1,8 +1,8 @@
 """Make a stage run the code that stands beside it, also in the temporary copies in which DVC runs experiments.
 
-And make it compute alike on all x86-64 processors. OpenBLAS picks its kernels by the processor and adds in another
-order with each, so that a model would differ in its last digits, and `dvc.lock` with it. Kernels for AVX2 run on all
-that have it; on these cohorts they cost no time.
+And make it compute alike on all x86-64 processors that have AVX2. OpenBLAS and NumPy pick their kernels by the
+processor: OpenBLAS then adds in another order, and the last digits of NumPy's exponentials differ, so that a model
+would differ, and `dvc.lock` with it. Kernels for AVX2 run on all of them; on these cohorts they cost no time.
 """
 
 import os
@@ -20,5 +20,6 @@ def _has_avx2() -> bool:
         return False
 
 
-if platform.machine() == "x86_64" and _has_avx2():
-    os.environ.setdefault("OPENBLAS_CORETYPE", "Haswell")  # read when NumPy and SciPy are imported
+if platform.machine() == "x86_64" and _has_avx2():  # both are read when NumPy and SciPy are imported
+    os.environ.setdefault("OPENBLAS_CORETYPE", "Haswell")
+    os.environ.setdefault("NPY_DISABLE_CPU_FEATURES", "X86_V4 AVX512_ICL AVX512_SPR")

@@ -122,10 +122,11 @@ def test_stages_compute_with_the_same_kernels_on_all_processors(given, kernels):
     code = (
         "import os, _source, numpy, scipy.linalg, threadpoolctl;"
         "print(os.environ['OPENBLAS_CORETYPE']);"
-        "print(*{pool['architecture'] for pool in threadpoolctl.threadpool_info() if pool['user_api'] == 'blas'})"
+        "print(*{pool['architecture'] for pool in threadpoolctl.threadpool_info() if pool['user_api'] == 'blas'});"
+        "print(*numpy.show_config('dicts')['SIMD Extensions'].get('found', []))"
     )
-    environ = {key: value for key, value in os.environ.items() if key != "OPENBLAS_CORETYPE"} | given
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT / "pipelines", env=environ, check=True, capture_output=True, text=True
-    )
-    assert done.stdout.split() == [kernels, kernels]
+    ours = ("OPENBLAS_CORETYPE", "NPY_DISABLE_CPU_FEATURES")
+    environ = {key: value for key, value in os.environ.items() if key not in ours} | given
+    command = [sys.executable, "-W", "error", "-c", code]
+    done = subprocess.run(command, cwd=ROOT / "pipelines", env=environ, check=True, capture_output=True, text=True)
+    assert done.stdout.split() == [kernels, kernels, "X86_V3"]

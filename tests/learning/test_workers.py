@@ -19,11 +19,15 @@ from theragate.cohorts.outcomes import read_outcome
 from theragate.learning import train
 from theragate.study import Study
 
+def progress(done, total, text):
+    print(done, total, text, flush=True)
+    if done:
+        sys.stdin.read()  # until it is stopped
+
 here = Path(sys.argv[1])
 cohort = pd.read_parquet(here / "cohort.parquet")
 study = Study.model_validate_json((here / "study.json").read_text())
-train(cohort, read_outcome(cohort, study), study, seed=9, jobs=2, storage=here / "storage",
-      progress=lambda *step: print(*step, flush=True))
+train(cohort, read_outcome(cohort, study), study, seed=9, jobs=2, storage=here / "storage", progress=progress)
 """
 
 
@@ -32,7 +36,7 @@ def test_workers_end_with_their_parent_and_the_training_goes_on_later(problem, t
     cohort, outcome, study = problem("binary")
     cohort.to_parquet(tmp_path / "cohort.parquet")
     (tmp_path / "study.json").write_text(study.model_dump_json())
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     process = subprocess.Popen([sys.executable, "-c", SCRIPT, str(tmp_path)], start_new_session=True, **pipes)
     assert process.stdout is not None
     assert process.stdout.readline() == "0 5 small_binary\n"
