@@ -8,14 +8,17 @@ stages' commands run side by side.
 
 import json
 import logging
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Thread
-from typing import IO, Any
+from typing import Any, BinaryIO, TextIO
+
+import psutil
 
 from theragate.stages.claim import claim_pipeline
 
@@ -53,11 +56,11 @@ def repro(root: Path, targets: list[str], *, jobs: int, cores: int) -> int:
     claim_pipeline(root)
     log = logging.getLogger("dvc")
     try:
-        with Repo(str(root)) as repo, lock_repo(repo):
+        with _Interruptions() as interruptions, Repo(str(root)) as repo, lock_repo(repo), repo.scm_context:
             _mend(Path(repo.tmp_dir) / "rwlock")
             pipeline = _Pipeline(repo, targets, environment={"THERAGATE_JOBS": str(max(1, cores // jobs))})
             try:
-                pipeline.run(jobs)
+                pipeline.run(jobs, interruptions)
             finally:
                 pipeline.write()
     except DvcException as error:
@@ -85,7 +88,7 @@ class _Pipeline:
         self.made = 0
         self.failed: list[str] = []
 
-    def run(self, jobs: int) -> None:
+    def run(self, jobs: int, interruptions: "_Interruptions") -> None:
         """Run all stages, `jobs` at a time; one that fails holds up those alone that depend on it."""
         running: dict[Future[int], Any] = {}
         with ThreadPoolExecutor(jobs) as pool, _ended() as processes:
@@ -95,7 +98,9 @@ class _Pipeline:
                     if process is not None:
                         processes.append(process)
                         running[pool.submit(_followed, process)] = stage
-                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                with interruptions.let_through():
+                    done, _ = wait(running, return_when=FIRST_COMPLETED)
+                for future in done:
                     self._finish(running.pop(future), future.result())
 
     def _next(self, running: dict[Future[int], Any]) -> Any:
@@ -216,6 +221,43 @@ def _is_one_command(stage: Any) -> bool:
     return _is_in_lock(stage) and not stage.frozen and isinstance(stage.cmd, str) and "\n" not in stage.cmd
 
 
+class _Interruptions:
+    """Ctrl-C, and the end that others ask for, as a CI server that cancels a job: heard while commands are waited for.
+
+    DVC at work is not interrupted: it would leave half of a file that it reads first thing the next time.
+    """
+
+    def __init__(self) -> None:
+        self._heard = self._open = False
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> "_Interruptions":
+        self._before = {number: signal.signal(number, self._hear) for number in (signal.SIGINT, signal.SIGTERM)}
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        if self._heard and kind is None:
+            raise KeyboardInterrupt
+
+    def _hear(self, *_: object) -> None:
+        self._heard = True
+        if self._open:
+            raise KeyboardInterrupt
+
+    @contextmanager
+    def let_through(self) -> Iterator[None]:
+        """Raise KeyboardInterrupt in the block, or for what was heard before it."""
+        self._open = True
+        try:
+            if self._heard:
+                raise KeyboardInterrupt
+            yield
+        finally:
+            self._open = False
+
+
 @contextmanager
 def _ended() -> "Iterator[list[subprocess.Popen[bytes]]]":
     """Yield a list of processes, of which none goes on after an error or Ctrl-C, which they hear as well."""
@@ -223,12 +265,20 @@ def _ended() -> "Iterator[list[subprocess.Popen[bytes]]]":
     try:
         yield processes
     except BaseException:
-        for process in processes:
-            try:
-                process.wait(_PATIENCE)
-            except subprocess.TimeoutExpired:
+        _, alive = psutil.wait_procs(_with_all_below(processes), timeout=_PATIENCE)
+        for process in alive:
+            with suppress(psutil.NoSuchProcess):
                 process.terminate()
         raise
+
+
+def _with_all_below(processes: "list[subprocess.Popen[bytes]]") -> list[psutil.Process]:
+    found: list[psutil.Process] = []
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            here = psutil.Process(process.pid)
+            found += [*here.children(recursive=True), here]
+    return found
 
 
 def _followed(process: "subprocess.Popen[bytes]") -> int:
@@ -242,8 +292,9 @@ def _followed(process: "subprocess.Popen[bytes]") -> int:
     return process.wait()
 
 
-def _show(lines: IO[bytes], stream: IO[str]) -> None:
+def _show(lines: BinaryIO, stream: TextIO) -> None:
     with lines:
         for line in lines:
-            stream.write(line.decode(errors="replace"))
-            stream.flush()
+            with suppress(OSError):  # nobody reads any more, which does the command no harm
+                stream.buffer.write(line)
+                stream.buffer.flush()
