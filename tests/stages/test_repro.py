@@ -123,13 +123,14 @@ def test_the_commands_of_two_studies_run_at_the_same_time_and_show_whole_lines(p
     assert "hello" in done.stderr.splitlines()
 
 
-def test_the_cores_are_shared(pipeline):
+@pytest.mark.parametrize(("targets", "cores"), [(["make@a", "make@b"], "3"), (["make@a"], "7")])
+def test_the_cores_are_shared_among_as_many_as_there_are(pipeline, targets, cores):
     rewrite(pipeline, "cmd: cp", "cmd: echo $THERAGATE_JOBS cores; cp")
-    asked = subprocess.run(
-        ["theragate", "repro", "--jobs", "3", "make@a"], cwd=pipeline, env=environment(THERAGATE_JOBS="7"),
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    assert "2 cores" in asked.stdout.splitlines()
+    shown = run(pipeline, "env", "THERAGATE_JOBS=7", "theragate", "repro", "--jobs", "2", *targets)
+    assert shown.splitlines().count(f"{cores} cores") == len(targets)
+
+
+def test_a_number_of_jobs_is_a_positive_one(pipeline):
     assert "a positive whole number" in run(pipeline, "theragate", "repro", "--jobs", "0", code=2)
 
 

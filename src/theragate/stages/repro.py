@@ -41,7 +41,7 @@ def repro(root: Path, targets: list[str], *, jobs: int, cores: int) -> int:
     targets
         Stages, as ``train@STUDY``, which are run with what they need; all if there are none.
     jobs
-        Stages that may run at the same time.
+        Stages that may run at the same time, if there are so many studies.
     cores
         Processor cores, which they share.
 
@@ -58,9 +58,9 @@ def repro(root: Path, targets: list[str], *, jobs: int, cores: int) -> int:
     try:
         with _Interruptions() as interruptions, Repo(str(root)) as repo, lock_repo(repo), repo.scm_context:
             _mend(Path(repo.tmp_dir) / "rwlock")
-            pipeline = _Pipeline(repo, targets, environment={"THERAGATE_JOBS": str(max(1, cores // jobs))})
+            pipeline = _Pipeline(repo, targets)
             try:
-                pipeline.run(jobs, interruptions)
+                pipeline.run(jobs, cores, interruptions)
             finally:
                 pipeline.write()
     except DvcException as error:
@@ -76,20 +76,24 @@ def repro(root: Path, targets: list[str], *, jobs: int, cores: int) -> int:
 class _Pipeline:
     """Stages in the order in which DVC would run them, each of which waits for those that it depends on."""
 
-    def __init__(self, repo: Any, targets: list[str], *, environment: dict[str, str]) -> None:
+    def __init__(self, repo: Any, targets: list[str]) -> None:
         from dvc.dvcfile import PROJECT_FILE
         from dvc.repo.reproduce import collect_stages, get_active_graph, plan_repro
 
-        self._repo, self._environment = repo, environment
+        self._repo = repo
         self._graph = get_active_graph(repo.index.graph)
         self._plan = plan_repro(self._graph, collect_stages(repo, targets or [PROJECT_FILE]))
         self._unfinished = list(self._plan)
+        self._environment: dict[str, str] = {}
         self._unwritten: list[Any] = []
         self.made = 0
         self.failed: list[str] = []
 
-    def run(self, jobs: int, interruptions: "_Interruptions") -> None:
+    def run(self, jobs: int, cores: int, interruptions: "_Interruptions") -> None:
         """Run all stages, `jobs` at a time; one that fails holds up those alone that depend on it."""
+        first = [stage for stage in self._plan if set(self._plan).isdisjoint(self._graph.successors(stage))]
+        jobs = max(1, min(jobs, len(first)))  # a study alone has all cores and the terminal
+        self._environment["THERAGATE_JOBS"] = str(max(1, cores // jobs))
         running: dict[Future[int], Any] = {}
         with ThreadPoolExecutor(jobs) as pool, _ended() as processes:
             while self._unfinished:
@@ -275,6 +279,8 @@ def _ended() -> "Iterator[list[subprocess.Popen[bytes]]]":
 def _with_all_below(processes: "list[subprocess.Popen[bytes]]") -> list[psutil.Process]:
     found: list[psutil.Process] = []
     for process in processes:
+        if process.poll() is not None:
+            continue  # its number may be another's by now
         with suppress(psutil.NoSuchProcess):
             here = psutil.Process(process.pid)
             found += [*here.children(recursive=True), here]
