@@ -180,20 +180,25 @@ def environment(**more: str) -> dict[str, str]:
     return {**kept, **author, "PATH": f"{BIN}{os.pathsep}{kept['PATH']}", **more}
 
 
-def run(folder: Path, *command: str, code: int = 0) -> str:
-    done = subprocess.run(command, cwd=folder, env=environment(), capture_output=True, text=True, check=False)
+def run(folder: Path, *command: str, code: int = 0, **more: str) -> str:
+    done = subprocess.run(command, cwd=folder, env=environment(**more), capture_output=True, text=True, check=False)
     assert done.returncode == code, f"{command} gave {done.returncode}:\n{done.stdout}\n{done.stderr}"
     return done.stdout + done.stderr
 
 
-def pipeline_clone(folder: Path) -> None:
-    """Make `folder` a clone whose only study is the small one, run its pipeline, and commit the results."""
+def small_clone(folder: Path) -> None:
+    """Make `folder` a clone whose only study is the small one, of which nothing was made yet."""
     clone_of_the_repository(folder)
     run(folder, "git", "rm", "-rq", "--ignore-unmatch", "dvc.lock", "reports")
     project = Project(folder)
     run(folder, "git", "add", "-f", str(project.table))  # drawn, not anybody's: a second clone has it from git
     run(folder, "git", "add", "-A")
     run(folder, "git", "commit", "-qm", "The small study")
+
+
+def pipeline_clone(folder: Path) -> None:
+    """Make `folder` a clone whose only study is the small one, run its pipeline, and commit the results."""
+    small_clone(folder)
     run(folder, "dvc", "repro")
     run(folder, "git", "add", "-A")
     run(folder, "git", "commit", "-qm", "Its results")

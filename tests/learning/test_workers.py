@@ -12,7 +12,7 @@ from theragate.errors import StoreError
 from theragate.learning import train
 
 SCRIPT = """
-import sys
+import signal, sys
 from pathlib import Path
 import pandas as pd
 from theragate.cohorts.outcomes import read_outcome
@@ -24,6 +24,7 @@ def progress(done, total, text):
     if done:
         sys.stdin.read()  # until it is stopped
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # also where the tests run in the background
 here = Path(sys.argv[1])
 cohort = pd.read_parquet(here / "cohort.parquet")
 study = Study.model_validate_json((here / "study.json").read_text())

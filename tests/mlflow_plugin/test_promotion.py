@@ -88,7 +88,7 @@ def test_a_revoked_champion_leaves_service_and_never_comes_back(release):
 def test_the_ledger_verifies_and_says_who_is_in_service(release):
     version, _ = release.champion()
     rows = [Row.model_validate_json(json.dumps(row)) for row in release.person("mallory").ledger()]
-    head = verify_rows(rows, release.server.deployment.trust().of_role("ledger"))
+    head = verify_rows(rows, release.server.deployment.trust())
     assert head == rows[-1]
     assert [row.seq for row in rows] == list(range(1, len(rows) + 1))
     assert fold(rows).of(release.study).champion.version == version

@@ -70,7 +70,7 @@ def test_a_row_that_is_changed_by_hand_is_named_and_nothing_is_released(place, c
         connection.execute(sqlalchemy.text(statement))
     try:
         with pytest.raises((StoreError, MlflowException), match=f"ledger, row {bad}"):
-            verify_rows(rows_of(store), deployment.trust().of_role("ledger"))
+            verify_rows(rows_of(store), deployment.trust())
         fresh = opened(f"gated+{store.db_uri}")
         with signed_in("grace"), pytest.raises(MlflowException, match=f"ledger, row {bad}.*Release nothing"):
             fresh.delete_registered_model_alias("study_a", "champion")
@@ -80,7 +80,7 @@ def test_a_row_that_is_changed_by_hand_is_named_and_nothing_is_released(place, c
         with store.engine.begin() as connection:
             connection.execute(LEDGER.delete())
             connection.execute(LEDGER.insert(), saved)
-    verify_rows(rows_of(store), deployment.trust().of_role("ledger"))
+    verify_rows(rows_of(store), deployment.trust())
 
 
 def test_a_server_remembers_the_last_row_and_notices_when_the_end_is_cut_off(place):
@@ -181,7 +181,7 @@ def test_threads_decide_one_after_the_other(place):
         list(pool.map(promote, studies))
     rows = rows_of(store)
     assert len(rows) == before + 6
-    verify_rows(rows, deployment.trust().of_role("ledger"))
+    verify_rows(rows, deployment.trust())
     assert {row.event.study for row in rows[before:]} == set(studies)
 
 
@@ -206,4 +206,4 @@ def test_processes_decide_one_after_the_other(place):
     assert [os.waitpid(child, 0)[1] for child in children] == [0] * 4
     rows = rows_of(store)
     assert len(rows) == before + 4
-    verify_rows(rows, deployment.trust().of_role("ledger"))
+    verify_rows(rows, deployment.trust())

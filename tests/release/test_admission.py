@@ -58,7 +58,7 @@ def test_approved_by_one_and_promoted():
         assert getattr(event, name) == getattr(signed, name)
     assert event.statement_sha256 == PAPERS.statement_sha256
     assert release.state.of(NAME).champion == event
-    assert verify_rows(release.rows, release.trust.of_role("ledger")) == release.rows[-1]
+    assert verify_rows(release.rows, release.trust) == release.rows[-1]
 
 
 def test_a_challenger_replaces_the_champion_that_it_was_compared_with():

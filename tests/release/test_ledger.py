@@ -11,8 +11,10 @@ from release.papers import LEDGER, NAME, NOW, STRANGER, key_entry
 from theragate.errors import StoreError
 from theragate.release.keys import SigningKey
 from theragate.release.ledger import GENESIS, Event, Row, append, verify_rows
+from theragate.release.trust import Trust, development_trust
 
 KEYS = (key_entry(LEDGER, "ledger"),)
+TRUST = Trust(keys=KEYS)
 
 
 def event(number: int = 1, **changes) -> Event:
@@ -43,7 +45,7 @@ def rehashed(row: Row) -> Row:
 @given(st.integers(0, 8))
 def test_an_honest_ledger_is_whole(length):
     rows = ledger(length)
-    assert verify_rows(rows, KEYS) == (rows[-1] if rows else None)
+    assert verify_rows(rows, TRUST) == (rows[-1] if rows else None)
     assert [row.seq for row in rows] == list(range(1, length + 1))
     if rows:
         assert rows[0].previous_hash == GENESIS
@@ -51,9 +53,9 @@ def test_an_honest_ledger_is_whole(length):
 
 @given(st.integers(1, 6))
 def test_a_ledger_is_verified_on_from_a_row_that_was_verified(split):
-    assert verify_rows(ROWS[split:], KEYS, after=ROWS[split - 1]) == ROWS[-1]
+    assert verify_rows(ROWS[split:], TRUST, after=ROWS[split - 1]) == ROWS[-1]
     with pytest.raises(StoreError, match="row 1:"):
-        verify_rows(ROWS[split:] or ROWS[1:], KEYS)
+        verify_rows(ROWS[split:] or ROWS[1:], TRUST)
 
 
 CHANGES = {
@@ -72,7 +74,7 @@ def test_a_changed_event_is_named(name, place, clever):
     rows[place] = rehashed(row) if clever else row
     expected = "a forged signature" if clever else "that was changed"
     with pytest.raises(StoreError, match=rf"ledger, row {place + 1}: .*{expected}"):
-        verify_rows(rows, KEYS)
+        verify_rows(rows, TRUST)
 
 
 @given(place=st.integers(0, 5), name=st.sampled_from(["previous_hash", "hash", "key_id", "signature", "seq"]))
@@ -84,7 +86,7 @@ def test_a_changed_place_is_named(place, name):
     rows = list(ROWS)
     rows[place] = rows[place].model_copy(update={name: changes[name]})
     with pytest.raises(StoreError, match=rf"ledger, row {place + 1}:"):
-        verify_rows(rows, KEYS)
+        verify_rows(rows, TRUST)
 
 
 @given(place=st.integers(0, 4), clever=st.booleans())
@@ -95,7 +97,7 @@ def test_a_removed_row_is_named(place, clever):
             previous = rows[index - 1].hash if index else GENESIS
             rows[index] = rehashed(rows[index].model_copy(update={"seq": index + 1, "previous_hash": previous}))
     with pytest.raises(StoreError, match=rf"ledger, row {place + 1}:"):
-        verify_rows(rows, KEYS)
+        verify_rows(rows, TRUST)
 
 
 @given(first=st.integers(0, 4), second=st.integers(1, 5))
@@ -105,40 +107,52 @@ def test_reordered_rows_are_named(first, second):
     rows = list(ROWS)
     rows[first], rows[second] = rows[second], rows[first]
     with pytest.raises(StoreError, match=rf"ledger, row {first + 1}:"):
-        verify_rows(rows, KEYS)
+        verify_rows(rows, TRUST)
 
 
 @given(place=st.integers(0, 5))
 def test_a_row_that_stands_twice_is_named(place):
     with pytest.raises(StoreError, match=rf"ledger, row {place + 2}: .*number {place + 1}"):
-        verify_rows([*ROWS[: place + 1], *ROWS[place:]], KEYS)
+        verify_rows([*ROWS[: place + 1], *ROWS[place:]], TRUST)
 
 
 def test_a_row_by_another_key_is_named():
     forged = append(ROWS[-1], event(7), STRANGER)
     with pytest.raises(StoreError, match=r"row 7: .*a key that is not the ledger's"):
-        verify_rows([*ROWS, forged], KEYS)
+        verify_rows([*ROWS, forged], TRUST)
     renamed = forged.model_copy(update={"key_id": LEDGER.key_id})
     with pytest.raises(StoreError, match=r"row 7: .*a forged signature"):
-        verify_rows([*ROWS, renamed], KEYS)
+        verify_rows([*ROWS, renamed], TRUST)
     with pytest.raises(StoreError, match=r"row 1: .*not the ledger's"):
-        verify_rows(ROWS, ())
+        verify_rows(ROWS, Trust())
 
 
 @pytest.mark.parametrize("signature", ["", "?", "ä"])
 def test_no_signature_is_a_forged_one(signature):
     with pytest.raises(StoreError, match=r"row 6: .*a forged signature"):
-        verify_rows([*ROWS[:5], ROWS[5].model_copy(update={"signature": signature})], KEYS)
+        verify_rows([*ROWS[:5], ROWS[5].model_copy(update={"signature": signature})], TRUST)
+
+
+def test_who_has_no_trust_file_is_told_to_name_the_teams():
+    machine = development_trust(STRANGER.public, {})
+    with pytest.raises(
+        StoreError, match=r"row 1: .*not the ledger's\. Without a trust file .* let THERAGATE_TRUST name"
+    ):
+        verify_rows(ROWS, machine)
+    own = ledger(6, key=STRANGER)
+    forged = append(own[-1], event(7), STRANGER).model_copy(update={"signature": own[-1].signature})
+    with pytest.raises(StoreError, match=r"row 7: .*forged signature\. Release nothing"):
+        verify_rows([*own, forged], machine)
 
 
 def test_what_a_key_signed_before_it_was_revoked_still_counts():
     old, new = ledger(3, key=STRANGER), key_entry(LEDGER, "ledger", name="new")
     tomorrow = key_entry(STRANGER, "ledger", name="old", revoked=NOW.date() + timedelta(days=1))
     rotated = append(old[-1], event(4), LEDGER)
-    assert verify_rows([*old, rotated], (tomorrow, new)) == rotated
+    assert verify_rows([*old, rotated], Trust(keys=(tomorrow, new))) == rotated
     today = key_entry(STRANGER, "ledger", name="old", revoked=date(2026, 11, 26))
     with pytest.raises(StoreError, match=r"row 1: .*revoked before"):
-        verify_rows([*old, rotated], (today, new))
+        verify_rows([*old, rotated], Trust(keys=(today, new)))
 
 
 def test_a_revoked_key_cannot_date_its_rows_back():
@@ -148,9 +162,9 @@ def test_a_revoked_key_cannot_date_its_rows_back():
     back = rehashed(stolen.model_copy(update={"event": event(8)}))
     keys = (*KEYS, key_entry(STRANGER, "ledger", name="old", revoked=NOW.date() + timedelta(days=1)))
     with pytest.raises(StoreError, match=r"row 8: .*older than the one before"):
-        verify_rows([*ROWS, late, back], keys)
+        verify_rows([*ROWS, late, back], Trust(keys=keys))
     with pytest.raises(StoreError, match=r"row 8: .*revoked before"):
-        verify_rows([*ROWS, late, stolen], keys)
+        verify_rows([*ROWS, late, stolen], Trust(keys=keys))
 
 
 def test_a_row_survives_json():

@@ -37,7 +37,7 @@ class Journal:
         if known.head is not None:
             self._check_head(rows[:1], known.head)
             rows = rows[1:]
-        verify_rows(rows, trust.of_role("ledger"), after=known.head)
+        verify_rows(rows, trust, after=known.head)
         return fold(rows, start=known)
 
     def remember(self, state: ReleaseState) -> None:
@@ -54,7 +54,7 @@ class Journal:
             If this server has no key of the ledger's.
         """
         row = append(state.head, event, Configuration.now().ledger_key(trust))
-        verify_rows([row], trust.of_role("ledger"), after=state.head)
+        verify_rows([row], trust, after=state.head)
         add_row(session, row)
         return row
 

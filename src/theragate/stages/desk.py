@@ -137,7 +137,7 @@ def at_desk(stores: Stores, trust: Trust, now: datetime | None = None) -> Iterat
     """
     with connected(stores) as registry:
         rows = read_rows(registry.ledger())
-        verify_rows(rows, trust.of_role("ledger"))
+        verify_rows(rows, trust)
         yield Desk(registry, trust, rows, fold(rows), now or datetime.now(UTC))
 
 

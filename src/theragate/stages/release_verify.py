@@ -169,7 +169,7 @@ def read_papers(folder: Path, trust: Trust) -> Papers:
     """
     remedy = "Save the papers again: `theragate release show STUDY --save FOLDER`."
     rows = read_rows(read_json(folder / _LEDGER, remedy=remedy))
-    verify_rows(rows, trust.of_role("ledger"))
+    verify_rows(rows, trust)
     facts = read_json(folder / _FACTS, remedy=remedy)
     try:
         study, version, author = (str(facts[key]) for key in ("study", "version", "author"))

@@ -22,7 +22,7 @@ from theragate.tracking.store import Stores, opened
 __all__ = ["Registry", "StoreRefusal", "VersionFacts", "connected"]
 
 _LEDGER, _DOSSIERS = "/api/2.0/theragate/ledger", "/api/2.0/theragate/dossiers"
-_NO_MORE = 10**12  # a number that no ledger reaches
+_NO_MORE = 999_999_999  # the largest number of a row that a server takes; no ledger reaches it
 _PATIENCE = 600  # seconds in which a server answers; it may have to copy a large model first
 # With these MLflow passes on what a registry has decided; with others, that it does not work.
 _DECISIONS = {
