@@ -88,7 +88,8 @@ def server_arguments(settings: Settings, listening: Listening, *, embedded: bool
     return [
         "server", "--backend-store-uri", settings.tracking, "--registry-store-uri", settings.registry,
         "--host", listening.host, "--port", str(listening.port), "--workers", str(listening.workers),
-        *artifacts,
+        # What MLflow does at its start and end is for its assistant alone, which is closed here.
+        "--uvicorn-opts", "--lifespan off", *artifacts,
     ]  # fmt: skip
 
 
