@@ -30,6 +30,15 @@ def test_squared_error_by_hand() -> None:
     assert Loss.of(outcome, development=outcome).mean(np.array([2.0, 2.0])) == pytest.approx((1 + 9) / 2)
 
 
+def test_the_loss_of_effects_is_least_for_what_the_scores_are_on_average() -> None:
+    scores = np.array([2.0, -1.0, 5.0])
+    loss = Loss.of_effects(scores)
+    assert loss.mean(np.array([1.0, 1.0, 1.0])) == pytest.approx((1 + 4 + 16) / 3)
+    at = np.linspace(-3, 5, 81)
+    best = at[np.argmin([loss.mean(np.full(3, value)) for value in at])]
+    assert best == pytest.approx(scores.mean())
+
+
 def test_censored_loss_by_hand() -> None:
     # One of the three patients still followed at time 2 is censored there: who goes on is uncensored with 2/3.
     outcome = censored([1, 2, 3, 5], [1, 0, 1, 0], 4)

@@ -9,6 +9,7 @@ from gates.evidence_by_hand import STUDIES, changed, estimate, good_evidence, ov
 from theragate.errors import ConfigurationError
 from theragate.evidence.types import Evidence
 from theragate.gates import decide, read_policy
+from theragate.reports.headline import estimate_text
 from theragate.reports.results import Known, Result, read_known, results_page
 
 ROOT = Path(__file__).parents[2]
@@ -50,6 +51,36 @@ def test_measured_and_known_stand_side_by_side():
 def test_the_paired_difference_from_the_reference_is_shown_with_its_sign():
     text = page(result(good_evidence(STUDIES["survival"]), "survival"))
     assert "+0.005 (−0.003 to 0.013)" in text
+
+
+def test_a_treatment_is_shown_with_its_design_and_the_separate_check_beside_the_known_one():
+    evidence = good_evidence(STUDIES["treatment_effect"])
+    name = STUDIES["treatment_effect"].name
+    one = Known(metric="hazard ratio", value="0.50 (0.33 to 0.76)", what="As randomised.", source="A trial")
+    text = results_page([result(evidence, "treatment_effect")], {name: (one,)}, absent=())
+    row = next(line for line in text.splitlines() if line.startswith(f"| [{name}"))
+    assert f"(#{name}), OBSERVATIONAL |" in row
+    assert "; hazard ratio 0.68 (0.54 to 0.82), treated to control, adjusted for 8 columns |" in row
+    assert "| hazard ratio 0.50 (0.33 to 0.76) |" in row
+    assert "OBSERVATIONAL: treatment was chosen in practice" in text.split(f"## {name}")[1]
+    assert "| Separate check by Cox regression | hazard ratio 0.68" in text
+    randomised = changed(evidence, treatment=evidence.treatment.model_copy(update={"assigned": "at_random"}))
+    assert "OBSERVATIONAL" not in page(result(randomised, "treatment_effect"))
+
+
+def test_a_number_known_of_a_group_stands_beside_that_groups():
+    evidence = good_evidence(STUDIES["survival"])
+    group = evidence.groups[0]
+    known = [
+        Known(metric=f"concordance_index[{key}]", value="0.7", what="Of some.", source="Somebody 2024")
+        for key in (group.key, "sex=nobody")
+    ]
+    text = results_page([result(evidence, "survival")], {STUDIES["survival"].name: known}, absent=())
+    title = f"Concordance index (Harrell), {group.attribute}: {group.label}"
+    assert f"| {title} | {estimate_text('concordance_index', group.metrics.get('concordance_index'))} |" in text
+    assert f"| {title} | 0.7 |" in text
+    assert "sex: nobody | not measured |" in text
+    assert f"0.7 ({group.label}); 0.7 (nobody)" in text
 
 
 def test_sources_are_cited_and_cannot_become_markup():

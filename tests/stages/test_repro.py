@@ -130,6 +130,13 @@ def test_the_cores_are_shared_among_as_many_as_there_are(pipeline, targets, core
     assert shown.splitlines().count(f"{cores} cores") == len(targets)
 
 
+def test_where_one_study_changed_it_has_all_cores(pipeline):
+    rewrite(pipeline, "cmd: cp", "cmd: echo $THERAGATE_JOBS cores; cp")
+    run(pipeline, "theragate", "repro")
+    (pipeline / "b.txt").write_text("another\n")
+    assert "7 cores" in run(pipeline, "env", "THERAGATE_JOBS=7", "theragate", "repro").splitlines()
+
+
 def test_a_number_of_jobs_is_a_positive_one(pipeline):
     assert "a positive whole number" in run(pipeline, "theragate", "repro", "--jobs", "0", code=2)
 
@@ -154,6 +161,36 @@ def test_what_was_made_before_ctrl_c_is_in_the_lock_and_no_command_goes_on(pipel
     assert "Traceback" not in shown.decode()
     assert "make@a" in yaml.safe_load((pipeline / "dvc.lock").read_bytes())["stages"]
     assert "Data and pipelines are up to date" in run(pipeline, "dvc", "status", "make@a")
+
+
+def test_what_a_command_has_left_running_is_not_waited_for(pipeline):
+    os.mkfifo(pipeline / "pipe")
+    rewrite(pipeline, "cmd: cp", "cmd: cat pipe & cp")  # holds the command's output until somebody writes
+    run(pipeline, "theragate", "repro", "make@a", "make@b")
+    (pipeline / "pipe").write_text("done\n")
+
+
+def test_whatever_error_one_study_ends_in_the_others_go_on(pipeline):
+    name = "made-a.txt/$(printf 'name \\377')"  # which DVC does not expect
+    rewrite(pipeline, "cmd: cp", f'cmd: if test ${{item}} = a; then mkdir made-a.txt; touch "{name}"; exit; fi; cp')
+    shown = run(pipeline, "theragate", "repro", code=1)
+    assert "failed to reproduce 'make@a'" in shown
+    assert "Traceback" not in shown
+    assert set(yaml.safe_load((pipeline / "dvc.lock").read_bytes())["stages"]) == {n for n in ALL if n.endswith("b")}
+
+
+def test_every_file_of_stages_has_its_own_lock(pipeline):
+    (pipeline / "sub").mkdir()
+    stage = {"cmd": "cp ../a.txt first.txt", "deps": ["../a.txt"], "outs": ["first.txt"]}
+    (pipeline / "sub" / "dvc.yaml").write_text(yaml.safe_dump({"stages": {"first": stage}}), encoding="utf-8")
+    rewrite(pipeline, "- ${item}.txt", "- sub/first.txt")
+    made = {}
+    for command in (("theragate", "repro"), ("dvc", "repro", "--keep-going", "--no-run-cache")):
+        made[command[0]] = lock_of(pipeline, *command), (pipeline / "sub" / "dvc.lock").read_bytes()
+        again(pipeline)
+        for path in ("sub/dvc.lock", "sub/first.txt"):
+            (pipeline / path).unlink()
+    assert made["theragate"] == made["dvc"]
 
 
 def test_files_that_dvc_tracks_and_several_commands_of_a_stage_are_dvcs_own_affair(pipeline):

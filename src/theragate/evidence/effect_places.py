@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ from theragate.evidence.widening import factor, widened
 
 __all__ = [
     "Effects",
+    "Gains",
     "Place",
     "estimates",
     "gains",
@@ -149,23 +151,33 @@ def sampled(value: float, replicates: Floats, *, place: Place) -> Estimate:
     )  # fmt: skip
 
 
-def gains(
-    place: Place, drawn: dict[str, Floats], point: dict[str, Floats], threshold: float
-) -> tuple[Estimate, Estimate, Floats]:
-    """Return the value of treating by the prediction, its gain over the better default, and the gain's replicates.
+class Gains(NamedTuple):
+    """What treating by the prediction gains at a threshold, over each default and over the better one."""
 
-    The gain is the smaller of that over treating nobody and that over treating everybody, and so are its limits.
+    over_none: Estimate
+    over_all: Estimate
+    over_both: Estimate
+    replicates: Floats  # of the gain over both, (b,)
+
+
+def gains(place: Place, drawn: dict[str, Floats], point: dict[str, Floats], threshold: float) -> Gains:
+    """Return the gains of treating by the prediction.
+
+    That over the better default is the smaller of that over treating nobody and that over treating everybody, and so
+    are its limits.
     """
     parts = [f"none@{threshold!r}", f"all@{threshold!r}"]
-    over = [_part(float(point[name][0]), drawn[name], place=place) for name in parts]
+    none, everybody = over = [_part(float(point[name][0]), drawn[name], place=place) for name in parts]
     values = [item.value for item in over if item.value is not None]
     replicates = np.minimum(drawn[parts[0]], drawn[parts[1]])
     limits = [(item.lower, item.upper) for item in over if item.lower is not None and item.upper is not None]
     if len(limits) < 2:
-        return over[0], Estimate(value=min(values), method="none", why=over[0].why or over[1].why), replicates
+        both = Estimate(value=min(values), method="none", why=none.why or everybody.why)
+        return Gains(none, everybody, both, replicates)
     value, lower, upper = min(values), min(low for low, _ in limits), min(high for _, high in limits)
     se = max(value - lower, upper - value) / Z95
-    return over[0], Estimate(value=value, lower=lower, upper=upper, se=se, method=over[0].method), replicates
+    both = Estimate(value=value, lower=lower, upper=upper, se=se, method=none.method)
+    return Gains(none, everybody, both, replicates)
 
 
 def _part(value: float, replicates: Floats, *, place: Place) -> Estimate:

@@ -143,8 +143,9 @@ class _Effects:
         found = estimates(place, drawn, point, patients=self._size)
         threshold = self._target.threshold
         if threshold is not None:
-            gain = gains(place, drawn, point, threshold)[1]
-            found["policy_gain"] = self._wider(gain, "policy_gain")
+            gain = gains(place, drawn, point, threshold)
+            named = {"": gain.over_both, "_over_none": gain.over_none, "_over_all": gain.over_all}
+            found |= {f"policy_gain{name}": self._wider(own, "policy_gain") for name, own in named.items()}
             effects = self._effects[name].raw[place.rows]
             found["treated_share"] = share(effects >= threshold)
             found["policy_value"] = self._value(place, name, blocks, threshold)
@@ -205,12 +206,12 @@ class _Effects:
         group = found.place.group
         of = f"[{group.key}]" if group else ""
         for threshold in self._thresholds:
-            model, gain, replicates = gains(found.place, found.drawn, found.point, threshold)
-            gain = self._wider(gain, "policy_gain")
+            over_none, _, over_both, replicates = gains(found.place, found.drawn, found.point, threshold)
+            gain = self._wider(over_both, "policy_gain")
             rows.append(
                 ThresholdEvidence(
                     threshold=threshold,
-                    model=self._wider(model, "policy_gain"),
+                    model=self._wider(over_none, "policy_gain"),
                     treat_all=float(found.point["average_effect"][0]) - threshold,
                     difference=gain,
                 )
@@ -306,7 +307,7 @@ class _Effects:
 
     def _column(self, metric: str, found: _Found) -> Floats:
         if metric == "policy_gain" and self._target.threshold is not None:
-            return gains(found.place, found.drawn, found.point, self._target.threshold)[2]
+            return gains(found.place, found.drawn, found.point, self._target.threshold).replicates
         return found.drawn[metric]
 
     def _families(self, contrasts: dict[str, list[Member]]) -> dict[str, Family]:

@@ -29,7 +29,8 @@ _DECIMALS = {
 
 
 # In the unit of a treatment's effect, which may be a risk or a number of days.
-_EFFECTS = {"average_effect", "autoc", "qini", "effect_error", "policy_value", "policy_gain", "loss_gain"}
+_EFFECTS = {"average_effect", "autoc", "qini", "effect_error", "policy_value", "policy_gain",
+            "policy_gain_over_none", "policy_gain_over_all", "loss_gain"}  # fmt: skip
 
 
 def _digits(*numbers: float | None) -> int:

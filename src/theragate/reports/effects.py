@@ -7,7 +7,7 @@ from theragate.reports.headline import estimate_text
 from theragate.reports.markdown import fields_list, table
 from theragate.study import EffectOutcome, Study
 
-__all__ = ["design_words", "treatment_lines", "treatment_section"]
+__all__ = ["design_words", "hazard_words", "treatment_lines", "treatment_section"]
 
 ASSIGNED = {
     "at_random": "randomised: treatment was assigned at random",
@@ -26,8 +26,8 @@ def treatment_lines(evidence: Evidence) -> list[str]:
     if treatment is None:
         return []
     lines = [f"{design_words(treatment)}", f"average effect: {_average(evidence)}"]
-    if treatment.hazard_ratio is not None and treatment.hazard_ratio.value is not None:
-        lines.append(f"separate check: {_hazard_words(treatment)}")
+    if hazard_words(treatment):
+        lines.append(f"separate check: {hazard_words(treatment)}")
     return lines
 
 
@@ -44,8 +44,8 @@ def treatment_section(evidence: Evidence, study: Study) -> str:
         "Average effect, doubly robust": _average(evidence),
         "Difference of the arms as they are": estimate_text("average_effect", treatment.crude),
     }
-    if treatment.hazard_ratio is not None:
-        rows["Separate check, Cox regression"] = _hazard_words(treatment)
+    if hazard_words(treatment):
+        rows["Separate check, Cox regression"] = hazard_words(treatment)
     rows |= _overlap_rows(treatment)
     groups = [
         (
@@ -77,12 +77,13 @@ def _arm_words(treated: bool, n: int, events: int | None) -> str:
     return f"{n:,} {name}" + ("" if events is None else f", {events:,} with the event")
 
 
-def _hazard_words(treatment: TreatmentEvidence) -> str:
+def hazard_words(treatment: TreatmentEvidence) -> str:
+    """Return the separate check by Cox regression as a hazard ratio with limits; empty where there is no time."""
     ratio = treatment.hazard_ratio
-    if ratio is None:
-        return "none"
+    if ratio is None or ratio.value is None:
+        return ""
     how = f"adjusted for {plural(treatment.adjusted_for, 'column')}" if treatment.adjusted_for else "not adjusted"
-    numbers = interval("observed_expected", ratio.value or 0.0, lower=ratio.lower, upper=ratio.upper)
+    numbers = interval("observed_expected", ratio.value, lower=ratio.lower, upper=ratio.upper)
     return f"hazard ratio {numbers}, treated to control, {how}"
 
 

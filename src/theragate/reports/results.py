@@ -11,6 +11,7 @@ from theragate.evidence.catalogue import METRICS
 from theragate.evidence.types import Comparison, Evidence
 from theragate.gates.types import Verdict
 from theragate.gates.words import capital, interval, plural
+from theragate.reports.effects import design_words, hazard_words
 from theragate.reports.headline import HEADLINE, estimate_text
 from theragate.reports.markdown import escape, table
 from theragate.specs import Sentence, Spec
@@ -27,12 +28,19 @@ were computed apart from this pipeline: other splits, sometimes other patients, 
 They say what is credible. What is judged is the paired difference from the simple reference model, on the same patients
 in the same folds. A verdict of BLOCKED is a result: docs/gates/README.md says what each gate protects."""
 
-# Beside those of the summary: what a reader of doses asks for.
-_ALSO = {"regression": ("within_20_percent",)}
+# Beside those of the summary: what a reader of doses asks for, and of a policy.
+_ALSO = {
+    "regression": ("within_20_percent",),
+    "treatment_effect": ("policy_value", "policy_gain_over_none", "policy_gain_over_all"),
+}
+_HAZARD_RATIO = "hazard ratio"  # of the separate check; it is no metric of a prediction
 
 
 class Known(Spec):
-    """One number that is known from elsewhere; `value` is written as its source writes it."""
+    """One number that is known from elsewhere; `value` is written as its source writes it.
+
+    `metric` is a metric's name, for a group followed by the group's key: ``r2[ancestry=White]``; or ``hazard ratio``.
+    """
 
     metric: str
     value: Annotated[str, Field(min_length=1)]
@@ -82,13 +90,20 @@ def _summary(results: Sequence[Result], known: Mapping[str, Sequence[Known]]) ->
     rows = []
     for result in results:
         metric = HEADLINE[result.evidence.task][0]
-        beside = [one.value for one in known.get(result.study.name, ()) if one.metric == metric]
+        treatment = result.evidence.treatment
+        asked = metric if treatment is None else _HAZARD_RATIO
+        beside = [_beside(one) for one in known.get(result.study.name, ()) if one.metric.partition("[")[0] == asked]
+        measured = [estimate_text(metric, result.evidence.overall.get(metric))]
+        if treatment is not None:
+            measured.append(hazard_words(treatment))
+            beside = [f"{_HAZARD_RATIO} {value}" for value in beside]
+        label = ", OBSERVATIONAL" if treatment is not None and treatment.assigned == "in_practice" else ""
         rows.append(
             (
-                f"[{result.study.name}](#{result.study.name})",
+                f"[{result.study.name}](#{result.study.name}){label}",
                 _patients(result.evidence),
                 METRICS[metric].title,
-                estimate_text(metric, result.evidence.overall.get(metric)),
+                "; ".join(filter(None, measured)),
                 "; ".join(beside) or "none",
                 _decision(result.verdict),
             )
@@ -100,9 +115,11 @@ def _section(result: Result, known: Sequence[Known]) -> str:
     evidence = result.evidence
     simulated = "**SIMULATED: these patients do not exist.** " if evidence.cohort.simulated else ""
     same = evidence.family == evidence.reference_family
+    design = f" {capital(design_words(evidence.treatment))}." if evidence.treatment else ""
+    against = "" if same else f", against the reference `{evidence.reference_family}`"
     lead = (
-        f"{simulated}{escape(result.study.card.title)}. {capital(_patients(evidence))}. Selected: `{evidence.family}`"
-        f"{'' if same else f', against the reference `{evidence.reference_family}`'}. {_decision(result.verdict)}."
+        f"{simulated}{escape(result.study.card.title)}. {capital(_patients(evidence))}.{design} "
+        f"Selected: `{evidence.family}`{against}. {_decision(result.verdict)}."
     )
     names = [*HEADLINE[evidence.task], *_ALSO.get(evidence.task, ())]
     compared = {comparison.metric: comparison for comparison in evidence.comparisons}
@@ -110,6 +127,9 @@ def _section(result: Result, known: Sequence[Known]) -> str:
         (METRICS[name].title, estimate_text(name, evidence.overall.get(name)), *_against(name, compared.get(name)))
         for name in names
     ]
+    rows += [(_metric_title(one.metric), _of_group(one.metric, evidence), "", "") for one in known if "[" in one.metric]
+    if evidence.treatment and hazard_words(evidence.treatment):
+        rows.append(("Separate check by Cox regression", hazard_words(evidence.treatment), "", ""))
     measured = table(("Measure", "Measured (95% interval)", "Reference model", "Difference (paired)"), rows)
     parts = [f"## {result.study.name}", lead, measured]
     if known:
@@ -132,8 +152,21 @@ def _against(metric: str, compared: Comparison | None) -> tuple[str, str]:
     return estimate_text(metric, compared.reference), text
 
 
+def _beside(one: Known) -> str:
+    group = one.metric.rstrip("]").partition("=")[2]
+    return f"{one.value} ({group})" if group else one.value
+
+
 def _metric_title(metric: str) -> str:
-    return METRICS[metric].title if metric in METRICS else capital(metric)
+    name, _, group = metric.rstrip("]").partition("[")
+    title = METRICS[name].title if name in METRICS else capital(name)
+    return f"{title}, {group.replace('=', ': ')}" if group else title
+
+
+def _of_group(metric: str, evidence: Evidence) -> str:
+    name, _, key = metric.rstrip("]").partition("[")
+    groups = {group.key: group for group in evidence.groups}
+    return estimate_text(name, groups[key].metrics.get(name)) if key in groups else "not measured"
 
 
 def _patients(evidence: Evidence) -> str:

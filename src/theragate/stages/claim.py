@@ -2,6 +2,9 @@
 
 import json
 import os
+import threading
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -10,11 +13,11 @@ from filelock import FileLock
 from theragate.errors import StoreError
 from theragate.files import write_json
 
-__all__ = ["claim_pipeline"]
+__all__ = ["claim_pipeline", "end_with"]
 
 
-def claim_pipeline(root: Path) -> None:
-    """Claim the clone for the pipeline that this process is or runs under, or find that it holds the claim already.
+def claim_pipeline(root: Path) -> psutil.Process:
+    """Claim the clone for the pipeline that this process is or runs under; return the process that holds the claim.
 
     A claim ends with its process; one that a killed process left behind is taken over.
 
@@ -23,7 +26,8 @@ def claim_pipeline(root: Path) -> None:
     StoreError
         If another process that is still alive runs the stages of this clone.
     """
-    above = [psutil.Process(os.getpid()), *psutil.Process(os.getpid()).parents()]
+    here = psutil.Process()
+    above = [here, *here.parents()]
     path = root / ".theragate" / "pipeline.json"
     path.parent.mkdir(exist_ok=True)
     with FileLock(path.with_suffix(".lock")):
@@ -35,26 +39,45 @@ def claim_pipeline(root: Path) -> None:
                 received=f"another one, process {held.pid}",
                 remedy="Wait for it to end, then run the same command again; nothing was lost.",
             )
-        if held is None:
-            owner = _pipeline_process(above)
-            write_json(path, {"pid": owner.pid, "started": owner.create_time()})
+        if held is not None:
+            return held
+        owner = next((process for process in above if _is_pipeline(process)), here)
+        write_json(path, {"pid": owner.pid, "started": owner.create_time()})
+        return owner
 
 
-def _pipeline_process(above: list[psutil.Process]) -> psutil.Process:
-    """Return the DVC process above this one; this process itself where it is the pipeline, or a script run by hand."""
-    for process in above[1:]:
-        try:
-            if any(Path(word).name == "dvc" for word in process.cmdline()[:3]):
-                return process
-        except psutil.Error:
-            continue
-    return above[0]
+def end_with(owner: psutil.Process) -> None:
+    """End this process when the pipeline that it runs under is gone: another one may make the same files by then."""
+
+    def watch() -> None:
+        while _is_alive(owner):
+            time.sleep(1)
+        os._exit(1)
+
+    if owner.pid != os.getpid():
+        threading.Thread(target=watch, daemon=True).start()
+
+
+def _is_pipeline(process: psutil.Process) -> bool:
+    try:
+        first, *more = [Path(word).name for word in process.cmdline()[:3]]
+    except (psutil.Error, ValueError):  # gone, another user's, or without a command line
+        return False
+    run = more if first.startswith("python") else [first]
+    return run[:1] in (["dvc"], ["theragate"]) or run == ["-m", "dvc"]
+
+
+def _is_alive(process: psutil.Process) -> bool:
+    with suppress(psutil.Error):
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    return False
 
 
 def _holder(path: Path) -> psutil.Process | None:
     try:
         claim = json.loads(path.read_text(encoding="utf-8"))
         process = psutil.Process(claim["pid"])
-        return process if abs(process.create_time() - claim["started"]) < 1 else None
+        same = abs(process.create_time() - claim["started"]) < 1
     except (OSError, ValueError, KeyError, TypeError, psutil.Error):
         return None
+    return process if same and _is_alive(process) else None

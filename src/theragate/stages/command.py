@@ -8,7 +8,7 @@ from pathlib import Path
 
 from theragate.errors import ConfigurationError, TheragateError
 from theragate.settings import Settings, read_settings
-from theragate.stages.claim import claim_pipeline
+from theragate.stages.claim import claim_pipeline, end_with
 from theragate.stages.workspace import Workspace
 
 __all__ = ["exit_code", "run_stage"]
@@ -29,7 +29,7 @@ def exit_code(stage: Callable[[Workspace, Settings], str], arguments: list[str])
     try:
         workspace = Workspace(Path.cwd(), _study(arguments))
         settings = read_settings(os.environ, workspace.root)
-        claim_pipeline(workspace.root)
+        end_with(claim_pipeline(workspace.root))
         print(f"{workspace.study}: {stage(workspace, settings)}", flush=True)
     except TheragateError as error:
         print(f"error: {error}", file=sys.stderr)

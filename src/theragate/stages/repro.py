@@ -25,7 +25,7 @@ from theragate.stages.claim import claim_pipeline
 __all__ = ["repro"]
 
 _READER = "register@"  # these stages ask whether dvc.lock names what was made
-_PATIENCE = 5  # seconds that commands have to end by themselves after Ctrl-C
+_PATIENCE = 3  # seconds that commands have to end by themselves after Ctrl-C, and again when they are asked to
 
 
 def repro(root: Path, targets: list[str], *, jobs: int, cores: int) -> int:
@@ -54,16 +54,16 @@ def repro(root: Path, targets: list[str], *, jobs: int, cores: int) -> int:
     from dvc.repo import Repo, lock_repo
 
     claim_pipeline(root)
-    log = logging.getLogger("dvc")
+    log = _log()
     try:
         with _Interruptions() as interruptions, Repo(str(root)) as repo, lock_repo(repo), repo.scm_context:
             _mend(Path(repo.tmp_dir) / "rwlock")
-            pipeline = _Pipeline(repo, targets)
+            pipeline = _Pipeline(repo, targets, jobs=jobs, cores=cores)
             try:
-                pipeline.run(jobs, cores, interruptions)
+                pipeline.run(interruptions)
             finally:
                 pipeline.write()
-    except DvcException as error:
+    except (DvcException, OSError) as error:
         log.error("%s", error)
         return 1
     if pipeline.failed:
@@ -76,104 +76,103 @@ def repro(root: Path, targets: list[str], *, jobs: int, cores: int) -> int:
 class _Pipeline:
     """Stages in the order in which DVC would run them, each of which waits for those that it depends on."""
 
-    def __init__(self, repo: Any, targets: list[str]) -> None:
+    def __init__(self, repo: Any, targets: list[str], *, jobs: int, cores: int) -> None:
         from dvc.dvcfile import PROJECT_FILE
         from dvc.repo.reproduce import collect_stages, get_active_graph, plan_repro
 
-        self._repo = repo
+        self._repo, self._jobs, self._cores = repo, jobs, cores
         self._graph = get_active_graph(repo.index.graph)
         self._plan = plan_repro(self._graph, collect_stages(repo, targets or [PROJECT_FILE]))
         self._unfinished = list(self._plan)
-        self._environment: dict[str, str] = {}
+        self._due: list[Any] = []  # what they need is there, and it has changed
+        self._running: dict[Future[int], Any] = {}
         self._unwritten: list[Any] = []
         self.made = 0
         self.failed: list[str] = []
 
-    def run(self, jobs: int, cores: int, interruptions: "_Interruptions") -> None:
-        """Run all stages, `jobs` at a time; one that fails holds up those alone that depend on it."""
-        first = [stage for stage in self._plan if set(self._plan).isdisjoint(self._graph.successors(stage))]
-        jobs = max(1, min(jobs, len(first)))  # a study alone has all cores and the terminal
-        self._environment["THERAGATE_JOBS"] = str(max(1, cores // jobs))
-        running: dict[Future[int], Any] = {}
-        with ThreadPoolExecutor(jobs) as pool, _ended() as processes:
+    def run(self, interruptions: "_Interruptions") -> None:
+        """Run all stages; one that fails holds up those alone that depend on it."""
+        with ThreadPoolExecutor(self._jobs) as pool, _ended() as processes:
             while self._unfinished:
-                while len(running) < jobs and (stage := self._next(running)) is not None:
-                    process = self._begin(stage, alone=jobs == 1)
+                while (stage := self._next()) is not None:
+                    self._examine(stage)
+                while self._due and len(self._running) < self._jobs:
+                    stage = self._due.pop(0)
+                    process = self._start(stage)
                     if process is not None:
                         processes.append(process)
-                        running[pool.submit(_followed, process)] = stage
+                        self._running[pool.submit(_followed, process)] = stage
                 with interruptions.let_through():
-                    done, _ = wait(running, return_when=FIRST_COMPLETED)
+                    done, _ = wait(self._running, return_when=FIRST_COMPLETED)
                 for future in done:
-                    self._finish(running.pop(future), future.result())
+                    self._finish(self._running.pop(future), future.result())
 
-    def _next(self, running: dict[Future[int], Any]) -> Any:
-        """Return the first stage whose turn it is: what it needs is there, and dvc.lock is complete for a reader."""
-        begun, unfinished = set(running.values()), set(self._unfinished)
-        others = False
-        for stage in self._unfinished:
-            reader = _is_reader(stage)
-            if stage not in begun and not (reader and others) and unfinished.isdisjoint(self._graph.successors(stage)):
-                return stage
-            others = others or not reader
+    def _next(self) -> Any:
+        """Return the first stage to be examined: what it needs is there, and for a reader all else in dvc.lock."""
+        known, unfinished = {*self._due, *self._running.values()}, set(self._unfinished)
+        ready = [
+            stage
+            for stage in self._unfinished
+            if stage not in known and unfinished.isdisjoint(self._graph.successors(stage))
+        ]
+        others = [stage for stage in ready if not _is_reader(stage)]
+        if others or all(map(_is_reader, known)):
+            return next(iter(others or ready), None)
         return None
 
-    def _begin(self, stage: Any, *, alone: bool) -> "subprocess.Popen[bytes] | None":
-        """Start a stage's command, where anything that it depends on has changed and the cache has no such run."""
-        from dvc.exceptions import DvcException
-        from dvc.stage.cache import RunCacheNotFoundError
-
+    def _examine(self, stage: Any) -> None:
+        """Find out whether a stage has to run: DVC knows, by whatever it depends on."""
         if _is_reader(stage) and not all(map(_is_reader, self._unwritten)):
             self.write()
         upstream = list(self._graph.successors(stage))
-        try:
+        with self._failing(stage):
             if not _is_one_command(stage):  # such as a file that `dvc add` or `dvc import-url` tracks
                 if stage.reproduce(upstream=upstream):
                     self._keep(stage)
-            elif not stage.changed(upstream=upstream):
-                _log().info("Stage '%s' didn't change, skipping", stage.addressing)
+            elif stage.changed(upstream=upstream):
+                self._due.append(stage)
+                return
             else:
-                stage.remove_outs()
-                try:
-                    self._repo.stage_cache.restore(stage)
-                except RunCacheNotFoundError:
-                    stage.save_deps()
-                    return self._start(stage, alone=alone)
-                self._save(stage)
-        except (DvcException, OSError) as error:
-            self._fail(stage, error)
-        else:
+                _log().info("Stage '%s' didn't change, skipping", stage.addressing)
             self._unfinished.remove(stage)
+
+    def _start(self, stage: Any) -> "subprocess.Popen[bytes] | None":
+        """Start a stage's command, unless the run cache has what it would make."""
+        from dvc.stage.cache import RunCacheNotFoundError
+        from dvc.stage.run import _make_cmd, get_executable, prepare_kwargs
+
+        with self._failing(stage):
+            stage.remove_outs()
+            try:
+                self._repo.stage_cache.restore(stage)
+            except RunCacheNotFoundError:
+                stage.save_deps()
+            else:
+                self._save(stage)
+                return None
+            _log().info("Running stage '%s':\n> %s", stage.addressing, stage.cmd)
+            beside = min(self._jobs, 1 + len(self._running) + len(self._due))
+            options = prepare_kwargs(stage, run_env={"THERAGATE_JOBS": str(max(1, self._cores // beside))})
+            # A command that is alone has the terminal, where training moves a bar; else whole lines of each are shown.
+            pipe = None if beside == 1 else subprocess.PIPE
+            command = _make_cmd(get_executable(), stage.cmd)
+            return subprocess.Popen(command, stdout=pipe, stderr=pipe, **options)  # noqa: S603 - as dvc.yaml says
         return None
 
-    def _start(self, stage: Any, *, alone: bool) -> "subprocess.Popen[bytes]":
-        from dvc.stage.run import get_executable, prepare_kwargs
-
-        _log().info("Running stage '%s':\n> %s", stage.addressing, stage.cmd)
-        options = prepare_kwargs(stage, run_env=self._environment)
-        command = stage.cmd if options["shell"] else [get_executable(), "-c", stage.cmd]
-        # A command that is alone has the terminal, where training moves a bar; else whole lines of each are shown.
-        pipe = None if alone else subprocess.PIPE
-        return subprocess.Popen(command, stdout=pipe, stderr=pipe, **options)  # noqa: S603 - as dvc.yaml says
-
     def _finish(self, stage: Any, code: int) -> None:
-        from dvc.exceptions import DvcException
         from dvc.stage.exceptions import StageCmdFailedError
 
-        try:
+        with self._failing(stage):
             if code != 0:
                 raise StageCmdFailedError(stage.cmd, code)
             self._save(stage)
-        except (DvcException, OSError) as error:
-            self._fail(stage, error)
-        else:
-            self._unfinished.remove(stage)
 
     def _save(self, stage: Any) -> None:
         outside = any(not out.use_cache for out in stage.outs if not (out.is_metric or out.is_plot))
         stage.save(run_cache=not outside)
         stage.commit()
         self._keep(stage)
+        self._unfinished.remove(stage)
 
     def _keep(self, stage: Any) -> None:
         self.made += 1
@@ -182,18 +181,26 @@ class _Pipeline:
         else:
             stage.dump(update_pipeline=False)
 
-    def _fail(self, stage: Any, error: Exception) -> None:
+    @contextmanager
+    def _failing(self, stage: Any) -> Iterator[None]:
+        """Let an error in the block be that of one stage, whatever it is: DVC does the same."""
         from dvc.repo.reproduce import handle_error
 
-        self.failed.append(stage.addressing)
-        dropped = {stage} | handle_error(self._graph, "keep-going", error, stage)
-        self._unfinished = [other for other in self._unfinished if other not in dropped]
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001
+            self.failed.append(stage.addressing)
+            dropped = {stage} | handle_error(self._graph, "keep-going", error, stage)
+            self._unfinished = [other for other in self._unfinished if other not in dropped]
 
     def write(self) -> None:
         """Write the entries that dvc.lock lacks, if there are any, in the order in which DVC would have."""
-        if self._unwritten:
-            self._unwritten.sort(key=self._plan.index)
-            self._unwritten[0].dvcfile.dump_stages(self._unwritten, update_pipeline=False)
+        self._unwritten.sort(key=self._plan.index)
+        files: dict[str, list[Any]] = {}
+        for stage in self._unwritten:
+            files.setdefault(stage.dvcfile.path, []).append(stage)
+        for stages in files.values():
+            stages[0].dvcfile.dump_stages(stages, update_pipeline=False)
         self._unwritten = []
 
 
@@ -269,10 +276,12 @@ def _ended() -> "Iterator[list[subprocess.Popen[bytes]]]":
     try:
         yield processes
     except BaseException:
-        _, alive = psutil.wait_procs(_with_all_below(processes), timeout=_PATIENCE)
-        for process in alive:
-            with suppress(psutil.NoSuchProcess):
-                process.terminate()
+        alive = _with_all_below(processes)
+        for end in (psutil.Process.terminate, psutil.Process.kill):
+            _, alive = psutil.wait_procs(alive, timeout=_PATIENCE)
+            for process in alive:
+                with suppress(psutil.Error):
+                    end(process)
         raise
 
 
@@ -290,12 +299,13 @@ def _with_all_below(processes: "list[subprocess.Popen[bytes]]") -> list[psutil.P
 def _followed(process: "subprocess.Popen[bytes]") -> int:
     """Show a command's lines as they come, each of them whole; return its exit code."""
     shown = [(process.stdout, sys.stdout), (process.stderr, sys.stderr)]
-    threads = [Thread(target=_show, args=(lines, stream)) for lines, stream in shown if lines is not None]
+    threads = [Thread(target=_show, args=each, daemon=True) for each in shown if each[0] is not None]
     for thread in threads:
         thread.start()
+    code = process.wait()
     for thread in threads:
-        thread.join()
-    return process.wait()
+        thread.join(_PATIENCE)  # what the command has left running may hold the other end for ever
+    return code
 
 
 def _show(lines: BinaryIO, stream: TextIO) -> None:
