@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import numpy as np
-from stages.trials import randomised
+from stages.trials import compare_means, randomised
 from support import STUDY
 
 from theragate.cli import main
@@ -47,6 +47,18 @@ def test_nothing_is_personalised_and_the_average_effect_is_told(trial, capsys):
     assert "the average benefit is" in answer["reason"]
     assert answer["reason"].endswith("percentage points")
     assert {path.name for path in report(trial, "figures").iterdir()} >= {"effects.png", "decision_curve.png"}
+
+
+def test_a_quantity_goes_through_every_stage_in_its_unit(trial, capsys):
+    compare_means(trial)
+    for stage in STAGES:
+        assert exit_code(stage, [STUDY]) == 0, capsys.readouterr()
+    evidence = json.loads(report(trial, "evidence.json").read_text(encoding="utf-8"))
+    average, treatment = evidence["overall"]["average_effect"], evidence["treatment"]
+    assert average["lower"] < 2 < average["upper"]
+    assert average["lower"] > 0, "two points less pain is a benefit"
+    assert (treatment["effect"], treatment["unit"], treatment["hazard_ratio"]) == ("mean", "points", None)
+    assert "points gained" in report(trial, "card.md").read_text(encoding="utf-8")
 
 
 def test_a_copy_of_the_treatment_stops_the_study(trial, capsys):

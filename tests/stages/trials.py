@@ -51,3 +51,22 @@ def compare_treatments(project: Project) -> None:
     }  # fmt: skip
     project.write()
     randomised().to_csv(project.table, index=False)
+
+
+def compare_means(project: Project) -> None:
+    """Let the small study compare the arms by a quantity of which less is better: pain, two points less by the drug."""
+    compare_treatments(project)
+    table = randomised()
+    noise = np.random.default_rng(6).normal(0, 2, len(table))
+    pain = 10 + 0.05 * (table["age"] - 55) - 2 * (table["arm"] == "drug") + noise
+    table.assign(pain=pain.round(1)).drop(columns="healed").to_csv(project.table, index=False)
+    project.study["outcome"] |= {
+        "measured": {"column": "pain", "unit": "points", "description": "Pain after a year."},
+        "effect": "mean", "better": "lower", "reason": "Patients want less pain.",
+    }  # fmt: skip
+    project.study["decision"] |= {"least_benefit": 0.5, "range": [0.0, 1.5]}
+    gates = project.study["gates"]
+    gates["suspicious_performance"]["ceiling"] = 2.0
+    gates["calibration"]["effect_error"] = 1.0
+    gates["fairness"]["within_group"]["effect_error"] = 2.0
+    project.write()
