@@ -9,15 +9,16 @@ this sample size: the mean, over the cohorts, of the true performance of a model
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy.special import expit
 
 from simulations.parallel import PROCESSES, generator, shared_out
 from simulations.shares import quantile, share
-from theragate.cohorts.outcomes import Censored, Quantity, Treated
+from theragate.cohorts.outcomes import Binary, Censored, Quantity, Treated
 from theragate.cohorts.splits import inner_folds
 from theragate.evidence.effect_inputs import EffectHeldOut, EffectTarget
 from theragate.evidence.effects import measure_effects
@@ -36,24 +37,47 @@ _FEATURES, _POPULATION, _RESAMPLES = 6, 20_000, 400
 _REPEATS, _FOLDS, _LEARNER = 2, 5, "x_learner"
 _HORIZON, _CENSORED = 1.0, (0.4, 2.4)
 _SCHEMA = tuple(Feature(f"x{number}", "number") for number in range(_FEATURES))
-_NAMES = ("average_effect", "autoc", "qini", "calibration_slope", "effect_error", "policy_gain")
+_NAMES = (
+    "average_effect", "autoc", "qini", "calibration_slope", "effect_error", "policy_gain", "policy_gain_over_none",
+    "policy_gain_over_all", "policy_value",
+)  # fmt: skip
+_PARTS = ("low", "middle", "high")  # groups of patients, by the first feature
+_CUTS = (-0.43, 0.43)  # of about a third each
 
 
 @dataclass(frozen=True)
 class World:
-    """How patients respond; ``slope`` is how much the effect differs between them, 0 where it does not."""
+    """How patients respond; ``slope`` is how much the effect differs between them, 0 where it does not.
+
+    ``kind`` is what is compared: a ``mean``, the risk of two ``classes``, or with censored times the risk of an
+    ``event`` by the horizon, or the ``restricted_mean`` of the time until it.
+    """
 
     slope: float
-    chosen: bool
-    censored: bool
     threshold: float
+    kind: Literal["mean", "classes", "event", "restricted_mean"] = "mean"
+    chosen: bool = False
+
+    @property
+    def effect(self) -> Literal["event", "restricted_mean", "mean"]:
+        """What the product calls it."""
+        return "event" if self.kind == "classes" else self.kind
 
     def effects(self, x: Floats) -> Floats:
         """Return the true effect of each patient, above 0 where the treatment helps."""
-        if not self.censored:
+        if self.kind == "mean":
             return np.asarray(0.5 + self.slope * x[:, 2])
+        if self.kind == "classes":
+            control, treated = self._chances(x)
+            return np.asarray(control - treated)
         control, treated = self._rates(x)
-        return np.asarray(np.exp(-treated * _HORIZON) - np.exp(-control * _HORIZON))
+        if self.kind == "event":
+            return np.asarray(np.exp(-treated * _HORIZON) - np.exp(-control * _HORIZON))
+        return np.asarray(-np.expm1(-treated * _HORIZON) / treated + np.expm1(-control * _HORIZON) / control)
+
+    def _chances(self, x: Floats) -> tuple[Floats, Floats]:
+        logit = 0.5 * x[:, 0]
+        return expit(logit), expit(logit - 0.5 - self.slope * x[:, 2])
 
     def _rates(self, x: Floats) -> tuple[Floats, Floats]:
         baseline = np.exp(-1.0 + 0.2 * x[:, 0])
@@ -65,20 +89,32 @@ class World:
         chance = expit(0.8 * x[:, 0]) if self.chosen else np.full(n, 0.5)
         treated = random.uniform(size=n) < chance
         known = None if self.chosen else 0.5
-        if not self.censored:
-            value = x[:, 0] + 0.5 * x[:, 1] + treated * self.effects(x) + random.normal(size=n)
-            return x, Treated(Quantity(value), treated, "mean", higher_is_better=True, propensity=known)
+        better = self.kind in ("mean", "restricted_mean")
+        measured = self._measured(x, treated, random)
+        return x, Treated(measured, treated, self.effect, higher_is_better=better, propensity=known)
+
+    def _measured(
+        self, x: Floats, treated: NDArray[np.bool_], random: np.random.Generator
+    ) -> Binary | Censored | Quantity:
+        n = len(x)
+        if self.kind == "mean":
+            return Quantity(x[:, 0] + 0.5 * x[:, 1] + treated * self.effects(x) + random.normal(size=n))
+        if self.kind == "classes":
+            chances = self._chances(x)
+            return Binary(random.uniform(size=n) < np.where(treated, chances[1], chances[0]))
         rates = np.where(treated, self._rates(x)[1], self._rates(x)[0])
         death, lost = random.exponential(1 / rates), random.uniform(*_CENSORED, size=n)
-        measured = Censored(np.minimum(death, lost), death <= lost, _HORIZON)
-        return x, Treated(measured, treated, "event", higher_is_better=False, propensity=known)
+        return Censored(np.minimum(death, lost), death <= lost, _HORIZON)
 
 
+# The order stands: what is drawn hangs on the place.
 WORLDS: dict[str, World] = {
-    "same effect": World(0.0, chosen=False, censored=False, threshold=0.3),
-    "different effects": World(0.3, chosen=False, censored=False, threshold=0.3),
-    "different effects, chosen in practice": World(0.3, chosen=True, censored=False, threshold=0.3),
-    "different effects, censored": World(0.5, chosen=False, censored=True, threshold=0.05),
+    "same effect": World(0.0, 0.3),
+    "different effects": World(0.3, 0.3),
+    "different effects, chosen in practice": World(0.3, 0.3, chosen=True),
+    "different effects, censored": World(0.5, 0.05, "event"),
+    "different effects, restricted mean": World(0.5, 0.02, "restricted_mean"),
+    "different effects, two classes": World(0.5, 0.05, "classes"),
 }
 
 
@@ -94,10 +130,14 @@ class Trial:
 
 @dataclass(frozen=True)
 class Seen:
-    """Value, limits and standard error by measure (None where there are none), and the truth."""
+    """Value, limits and standard error by measure (None where there are none), the truth, and whether all bands hold.
+
+    A group of too few patients has no band; ``bands_hold`` is None where no group has one.
+    """
 
     limits: dict[str, tuple[float, float, float, float] | None]
     truth: dict[str, float]
+    bands_hold: bool | None
 
 
 def observe(trial: Trial) -> Seen:
@@ -119,16 +159,25 @@ def observe(trial: Trial) -> Seen:
             tables[name].append(values)
     arrays = {name: np.stack(values) for name, values in tables.items()}
     constant = np.full(arrays["selected"].shape, 0.5)
+    groups = {"part": _parts(x)}
     held_out = EffectHeldOut(
-        predictions=HeldOut(arrays["selected"], constant, constant, {}, {}, frozenset(), cross_validated=True),
+        predictions=HeldOut(arrays["selected"], constant, constant, {}, groups, frozenset(), cross_validated=True),
         folds=arrays["fold"].astype(np.int64), covariates={"x0": x[:, 0]},
         **{name: arrays[name] for name in ("control", "treated", "propensity")},
     )  # fmt: skip
-    measured, _ = measure_effects(_target(outcome, world), held_out, resamples=_RESAMPLES, seed=trial.replicate)
+    measured, treatment = measure_effects(_target(outcome, world), held_out, resamples=_RESAMPLES, seed=trial.replicate)
     limits = {name: _limits(measured.overall[name]) for name in _NAMES}
     population = random.normal(size=(_POPULATION, _FEATURES))
     predicted = _fitted(frame, outcome).predict(_frame(population))
-    return Seen(limits, _truth(world.effects(population), predicted, world.threshold))
+    effects, parts = world.effects(population), _parts(population)
+    true = {f"part={part}": float(effects[parts == part].mean()) for part in _PARTS}
+    held = [band.lower <= true[key] <= band.upper for key, band in treatment.bands.items()]
+    hold = all(held) if held else None
+    return Seen(limits, _truth(effects, predicted, world.threshold), hold)
+
+
+def _parts(x: Floats) -> NDArray[np.str_]:
+    return np.asarray(_PARTS)[np.digitize(x[:, 0], _CUTS)]
 
 
 def _limits(found: Any) -> tuple[float, float, float, float] | None:
@@ -153,7 +202,7 @@ def _target(outcome: Treated, world: World) -> EffectTarget:
         reached=outcome.reached, weight=weights_of(outcome, outcome), treated=outcome.treated,
         time=censored.time if censored else None, event=censored.event if censored else None,
         horizon=_HORIZON if censored else None, propensity=outcome.propensity, threshold=world.threshold,
-        threshold_range=(0.0, 2 * world.threshold), effect="event" if censored else "mean", unit="",
+        threshold_range=(0.0, 2 * world.threshold), effect=world.effect, unit="",
     )  # fmt: skip
 
 
@@ -169,11 +218,14 @@ def _truth(effects: Floats, predicted: Floats, threshold: float) -> dict[str, fl
         "calibration_slope": float(np.cov(effects, predicted)[0, 1] / predicted.var(ddof=1)),
         "effect_error": float(predicted.mean() - effects.mean()),
         "policy_gain": min(over),
+        "policy_gain_over_none": over[0],
+        "policy_gain_over_all": over[1],
+        "policy_value": float(np.mean(effects * treat)),
     }
 
 
 def summary(trials: Sequence[Trial], seen: Sequence[Seen]) -> dict[str, list[dict[str, Any]]]:
-    """Return how often limits held, by how much errors exceed them, and how often a ranking was called real."""
+    """Return how often limits and bands held, how far errors exceed them, how often a ranking was called real."""
     groups: dict[tuple[str, int], list[Seen]] = defaultdict(list)
     for trial, found in zip(trials, seen, strict=True):
         groups[trial.world, trial.patients].append(found)
@@ -182,7 +234,10 @@ def summary(trials: Sequence[Trial], seen: Sequence[Seen]) -> dict[str, list[dic
         rows += [{"world": world, "patients": patients, "measure": name, **_held(name, some)} for name in _NAMES]
         ranking = [item.limits["autoc"] for item in some]
         found = share(sum(row is not None and row[1] > 0 for row in ranking), len(ranking))
-        called.append({"world": world, "patients": patients, "called_real": found})
+        bands = [item.bands_hold for item in some if item.bands_hold is not None]
+        called.append(
+            {"world": world, "patients": patients, "called_real": found, "bands_hold": share(sum(bands), len(bands))}
+        )
     return {"measures": rows, "called": called}
 
 

@@ -194,9 +194,10 @@ def _effects(rows: Sequence[Row]) -> str:
 
 
 def _called(rows: Sequence[Row]) -> str:
-    lines = [["World", "n", "Ranking called real", "Replicates"]]
+    lines = [["World", "n", "Ranking called real", "Bands hold all groups", "Replicates"]]
     lines += [
-        [row["world"], str(row["patients"]), _percent(row["called_real"]), str(row["called_real"]["replicates"])]
+        [row["world"], str(row["patients"]), _percent(row["called_real"]), _percent(row["bands_hold"]),
+         str(row["called_real"]["replicates"])]
         for row in rows
     ]  # fmt: skip
     return _table(lines)

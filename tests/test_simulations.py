@@ -245,6 +245,25 @@ def test_where_nobody_gains_more_than_others_no_interval_is_given():
     assert np.isnan(found["width"])
 
 
+def test_written_coverage_of_effects_keeps_the_claim():
+    found = json.loads((DOCS / "statistics.json").read_text(encoding="utf-8"))["effects"]
+    rows = {(row["world"], row["patients"], row["measure"]): row for row in found["measures"]}
+    assert {world for world, *_ in rows} == set(effects.WORLDS)
+    for (_, patients, measure), row in rows.items():
+        if measure in ("average_effect", "autoc", "calibration_slope", "effect_error", "policy_gain_over_none"):
+            assert row["recipe"]["value"] >= 0.95 - 3 * row["recipe"]["se"], row
+        assert row["recipe"]["replicates"] >= (80 if measure.startswith("policy_gain") else 100), (patients, row)
+        assert row["factor"]["value"] <= (2.4 if measure.startswith("policy") else 1.4), row
+    for row in found["called"]:
+        assert row["bands_hold"]["value"] >= 0.95 - 3 * row["bands_hold"]["se"], row
+        if row["world"] == "same effect":
+            assert row["called_real"]["value"] <= 0.025 + 3 * row["called_real"]["se"]
+    shown = {
+        row["patients"]: row["called_real"]["value"] for row in found["called"] if row["world"] == "different effects"
+    }
+    assert shown[800] > 0.5 > shown[200], "more patients show more"
+
+
 def test_effects_that_are_known_are_measured_right():
     trials = [effects.Trial("different effects", 300, number, 7) for number in range(6)]
     seen = [effects.observe(trial) for trial in trials]
