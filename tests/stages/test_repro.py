@@ -12,6 +12,7 @@ import pytest
 import yaml
 from support import environment, run
 
+OURS, DVCS = ("theragate", "repro"), ("dvc", "repro", "--keep-going", "--no-run-cache")
 ALL = {f"{name}@{study}" for name in ("make", "double", "register") for study in "ab"}
 
 
@@ -69,7 +70,7 @@ def test_the_lock_is_that_of_dvc_after_a_first_run_and_after_a_change(pipeline, 
         assert (pipeline / "register-b.txt").read_text() == "1\n", "what was made before is in dvc.lock"
         assert "Data and pipelines are up to date" in run(pipeline, "dvc", "status")
         again(pipeline)
-        assert lock_of(pipeline, "dvc", "repro", "--keep-going", "--no-run-cache") == ours
+        assert lock_of(pipeline, *DVCS) == ours
         (pipeline / "b.txt").write_text(change)
     assert lock_of(pipeline, "theragate", "repro") != ours
 
@@ -86,7 +87,7 @@ def test_a_study_that_fails_stops_no_other_and_what_was_made_is_in_the_lock(pipe
     ours = lock_of(pipeline, "theragate", "repro", code=1)
     assert set(yaml.safe_load(ours)["stages"]) == {"make@a", "make@b", "double@b", "register@b"}
     again(pipeline)
-    assert lock_of(pipeline, "dvc", "repro", "--keep-going", "--no-run-cache", code=255) == ours
+    assert lock_of(pipeline, *DVCS, code=255) == ours
     (pipeline / "a.txt").write_text("mended\n")
     shown = run(pipeline, "theragate", "repro")
     assert "Running stage 'double@a'" in shown
@@ -185,7 +186,7 @@ def test_every_file_of_stages_has_its_own_lock(pipeline):
     (pipeline / "sub" / "dvc.yaml").write_text(yaml.safe_dump({"stages": {"first": stage}}), encoding="utf-8")
     rewrite(pipeline, "- ${item}.txt", "- sub/first.txt")
     made = {}
-    for command in (("theragate", "repro"), ("dvc", "repro", "--keep-going", "--no-run-cache")):
+    for command in (OURS, DVCS):
         made[command[0]] = lock_of(pipeline, *command), (pipeline / "sub" / "dvc.lock").read_bytes()
         again(pipeline)
         for path in ("sub/dvc.lock", "sub/first.txt"):
@@ -199,7 +200,7 @@ def test_files_that_dvc_tracks_and_several_commands_of_a_stage_are_dvcs_own_affa
     commands = f"cmd:\n      - cp ${{item}}.txt {half}\n      - mv {half} made-${{item}}.txt"
     rewrite(pipeline, "cmd: cp ${item}.txt made-${item}.txt", commands)
     tracked, made = (pipeline / "a.txt.dvc").read_bytes(), {}
-    for command in (("theragate", "repro"), ("dvc", "repro", "--keep-going", "--no-run-cache")):
+    for command in (OURS, DVCS):
         (pipeline / "a.txt").unlink()
         (pipeline / "a.txt").write_text("changed\n")
         (pipeline / "a.txt.dvc").write_bytes(tracked)

@@ -188,7 +188,7 @@ class _Pipeline:
 
         try:
             yield
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:  # noqa: BLE001 - a study's output may break DVC in any way
             self.failed.append(stage.addressing)
             dropped = {stage} | handle_error(self._graph, "keep-going", error, stage)
             self._unfinished = [other for other in self._unfinished if other not in dropped]
