@@ -22,7 +22,7 @@ TIMED = """
 import _source, atexit, json, psutil, sys, time
 from pathlib import Path
 from theragate.stages import {stage} as module
-from theragate.stages.command import run_stage
+from theragate.runner.command import run_stage
 
 inside = 0.0
 def timed(work):

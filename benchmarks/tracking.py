@@ -8,10 +8,10 @@ from pathlib import Path
 from theragate.cohorts.outcomes import read_outcome
 from theragate.cohorts.tables import read_table
 from theragate.learning import train
+from theragate.project.snapshot import present
+from theragate.publishing.gather import gather
+from theragate.runner.workspace import Workspace
 from theragate.settings import read_settings
-from theragate.stages.moment import present
-from theragate.stages.register import gather
-from theragate.stages.workspace import Workspace
 from theragate.study import NestedCrossValidation, load_seed, load_study
 from theragate.tracking.bundle import Bundle
 from theragate.tracking.publish import publish

@@ -2,7 +2,7 @@
 
 import _source  # noqa: F401 - sets the path that the imports below are found on
 
-from theragate.stages.command import run_stage
+from theragate.runner.command import run_stage
 from theragate.stages.validate import validate
 
 if __name__ == "__main__":

@@ -20,12 +20,11 @@ from simulations.parallel import PROCESSES, generator, shared_out
 from simulations.pipeline import TASKS, Training
 from simulations.studies import Task, simulated_study
 from simulations.truth import Floats
-from theragate.accepted import AcceptedInputs
 from theragate.cohorts.outcomes import Outcome, read_outcome
 from theragate.learning import train
 from theragate.personal.fitting import FittedPersonal, fit_personal
 from theragate.personal.typicality import UNLIKE
-from theragate.study import Study
+from theragate.study import AcceptedInputs, Study
 
 __all__ = ["cohorts", "observe", "observe_benefits", "run"]
 

@@ -7,6 +7,8 @@ from browsers import Pictures
 from hypothesis import settings
 from support import Project
 
+pytest_plugins = ["made_projects"]
+
 # How long an example takes says more about the machine than about the code.
 settings.register_profile("any machine", deadline=None)
 settings.load_profile("any machine")

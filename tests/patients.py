@@ -9,14 +9,13 @@ import pandas as pd
 from numpy.typing import NDArray
 from support import small_study
 
-from theragate.accepted import AcceptedInputs, InputRule
 from theragate.cohorts.outcomes import Outcome, Treated, read_outcome
 from theragate.learning.families import FAMILIES
 from theragate.learning.features import as_features, read_features
 from theragate.learning.nuisances import fit_nuisances
 from theragate.learning.predictor import fit_predictor
 from theragate.personal.fitting import FittedPersonal, fit_personal
-from theragate.study import Study, parse
+from theragate.study import AcceptedInputs, InputRule, Study, parse
 
 OUTCOMES: dict[str, dict[str, Any]] = {
     "binary": {"column": "ill", "positive": "yes", "description": "Illness."},

@@ -8,7 +8,7 @@ import pytest
 from dvc.utils.hydra import apply_overrides
 
 from simulations.ancestry import MODELS, compared, rows
-from theragate.parameters import read_parameters
+from theragate.study import read_parameters
 
 DOCS = Path(__file__).parents[1] / "docs"
 

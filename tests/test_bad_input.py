@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 from support import STUDY, Project, small_cohort
 
-from theragate.stages.check import check
-from theragate.stages.command import exit_code
+from theragate.commands.check import check
+from theragate.runner.command import exit_code
 from theragate.stages.evaluate import evaluate
 from theragate.stages.gate import gate
 from theragate.stages.ingest import ingest
@@ -307,7 +307,7 @@ def test_a_full_disk_leaves_the_former_file_whole(project):
     code = (
         "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000));"
-        "from theragate.stages.command import exit_code; from theragate.stages.ingest import ingest;"
+        "from theragate.runner.command import exit_code; from theragate.stages.ingest import ingest;"
         f"sys.exit(exit_code(ingest, ['{STUDY}']))"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=project.root, capture_output=True, text=True, check=False)

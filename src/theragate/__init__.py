@@ -6,7 +6,7 @@ __all__ = ["load_champion"]
 
 
 def load_champion(study: str, **options: Any) -> Any:
-    """Load the model in service for `study`, verified; see `theragate.stages.champion_in_use.load_champion`."""
-    from theragate.stages.champion_in_use import load_champion as load  # MLflow takes seconds to import
+    """Load the model in service for `study`, verified; see `theragate.registry.loading.load_champion`."""
+    from theragate.registry.loading import load_champion as load  # MLflow takes seconds to import
 
     return load(study, **options)

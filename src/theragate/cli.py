@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from theragate.cli_release import add_predict, add_release
+from theragate.commands.release import add_predict, add_release
 from theragate.errors import TheragateError
 from theragate.settings import Settings, read_settings
 
@@ -147,7 +147,7 @@ def _add_new_study(commands: "argparse._SubParsersAction[argparse.ArgumentParser
 
 
 def _new_study(parsed: argparse.Namespace, root: Path, settings: Settings) -> int:  # noqa: ARG001 - one form for all
-    from theragate.stages.new_study import Request, new_study
+    from theragate.drafting.new_study import Request, new_study
 
     asked = {"outcome": parsed.outcome, "time": parsed.time, "treatment": parsed.treatment}
     print(new_study(root, Request(parsed.name, parsed.file, **asked)))
@@ -155,7 +155,7 @@ def _new_study(parsed: argparse.Namespace, root: Path, settings: Settings) -> in
 
 
 def _check(parsed: argparse.Namespace, root: Path, settings: Settings) -> int:  # noqa: ARG001 - one form for all
-    from theragate.stages.check import check
+    from theragate.commands.check import check
 
     print(check(root))
     return 0
@@ -168,26 +168,26 @@ def _count(text: str) -> int:
 
 
 def _repro(parsed: argparse.Namespace, root: Path, settings: Settings) -> int:
-    from theragate.stages.repro import repro
+    from theragate.commands.repro import repro
 
     return repro(root, parsed.targets, jobs=parsed.jobs or min(2, settings.jobs), cores=settings.jobs)
 
 
 def _summary(parsed: argparse.Namespace, root: Path, settings: Settings) -> int:  # noqa: ARG001 - one form for all
-    from theragate.stages.summary import show_summary
+    from theragate.commands.summary import show_summary
 
     return 0 if show_summary(root, settings) else 1
 
 
 def _results(parsed: argparse.Namespace, root: Path, settings: Settings) -> int:  # noqa: ARG001 - one form for all
-    from theragate.stages.results import write_results
+    from theragate.commands.results import write_results
 
     print(write_results(root))
     return 0
 
 
 def _verdict(parsed: argparse.Namespace, root: Path, settings: Settings) -> int:
-    from theragate.stages.summary import show_verdict
+    from theragate.commands.summary import show_verdict
 
     shown = [show_verdict(root, study, settings) for study in parsed.studies]
     well = all(one.passed or (parsed.accept_waivers and one.accepted) for one in shown)
@@ -195,7 +195,7 @@ def _verdict(parsed: argparse.Namespace, root: Path, settings: Settings) -> int:
 
 
 def _waive(parsed: argparse.Namespace, root: Path, settings: Settings) -> int:  # noqa: ARG001 - one form for all
-    from theragate.stages.waive import waive, withdraw
+    from theragate.commands.waive import waive, withdraw
 
     given = {name: getattr(parsed, name) for name in ("reason", "by", "expires")}
     if parsed.withdraw and any(value is not None for value in given.values()):
@@ -211,14 +211,14 @@ def _waive(parsed: argparse.Namespace, root: Path, settings: Settings) -> int:  
 
 
 def _attest(parsed: argparse.Namespace, root: Path, settings: Settings) -> int:
-    from theragate.stages.attest import attest
+    from theragate.publishing.attest import attest
 
     print(attest(root, parsed.study, settings, os.environ))
     return 0
 
 
 def _keys(parsed: argparse.Namespace, root: Path, settings: Settings) -> int:  # noqa: ARG001 - one form for all
-    from theragate.stages import keys
+    from theragate.commands import keys
 
     today = datetime.now(UTC).date()
     if parsed.action == "make":
@@ -239,7 +239,7 @@ def _misused(why: str) -> int:
 
 
 def _champion(parsed: argparse.Namespace, root: Path, settings: Settings) -> int:
-    from theragate.stages.champion import name_champion
+    from theragate.commands.champion import name_champion
 
     print(name_champion(root, parsed.study, settings, os.environ))
     return 0
@@ -254,21 +254,21 @@ def _show(lines: Iterator[tuple[str, bool]]) -> int:
 
 
 def _example(parsed: argparse.Namespace, root: Path, settings: Settings) -> int:  # noqa: ARG001 - one form for all
-    from theragate.stages.example import example
+    from theragate.commands.example import example
 
     print(example(root, parsed.study, url=parsed.url))
     return 0
 
 
 def _sync(parsed: argparse.Namespace, root: Path, settings: Settings) -> int:  # noqa: ARG001 - one form for all
-    from theragate.stages.sync import sync
+    from theragate.publishing.sync import sync
 
     return _show(sync(root, settings))
 
 
 def _ui(parsed: argparse.Namespace, root: Path, settings: Settings) -> int:
     from theragate.mlflow_plugin.server import Listening, serve
-    from theragate.stages.sync import sync
+    from theragate.publishing.sync import sync
 
     _show(sync(root, settings))
     return serve(settings, Listening(port=parsed.port), embedded=True)

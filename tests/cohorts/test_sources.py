@@ -18,8 +18,7 @@ from theragate.cohorts.sources._bundled import COHORTS
 from theragate.cohorts.sources._simulated import WORLDS
 from theragate.digests import md5_file, sha256_bytes
 from theragate.errors import ConfigurationError, DataError
-from theragate.origins import BundledSource, DvcSource, FileSource, SimulatedSource, SqlSource, UrlSource
-from theragate.specs import parse
+from theragate.study import BundledSource, DvcSource, FileSource, SimulatedSource, SqlSource, UrlSource, parse
 
 WORDS = {"citation": "A citation.", "licence": "A licence."}
 
@@ -56,7 +55,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def track(path: Path) -> None:
-    """Write what `dvc add` writes; tests/test_new_study.py runs the command itself."""
+    """Write what `dvc add` writes; tests/drafting/test_new_study.py runs the command itself."""
     out = {"md5": md5_file(path), "size": path.stat().st_size, "hash": "md5", "path": path.name}
     path.with_name(f"{path.name}.dvc").write_text(yaml.safe_dump({"outs": [out]}), encoding="utf-8")
 

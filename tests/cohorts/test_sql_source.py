@@ -13,7 +13,7 @@ from cohorts.servers import ask_for_a_password, postgres_server
 
 from theragate.cohorts.sources import RawTable, _sql, read_source
 from theragate.errors import ConfigurationError, DataError, StoreError
-from theragate.origins import SqlSource
+from theragate.study import SqlSource
 
 pytestmark = pytest.mark.xdist_group("postgres")
 PASSWORD = "hunter2"  # noqa: S105 - of nobody; no message may repeat it

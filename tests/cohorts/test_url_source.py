@@ -9,7 +9,7 @@ from cohorts.servers import Web, web_server
 from theragate.cohorts.sources import read_source
 from theragate.digests import sha256_bytes
 from theragate.errors import DataError
-from theragate.origins import UrlSource
+from theragate.study import UrlSource
 
 CONTENT = b"age,ill\n" + b"".join(b"%d,%d\n" % (20 + n % 70, n % 2) for n in range(2000))
 PINNED = sha256_bytes(CONTENT)

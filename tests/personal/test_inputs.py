@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from theragate.accepted import AcceptedInputs, InputRule
 from theragate.errors import DataError
 from theragate.learning.features import Feature
 from theragate.personal.inputs import missing_inputs, read_inputs
+from theragate.study import AcceptedInputs, InputRule
 
 SCHEMA = (Feature("high", "number"), Feature("low", "number"), Feature("code", "text"), Feature("other", "text"))
 USUAL = {"high": 120.0, "low": 80.0, "code": "A1", "other": "A1"}

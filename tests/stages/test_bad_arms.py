@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from stages.trials import randomised
 from support import STUDY, Project
+from trials import randomised
 
-from theragate.stages.command import exit_code
+from theragate.runner.command import exit_code
 from theragate.stages.ingest import ingest
 from theragate.stages.train import train
 from theragate.stages.validate import validate

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from support import STUDY, Project
 
-from theragate.stages.command import exit_code
+from theragate.runner.command import exit_code
 from theragate.stages.evaluate import evaluate
 from theragate.stages.gate import gate
 from theragate.stages.ingest import ingest

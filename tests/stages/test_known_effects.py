@@ -16,7 +16,7 @@ from theragate.evidence.inputs import HeldOut
 from theragate.learning.families import FAMILIES
 from theragate.learning.features import Feature, read_features
 from theragate.learning.predictor import fit_predictor
-from theragate.stages.arms import covariates_of, effect_target
+from theragate.stages.effect_target import covariates_of, effect_target
 from theragate.study import load_study
 
 PARAMS = Path(__file__).resolve().parents[2] / "params.yaml"

@@ -13,7 +13,7 @@ from theragate.cli import main
 from theragate.digests import sha256_tree
 from theragate.personal.answers import load_personal
 from theragate.personal.table import NO_ANSWER, NOT_SURE, PREDICTION
-from theragate.stages.command import exit_code
+from theragate.runner.command import exit_code
 from theragate.stages.ingest import ingest
 from theragate.stages.train import train
 from theragate.stages.validate import validate

@@ -14,7 +14,7 @@ from support import STUDY, Project
 
 from theragate.digests import sha256_file
 from theragate.release.champion import Champion, write_champion
-from theragate.stages.command import exit_code
+from theragate.runner.command import exit_code
 from theragate.stages.ingest import ingest
 from theragate.stages.refit import refit
 from theragate.stages.train import train

@@ -5,17 +5,17 @@ from datetime import date, timedelta
 
 import pytest
 from gates.evidence_by_hand import STUDIES, good_evidence
+from made_projects import put_evidence
 from mlflow import MlflowClient
-from stages.conftest import put_evidence
 
 from theragate import cli
+from theragate.commands.check import _check_waivers
+from theragate.commands.waive import waive
 from theragate.errors import DataError
 from theragate.release.champion import read_champion
-from theragate.stages.check import _check_waivers
-from theragate.stages.command import exit_code
+from theragate.runner.command import exit_code
 from theragate.stages.gate import gate
 from theragate.stages.register import register
-from theragate.stages.waive import waive
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:The ``noload``"),  # MLflow 3.17 uses what SQLAlchemy 2.1 deprecates

@@ -10,15 +10,14 @@ from theragate.cohorts.tables import is_simulated
 from theragate.evidence.types import Evidence
 from theragate.files import read_json
 from theragate.gates import decide, read_policy
-from theragate.parameters import read_parameters
-from theragate.stages.command import exit_code
+from theragate.runner.command import exit_code
 from theragate.stages.evaluate import evaluate
 from theragate.stages.gate import gate
 from theragate.stages.ingest import ingest
 from theragate.stages.refit import refit
 from theragate.stages.train import train
 from theragate.stages.validate import validate
-from theragate.study import load_study
+from theragate.study import load_study, read_parameters
 
 
 @pytest.fixture(scope="module")

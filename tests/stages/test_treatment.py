@@ -4,12 +4,12 @@ import json
 from pathlib import Path
 
 import numpy as np
-from stages.trials import compare_means, randomised
 from support import STUDY
+from trials import compare_means, randomised
 
 from theragate.cli import main
 from theragate.personal.table import NOT_SURE
-from theragate.stages.command import exit_code
+from theragate.runner.command import exit_code
 from theragate.stages.evaluate import evaluate
 from theragate.stages.gate import gate
 from theragate.stages.ingest import ingest

@@ -25,7 +25,7 @@ from theragate.learning.predictor import Predictor
 from theragate.learning.values import weights_of
 from theragate.personal.intervals import NORMAL, REFIT, Floats, Held
 from theragate.personal.numbers import stored
-from theragate.specs import Spec
+from theragate.study import Spec
 
 __all__ = ["EffectInterval", "fit_benefits", "held_benefits"]
 

@@ -10,7 +10,6 @@ import pandas as pd
 import threadpoolctl
 from numpy.typing import NDArray
 
-from theragate.accepted import AcceptedInputs
 from theragate.cohorts.outcomes import Measured, Outcome, Quantity, Treated
 from theragate.learning.features import as_features
 from theragate.learning.loss import Loss
@@ -26,7 +25,7 @@ from theragate.personal.numbers import PERCENT, POINTS, estimate, stored
 from theragate.personal.sheet import Interval, MissingInputs, Sheet
 from theragate.personal.table import NO_ANSWER, NOT_SURE, PREDICTION
 from theragate.personal.typicality import fit_typicality
-from theragate.study import EffectOutcome, NestedCrossValidation, NoDecision, QuantityOutcome, Study
+from theragate.study import AcceptedInputs, EffectOutcome, NestedCrossValidation, NoDecision, QuantityOutcome, Study
 
 __all__ = ["FittedPersonal", "fit_personal"]
 

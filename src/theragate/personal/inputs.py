@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from theragate.accepted import AcceptedInputs, InputRule
 from theragate.cohorts.codes import as_codes
 from theragate.errors import DataError
 from theragate.learning.features import MISSING_TEXT, Feature, as_features
+from theragate.study import AcceptedInputs, InputRule
 
 __all__ = ["Inputs", "Reasons", "missing_inputs", "read_inputs"]
 

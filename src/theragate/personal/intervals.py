@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from theragate.personal.numbers import stored
-from theragate.specs import Spec
+from theragate.study import Spec
 
 __all__ = ["LEVEL", "NORMAL", "REFIT", "Floats", "Held", "QuantityInterval", "RiskInterval", "fit_interval"]
 

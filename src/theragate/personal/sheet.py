@@ -6,13 +6,12 @@ from typing import Annotated, Literal, TypeAlias
 import numpy as np
 from pydantic import Field
 
-from theragate.accepted import AcceptedInputs
 from theragate.learning.predictor import Predictor
 from theragate.personal.benefits import EffectInterval
 from theragate.personal.intervals import QuantityInterval, RiskInterval
 from theragate.personal.numbers import estimate
 from theragate.personal.typicality import SHARES, Typicality
-from theragate.specs import Spec
+from theragate.study import AcceptedInputs, Spec
 
 __all__ = ["Interval", "MissingInputs", "Sheet", "misfit", "to_bytes"]
 

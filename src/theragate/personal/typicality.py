@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from theragate.learning.features import MISSING_TEXT, Feature
 from theragate.personal.numbers import stored
-from theragate.specs import Spec
+from theragate.study import Spec
 
 __all__ = ["SHARES", "UNLIKE", "Typicality", "fit_typicality"]
 

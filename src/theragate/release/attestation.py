@@ -25,7 +25,7 @@ from theragate.release.dsse import Envelope, sign
 from theragate.release.keys import SigningKey
 from theragate.release.refusals import Refusal
 from theragate.release.waivers import Digest, Person, Waiver
-from theragate.specs import Name, Spec
+from theragate.study import Name, Spec
 
 __all__ = [
     "PAYLOAD_TYPE",

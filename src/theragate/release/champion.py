@@ -8,7 +8,7 @@ from pydantic import Field, PositiveFloat, PositiveInt, StringConstraints, Valid
 from theragate.digests import canonical_json, sha256_json
 from theragate.errors import ConfigurationError
 from theragate.files import read_json, write_json
-from theragate.specs import Name, Spec
+from theragate.study import Name, Spec
 
 __all__ = ["Champion", "ChampionFile", "Digest", "read_champion", "write_champion"]
 

@@ -14,7 +14,7 @@ from pydantic import ConfigDict, Field, ValidationError
 from theragate.digests import canonical_json
 from theragate.release.keys import SigningKey, VerifyingKey
 from theragate.release.refusals import Refusal
-from theragate.specs import Spec
+from theragate.study import Spec
 
 __all__ = ["LONGEST", "Envelope", "Signature", "Verified", "pae", "read_envelope", "sign", "verify"]
 

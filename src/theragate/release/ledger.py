@@ -18,7 +18,7 @@ from theragate.release.dsse import pae
 from theragate.release.keys import SigningKey
 from theragate.release.trust import Trust, TrustedKey
 from theragate.release.waivers import Digest, plain
-from theragate.specs import Name, Spec
+from theragate.study import Name, Spec
 
 __all__ = ["GENESIS", "Event", "Identity", "Kind", "Row", "UserName", "Version", "append", "first_day", "verify_rows"]
 

@@ -14,9 +14,10 @@ from theragate.digests import canonical_json, sha256_json
 from theragate.errors import DataError
 from theragate.files import write_text
 from theragate.gates.types import Verdict
-from theragate.specs import Spec
+from theragate.settings import Settings
+from theragate.study import Spec
 
-__all__ = ["Look", "count", "read_looks", "record"]
+__all__ = ["Look", "count", "count_look", "ledger", "read_looks", "record"]
 
 
 class Look(Spec):
@@ -122,3 +123,21 @@ def _damaged(path: Path, received: str) -> DataError:
         received=received,
         remedy="Restore the file from git; after a merge, keep the lines of both sides.",
     )
+
+
+def ledger(settings: Settings, study: str) -> Path:
+    """Return the file in which the looks of a study are counted: the project's own, also in an experiment's folder."""
+    return settings.home / "looks" / f"{study}.jsonl"
+
+
+def count_look(settings: Settings, verdict: Verdict) -> int:
+    """Count the look that a verdict is, once; return which look at these held-out data it is.
+
+    Raises
+    ------
+    DataError
+        If the ledger is damaged.
+    StoreError
+        If the disk does not take it.
+    """
+    return record(ledger(settings, verdict.study), verdict, lock=settings.state / f"looks-{verdict.study}.lock")

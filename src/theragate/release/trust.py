@@ -16,8 +16,7 @@ from theragate.release.keys import DEVELOPMENT_KEY, VerifyingKey, development_ke
 from theragate.release.names import folded, same_alias
 from theragate.release.waivers import Digest, plain
 from theragate.settings import Settings
-from theragate.specs import Name, Spec
-from theragate.study import load_studies
+from theragate.study import Name, Spec, load_studies
 
 __all__ = [
     "Role",

@@ -13,7 +13,7 @@ from theragate.digests import canonical_json
 from theragate.errors import ConfigurationError
 from theragate.files import read_json, write_json
 from theragate.gates.types import REVIEW, Finding, Verdict
-from theragate.specs import Spec
+from theragate.study import Spec
 
 __all__ = [
     "FEWEST_WORDS",

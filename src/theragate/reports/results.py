@@ -14,8 +14,7 @@ from theragate.gates.words import capital, interval, plural
 from theragate.reports.effects import design_words, hazard_words
 from theragate.reports.headline import HEADLINE, estimate_text
 from theragate.reports.markdown import escape, table
-from theragate.specs import Sentence, Spec
-from theragate.study import Study
+from theragate.study import Sentence, Spec, Study
 
 __all__ = ["Known", "Result", "read_known", "results_page"]
 

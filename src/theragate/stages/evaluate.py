@@ -21,8 +21,9 @@ from theragate.evidence.types import ChampionEvidence, CohortFacts, DataFacts, E
 from theragate.files import read_json, whole_directory, write_json
 from theragate.reports.figures import draw_figures
 from theragate.reports.plots import write_plot_data
+from theragate.runner.workspace import Workspace
 from theragate.settings import Settings
-from theragate.stages.arms import covariates_of, effect_target
+from theragate.stages.effect_target import covariates_of, effect_target
 from theragate.stages.held_out import (
     Plan,
     check_predictions,
@@ -34,7 +35,6 @@ from theragate.stages.held_out import (
     read_nuisances,
     read_refits,
 )
-from theragate.stages.workspace import Workspace
 from theragate.study import Decision, Spec, Study, load_seed, load_study
 from theragate.validation.types import Validation
 

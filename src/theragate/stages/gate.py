@@ -2,14 +2,14 @@
 
 from theragate.files import write_json, write_text
 from theragate.gates import decide, read_policy
+from theragate.project.documents import read_evidence, read_origin
+from theragate.project.waiver_rows import as_judged
+from theragate.release.looks import count_look
 from theragate.release.waivers import read_waivers
 from theragate.reports.card import model_card
 from theragate.reports.headline import metrics_summary
+from theragate.runner.workspace import Workspace
 from theragate.settings import Settings
-from theragate.stages.acceptance import as_judged
-from theragate.stages.documents import read_evidence, read_origin
-from theragate.stages.ledger import count_look
-from theragate.stages.workspace import Workspace
 from theragate.study import load_study
 
 __all__ = ["gate"]

@@ -15,8 +15,8 @@ from theragate.cohorts.tables import write_table
 from theragate.digests import sha256_file
 from theragate.errors import DataError
 from theragate.files import write_json
+from theragate.runner.workspace import Workspace
 from theragate.settings import Settings
-from theragate.stages.workspace import Workspace
 from theragate.study import Study, load_study
 
 __all__ = ["ingest"]

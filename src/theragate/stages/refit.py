@@ -15,10 +15,10 @@ from theragate.learning.predictor import Predictor
 from theragate.learning.refits import Recipe, Refitted
 from theragate.learning.refits import refit as fit_again
 from theragate.release.champion import Champion, read_champion
+from theragate.runner.workspace import Workspace
 from theragate.settings import Settings
 from theragate.stages.progress import show_progress
 from theragate.stages.validated import check_validated
-from theragate.stages.workspace import Workspace
 from theragate.study import Spec, Study, load_seed, load_study
 
 __all__ = ["refit"]

@@ -8,10 +8,10 @@ from theragate.files import write_json
 from theragate.learning import train as train_study
 from theragate.personal.answers import save_personal
 from theragate.personal.fitting import fit_personal
+from theragate.runner.workspace import Workspace
 from theragate.settings import Settings
 from theragate.stages.progress import show_progress
 from theragate.stages.validated import check_validated, read_accepted
-from theragate.stages.workspace import Workspace
 from theragate.study import load_seed, load_study
 
 __all__ = ["train"]

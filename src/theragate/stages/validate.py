@@ -4,8 +4,8 @@ from theragate.cohorts.tables import read_table
 from theragate.digests import sha256_file
 from theragate.errors import DataError
 from theragate.files import write_json, write_text
+from theragate.runner.workspace import Workspace
 from theragate.settings import Settings
-from theragate.stages.workspace import Workspace
 from theragate.study import load_study
 from theragate.validation.accepted import accepted_inputs
 from theragate.validation.page import page

@@ -4,11 +4,11 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from theragate.accepted import AcceptedInputs
 from theragate.digests import sha256_file
 from theragate.errors import DataError
 from theragate.files import read_json
-from theragate.stages.workspace import Workspace
+from theragate.runner.workspace import Workspace
+from theragate.study import AcceptedInputs
 
 __all__ = ["check_validated", "read_accepted"]
 

@@ -16,7 +16,7 @@ from mlflow.utils.rest_utils import http_request
 
 from theragate.digests import sha256_bytes
 from theragate.errors import StoreError, TheragateError
-from theragate.specs import NAME
+from theragate.study import NAME
 from theragate.tracking.store import Stores, opened
 
 __all__ = ["Registry", "StoreRefusal", "VersionFacts", "connected"]

@@ -2,9 +2,8 @@
 
 from typing import Any
 
-from theragate.accepted import AcceptedInputs, InputRule
 from theragate.cohorts.deidentify import TOP_AGE
-from theragate.study import Study
+from theragate.study import AcceptedInputs, InputRule, Study
 from theragate.validation.suites import Expectation, Suite
 
 __all__ = ["accepted_inputs"]

@@ -15,7 +15,7 @@ from theragate.cohorts.sources._sql import read_sql
 from theragate.cohorts.sources._table import RawTable, as_plain
 from theragate.cohorts.sources._url import read_url
 from theragate.errors import ConfigurationError, DataError
-from theragate.origins import BundledSource, DvcSource, SimulatedSource, Source
+from theragate.study import BundledSource, DvcSource, SimulatedSource, Source
 
 __all__ = ["SOURCES", "RawTable", "Site", "as_plain", "check_folder", "check_source", "read_source", "read_table_file"]
 

@@ -11,7 +11,7 @@ from theragate.cohorts.sources._site import Site
 from theragate.cohorts.sources._table import RawTable
 from theragate.digests import md5_file, sha256_file
 from theragate.errors import DataError
-from theragate.origins import DvcSource
+from theragate.study import DvcSource
 
 __all__ = ["check_pulled", "read_dvc"]
 

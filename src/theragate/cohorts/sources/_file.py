@@ -4,7 +4,7 @@ from theragate.cohorts.sources._read import check_exists, read_table_file
 from theragate.cohorts.sources._site import Site
 from theragate.cohorts.sources._table import RawTable
 from theragate.digests import sha256_file
-from theragate.origins import FileSource
+from theragate.study import FileSource
 
 __all__ = ["read_file"]
 

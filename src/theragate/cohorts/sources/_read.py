@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from theragate.errors import DataError
-from theragate.origins import TableFile
+from theragate.study import TableFile
 
 __all__ = ["check_exists", "read_table_file", "require_columns"]
 

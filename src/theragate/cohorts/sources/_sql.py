@@ -14,7 +14,7 @@ from theragate.cohorts.sources._site import Site
 from theragate.cohorts.sources._table import RawTable
 from theragate.digests import sha256_file
 from theragate.errors import ConfigurationError, DataError, StoreError
-from theragate.origins import SqlSource
+from theragate.study import SqlSource
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Engine

@@ -13,7 +13,7 @@ from theragate.cohorts.sources._site import Site
 from theragate.cohorts.sources._table import RawTable
 from theragate.digests import sha256_file
 from theragate.errors import DataError
-from theragate.origins import UrlSource
+from theragate.study import UrlSource
 
 __all__ = ["read_url"]
 
@@ -79,7 +79,7 @@ def _download(url: str, part: Path) -> None:
     begun = part.stat().st_size if part.is_file() else 0
     headers = {"Range": f"bytes={begun}-"} if begun else {}
     try:
-        # `source.url` begins with http:// or https://, see `theragate.origins`.
+        # `source.url` begins with http:// or https://, see `theragate.study.sources`.
         answer = urlopen(Request(url, headers=headers), timeout=PATIENCE)  # noqa: S310
     except HTTPError as error:
         error.close()

@@ -1,0 +1,69 @@
+"""Whom a challenger has to beat: the registry's champion, copied into a file that DVC and git know."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from theragate.errors import StoreError
+from theragate.release.champion import Champion, write_champion
+from theragate.release.trust import present_trust
+from theragate.runner.workspace import Workspace
+from theragate.settings import Settings
+from theragate.study import load_study
+
+__all__ = ["name_champion"]
+
+
+def name_champion(root: Path, study: str, settings: Settings, environ: Mapping[str, str]) -> str:
+    """Write ``release/<study>/champion.json`` from the version that has the alias ``champion``, or that there is none.
+
+    The recipe comes from the version's run, where an editor could have changed it: it has to be the one that the
+    champion's attestation signs, under whom this project trusts.
+
+    Returns
+    -------
+    One line for the user.
+
+    Raises
+    ------
+    ConfigurationError
+        If there is no such study.
+    StoreError
+        If MLflow cannot be used, or its champion was not registered by this product.
+    EvidenceError, Refusal
+        If the champion's attestation signs another recipe, or is signed by a key that does not count.
+    """
+    from theragate.publishing.champion_recipe import check_recipe  # MLflow takes seconds to import
+    from theragate.tracking.champion import find_champion
+    from theragate.tracking.store import Stores
+
+    workspace = Workspace(root, study)
+    load_study(workspace.params, study)
+    found = find_champion(Stores.of(settings), study)
+    champion = None if found is None else _champion(study, *found)
+    if champion is not None:
+        check_recipe(
+            champion, study, Stores.of(settings), present_trust(settings, environ), source="its run's recipe.json"
+        )
+    path = workspace.decided("champion.json")
+    before = path.read_bytes() if path.is_file() else None
+    write_champion(path, study, champion)
+    who = "nobody has the alias `champion`" if champion is None else f"version {champion.version} is the champion"
+    if path.read_bytes() == before:
+        return f"{study}: {who}; release/{study}/champion.json says so already"
+    return f"{study}: {who}. Commit release/{study}/champion.json, and run `dvc repro`."
+
+
+def _champion(study: str, version: str, recipe: dict[str, object]) -> Champion:
+    try:
+        return Champion.model_validate(
+            {**{name: recipe[name] for name in recipe if name != "study"}, "version": version}
+        )
+    except ValidationError as error:
+        raise StoreError(
+            f"MLflow, `{study}` version {version}",
+            rule="its `recipe.json` is one that `theragate` has written",
+            received=f"{error.error_count()} entries that are not",
+            remedy="Give the alias `champion` to a version that `theragate` has registered.",
+        ) from error

@@ -1,0 +1,50 @@
+"""What can be known to be wrong before anything runs: every study, its gates, its suite, what people have decided."""
+
+from pathlib import Path
+
+from theragate.cohorts.sources import check_folder, check_source
+from theragate.errors import DataError
+from theragate.gates import read_policy
+from theragate.learning.families import check_families
+from theragate.release.champion import read_champion
+from theragate.release.waivers import read_waivers
+from theragate.runner.workspace import Workspace
+from theragate.study import load_seed, load_studies
+from theragate.validation.suites import read_suite
+
+__all__ = ["check"]
+
+
+def check(root: Path) -> str:
+    """Check all studies; return one line for the user.
+
+    Raises
+    ------
+    ConfigurationError, DataError
+        At the first thing that is wrong.
+    """
+    params = Workspace(root, "").params
+    load_seed(params)
+    studies = load_studies(params)
+    for study in studies:
+        check_source(study.source, study=study.name)
+        read_policy(study)
+        check_families(study)
+        workspace = Workspace(root, study.name)
+        read_suite(workspace.suite, study=study.name)
+        read_champion(workspace.decided("champion.json"), study.name)
+        _check_waivers(workspace)
+        check_folder(study.source, root, study=study.name)
+    return f"{len(studies)} studies are well declared: {', '.join(study.name for study in studies)}"
+
+
+def _check_waivers(workspace: Workspace) -> None:
+    path = workspace.decided("waivers.json")
+    if not path.is_file():
+        raise DataError(
+            f"release/{workspace.study}/waivers.json",
+            rule="every study has a file of waivers",
+            received="no such file",
+            remedy=f'Write {{"study": "{workspace.study}", "waivers": []}} into it, and commit it.',
+        )
+    read_waivers(path, workspace.study)

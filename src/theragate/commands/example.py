@@ -1,0 +1,29 @@
+"""A request to a server of the trained model, about a made-up patient, and what it answers."""
+
+import json
+from pathlib import Path
+
+from theragate.personal.answers import load_personal
+from theragate.runner.workspace import Workspace
+from theragate.serving import ServedModel
+
+__all__ = ["example"]
+
+
+def example(root: Path, study: str, *, url: str) -> str:
+    """Return a `curl` command that asks a server at `url` about a patient of median values, and its answer as JSON.
+
+    Raises
+    ------
+    DataError
+        If the study has no trained model here, or a damaged one.
+    """
+    personal = load_personal(Workspace(root, study).model("estimator"))
+    patient = personal.example()
+    request = json.dumps({"dataframe_split": patient.to_dict(orient="split", index=False)}, ensure_ascii=False)
+    quoted = request.replace("'", r"'\''")
+    answer = {"predictions": ServedModel(personal).predict(patient).to_dict(orient="records")}
+    return (
+        f"curl {url}/invocations -H 'Content-Type: application/json' \\\n  -d '{quoted}'\n\n"
+        f"{json.dumps(answer, indent=1, ensure_ascii=False)}"
+    )

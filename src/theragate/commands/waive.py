@@ -1,0 +1,177 @@
+"""A person accepts a finding by name, or takes that back. The verdict stays what it is."""
+
+import re
+import shlex
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+from pydantic import ValidationError
+
+from theragate.errors import ConfigurationError
+from theragate.gates import CONDITIONS
+from theragate.gates.types import REVIEW, Finding, Verdict
+from theragate.project.current_verdict import current_verdict
+from theragate.release.waivers import LONGEST, Waiver, read_waivers, write_waivers
+from theragate.runner.workspace import Workspace
+from theragate.study import load_study
+
+__all__ = ["renewal", "waive", "withdraw"]
+
+Waivers = tuple[Waiver, ...]
+
+
+def waive(root: Path, study: str, code: str, *, reason: str, by: str, expires: str, today: date) -> str:
+    """Accept the finding `code` of a study's present verdict, in `by`'s name, through the day `expires`.
+
+    Parameters
+    ----------
+    reason
+        Why the finding can be lived with, in some words.
+    expires
+        A day as ``2026-12-31``, from `today` to a year later.
+    today
+        The day on which this is done.
+
+    Returns
+    -------
+    One line for the user.
+
+    Raises
+    ------
+    ConfigurationError
+        If study, code, reason, name or day are not such, or the finding needs no waiver.
+    DataError, EvidenceError
+        If there is no verdict, or it does not follow from the files as they are.
+    """
+    workspace = Workspace(root, study)
+    _, verdict = current_verdict(workspace)
+    finding = _finding(verdict, code)
+    waiver = _made(
+        verdict, finding, reason=" ".join(reason.split()), by=" ".join(by.split()), expires=_day(expires, today),
+        issued=today,
+    )  # fmt: skip
+    before = _changed(workspace, lambda waivers: (*_without(waivers, code), waiver))
+    former = [other for other in before if other.code == code]
+    replaced = f", in place of the waiver by {former[0].by}" if former else ""
+    return (
+        f"{study}: {waiver.by} accepts {code} {waiver.gate} ({waiver.status}) through {waiver.expires}{replaced}. "
+        f"The verdict stays {verdict.decision}. Commit release/{study}/waivers.json, and run `dvc repro`."
+    )
+
+
+def withdraw(root: Path, study: str, code: str) -> str:
+    """Take the waiver of a finding back, whatever it was about; return one line for the user.
+
+    Raises
+    ------
+    ConfigurationError
+        If there is no such study, or no waiver for `code`.
+    """
+    workspace = Workspace(root, study)
+    load_study(workspace.params, study)
+    before = _changed(workspace, lambda waivers: _without(waivers, code))
+    former = [waiver for waiver in before if waiver.code == code]
+    if not former:
+        raise ConfigurationError(
+            f"study `{study}`, code `{code}`",
+            rule="a waiver that is withdrawn exists",
+            received=f"waivers for {', '.join(waiver.code for waiver in before) or 'nothing'}",
+            remedy="See `theragate verdict` for the waivers of a study.",
+        )
+    return (
+        f"{study}: the waiver of {code} by {former[0].by} is withdrawn. Commit release/{study}/waivers.json, and run "
+        "`dvc repro`."
+    )
+
+
+def renewal(waiver: Waiver) -> str:
+    """Return the command that gives a waiver again, for the verdict as it is; a shell reads it as it stands."""
+    words = ["theragate", "waive", waiver.study, waiver.code, "--reason", waiver.reason, "--by", waiver.by]
+    return f"{shlex.join(words)} --expires YYYY-MM-DD"
+
+
+def _changed(workspace: Workspace, change: Callable[[Waivers], Waivers]) -> Waivers:
+    """Change the study's waivers, alone among the processes of this clone; return those that were there."""
+    path = workspace.decided("waivers.json")
+    lock = workspace.root / ".theragate" / f"waivers-{workspace.study}.lock"
+    lock.parent.mkdir(exist_ok=True)
+    with FileLock(lock):
+        before = read_waivers(path, workspace.study)
+        after = change(before)
+        if after != before:
+            write_waivers(path, workspace.study, after)
+    return before
+
+
+def _without(waivers: Waivers, code: str) -> Waivers:
+    return tuple(waiver for waiver in waivers if waiver.code != code)
+
+
+def _finding(verdict: Verdict, code: str) -> Finding:
+    findings = {finding.code: finding for finding in verdict.findings}
+    subject = f"study `{verdict.study}`, code `{code}`"
+    if code in {REVIEW, *(kind.code for kind in CONDITIONS.values())}:
+        what = "a draft that nobody has reviewed" if code == REVIEW else "a release condition, which is met or mended"
+        raise ConfigurationError(
+            subject,
+            rule="a finding of a gate is waived",
+            received=what,
+            remedy=f"See `theragate verdict {verdict.study}` for what mends it.",
+        )
+    if code not in findings:
+        raise ConfigurationError(
+            subject, rule=f"the verdict's findings are {', '.join(findings)}", received="another code",
+            remedy="Name one of them.",
+        )  # fmt: skip
+    if findings[code].status in ("pass", "not_applicable"):
+        raise ConfigurationError(
+            subject,
+            rule="a finding that blocks is waived",
+            received=f"one that answers `{findings[code].status}`",
+            remedy="Nothing needs to be done about it.",
+        )
+    if not findings[code].waivable:
+        raise ConfigurationError(
+            subject,
+            rule="a finding that somebody can answer for is waived",
+            received="one that nobody can: without it nothing is personalised",
+            remedy="Use the average effect, as the card gives it.",
+        )
+    return findings[code]
+
+
+def _day(text: str, today: date) -> date:
+    latest = today + LONGEST
+    remedy = f"Name a day from {today} to {latest}; the waiver is valid through that day (UTC)."
+    try:
+        day = date.fromisoformat(text) if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text, flags=re.ASCII) else None
+    except ValueError:
+        day = None
+    if day is None:
+        raise ConfigurationError(
+            "--expires", rule="it is a day of the calendar, as 2026-12-31", received=repr(text[:40]), remedy=remedy
+        )
+    if not today <= day <= latest:
+        when = "a day in the past" if day < today else "a day more than a year away"
+        raise ConfigurationError("--expires", rule="a waiver ends within a year", received=when, remedy=remedy)
+    return day
+
+
+def _made(verdict: Verdict, finding: Finding, **given: Any) -> Waiver:
+    try:
+        return Waiver(
+            study=verdict.study, code=finding.code, gate=finding.gate, status=finding.status,
+            evidence_sha256=verdict.evidence_sha256, policy_sha256=verdict.policy_sha256, **given,
+        )  # fmt: skip
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        option = f"--{first['loc'][0]}"
+        raise ConfigurationError(
+            option,
+            rule="it says who accepts the finding" if option == "--by" else "it says why the finding can be accepted",
+            received=f"a text of which this is not true: {first['msg'].removeprefix('Value error, ')}",
+            remedy=f"Give {option} again; `theragate waive --help` shows the form.",
+        ) from error

@@ -1,0 +1,1 @@
+"""A study drafted from a table, for a person to review."""

@@ -1,0 +1,82 @@
+"""The gates of a new study, with the usual limits of docs/gates: where a discussion starts, not where it ends."""
+
+from typing import Any
+
+from theragate.drafting.effects import REASONS as OF_EFFECTS
+from theragate.drafting.effects import draft_effect_limits
+from theragate.drafting.words import SMALL_EFFECT, rounded
+from theragate.gates import CONDITIONS, GATES
+from theragate.study import MARK
+
+__all__ = ["draft_gates"]
+
+RANKING = {"binary": "auroc", "regression": "r2", "survival": "concordance_index"}
+FLOOR = {"binary": 0.65, "regression": 0.2, "survival": 0.65}
+CEILING = {"binary": 0.95, "regression": 0.9, "survival": 0.9}
+USUAL = "a usual limit. Which one do patients need?"
+
+
+def draft_gates(task: str, *, spread: float | None) -> dict[str, dict[str, Any]]:
+    """Return an entry for every gate and release condition of a task.
+
+    Parameters
+    ----------
+    task
+        One of a study's.
+    spread
+        The standard deviation of a quantity, on which its limits rest; of an event or a time None.
+    """
+    limits = draft_effect_limits(spread) if task == "treatment_effect" else _of_a_prediction(task, spread)
+    limits |= {
+        "data_quality": {"max_warnings": 3},
+        "privacy": {"attack_auc": 0.6, "true_positive_rate": 0.1},
+        "lineage": {},
+        "held_out_use": {"most": 20},
+    }
+    reasons = {
+        "data_quality": f"{MARK}: has somebody who knows the data read the suite, which was drafted from them?",
+        "suspicious_performance": f"{MARK}: what do the best published models of such patients reach?",
+        "discrimination": f"{MARK}: what do age and sex, or the score in use, reach without a model?",
+        "lineage": "What cannot be made again from a commit cannot be corrected either.",
+        "held_out_use": "The best of 20 equally good models looks better by about two standard errors by chance alone.",
+    }
+    reasons |= OF_EFFECTS if task == "treatment_effect" else {}
+    order = [gate for gate in (*GATES, *CONDITIONS) if gate in limits]
+    return {gate: {**limits[gate], "reason": reasons.get(gate, f"{MARK}: {USUAL}")} for gate in order}
+
+
+def _of_a_prediction(task: str, spread: float | None) -> dict[str, dict[str, Any]]:
+    ranked = {"metric": RANKING[task]}
+    limits = _of_a_risk() if spread is None else _of_a_quantity(spread)
+    limits["discrimination"] = {**ranked, "floor": FLOOR[task], "margin": 0.02, **limits["discrimination"]}
+    return limits | {
+        "suspicious_performance": {**ranked, "ceiling": CEILING[task]},
+        "utility": {"tolerance": 0.002, "group_tolerance": 0.005},
+        "robustness": {**ranked, "margin": 0.03},
+        "non_inferiority": {**ranked, "margin": 0.02},
+    }
+
+
+def _of_a_risk() -> dict[str, dict[str, Any]]:
+    return {
+        "discrimination": {"skill": 0.0},
+        "calibration": {"slope": [0.85, 1.15], "observed_expected": [0.8, 1.25], "ici": 0.05},
+        "fairness": {"share_that_blocks": 0.05, "within_group": {"log_observed_expected": 0.2, "ici": 0.05}},
+        "subgroup_adequacy": {"events": 100, "non_events": 100, "half_width": {"log_observed_expected": 0.2}},
+        "stability": {"mean_absolute_difference": 0.05},
+    }
+
+
+def _of_a_quantity(spread: float) -> dict[str, dict[str, Any]]:
+    small = rounded(SMALL_EFFECT * spread)
+    return {
+        "discrimination": {},
+        "calibration": {"slope": [0.85, 1.15], "mean_error": small},
+        "fairness": {
+            "share_that_blocks": 0.05,
+            "within_group": {"mean_error": small},
+            "between_groups": {"mae": small},
+        },
+        "subgroup_adequacy": {"patients": 100, "half_width": {"mean_error": small}},
+        "stability": {"mean_absolute_difference": small},
+    }

@@ -1,0 +1,109 @@
+"""A first suite of expectations: the form of the cohort as it is, in bounds that hold no single patient's value."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pandas as pd
+
+from theragate.cohorts.codes import as_codes
+from theragate.drafting.columns import Columns
+from theragate.drafting.outcome import DraftedOutcome
+from theragate.drafting.words import outward
+from theragate.evidence.published import SMALLEST_CELL
+from theragate.study import MARK
+
+__all__ = ["draft_suite"]
+
+MOST_CODES = 30
+DRAFTED = f"{MARK}: drafted from the data. What do medicine and the instrument allow?"
+
+Rule = dict[str, Any]
+
+
+def draft_suite(name: str, cohort: pd.DataFrame, columns: Columns, outcome: DraftedOutcome) -> dict[str, Any]:
+    """Return the suite of a study, as JSON.
+
+    What the pipeline cannot do without is critical; what the data merely look like is a warning until a person has
+    confirmed it.
+    """
+    needed = set(outcome.columns)
+    rules = [*_of_the_table(cohort)]
+    for number, column in enumerate(cohort.columns.drop("patient"), start=1):
+        slug = re.sub(r"[^a-z0-9_.-]+", "-", column.lower()).strip("-._")[:60]
+        identity = f"{slug or 'column'}-{number}"
+        rules += _of_a_column(cohort[column], identity, needed=column in needed, age=column in columns.ages)
+    return {
+        "name": name,
+        "meta": {"purpose": f"{MARK}: what the cohort must look like, drafted from the data. Confirm or correct each."},
+        "expectations": rules,
+    }
+
+
+def _rule(kind: str, kwargs: dict[str, Any], severity: str, identity: str, description: str, reason: str = "") -> Rule:
+    meta = {"id": identity, "description": description} | ({"reason": reason} if reason else {})
+    return {"type": f"expect_{kind}", "kwargs": kwargs, "severity": severity, "meta": meta}
+
+
+def _of_the_table(cohort: pd.DataFrame) -> Iterator[Rule]:
+    unique = "Each row is another patient."
+    yield _rule("column_values_to_be_unique", {"column": "patient"}, "critical", "patient-unique", unique)
+    yield _rule("column_values_to_not_be_null", {"column": "patient"}, "critical", "patient-known", "No id is missing.")
+    fewest = int(f"{len(cohort) * 0.9:.0f}")
+    yield _rule(
+        "table_row_count_to_be_between", {"min_value": fewest}, "critical", "patients",
+        f"There are at least {fewest:,} patients.", "Fewer means that the extract lost some.",
+    )  # fmt: skip
+    yield _rule(
+        "table_columns_to_match_set", {"column_set": list(cohort.columns), "exact_match": True}, "critical", "columns",
+        "The cohort has the columns that the study knows, and no others.",
+        "A column that nobody has looked at may identify a patient or know the outcome.",
+    )  # fmt: skip
+
+
+def _of_a_column(column: pd.Series, identity: str, *, needed: bool, age: bool) -> Iterator[Rule]:
+    name, known = str(column.name), float(column.notna().mean())
+    if known == 0:
+        return
+    if known == 1:
+        severity, words = ("critical", "It is predicted.") if needed else ("warning", DRAFTED)
+        description = f"`{name}` is known for every patient."
+        yield _rule("column_values_to_not_be_null", {"column": name}, severity, f"{identity}-known", description, words)
+    elif known > 0.1:
+        share = max(int(known * 20) / 20 - 0.05, 0.05)
+        yield _rule(
+            "column_values_to_not_be_null", {"column": name, "mostly": round(share, 2)}, "warning", f"{identity}-known",
+            f"`{name}` is known for at least {share:.0%} of the patients.", DRAFTED,
+        )  # fmt: skip
+    codes = as_codes(column)
+    counts = codes.value_counts()
+    if pd.api.types.is_bool_dtype(column):
+        return
+    if pd.api.types.is_numeric_dtype(column) and len(counts) > 2:
+        yield _range(column.astype("float64"), identity, age=age)
+    elif len(counts) <= MOST_CODES and counts.min() >= SMALLEST_CELL:
+        values = sorted(_plain(value) for value in column.dropna().unique())
+        yield _rule(
+            "column_values_to_be_in_set",
+            {"column": name, "value_set": values},
+            "critical" if needed else "warning",
+            f"{identity}-codes",
+            f"`{name}` has one of {len(values)} values.",
+            DRAFTED,
+        )
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if hasattr(value, "item") else value
+
+
+def _range(column: pd.Series, identity: str, *, age: bool) -> Rule:
+    low, high = outward(float(column.quantile(0.05)), float(column.quantile(0.95)))
+    if column.min() >= 0:
+        low = max(low, 0.0)
+    if age:
+        low, high = 0.0, 90.0
+    return _rule(
+        "column_values_to_be_between", {"column": str(column.name), "min_value": low, "max_value": high}, "warning",
+        f"{identity}-range", f"`{column.name}` lies between {low:g} and {high:g}.", DRAFTED,
+    )  # fmt: skip

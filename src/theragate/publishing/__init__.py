@@ -1,0 +1,1 @@
+"""From files to MLflow: gathered, looked into, signed, and written again wherever a server lacks them."""

@@ -1,0 +1,114 @@
+"""The evaluator's work: make everything again from the commit, and sign what came out the same."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from theragate.errors import ConfigurationError, EvidenceError
+from theragate.project.snapshot import Moment, present
+from theragate.publishing.champion_recipe import check_recipe
+from theragate.publishing.gather import gather
+from theragate.publishing.recompute import recomputed
+from theragate.publishing.signing import Signer, development_signer, draft, put_to_version
+from theragate.release.champion import read_champion
+from theragate.release.keys import read_key
+from theragate.release.trust import Trust, deployed_trust
+from theragate.runner.workspace import Workspace
+from theragate.settings import Settings
+from theragate.study import load_study
+from theragate.tracking.attested import version_of
+from theragate.tracking.store import Stores
+
+__all__ = ["attest", "check_champion"]
+
+_KEY = "THERAGATE_EVALUATOR_KEY"
+
+
+def attest(root: Path, study: str, settings: Settings, environ: Mapping[str, str]) -> str:
+    """Recompute a study from HEAD, and attest the version that holds the very same results.
+
+    Under a trust file the key is that of an evaluator, and comes from ``THERAGATE_EVALUATOR_KEY``. Without one the
+    development key signs. What is attested already, and says the same, stays as it is.
+
+    Returns
+    -------
+    One line for the user.
+
+    Raises
+    ------
+    ConfigurationError
+        If there is no such study, or no key that counts.
+    EvidenceError
+        If something is not committed, or a fresh clone does not make the same results.
+    StoreError
+        If MLflow cannot be used, or has no version of these results.
+    Refusal
+        If the registered package is not the model that was judged.
+    """
+    load_study(Workspace(root, study).params, study)
+    here = present(root)
+    signer = _signer(settings, environ, here)
+    commit = _commit(study, here)
+    with recomputed(root, study, settings, commit=commit) as (clone, own):
+        workspace, moment = Workspace(clone, study), present(clone)
+        check_champion(workspace, Stores.of(settings), signer.trust)
+        bundle = gather(workspace, own, moment)
+        version = version_of(Stores.of(settings), bundle)
+        prepared = draft(workspace, bundle, moment, recomputed=True)
+        signed = put_to_version(settings, prepared, signer, version=version, moment=moment, renew=True)
+    state = "attested" if signed else "attested already, or in service; nothing changed"
+    made = f"made again from commit {commit[:12]} to the same bytes"
+    return f"{study}: {made}; version {version} {state} ({signer.words})"
+
+
+def check_champion(workspace: Workspace, stores: Stores, trust: Trust) -> None:
+    """Refuse a champion.json whose recipe is not the one that the champion's own attestation signs.
+
+    Raises
+    ------
+    EvidenceError, Refusal, StoreError
+        As `theragate.publishing.champion_recipe.check_recipe` does.
+    """
+    champion = read_champion(workspace.decided("champion.json"), workspace.study)
+    if champion is not None:
+        source = f"release/{workspace.study}/champion.json"
+        check_recipe(champion, workspace.study, stores, trust, source=source)
+
+
+def _signer(settings: Settings, environ: Mapping[str, str], here: Moment) -> Signer:
+    trust, value = deployed_trust(settings, environ), environ.get(_KEY)
+    if trust is None and not value:
+        return development_signer(settings)
+    if not value:
+        raise ConfigurationError(
+            _KEY,
+            rule="under a trust file an evaluator's key signs",
+            received="none",
+            remedy="Run this in CI, with the key's PEM text or the path of its file in that variable.",
+        )
+    if trust is None:
+        raise ConfigurationError(
+            _KEY,
+            rule="an evaluator's key counts under a trust file",
+            received="a key, and no trust file",
+            remedy="Make one with `theragate keys make`, or unset the variable to use the development key.",
+        )
+    key = read_key(value, named=_KEY)
+    if key.public not in trust.evaluators(here.today):
+        raise ConfigurationError(
+            _KEY,
+            rule="the trust file lists the key as an evaluator's, not revoked",
+            received=f"`{trust.key_name(key.key_id)}`",
+            remedy="See `theragate keys list`.",
+        )
+    return Signer(key, f"key `{trust.key_name(key.key_id)}`, {key.key_id[:12]}", trust)
+
+
+def _commit(study: str, here: Moment) -> str:
+    if here.code.commit is None or here.code.dirty:
+        raise EvidenceError(
+            f"study `{study}`",
+            rule="what is attested is committed",
+            received="files that differ from the commit" if here.code.commit else "no commit",
+            remedy="Commit the project, `dvc.lock` included, then run the same command again.",
+        )
+    return here.code.commit

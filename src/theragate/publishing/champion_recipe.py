@@ -1,0 +1,71 @@
+"""Whether a champion's recipe, by which it is fitted again to be beaten, is the one that its attestation signs."""
+
+from datetime import UTC, datetime
+
+from theragate.errors import EvidenceError
+from theragate.registry.session import ATTESTATION, at_desk
+from theragate.registry.verification import check_statement
+from theragate.release.attestation import Attestation
+from theragate.release.champion import Champion
+from theragate.release.dossier import read_statement_of
+from theragate.release.ledger import first_day
+from theragate.release.trust import Trust
+from theragate.tracking.registry import connected
+from theragate.tracking.store import Stores
+
+__all__ = ["check_recipe"]
+
+
+def check_recipe(champion: Champion, study: str, stores: Stores, trust: Trust, *, source: str) -> None:
+    """Hold the recipe of `champion` against what was signed of its version.
+
+    Where the ledger knows the version as released, its attestation has to be the one that was released, signed by a key
+    that counted then. Of a version that was never released, what a key says that counts today. On a laptop a version
+    without attestation has nothing to be held against.
+
+    Parameters
+    ----------
+    source
+        Where the recipe was read, for the message.
+
+    Raises
+    ------
+    EvidenceError
+        If another recipe was signed, or in a deployment nothing.
+    Refusal, StoreError
+        If the attestation is signed by a key that does not count, or is another than the one that was released.
+    """
+    signed = _attestation(champion.version, study, stores, trust)
+    if signed is None:
+        if trust.development:
+            return
+        raise _other(champion, study, source, "its own attestation signs", "a version without attestation")
+    own = champion.recipe_sha256(study)
+    if signed.recipe_sha256 != own:
+        rule = f"its own attestation signs, {signed.recipe_sha256[:12]}"
+        raise _other(champion, study, source, rule, f"the recipe {own[:12]}")
+
+
+def _attestation(number: str, study: str, stores: Stores, trust: Trust) -> Attestation | None:
+    with connected(stores) as registry:
+        guarded, facts = registry.guarded, registry.version(study, number)
+    envelope = facts.tags.get(ATTESTATION, "")
+    if guarded:
+        with at_desk(stores, trust) as desk:
+            known = desk.study(study)
+            released = [event for event in (known.champion, *known.past) if event and event.version == number]
+            if released:
+                day = first_day(released[0], desk.rows)
+                return check_statement(released[0], envelope, trust, day=day).attestation
+    if not envelope:
+        return None
+    return read_statement_of(envelope, trust, datetime.now(UTC).date())[0].attestation
+
+
+def _other(champion: Champion, study: str, source: str, signed: str, received: str) -> EvidenceError:
+    return EvidenceError(
+        f"`{study}` version {champion.version}, {source}",
+        rule=f"a champion is fitted again, to be beaten, by the recipe that {signed}",
+        received=received,
+        remedy="Find out who has changed it: whoever beats a weakened champion has shown nothing.",
+    )

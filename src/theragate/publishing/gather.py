@@ -1,0 +1,96 @@
+"""A study's results as one bundle that is bound for MLflow, and what `register` says of it."""
+
+from pathlib import Path
+
+from theragate.errors import DataError
+from theragate.evidence.published import publish as publishable
+from theragate.files import write_json
+from theragate.project.current_verdict import current_verdict
+from theragate.project.documents import read_origin
+from theragate.project.git import CodeState
+from theragate.project.readiness import release_state
+from theragate.project.snapshot import Moment
+from theragate.project.waiver_rows import as_of_today, in_one_line
+from theragate.reports.verdict import verdict_table
+from theragate.runner.workspace import Workspace
+from theragate.settings import Settings
+from theragate.study import load_study
+from theragate.tracking.bundle import Bundle
+
+__all__ = ["gather", "registration_of"]
+
+
+def gather(workspace: Workspace, settings: Settings, moment: Moment) -> Bundle:
+    """Collect the files of one study, with only the published part of its evidence.
+
+    Raises
+    ------
+    ConfigurationError
+        If the file of waivers is of another form.
+    DataError
+        If a file is missing or the files do not belong together.
+    EvidenceError
+        If the verdict is not what the gates say now of these files.
+    """
+    study = load_study(workspace.params, workspace.study)
+    full, verdict = current_verdict(workspace)
+    record, provenance = read_origin(workspace, full)
+    evidence = publishable(full)
+    write_json(workspace.report("published.json"), evidence.model_dump(mode="json"))
+    state = release_state(workspace, settings, verdict, moment)
+    waivers = as_of_today(state.waivers)
+    return Bundle(
+        study=study,
+        evidence=evidence,
+        verdict=verdict,
+        record=record,
+        provenance=provenance,
+        estimator=workspace.model("estimator"),
+        artifacts=_artifacts(workspace),
+        description=verdict_table(verdict, waivers=waivers, conditions=state.conditions, looks=state.looks),
+        commit=moment.code.commit,
+        dirty=moment.code.dirty,
+        reproduce=_reproduce(moment.code, study.name),
+        experiment=moment.code.experiment,
+        baseline=moment.code.baseline,
+        waivers=tuple(f"{waiver.finding} by {waiver.by} until {waiver.expires}" for waiver in waivers),
+        waived_by=in_one_line(state.waivers),
+        waived_until=state.waivers.until,
+        conditions={finding.gate: finding.status for finding in state.conditions},
+        looks=state.looks,
+    )
+
+
+def registration_of(bundle: Bundle, *, registered: bool) -> dict[str, str | bool]:
+    """Return the content of ``registration.json``: digests, never MLflow's numbers, which differ between MLflows."""
+    return {
+        "study": bundle.study.name,
+        "key": bundle.key,
+        "decision": bundle.verdict.decision,
+        "registered": registered,
+    }
+
+
+def _reproduce(code: CodeState, study: str) -> str:
+    """Return the command that makes all of this again; empty where no commit holds all that it was made from."""
+    if code.commit is None or code.dirty or code.experiment:
+        return ""
+    return f"git checkout {code.commit} && dvc repro register@{study}"
+
+
+def _artifacts(workspace: Workspace) -> dict[str, Path]:
+    figures = {f"figures/{path.name}": path for path in sorted(workspace.report("figures").glob("*.png"))}
+    if not figures:
+        raise DataError(
+            f"study `{workspace.study}`, figures",
+            rule="a version is registered with its figures",
+            received="none",
+            remedy=f"Run `dvc repro evaluate@{workspace.study}`.",
+        )
+    return {
+        **figures,
+        "card.md": workspace.report("card.md"),
+        "evidence.json": workspace.report("published.json"),
+        "validation.html": workspace.report("published.html"),
+        "verdict.json": workspace.report("verdict.json"),
+    }

@@ -1,0 +1,210 @@
+"""What is signed about a registered version, and by which key: drafted from the files, bound to the packaged model."""
+
+import getpass
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from theragate.digests import sha256_bytes, sha256_json
+from theragate.errors import EvidenceError
+from theragate.files import read_json
+from theragate.gates import read_policy
+from theragate.project.snapshot import Moment
+from theragate.release.attestation import VALIDITY, Attestation, sign_attestation
+from theragate.release.dossier import claimed, dossier_bytes, read_statement_of
+from theragate.release.keys import SigningKey, development_key
+from theragate.release.model_files import inspect_package
+from theragate.release.refusals import Refusal
+from theragate.release.trust import Trust, development_trust, trust_path
+from theragate.release.waivers import mismatch, read_waivers
+from theragate.runner.workspace import Workspace
+from theragate.settings import Settings
+from theragate.tracking.attested import DEVELOPMENT, Papers, Tagged, attach
+from theragate.tracking.bundle import Bundle
+from theragate.tracking.content import recipe
+from theragate.tracking.store import Stores
+
+__all__ = ["Draft", "Signer", "development_signer", "draft", "put_to_version", "sign_for_development"]
+
+
+@dataclass(frozen=True)
+class Signer:
+    """A key, what it is called, and under which trust it counts."""
+
+    key: SigningKey
+    words: str
+    trust: Trust
+
+    @property
+    def validity(self) -> timedelta:
+        """How long what it signs is valid: what is usual, or less where the trust says so."""
+        return min(VALIDITY, timedelta(days=self.trust.most_days))
+
+
+@dataclass(frozen=True)
+class Draft:
+    """All that is signed but the package and the time, and the dossier that goes with it."""
+
+    fields: Mapping[str, Any]
+    dossier: bytes
+
+    def about(self, package_sha256: str, *, issued: datetime, validity: timedelta) -> Attestation:
+        """Return the attestation of one package, issued at one moment."""
+        return Attestation(**self.fields, package_sha256=package_sha256, issued=issued, expires=issued + validity)
+
+
+def development_signer(settings: Settings) -> Signer:
+    """Return this machine's own key, which is made on first use."""
+    key, _ = development_key(settings.private)
+    words = f"{DEVELOPMENT} {key.key_id[:12]} of one machine, which proves nothing to anybody else"
+    return Signer(key, words, development_trust(key.public, {}))
+
+
+def draft(workspace: Workspace, bundle: Bundle, moment: Moment, *, recomputed: bool) -> Draft:
+    """Draft what is to be signed of the files in `workspace`, which `bundle` was gathered from.
+
+    Raises
+    ------
+    EvidenceError
+        If the evidence has changed since.
+    """
+    verdict, study = bundle.verdict, bundle.study
+    raw = read_json(workspace.report("evidence.json"), remedy=f"Run `dvc repro evaluate@{study.name}`.")
+    if sha256_json(raw) != verdict.evidence_sha256:
+        raise EvidenceError(
+            f"study `{study.name}`, evidence.json",
+            rule="what is signed is the evidence that was judged",
+            received="another one",
+            remedy="Something has written it just now: run the same command again.",
+        )
+    dossier = dossier_bytes(raw, read_policy(study).document)
+    waivers = read_waivers(workspace.decided("waivers.json"), study.name)
+    fields = {
+        "study": study.name, "task": study.task, "simulated": bundle.evidence.cohort.simulated,
+        "model_sha256": verdict.model_sha256, "cohort_sha256": verdict.cohort_sha256,
+        "predictions_sha256": verdict.predictions_sha256, "evidence_sha256": verdict.evidence_sha256,
+        "published_sha256": sha256_json(bundle.evidence.model_dump(mode="json")),
+        "dossier_sha256": sha256_bytes(dossier), "policy_sha256": verdict.policy_sha256,
+        "verdict_sha256": sha256_json(verdict.model_dump(mode="json")),
+        "recipe_sha256": sha256_json(recipe(bundle)), "decision": verdict.decision,
+        "comparator": verdict.comparator, "conditions": dict(bundle.conditions), "looks": bundle.looks,
+        "waivers": tuple(waiver for waiver in waivers if not mismatch(waiver, verdict)), "commit": bundle.commit,
+        "environment_sha256": moment.environment.sha256, "author": _author(moment), "recomputed": recomputed,
+    }  # fmt: skip
+    return Draft(fields, dossier)
+
+
+def sign_for_development(
+    workspace: Workspace,
+    settings: Settings,
+    bundle: Bundle,
+    *,
+    version: str,
+    moment: Moment,
+    environ: Mapping[str, str],
+) -> str:
+    """Attest a version that was just registered, with the development key, where there is no trust file.
+
+    What the version says already stays as long as it is good for a release, so that an approval of it stays too.
+
+    Returns
+    -------
+    What to tell the user, beginning with a semicolon.
+    """
+    if trust_path(environ, settings.home) is not None:
+        return f"; not attested here: the evaluator does it, with `theragate attest {workspace.study}`"
+    signer = development_signer(settings)
+    prepared = draft(workspace, bundle, moment, recomputed=False)
+    try:
+        put_to_version(settings, prepared, signer, version=version, moment=moment, renew=False)
+    except Refusal as refusal:  # it stays in MLflow as evidence, and is never released
+        return f"; not attested: {refusal}"
+    return f"; attested with the {signer.words}"
+
+
+def put_to_version(
+    settings: Settings, prepared: Draft, signer: Signer, *, version: str, moment: Moment, renew: bool
+) -> bool:
+    """Sign a draft about the packaged model of `version`, unless what stands there is as good.
+
+    Parameters
+    ----------
+    renew
+        Whether to sign again what would say something else by now, or ends within a third of its validity.
+
+    Returns
+    -------
+    Whether something was signed.
+
+    Raises
+    ------
+    Refusal
+        If the package may not be released, or holds another estimator than was judged.
+    """
+    now = datetime.fromtimestamp(moment.now // 1000, UTC)
+
+    def sign(folder: Path) -> Papers:
+        package = inspect_package(folder)
+        if package.model_sha256 != prepared.fields["model_sha256"]:
+            raise Refusal(
+                f"`{prepared.fields['study']}` version {version}",
+                rule="the registered package holds the estimator that was judged",
+                received="another one",
+                remedy="Somebody has changed the files in MLflow: find out who, and register the model anew.",
+            )
+        attestation = prepared.about(package.sha256, issued=now, validity=signer.validity)
+        return Papers(sign_attestation(attestation, signer.key).text, signer.words, prepared.dossier)
+
+    def keep(tagged: Tagged) -> bool:
+        return _stands(tagged, prepared, signer, now=now, renew=renew)
+
+    return attach(Stores.of(settings), prepared.fields["study"], version, keep=keep, sign=sign) is not None
+
+
+def _stands(tagged: Tagged, prepared: Draft, signer: Signer, *, now: datetime, renew: bool) -> bool:
+    """Return whether what a version says may stay."""
+    try:
+        stated, _ = read_statement_of(tagged.envelope, _alone(signer), _day(now))
+    except Refusal:
+        return not renew and not tagged.signer.startswith(DEVELOPMENT) and _is_statement(tagged.envelope)
+    found = stated.attestation
+    fresh = prepared.about(found.package_sha256, issued=now, validity=signer.validity)
+    if renew:
+        return found.same_but_for_time(fresh) and now < found.expires - signer.validity / 3
+    if now >= found.expires:
+        return False
+    # A project moves on; what was signed of it when every condition was met stays true.
+    whole = set(found.conditions.values()) == {"pass"}
+    moving = ("commit", "conditions", "looks", "environment_sha256", "author")
+    then = fresh.model_copy(update={name: getattr(found, name) for name in moving}) if whole else fresh
+    return found.same_but_for_time(then)
+
+
+def _alone(signer: Signer) -> Trust:
+    return development_trust(signer.key.public, {})
+
+
+def _is_statement(envelope: str) -> bool:
+    try:
+        claimed(envelope)
+    except Refusal:
+        return False
+    return True
+
+
+def _day(now: datetime) -> date:
+    return now.astimezone(UTC).date()
+
+
+def _author(moment: Moment) -> str:
+    """Return who made the commit, or who is at work where there is none, in one line of plain text."""
+    name = moment.code.author
+    if name is None:
+        try:
+            name = getpass.getuser()
+        except (KeyError, OSError):
+            name = ""
+    plain = " ".join("".join(sign if sign.isprintable() else " " for sign in name).split())[:200]
+    return plain if len(plain) > 1 else f"{plain or 'nobody'} (unnamed)"

@@ -1,0 +1,1 @@
+"""What release managers and consumers do with a registry, from a client."""

@@ -1,0 +1,138 @@
+"""The champion as consumers load it: verified with their own keys before anything is loaded."""
+
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from theragate.registry.pinned_head import memory_path, remember
+from theragate.registry.session import ATTESTATION, at_desk
+from theragate.registry.verification import check_package, check_statement
+from theragate.release.attestation import Attestation
+from theragate.release.ledger import Event, first_day
+from theragate.release.trust import present_trust, read_trust
+from theragate.settings import read_settings
+from theragate.tracking.store import Stores
+
+if TYPE_CHECKING:  # pandas and the model's libraries are imported when a model is loaded
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from theragate.personal.answers import Personal
+
+__all__ = ["Champion", "load_champion"]
+
+
+@dataclass(frozen=True)
+class Champion:
+    """The released model of a study.
+
+    ``event`` is the row of the ledger that put it into service, ``attestation`` what the evaluator said of it.
+    """
+
+    study: str
+    version: str
+    event: Event
+    attestation: Attestation
+    personal: "Personal"
+
+    def predict(self, frame: "pd.DataFrame") -> "NDArray[np.float64]":
+        """Return the numbers of `answer` alone: one way of reading a patient's values, and one number.
+
+        Parameters
+        ----------
+        frame
+            One row per patient with at least the columns that the model learned from.
+
+        Returns
+        -------
+        Array of shape (n,): the probability of the event, the quantity in the study's unit, or the absolute risk by the
+        horizon; NaN for a patient whose values the study does not accept (`answer` has the reason).
+
+        Raises
+        ------
+        DataError
+            If a feature is absent or of another type than in training.
+        """
+        return self.answer(frame)["prediction"].to_numpy(dtype=float)
+
+    def answer(self, frame: "pd.DataFrame") -> "pd.DataFrame":
+        """Answer for the patients of `frame`: number, interval, likeness, reasons; see docs/predictions.md.
+
+        Parameters
+        ----------
+        frame
+            One row per patient with at least the columns that the model learned from.
+
+        Returns
+        -------
+        The table of `theragate.personal.answers.Personal.answer`.
+
+        Raises
+        ------
+        DataError
+            If a feature is absent or of another type than in training.
+        """
+        return self.personal.answer(frame)
+
+
+def load_champion(
+    study: str,
+    *,
+    tracking: str | None = None,
+    trust: str | Path | None = None,
+    memory: str | Path | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> Champion:
+    """Load the model that is in service for `study`, after everything it rests on is verified with pinned keys.
+
+    Nothing that the registry says is believed. Its ledger has to be whole, signed by a key of the trust file, and to
+    hold the last row that this consumer has seen; the attestation has to be the one that was released, signed by an
+    evaluator; and the files have to be those that were attested, and data alone. Only then are they loaded.
+
+    Parameters
+    ----------
+    study
+        The registered model.
+    tracking
+        The registry's URL; by default ``MLFLOW_TRACKING_URI`` or the project's own.
+    trust
+        The trust file whose keys count; by default ``THERAGATE_TRUST``, or ``release/trust.json`` of the project, or
+        the project's development key, which proves nothing to anybody else.
+    memory
+        The file that remembers the ledger's last row; by default ``~/.local/state/theragate/ledgers.json``.
+    environ
+        Environment variables; by default those of the process.
+
+    Raises
+    ------
+    StoreError
+        If no champion is in service, the registry is out of reach, or its ledger, alias or files are not what they
+        were.
+    Refusal
+        If a signature does not count, or something is among the files that may not be in a model.
+    ConfigurationError, DataError
+        If the trust file is wrong or missing.
+    """
+    environ = dict(os.environ if environ is None else environ)
+    if tracking is not None:
+        environ["MLFLOW_TRACKING_URI"] = tracking
+        environ.pop("MLFLOW_REGISTRY_URI", None)
+    settings = read_settings(environ, Path.cwd())
+    pinned = read_trust(Path(trust), development=None) if trust is not None else present_trust(settings, environ)
+    with at_desk(Stores.of(settings), pinned) as desk, tempfile.TemporaryDirectory() as folder:
+        path = Path(memory) if memory is not None else memory_path(environ, Path.home())
+        remember(path, settings.registry, desk.rows)
+        event = desk.champion(study)
+        facts = desk.version(study, event.version)
+        envelope = facts.tags.get(ATTESTATION, "")
+        stated = check_statement(event, envelope, pinned, day=first_day(event, desk.rows))
+        package = desk.registry.fetch_package(study, event.version, Path(folder))
+        check_package(event, package)
+        from theragate.personal.answers import load_personal  # scikit-learn takes a second to import
+
+        personal = load_personal(package / "data" / "estimator")
+    return Champion(study, event.version, event, stated.attestation, personal)

@@ -1,0 +1,51 @@
+"""What every script in ``pipelines/`` does around its stage: one argument, one line, one exit code."""
+
+import os
+import sys
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+from theragate.errors import ConfigurationError, TheragateError
+from theragate.runner.exclusive import claim_pipeline, end_with
+from theragate.runner.workspace import Workspace
+from theragate.settings import Settings, read_settings
+
+__all__ = ["exit_code", "run_stage"]
+
+
+def run_stage(stage: Callable[[Workspace, Settings], str]) -> None:
+    """Run `stage` for the study that the command line names, and end the process.
+
+    The exit code is 0 with one line on standard output, or 1 with one line on standard error. An error that is not
+    the user's keeps its traceback.
+    """
+    warnings.filterwarnings("ignore")  # a library's advice to programmers is nothing that a user can act on
+    sys.exit(exit_code(stage, sys.argv[1:]))
+
+
+def exit_code(stage: Callable[[Workspace, Settings], str], arguments: list[str]) -> int:
+    """Run `stage` with a command line's arguments; show its line or its error; return the exit code."""
+    try:
+        workspace = Workspace(Path.cwd(), _study(arguments))
+        settings = read_settings(os.environ, workspace.root)
+        end_with(claim_pipeline(workspace.root))
+        print(f"{workspace.study}: {stage(workspace, settings)}", flush=True)
+    except TheragateError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("interrupted; run the same command to go on", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _study(arguments: list[str]) -> str:
+    if len(arguments) != 1:
+        raise ConfigurationError(
+            "the stage's command line",
+            rule="it names one study",
+            received=f"{len(arguments)} arguments",
+            remedy="Run `dvc repro`, which calls the stages.",
+        )
+    return arguments[0]

@@ -1,0 +1,162 @@
+"""The studies of ``params.yaml`` as frozen, strict specifications: what is unknown or of a wrong type is refused."""
+
+import re
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import model_validator
+
+from theragate.errors import ConfigurationError
+from theragate.study.declarations import (
+    Card,
+    Decision,
+    DecisionSpec,
+    Deidentification,
+    EffectOutcome,
+    Features,
+    GroupSpec,
+    Measured,
+    NoDecision,
+    Outcome,
+    Scenario,
+    Stability,
+    SurvivalOutcome,
+    TreatmentDecision,
+    Tuning,
+    Validation,
+    outcome_kind,
+)
+from theragate.study.params_file import as_mapping, read_parameters
+from theragate.study.sources import (
+    Source,
+)
+from theragate.study.spec import NAME, Name, Spec, marked, parse
+
+__all__ = ["Study", "load_seed", "load_studies", "load_study", "study_names"]
+
+LARGEST_SEED = 2**31 - 1  # all generators take it, and it leaves room for one seed per repeat
+
+
+class Study(Spec):
+    """One prediction problem. See ``docs/studies.md`` for each key in words."""
+
+    name: Name
+    task: Literal["binary", "regression", "survival", "treatment_effect"]
+    card: Card
+    source: Source
+    deidentification: Deidentification
+    outcome: Outcome
+    features: Features
+    subgroups: dict[Name, GroupSpec]
+    decision: DecisionSpec
+    validation: Validation
+    tuning: Tuning
+    stability: Stability
+    scenarios: dict[Name, Scenario]
+    gates: dict[str, dict[str, Any]]
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if outcome_kind(self.outcome) != self.task:
+            raise ValueError(f"task `{self.task}` does not fit this `outcome`; see docs/studies.md for its keys")
+        if isinstance(self.decision, Decision) and self.task == "regression":
+            raise ValueError("a regression study has no risk to compare with `decision.threshold`; give `none:`")
+        for name, group in self.subgroups.items():
+            if group.column in self.outcome_columns and (self.task != "regression" or group.judged):
+                raise ValueError(
+                    f"`subgroups.{name}` groups patients by the outcome, which a regression may do without `judged`: "
+                    "no model is right for those whose outcome is extreme"
+                )
+        if not isinstance(self.decision, NoDecision) and (
+            isinstance(self.decision, TreatmentDecision) != (self.task == "treatment_effect")
+        ):
+            raise ValueError("`decision.least_benefit` belongs to a treatment_effect study, `threshold` to another")
+        twice = sorted({*self.features.dropped} & {*self.outcome_columns})
+        if twice:
+            raise ValueError(f"`{twice[0]}` is an outcome column, which is never a feature: do not list it as dropped")
+        return self
+
+    @property
+    def outcome_columns(self) -> tuple[str, ...]:
+        """The columns that hold the outcome, or who was treated, and are therefore never features."""
+        outcome = self.outcome
+        return (*_columns(self.measured), *((outcome.treatment.column,) if isinstance(outcome, EffectOutcome) else ()))
+
+    @property
+    def measured(self) -> Measured:
+        """What is measured of one patient; where treatments are compared, that by which they are."""
+        return self.outcome.measured if isinstance(self.outcome, EffectOutcome) else self.outcome
+
+    @property
+    def unreviewed(self) -> tuple[str, ...]:
+        """The keys whose text still has the mark of a draft: nobody has written or confirmed it."""
+        return marked(self.model_dump(mode="json"))
+
+
+def _columns(measured: Measured) -> tuple[str, ...]:
+    return (measured.time, measured.event) if isinstance(measured, SurvivalOutcome) else (measured.column,)
+
+
+def study_names(path: Path) -> list[str]:
+    """Return the names of the studies in ``params.yaml``, in the file's order."""
+    return list(_studies(path))
+
+
+def load_seed(path: Path) -> int:
+    """Return the project's seed."""
+    seed = read_parameters(path).get("seed")
+    if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed <= LARGEST_SEED:
+        raise ConfigurationError(
+            "params.yaml, key `seed`",
+            rule=f"the seed is a whole number from 0 to {LARGEST_SEED}",
+            received=repr(seed),
+            remedy="Write for example `seed: 1`.",
+        )
+    return seed
+
+
+def load_study(path: Path, name: str) -> Study:
+    """Read one study from ``params.yaml``; of other studies only the names are looked at.
+
+    Raises
+    ------
+    ConfigurationError
+        If the file or the study is missing, or a key is unknown, missing or of a wrong type.
+    """
+    studies = _studies(path)
+    if name not in studies:
+        raise ConfigurationError(
+            f"study `{name}`",
+            rule="a study is declared under `studies:` in params.yaml",
+            received=f"a name that is not there (there are {', '.join(studies)})",
+            remedy="Correct the name or add the study.",
+        )
+    content = as_mapping(studies[name], f"studies.{name}")
+    if "name" in content:
+        raise ConfigurationError(
+            f"params.yaml, key `studies.{name}.name`",
+            rule="a study's name is the key that it stands under",
+            received="another one",
+            remedy="Remove the key.",
+        )
+    return parse(Study, {"name": name, **content}, at=f"studies.{name}")
+
+
+def load_studies(path: Path) -> list[Study]:
+    """Read all studies; the first that is wrong raises."""
+    return [load_study(path, name) for name in study_names(path)]
+
+
+def _studies(path: Path) -> dict[str, Any]:
+    """Return what stands under each study's name; YAML reads ``1``, ``yes``, ``null`` and dates not as text."""
+    studies: dict[Any, Any] = read_parameters(path)["studies"]
+    for name in studies:
+        if not isinstance(name, str) or not re.fullmatch(NAME, name):
+            what = f"`{name}`" if isinstance(name, str) else f"`{name}`, which YAML reads as {type(name).__name__}"
+            raise ConfigurationError(
+                "params.yaml, key `studies`",
+                rule="a study's name is 3 to 64 small letters, digits or `_`, the first a letter",
+                received=what,
+                remedy="Choose another name.",
+            )
+    return studies

@@ -1,0 +1,94 @@
+"""Everything again in a clone: the same bytes or a refusal, and no key within reach of the commit's own code."""
+
+import pytest
+from support import run
+
+from theragate.errors import EvidenceError
+from theragate.publishing.recompute import recomputed
+from theragate.settings import read_settings
+
+PIPELINE = """stages:
+  gate:
+    foreach: [mini]
+    do:
+      cmd: python stage.py
+      deps: [stage.py]
+      outs: [out.txt]
+      metrics: [{seen.txt: {cache: false}}]
+"""
+STAGE = """import os, pathlib
+secrets = sorted(name for name in os.environ if "KEY" in name or "PASSWORD" in name)
+private = sorted(str(path) for path in pathlib.Path("private").rglob("*") if path.is_file())
+pathlib.Path("seen.txt").write_text(f"{secrets} {private}")
+pathlib.Path("out.txt").write_text("result")
+"""
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A pipeline of one stage, run and committed, beside a private folder with ids and a key."""
+    root = tmp_path / "project"
+    root.mkdir()
+    (root / "dvc.yaml").write_text(PIPELINE)
+    (root / "stage.py").write_text(STAGE)
+    (root / "private" / "keys").mkdir(parents=True)
+    (root / "private" / "ids.csv").write_text("source_id,patient\n")
+    run(root, "git", "init", "-q")
+    run(root, "dvc", "init", "-q")
+    (root / ".gitignore").write_text("/private/\n/out.txt\n")
+    run(root, "dvc", "repro")
+    (root / "private" / "keys" / "ci.pem").write_text("secret")
+    commit(root)
+    monkeypatch.setenv("THERAGATE_EVALUATOR_KEY", "secret")
+    monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "secret")
+    return root
+
+
+def commit(root) -> str:
+    run(root, "git", "add", "-A")
+    run(root, "git", "commit", "-qm", "Results", "--allow-empty")
+    return head(root)
+
+
+def head(root) -> str:
+    return run(root, "git", "rev-parse", "HEAD").strip()
+
+
+def settings_of(root):
+    return read_settings({}, root)
+
+
+def test_the_same_bytes_without_keys_or_cache(project):
+    with recomputed(project, "mini", settings_of(project), commit=head(project)) as (clone, settings):
+        assert (clone / "out.txt").read_text() == "result"
+        assert (clone / "seen.txt").read_text() == "[] ['private/ids.csv']"
+        assert settings.home == clone
+        assert not (clone / "private" / "keys").exists()
+    assert not clone.exists()
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "message"),
+    [
+        ("dvc.lock", "md5: ", "md5: 0", r"other results: `dvc\.lock` would change"),
+        ("seen.txt", "[]", "['more']", r"other results: `seen\.txt` would change"),
+        ("stage.py", '"result"', "1 / 0", r"a failure of `repro --force gate@mini`"),
+    ],
+)
+def test_what_a_clone_makes_otherwise_is_refused(project, file, old, new, message):
+    text = (project / file).read_text()
+    (project / file).write_text(text.replace(old, new, 1))
+    changed = commit(project)
+    with (
+        pytest.raises(EvidenceError, match=message),
+        recomputed(project, "mini", settings_of(project), commit=changed),
+    ):
+        pass
+
+
+def test_an_unknown_commit_is_refused(project):
+    with (
+        pytest.raises(EvidenceError, match="a failure of `--quiet --detach"),
+        recomputed(project, "mini", settings_of(project), commit="0" * 40),
+    ):
+        pass

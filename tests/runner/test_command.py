@@ -1,0 +1,52 @@
+"""What a user gets from a stage's script: one line and an exit code, never a traceback for an error that is theirs."""
+
+import sys
+
+import pytest
+
+from theragate.errors import DataError
+from theragate.runner.command import run_stage
+
+
+def run(stage, *arguments, monkeypatch, folder):
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(sys, "argv", ["stage.py", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        run_stage(stage)
+    return ended.value.code
+
+
+def test_a_stage_ends_with_one_line(tmp_path, monkeypatch, capsys):
+    assert run(lambda workspace, settings: "did it", "a_study", monkeypatch=monkeypatch, folder=tmp_path) == 0
+    assert capsys.readouterr().out == "a_study: did it\n"
+
+
+def test_an_error_of_the_user_is_one_line(tmp_path, monkeypatch, capsys):
+    def stage(workspace, settings):
+        raise DataError("a file", rule="it exists", received="none", remedy="Make it.")
+
+    assert run(stage, "a_study", monkeypatch=monkeypatch, folder=tmp_path) == 1
+    assert capsys.readouterr().err == "error: a file: it exists; received none. Make it.\n"
+
+
+def test_a_wrong_command_line_is_one_line(tmp_path, monkeypatch, capsys):
+    assert run(lambda workspace, settings: "", monkeypatch=monkeypatch, folder=tmp_path) == 1
+    assert "it names one study; received 0 arguments" in capsys.readouterr().err
+
+
+def test_an_interrupt_is_not_an_error_message(tmp_path, monkeypatch, capsys):
+    def stage(workspace, settings):
+        raise KeyboardInterrupt
+
+    assert run(stage, "a_study", monkeypatch=monkeypatch, folder=tmp_path) == 130
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_a_mistake_of_ours_keeps_its_traceback(tmp_path, monkeypatch):
+    def stage(workspace, settings):
+        raise ZeroDivisionError
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["stage.py", "a_study"])
+    with pytest.raises(ZeroDivisionError):
+        run_stage(stage)
