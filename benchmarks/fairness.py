@@ -48,8 +48,10 @@ def fairness_speedup() -> dict[str, float]:
 def fairness_rows_scaling() -> dict[str, float]:
     """Time the resampling of ten million rows against that of ten thousand, after one counting pass over each."""
     counts = [cells(draw(rows)) for rows in (FEW, MANY)]
-    times = [[_timed(lambda own=own: rates(draw_counts(own, resamples=RESAMPLES, seed=1))) for own in counts]
-             for _ in range(TRIES)]  # fmt: skip
+    times = [
+        [_timed(lambda own=own: rates(draw_counts(own, resamples=RESAMPLES, seed=1))) for own in counts]
+        for _ in range(TRIES)
+    ]
     few, many = (min(column) for column in zip(*times, strict=True))
     return {"fairness_rows_scaling": many / few}
 

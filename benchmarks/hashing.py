@@ -35,8 +35,10 @@ def openssl_speed() -> float:
     """Return the bytes per second of `openssl speed` for SHA-256, in blocks of 16 kB."""
     done = subprocess.run(
         ["openssl", "speed", "-seconds", "2", "-bytes", "16384", "-evp", "sha256"],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     found = re.search(r"^sha256\s+([\d.]+)k", done.stdout, re.MULTILINE | re.IGNORECASE)
     if found is None:
         raise RuntimeError(f"openssl speed says something new: {done.stdout[-300:]}")

@@ -69,9 +69,16 @@ def measure() -> dict[str, float]:
 def plain_options(server) -> list[str]:  # type: ignore[no-untyped-def]
     """MLflow's own server with the same sign-in and the same stores, unguarded."""
     return [
-        "--app-name", "basic-auth", "--backend-store-uri", server.database, "--serve-artifacts",
-        "--artifacts-destination", str(server.artifacts), "--default-artifact-root", "mlflow-artifacts:/",
-    ]  # fmt: skip
+        "--app-name",
+        "basic-auth",
+        "--backend-store-uri",
+        server.database,
+        "--serve-artifacts",
+        "--artifacts-destination",
+        str(server.artifacts),
+        "--default-artifact-root",
+        "mlflow-artifacts:/",
+    ]
 
 
 if __name__ == "__main__":

@@ -37,9 +37,12 @@ def seconds_per_trial() -> float:
     """Time one process that trains with two outer folds: three searches, each of the study's trials."""
     study = load_study(WORKSPACE.params, STUDY)
     scheme = NestedCrossValidation(
-        scheme="nested_cross_validation", repeats=1, folds=2, inner_folds=study.validation.inner_folds,
+        scheme="nested_cross_validation",
+        repeats=1,
+        folds=2,
+        inner_folds=study.validation.inner_folds,
         reason="A benchmark.",
-    )  # fmt: skip
+    )
     cohort = read_table(WORKSPACE.data("cohort.parquet"), remedy="Run `dvc repro`.")
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()

@@ -22,9 +22,11 @@ def main() -> None:
     parser.add_argument("--only", choices=NAMES, help="one part alone")
     parser.add_argument("--patients", type=int, choices=coverage.SIZES, help="of coverage, cohorts of this size alone")
     parser.add_argument(
-        "--replicates", type=int, default=1000,
+        "--replicates",
+        type=int,
+        default=1000,
         help="cohorts of each kind with up to 1,000 patients; of larger ones, and of trainings, there are fewer",
-    )  # fmt: skip
+    )
     parser.add_argument("--processes", type=int, default=PROCESSES, help="how many run at once, with a thread each")
     parser.add_argument("--docs", type=Path, default=DOCS, help="where statistics.json and statistics.md are")
     chosen = parser.parse_args()

@@ -84,9 +84,14 @@ def _answer(name: str, cohort: pd.DataFrame, study: Study, resamples: int, *, se
         raise TypeError("a dose is a quantity")
     with TemporaryDirectory() as storage:
         trained = train(
-            cohort, outcome, study, seed=seed, jobs=1, storage=Path(storage),
+            cohort,
+            outcome,
+            study,
+            seed=seed,
+            jobs=1,
+            storage=Path(storage),
             progress=lambda _done, _total, _text: None,
-        )  # fmt: skip
+        )
     by_model = {
         str(model): rows.sort_values(["repeat", "patient"]) for model, rows in trained.predictions.groupby("model")
     }
@@ -101,13 +106,20 @@ def _answer(name: str, cohort: pd.DataFrame, study: Study, resamples: int, *, se
     )
     measured = measure(QuantityTarget(outcome.value), held_out, resamples=resamples, seed=seed)
     evidence = Evidence(
-        study=STUDY, task="regression",
+        study=STUDY,
+        task="regression",
         cohort=CohortFacts(sha256=_SHA, patients=len(cohort), events=None, non_events=None, simulated=True),
         data=DataFacts(suite_sha256=_SHA, expectations=1, critical=(), warnings=(), leakage=()),
-        predictions_sha256=_SHA, model_sha256=_SHA, family="linear", reference_family="linear",
-        overall=measured.overall, comparisons=measured.comparisons, groups=measured.groups,
-        contrasts=measured.contrasts, families=measured.families,
-    )  # fmt: skip
+        predictions_sha256=_SHA,
+        model_sha256=_SHA,
+        family="linear",
+        reference_family="linear",
+        overall=measured.overall,
+        comparisons=measured.comparisons,
+        groups=measured.groups,
+        contrasts=measured.contrasts,
+        families=measured.families,
+    )
     gate = next(gate for gate in read_policy(study).gates if gate.name == "fairness")
     return Answer(name, evidence, gate.judge(evidence))
 
@@ -115,8 +127,12 @@ def _answer(name: str, cohort: pd.DataFrame, study: Study, resamples: int, *, se
 def rows(answers: Sequence[Answer]) -> str:
     """Return the table of the page."""
     header = (
-        "The model sees", *(f"Mean error, {words}" for words in GROUPS), "Within 20%, Black", "R²", "Fairness gate",
-    )  # fmt: skip
+        "The model sees",
+        *(f"Mean error, {words}" for words in GROUPS),
+        "Within 20%, Black",
+        "R²",
+        "Fairness gate",
+    )
     return table(
         header,
         [

@@ -116,9 +116,14 @@ def observe_benefits(trial: Trial) -> dict[str, float]:
 def _fitted(cohort: pd.DataFrame, outcome: Outcome, study: Study, *, seed: int) -> FittedPersonal:
     with TemporaryDirectory() as storage:
         trained = train(
-            cohort, outcome, study, seed=seed, jobs=1, storage=Path(storage),
+            cohort,
+            outcome,
+            study,
+            seed=seed,
+            jobs=1,
+            storage=Path(storage),
             progress=lambda _done, _total, _text: None,
-        )  # fmt: skip
+        )
     accepted = AcceptedInputs(study=study.name, rules=(), top_coded={})
     return fit_personal(
         trained.predictor, cohort, outcome, study=study, predictions=trained.predictions, accepted=accepted, seed=seed

@@ -61,12 +61,17 @@ def observe(draw: Draw) -> list[Held]:
     measured = measure(target, held_out, resamples=draw.resamples, seed=int(rng.integers(2**31)))
     return [
         Held(
-            world.task, world.name, draw.patients, _GROUPS.get(subject, subject), metric, estimate.decidable,
+            world.task,
+            world.name,
+            draw.patients,
+            _GROUPS.get(subject, subject),
+            metric,
+            estimate.decidable,
             below=estimate.lower is not None and truth < estimate.lower,
             above=estimate.upper is not None and truth > estimate.upper,
         )
         for subject, metric, truth, estimate in _beside_truth(world, measured)
-    ]  # fmt: skip
+    ]
 
 
 def cohorts(replicates: int, *, patients: int | None = None) -> dict[int, int]:
@@ -102,13 +107,24 @@ def summary(held: Iterable[Held]) -> list[dict[str, Any]]:
             count[place] += counted
     return [
         {
-            "task": task, "subject": subject, "measure": metric, "patients": patients, "world": world,
+            "task": task,
+            "subject": subject,
+            "measure": metric,
+            "patients": patients,
+            "world": world,
             "with_limits": share(decided, total),
-            **({"coverage": covered(metric, subject, decided=decided, below=below, above=above),
-                "truth_below": share(below, decided), "truth_above": share(above, decided)} if decided else {}),
+            **(
+                {
+                    "coverage": covered(metric, subject, decided=decided, below=below, above=above),
+                    "truth_below": share(below, decided),
+                    "truth_above": share(above, decided),
+                }
+                if decided
+                else {}
+            ),
         }
         for (task, subject, metric, patients, world), (total, decided, below, above) in counts.items()
-    ]  # fmt: skip
+    ]
 
 
 def covered(metric: str, subject: str, *, decided: int, below: int, above: int) -> dict[str, float]:

@@ -38,9 +38,16 @@ _REPEATS, _FOLDS, _LEARNER = 2, 5, "x_learner"
 _HORIZON, _CENSORED = 1.0, (0.4, 2.4)
 _SCHEMA = tuple(Feature(f"x{number}", "number") for number in range(_FEATURES))
 _NAMES = (
-    "average_effect", "autoc", "qini", "calibration_slope", "effect_error", "policy_gain", "policy_gain_over_none",
-    "policy_gain_over_all", "policy_value",
-)  # fmt: skip
+    "average_effect",
+    "autoc",
+    "qini",
+    "calibration_slope",
+    "effect_error",
+    "policy_gain",
+    "policy_gain_over_none",
+    "policy_gain_over_all",
+    "policy_value",
+)
 _PARTS = ("low", "middle", "high")  # groups of patients, by the first feature
 _CUTS = (-0.43, 0.43)  # of about a third each
 
@@ -162,9 +169,10 @@ def observe(trial: Trial) -> Seen:
     groups = {"part": _parts(x)}
     held_out = EffectHeldOut(
         predictions=HeldOut(arrays["selected"], constant, constant, {}, groups, frozenset(), cross_validated=True),
-        folds=arrays["fold"].astype(np.int64), covariates={"x0": x[:, 0]},
+        folds=arrays["fold"].astype(np.int64),
+        covariates={"x0": x[:, 0]},
         **{name: arrays[name] for name in ("control", "treated", "propensity")},
-    )  # fmt: skip
+    )
     measured, treatment = measure_effects(_target(outcome, world), held_out, resamples=_RESAMPLES, seed=trial.replicate)
     limits = {name: _limits(measured.overall[name]) for name in _NAMES}
     population = random.normal(size=(_POPULATION, _FEATURES))
@@ -192,18 +200,25 @@ def _fitted(frame: pd.DataFrame, outcome: Treated) -> Predictor:
     params = FAMILIES["treatment_effect"][_LEARNER].fixed
     return fit_predictor(
         frame, outcome, task="treatment_effect", family=_LEARNER, params=params, schema=_SCHEMA, seed=1
-    )  # fmt: skip
+    )
 
 
 def _target(outcome: Treated, world: World) -> EffectTarget:
     measured = outcome.measured
     censored = measured if isinstance(measured, Censored) else None
     return EffectTarget(
-        reached=outcome.reached, weight=weights_of(outcome, outcome), treated=outcome.treated,
-        time=censored.time if censored else None, event=censored.event if censored else None,
-        horizon=_HORIZON if censored else None, propensity=outcome.propensity, threshold=world.threshold,
-        threshold_range=(0.0, 2 * world.threshold), effect=world.effect, unit="",
-    )  # fmt: skip
+        reached=outcome.reached,
+        weight=weights_of(outcome, outcome),
+        treated=outcome.treated,
+        time=censored.time if censored else None,
+        event=censored.event if censored else None,
+        horizon=_HORIZON if censored else None,
+        propensity=outcome.propensity,
+        threshold=world.threshold,
+        threshold_range=(0.0, 2 * world.threshold),
+        effect=world.effect,
+        unit="",
+    )
 
 
 def _truth(effects: Floats, predicted: Floats, threshold: float) -> dict[str, float]:

@@ -80,18 +80,24 @@ class Scene:
         within = {name: MARGINS[name] for name in margins if name != "sensitivity"}
         between = {name: MARGINS[name] for name in margins if name == "sensitivity"}
         study = simulated_study(
-            "binary", horizon=1.0,
+            "binary",
+            horizon=1.0,
             subgroups={
                 name: {
-                    "column": name, "title": f"The {name} of nobody", "judged": True,
+                    "column": name,
+                    "title": f"The {name} of nobody",
+                    "judged": True,
                     "labels": {str(place): f"{name}_{place}" for place in range(len(shares))},
                 }
                 for name, shares in self.attributes
             },
             decision={
-                "action": "Treatment.", "threshold": _THRESHOLD, "range": list(_LIMITS), "source": "Drawn here.",
+                "action": "Treatment.",
+                "threshold": _THRESHOLD,
+                "range": list(_LIMITS),
+                "source": "Drawn here.",
             },
-        )  # fmt: skip
+        )
         # The gate asks for a margin within groups; one that nothing can break asks nothing.
         return GATES["fairness"].model_validate(
             {
@@ -169,11 +175,23 @@ def plan(replicates: int) -> Plan:
     two = (("sex", (0.5, 0.5)),)
     lines = [
         Line("false_fail", "all groups alike", Scene(several), 1000, fails),
-        Line("false_fail", "every group at the margin", Scene(several, "log_observed_expected", 1.0, everybody=True),
-             1000, fails, asked=("log_observed_expected",)),
-        Line("false_fail", "every group at the margin", Scene(several, "net_benefit_gain", 1.0, everybody=True),
-             1000, fails, asked=("net_benefit_gain",)),
-    ]  # fmt: skip
+        Line(
+            "false_fail",
+            "every group at the margin",
+            Scene(several, "log_observed_expected", 1.0, everybody=True),
+            1000,
+            fails,
+            asked=("log_observed_expected",),
+        ),
+        Line(
+            "false_fail",
+            "every group at the margin",
+            Scene(several, "net_benefit_gain", 1.0, everybody=True),
+            1000,
+            fails,
+            asked=("net_benefit_gain",),
+        ),
+    ]
     lines += [
         Line("false_pass", "one of two groups at the margin", Scene(two, harm, 1.0), 4000, passes, asked=(harm,))
         for harm in MARGINS
@@ -194,15 +212,23 @@ def plan(replicates: int) -> Plan:
 
 def _evidence(measured: Measured, patients: int) -> Evidence:
     return Evidence(
-        study="simulated", task="binary",
+        study="simulated",
+        task="binary",
         cohort=CohortFacts(
             sha256=_SHA, patients=patients, events=measured.events, non_events=measured.non_events, simulated=True
         ),
         data=DataFacts(suite_sha256=_SHA, expectations=1, critical=(), warnings=(), leakage=()),
-        predictions_sha256=_SHA, model_sha256=_SHA, family="given", reference_family="given",
-        overall=measured.overall, comparisons=measured.comparisons, groups=measured.groups,
-        contrasts=measured.contrasts, families=measured.families, net_benefit=measured.net_benefit,
-    )  # fmt: skip
+        predictions_sha256=_SHA,
+        model_sha256=_SHA,
+        family="given",
+        reference_family="given",
+        overall=measured.overall,
+        comparisons=measured.comparisons,
+        groups=measured.groups,
+        contrasts=measured.contrasts,
+        families=measured.families,
+        net_benefit=measured.net_benefit,
+    )
 
 
 def _sound(feature: Floats) -> tuple[Floats, Floats]:

@@ -76,7 +76,13 @@ def _row(key: tuple[int, int, str, str], numbers: Floats) -> dict[str, Any]:
     truth = float(numbers[:, 0].mean())
     held = float(((numbers[:, 1] <= truth) & (truth <= numbers[:, 2])).mean())
     return {
-        "patients": patients, "features": features, "attack": attack, "measure": measure, "replicates": len(numbers),
-        "mean": round(truth, 4), "sd": round(float(numbers[:, 0].std(ddof=1)), 4), "coverage": round(held, 4),
+        "patients": patients,
+        "features": features,
+        "attack": attack,
+        "measure": measure,
+        "replicates": len(numbers),
+        "mean": round(truth, 4),
+        "sd": round(float(numbers[:, 0].std(ddof=1)), 4),
+        "coverage": round(held, 4),
         "error": round(float(np.sqrt(held * (1 - held) / len(numbers))), 4),
-    }  # fmt: skip
+    }

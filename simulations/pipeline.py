@@ -74,9 +74,14 @@ def learned(training: Training) -> Learned:
     outcome: Outcome = read_outcome(cohort, study)
     with TemporaryDirectory() as storage:
         trained = train(
-            cohort, outcome, study, seed=int(rng.integers(2**31)), jobs=1, storage=Path(storage),
+            cohort,
+            outcome,
+            study,
+            seed=int(rng.integers(2**31)),
+            jobs=1,
+            storage=Path(storage),
             progress=lambda _done, _total, _text: None,
-        )  # fmt: skip
+        )
     table = trained.predictions
 
     def of(model: str) -> Floats:
@@ -84,9 +89,13 @@ def learned(training: Training) -> Learned:
         return rows["prediction"].to_numpy(dtype=np.float64).reshape(-1, n)
 
     held_out = HeldOut(
-        selected=of("selected"), reference=of("reference"), null=of("null"), scenarios={}, groups={},
+        selected=of("selected"),
+        reference=of("reference"),
+        null=of("null"),
+        scenarios={},
+        groups={},
         judged=frozenset(),
-    )  # fmt: skip
+    )
     return Learned(target, held_out, _truth(task, trained.predictor))
 
 
@@ -159,7 +168,10 @@ def summary(seen: Sequence[Seen], *, task: Task, patients: int) -> list[dict[str
         values = np.array([estimate.value for estimate, _ in pairs])
         rows.append(
             {
-                "task": task, "patients": patients, "measure": metric, "truth": round(aim, 5),
+                "task": task,
+                "patients": patients,
+                "measure": metric,
+                "truth": round(aim, 5),
                 "truth_sd": round(float(truths.std(ddof=1)), 5),
                 "mean_estimate": round(float(values.mean()), 5),
                 "estimate_sd": round(float(values.std(ddof=1)), 5),
@@ -169,7 +181,7 @@ def summary(seen: Sequence[Seen], *, task: Task, patients: int) -> list[dict[str
                 "inflation": quantile(distances, 0.95),
                 "inflation_of_the_model": quantile(own, 0.95),
             }
-        )  # fmt: skip
+        )
     return rows
 
 

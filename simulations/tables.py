@@ -99,9 +99,16 @@ def _coverage(rows: Sequence[Row]) -> str:
     for task, measure, subject in dict.fromkeys(key[:3] for key in found):
         cells = [found.get((task, measure, subject, size)) for size in sizes]
         lines.append(
-            [task, _mark(measure), _SUBJECTS[subject],
-             *(f"{100 * cell[0]:.1f} ± {100 * cell[1]:.1f} ({100 * cell[2]:.0f})" if cell else "–" for cell in cells)]
-        )  # fmt: skip
+            [
+                task,
+                _mark(measure),
+                _SUBJECTS[subject],
+                *(
+                    f"{100 * cell[0]:.1f} ± {100 * cell[1]:.1f} ({100 * cell[2]:.0f})" if cell else "–"
+                    for cell in cells
+                ),
+            ]
+        )
     counts = {
         size: sorted(
             {row["with_limits"]["replicates"] for row in rows if (row["patients"], row["subject"]) == (size, "paired")}
@@ -117,15 +124,34 @@ def _coverage(rows: Sequence[Row]) -> str:
 
 def _pipeline(rows: Sequence[Row]) -> str:
     lines = [
-        ["Task", "n", "Measure", "Truth", "Mean estimate", "Covers the recipe", "Covers the model", "Inflation, recipe",
-         "Inflation, model", "Replicates"]
-    ]  # fmt: skip
+        [
+            "Task",
+            "n",
+            "Measure",
+            "Truth",
+            "Mean estimate",
+            "Covers the recipe",
+            "Covers the model",
+            "Inflation, recipe",
+            "Inflation, model",
+            "Replicates",
+        ]
+    ]
     lines += [
-        [row["task"], str(row["patients"]), _mark(row["measure"]), f"{row['truth']:.3f}",
-         f"{row['mean_estimate']:.3f}", _percent(row["coverage"]), _percent(row["coverage_of_the_model"]),
-         _number(row["inflation"]), _number(row["inflation_of_the_model"]), str(row["coverage"]["replicates"])]
+        [
+            row["task"],
+            str(row["patients"]),
+            _mark(row["measure"]),
+            f"{row['truth']:.3f}",
+            f"{row['mean_estimate']:.3f}",
+            _percent(row["coverage"]),
+            _percent(row["coverage_of_the_model"]),
+            _number(row["inflation"]),
+            _number(row["inflation_of_the_model"]),
+            str(row["coverage"]["replicates"]),
+        ]
         for row in rows
-    ]  # fmt: skip
+    ]
     return _table(lines)
 
 
@@ -140,10 +166,17 @@ def _widening(rows: Sequence[Row]) -> str:
 def _membership(rows: Sequence[Row]) -> str:
     lines = [["Patients", "Features", "Attack", "Measure", "Mean", "Covers it", "Replicates"]]
     lines += [
-        [f"{row['patients']:,}", str(row["features"]), row["attack"].replace("_", " "), _MEASURES[row["measure"]],
-         f"{row['mean']:.3f}", f"{100 * row['coverage']:.1f} ± {100 * row['error']:.1f}", str(row["replicates"])]
+        [
+            f"{row['patients']:,}",
+            str(row["features"]),
+            row["attack"].replace("_", " "),
+            _MEASURES[row["measure"]],
+            f"{row['mean']:.3f}",
+            f"{100 * row['coverage']:.1f} ± {100 * row['error']:.1f}",
+            str(row["replicates"]),
+        ]
         for row in rows
-    ]  # fmt: skip
+    ]
     return _table(lines)
 
 
@@ -165,41 +198,80 @@ def _fairness(tables: dict[str, list[Row]], name: str) -> str:
 
 def _answers(rows: Sequence[Row]) -> str:
     lines = [
-        ["Task", "n", "Interval holds", "Mean width", "As recorded in training", "Difference shown", "Called unlike",
-         "Cohorts"]
-    ]  # fmt: skip
+        [
+            "Task",
+            "n",
+            "Interval holds",
+            "Mean width",
+            "As recorded in training",
+            "Difference shown",
+            "Called unlike",
+            "Cohorts",
+        ]
+    ]
     for row in rows:
         recorded, shown = (_percent(row[name]) if name in row else "–" for name in ("coverage_as_recorded", "shown"))
         given = row["coverage"]["replicates"] > 1
         lines.append(
-            [row["task"], str(row["patients"]), _percent(row["coverage"]) if given else "–",
-             f"{row['width']['value']:.3g}" if given else "–", recorded, shown, _percent(row["called_unlike"]),
-             str(row["called_unlike"]["replicates"])]
-        )  # fmt: skip
+            [
+                row["task"],
+                str(row["patients"]),
+                _percent(row["coverage"]) if given else "–",
+                f"{row['width']['value']:.3g}" if given else "–",
+                recorded,
+                shown,
+                _percent(row["called_unlike"]),
+                str(row["called_unlike"]["replicates"]),
+            ]
+        )
     return _table(lines)
 
 
 def _effects(rows: Sequence[Row]) -> str:
     lines = [
-        ["World", "n", "Measure", "Truth", "Mean estimate", "Covers the recipe", "Covers the model", "Inflation",
-         "Spread over error", "Replicates"]
-    ]  # fmt: skip
+        [
+            "World",
+            "n",
+            "Measure",
+            "Truth",
+            "Mean estimate",
+            "Covers the recipe",
+            "Covers the model",
+            "Inflation",
+            "Spread over error",
+            "Replicates",
+        ]
+    ]
     lines += [
-        [row["world"], str(row["patients"]), _mark(row["measure"]), f"{row['truth']:.3f}", f"{row['mean']:.3f}",
-         _percent(row["recipe"]), _percent(row["model"]), _number(row["factor"]), f"{row['spread']:.2f}",
-         str(row["recipe"]["replicates"])]
+        [
+            row["world"],
+            str(row["patients"]),
+            _mark(row["measure"]),
+            f"{row['truth']:.3f}",
+            f"{row['mean']:.3f}",
+            _percent(row["recipe"]),
+            _percent(row["model"]),
+            _number(row["factor"]),
+            f"{row['spread']:.2f}",
+            str(row["recipe"]["replicates"]),
+        ]
         for row in rows
-    ]  # fmt: skip
+    ]
     return _table(lines)
 
 
 def _called(rows: Sequence[Row]) -> str:
     lines = [["World", "n", "Ranking called real", "Bands hold all groups", "Replicates"]]
     lines += [
-        [row["world"], str(row["patients"]), _percent(row["called_real"]), _percent(row["bands_hold"]),
-         str(row["called_real"]["replicates"])]
+        [
+            row["world"],
+            str(row["patients"]),
+            _percent(row["called_real"]),
+            _percent(row["bands_hold"]),
+            str(row["called_real"]["replicates"]),
+        ]
         for row in rows
-    ]  # fmt: skip
+    ]
     return _table(lines)
 
 

@@ -83,9 +83,13 @@ class World:
         patients = Population.drawn(n, rng)
         selected, reference = self.predicted(patients), self.reference(patients)
         return self._target(patients, rng), HeldOut(
-            selected=selected[None], reference=reference[None], null=np.full((1, n), self._null), scenarios={},
-            groups={"group": np.where(patients.group == 0, "large", "small")}, judged=frozenset({"group"}),
-        )  # fmt: skip
+            selected=selected[None],
+            reference=reference[None],
+            null=np.full((1, n), self._null),
+            scenarios={},
+            groups={"group": np.where(patients.group == 0, "large", "small")},
+            judged=frozenset({"group"}),
+        )
 
     def predicted(self, patients: Population) -> Floats:
         """Return the model's predictions."""
@@ -121,9 +125,12 @@ class World:
                 predicted, mean, patients.weight, errors=self._scatter(mean)[:, None] * (errors / errors.std())
             )
         found = risk_truth(
-            predicted, self._risk(patients), patients.weight, prevalence=self._null,
+            predicted,
+            self._risk(patients),
+            patients.weight,
+            prevalence=self._null,
             thresholds=(self.threshold, *self.limits),
-        )  # fmt: skip
+        )
         if self.task == "binary":
             return found
         low, high = _CENSORED

@@ -29,21 +29,30 @@ def bad_evidence() -> Evidence:
 
 def record_of() -> dict[str, Any]:
     return {
-        "study": STUDY, "task": "survival", "seed": 7, "features": ["age", "sex"],
+        "study": STUDY,
+        "task": "survival",
+        "seed": 7,
+        "features": ["age", "sex"],
         "selected": {"family": "xgboost", "params": {"depth": 3, "rate": 0.1}},
         "reference": {"family": STUDIES["survival"].tuning.reference, "params": {}},
-        "selection": {"rule": "one standard error"}, "trials": [],
+        "selection": {"rule": "one standard error"},
+        "trials": [],
         "input_schema": [{"name": "age", "type": "number"}, {"name": "sex", "type": "text"}],
         "versions": {"python": "3.11"},
-    }  # fmt: skip
+    }
 
 
 def patients() -> pd.DataFrame:
     rows = range(1, 41)
-    return pd.DataFrame({
-        "patient": [str(row) for row in rows], "age": [40.5 + row for row in rows], "gender": [row % 2 for row in rows],
-        "lenfol": [10.25 * row for row in rows], "fstat": [row % 3 == 0 for row in rows],
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "patient": [str(row) for row in rows],
+            "age": [40.5 + row for row in rows],
+            "gender": [row % 2 for row in rows],
+            "lenfol": [10.25 * row for row in rows],
+            "fstat": [row % 3 == 0 for row in rows],
+        }
+    )
 
 
 def predicted() -> pd.DataFrame:

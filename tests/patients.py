@@ -21,18 +21,29 @@ OUTCOMES: dict[str, dict[str, Any]] = {
     "binary": {"column": "ill", "positive": "yes", "description": "Illness."},
     "regression": {"column": "dose", "unit": "mg/week", "description": "The dose."},
     "survival": {
-        "time": "time", "event": "died", "unit": "days", "horizon": 400, "horizon_reason": "For the tests.",
+        "time": "time",
+        "event": "died",
+        "unit": "days",
+        "horizon": 400,
+        "horizon_reason": "For the tests.",
         "description": "Death.",
     },
     "treatment_effect": {
         "treatment": {
-            "column": "arm", "treated": "drug", "name": "the drug", "control": "placebo", "assigned": "at_random",
-            "propensity": 0.5, "reason": "The tests draw lots.",
+            "column": "arm",
+            "treated": "drug",
+            "name": "the drug",
+            "control": "placebo",
+            "assigned": "at_random",
+            "propensity": 0.5,
+            "reason": "The tests draw lots.",
         },
         "measured": {"column": "walked", "unit": "metres", "description": "How far a patient walks."},
-        "effect": "mean", "better": "higher", "reason": "For the tests.",
+        "effect": "mean",
+        "better": "higher",
+        "reason": "For the tests.",
     },
-}  # fmt: skip
+}
 RULES = (
     InputRule(id="age-range", kind="between", columns=("age",), decisive=True, low=18, high=90, unit="years"),
     InputRule(id="sex-codes", kind="one_of", columns=("sex",), decisive=True, values=("f", "m")),
@@ -126,6 +137,8 @@ def make_world(
     released = fitted_on(rows[: patients - held_out])
     accepted = AcceptedInputs(study=study.name, rules=RULES, top_coded={"age": 90})
     return World(
-        cohort, outcome, study,
+        cohort,
+        outcome,
+        study,
         fit_personal(released, cohort, outcome, study=study, predictions=predictions, accepted=accepted, seed=11),
-    )  # fmt: skip
+    )

@@ -77,10 +77,17 @@ def small_study() -> dict[str, Any]:
             "data_quality": {"max_warnings": 1, "reason": "For the tests."},
             "suspicious_performance": {"metric": "auroc", "ceiling": 0.99, "reason": "For the tests."},
             "discrimination": {
-                "metric": "auroc", "floor": 0.6, "skill": 0.0, "margin": 0.05, "reason": "For the tests.",
+                "metric": "auroc",
+                "floor": 0.6,
+                "skill": 0.0,
+                "margin": 0.05,
+                "reason": "For the tests.",
             },
             "calibration": {
-                "slope": [0.5, 2.0], "observed_expected": [0.5, 2.0], "ici": 0.2, "reason": "For the tests.",
+                "slope": [0.5, 2.0],
+                "observed_expected": [0.5, 2.0],
+                "ici": 0.2,
+                "reason": "For the tests.",
             },
             "utility": {"tolerance": 0.1, "group_tolerance": 0.5, "reason": "For the tests."},
             "fairness": {
@@ -97,7 +104,7 @@ def small_study() -> dict[str, Any]:
             "lineage": {"reason": "For the tests."},
             "held_out_use": {"most": 5, "reason": "For the tests."},
         },
-    }  # fmt: skip
+    }
 
 
 def small_suite() -> dict[str, Any]:
@@ -175,8 +182,11 @@ def environment(**more: str) -> dict[str, str]:
     # Without the last, every process would compile a clone's modules again.
     ours = ("DVC_", "MLFLOW_", "THERAGATE_", "PYTHONDONTWRITEBYTECODE")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-    author = {f"GIT_{who}_{what}": value for who in ("AUTHOR", "COMMITTER") for what, value in
-              (("NAME", "Test"), ("EMAIL", "test@example.org"))}  # fmt: skip
+    author = {
+        f"GIT_{who}_{what}": value
+        for who in ("AUTHOR", "COMMITTER")
+        for what, value in (("NAME", "Test"), ("EMAIL", "test@example.org"))
+    }
     return {**kept, **author, "PATH": f"{BIN}{os.pathsep}{kept['PATH']}", **more}
 
 

@@ -159,9 +159,13 @@ def test_an_empty_source_and_a_source_without_its_outcome(project, refused):
 def test_negative_survival_times(project, refused):
     project.study["task"] = "survival"
     project.study["outcome"] = {
-        "time": "days", "event": "died", "unit": "days", "horizon": 100, "horizon_reason": "A test.",
+        "time": "days",
+        "event": "died",
+        "unit": "days",
+        "horizon": 100,
+        "horizon_reason": "A test.",
         "description": "Death.",
-    }  # fmt: skip
+    }
     project.write()
     random = np.random.default_rng(0)
     frame = small_cohort().drop(columns="ill")
@@ -190,8 +194,13 @@ def test_more_features_than_patients_where_the_penalty_is_light(project, refused
 
 def test_a_world_that_nobody_has_written(project, refused):
     project.study["source"] = {
-        "kind": "simulated", "world": "flatland", "patients": 100, "seed": 1, "citation": "A test.", "licence": "None.",
-    }  # fmt: skip
+        "kind": "simulated",
+        "world": "flatland",
+        "patients": 100,
+        "seed": 1,
+        "citation": "A test.",
+        "licence": "None.",
+    }
     project.write()
     assert "a world is one of caide_dementia, iwpc_warfarin; received `flatland`" in refused(ingest)
 

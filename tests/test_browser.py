@@ -24,8 +24,12 @@ def address(tmp_path_factory):
     port = free_port()
     server = subprocess.Popen(
         ["theragate", "ui", "--port", str(port)],
-        cwd=folder, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
-    )  # fmt: skip
+        cwd=folder,
+        env=environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
     try:
         _wait_for(port, server)
         yield f"http://127.0.0.1:{port}"

@@ -39,9 +39,11 @@ def register(server: Server, study: str) -> None:
     verdict = decide(evidence_of(study, signed.model_sha256), policy_of(study), evidence_sha256=signed.evidence_sha256)
     tags = {"sha256.evidence": signed.evidence_sha256, "theragate.verdict": signed.decision}
     version = server.person(AUTHOR).register(
-        study, package,
-        description=verdict_table(verdict), tags=[{"key": key, "value": value} for key, value in tags.items()],
-    )  # fmt: skip
+        study,
+        package,
+        description=verdict_table(verdict),
+        tags=[{"key": key, "value": value} for key, value in tags.items()],
+    )
     evaluator = server.person("evaluator")
     assert evaluator.put_dossier(papers).status_code == 200
     assert evaluator.tag(study, version, "theragate.attestation", papers.envelope).status_code == 200

@@ -90,8 +90,9 @@ def test_a_release_manager_approves_and_promotes_and_nobody_else(team):
     assert team.do(MANAGER, "theragate", "release", "promote", STUDY, "1") == f"{STUDY} version 1: champion\n"
     rows = json.loads(team.do(MANAGER, "theragate", "release", "audit", "--json"))
     assert [(row["event"]["kind"], row["event"]["actor"]) for row in rows] == [
-        ("approve", MANAGER), ("promote", MANAGER),
-    ]  # fmt: skip
+        ("approve", MANAGER),
+        ("promote", MANAGER),
+    ]
 
 
 def test_a_consumer_who_has_the_trust_file_alone_verifies_and_predicts(team, tmp_path):

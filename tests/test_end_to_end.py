@@ -174,9 +174,13 @@ def test_a_training_that_was_killed_goes_on_and_ends_the_same(clone):
     before = digests(clone)
     process = subprocess.Popen(
         ["dvc", "repro", "-f", "-s", f"train@{STUDY}"],
-        cwd=clone, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        cwd=clone,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
         start_new_session=True,
-    )  # fmt: skip
+    )
     searches = clone / ".theragate" / "searches"
     while process.poll() is None and not any(searches.rglob("*")):
         pass

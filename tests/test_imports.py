@@ -18,16 +18,34 @@ def loaded_by(statement: str) -> set[str]:
 @pytest.mark.parametrize(
     "module",
     [
-        "theragate", "theragate.cli", "theragate.study", "theragate.evidence.types", "theragate.evidence.catalogue",
-        "theragate.evidence.published", "theragate.gates", "theragate.reports.card", "theragate.stages.gate",
-        "theragate.runner.command", "theragate.publishing.sync", "theragate.commands.summary",
-        "theragate.tracking.bundle", "theragate.mlflow_plugin.entry", "theragate.mlflow_plugin.server",
-        "theragate.release.waivers", "theragate.release.looks", "theragate.release.champion",
-        "theragate.commands.waive", "theragate.project.readiness", "theragate.commands.champion",
-        "theragate.reports.verdict", "theragate.release.admission", "theragate.release.model_files",
-        "theragate.commands.keys", "theragate.commands.results",
+        "theragate",
+        "theragate.cli",
+        "theragate.study",
+        "theragate.evidence.types",
+        "theragate.evidence.catalogue",
+        "theragate.evidence.published",
+        "theragate.gates",
+        "theragate.reports.card",
+        "theragate.stages.gate",
+        "theragate.runner.command",
+        "theragate.publishing.sync",
+        "theragate.commands.summary",
+        "theragate.tracking.bundle",
+        "theragate.mlflow_plugin.entry",
+        "theragate.mlflow_plugin.server",
+        "theragate.release.waivers",
+        "theragate.release.looks",
+        "theragate.release.champion",
+        "theragate.commands.waive",
+        "theragate.project.readiness",
+        "theragate.commands.champion",
+        "theragate.reports.verdict",
+        "theragate.release.admission",
+        "theragate.release.model_files",
+        "theragate.commands.keys",
+        "theragate.commands.results",
     ],
-)  # fmt: skip
+)
 def test_a_light_module_imports_nothing_heavy(module):
     assert not loaded_by(f"import {module}") & HEAVY
 

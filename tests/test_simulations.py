@@ -225,8 +225,12 @@ def test_written_coverage_of_answers_keeps_the_claim():
     rows = json.loads((DOCS / "statistics.json").read_text(encoding="utf-8"))["answers"]["rows"]
     effects_differ = "treatment effect, different effects"
     assert {row["task"] for row in rows} == {
-        "binary", "regression", "survival", "treatment effect, same effect", effects_differ,
-    }  # fmt: skip
+        "binary",
+        "regression",
+        "survival",
+        "treatment effect, same effect",
+        effects_differ,
+    }
     for row in rows:
         if row["coverage"]["replicates"] > 1:
             assert row["coverage"]["value"] >= 0.9 - 3 * row["coverage"]["se"], row

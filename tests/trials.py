@@ -24,11 +24,18 @@ def compare_treatments(project: Project) -> None:
         "task": "treatment_effect",
         "outcome": {
             "treatment": {
-                "column": "arm", "treated": "drug", "name": "the drug", "control": "placebo",
-                "assigned": "at_random", "propensity": 0.5, "reason": "The tests draw lots.",
+                "column": "arm",
+                "treated": "drug",
+                "name": "the drug",
+                "control": "placebo",
+                "assigned": "at_random",
+                "propensity": 0.5,
+                "reason": "The tests draw lots.",
             },
             "measured": {"column": "healed", "positive": "yes", "description": "Healed within a year."},
-            "effect": "event", "better": "higher", "reason": "Healing is what patients want.",
+            "effect": "event",
+            "better": "higher",
+            "reason": "Healing is what patients want.",
         },
         "features": {},
         "decision": {"action": "Give the drug.", "least_benefit": 0.05, "range": [0.0, 0.2], "source": "Made up."},
@@ -45,10 +52,13 @@ def compare_treatments(project: Project) -> None:
             "robustness": {"metric": "autoc", "margin": 0.5, **reason},
             "stability": {"mean_absolute_difference": 0.2, **reason},
             "non_inferiority": {"metric": "autoc", "margin": 0.05, **reason},
-            "personalisation": reason, "comparability": reason,
-            "privacy": gates["privacy"], "lineage": gates["lineage"], "held_out_use": gates["held_out_use"],
+            "personalisation": reason,
+            "comparability": reason,
+            "privacy": gates["privacy"],
+            "lineage": gates["lineage"],
+            "held_out_use": gates["held_out_use"],
         },
-    }  # fmt: skip
+    }
     project.write()
     randomised().to_csv(project.table, index=False)
 
@@ -62,8 +72,10 @@ def compare_means(project: Project) -> None:
     table.assign(pain=pain.round(1)).drop(columns="healed").to_csv(project.table, index=False)
     project.study["outcome"] |= {
         "measured": {"column": "pain", "unit": "points", "description": "Pain after a year."},
-        "effect": "mean", "better": "lower", "reason": "Patients want less pain.",
-    }  # fmt: skip
+        "effect": "mean",
+        "better": "lower",
+        "reason": "Patients want less pain.",
+    }
     project.study["decision"] |= {"least_benefit": 0.5, "range": [0.0, 1.5]}
     gates = project.study["gates"]
     gates["suspicious_performance"]["ceiling"] = 2.0

@@ -18,16 +18,38 @@ def one(column: str, *values: object) -> pd.DataFrame:
 @pytest.mark.parametrize(
     ("column", "found"),
     [
-        ("name", "names"), ("LastName", "names"), ("patient_name", "names"), ("street", "places"),
-        ("home address", "places"), ("ZIP", "places"), ("post_code_postcode", "places"), ("dob", "dates"),
-        ("birth_date", "dates"), ("dateOfBirth", "dates"), ("phone_number", "telephone"), ("fax", "fax"),
-        ("e_mail", "e-mail"), ("SSN", "social security"), ("MRN", "medical record"), ("insurance_no", "health plan"),
-        ("account", "account"), ("driving_licence", "licence"), ("licensePlate", "licence|vehicle"),
-        ("device_serial", "device"), ("url", "web"), ("ip_address", "IP|places"), ("fingerprint", "biometric"),
-        ("photo", "photographs"), ("admission_date", "dates"), ("LastVisitDate", "dates"), ("timestamp", "dates"),
-        ("Social Security", "social security"), ("medical_record_no", "medical record"), ("PatientID", "a code"),
+        ("name", "names"),
+        ("LastName", "names"),
+        ("patient_name", "names"),
+        ("street", "places"),
+        ("home address", "places"),
+        ("ZIP", "places"),
+        ("post_code_postcode", "places"),
+        ("dob", "dates"),
+        ("birth_date", "dates"),
+        ("dateOfBirth", "dates"),
+        ("phone_number", "telephone"),
+        ("fax", "fax"),
+        ("e_mail", "e-mail"),
+        ("SSN", "social security"),
+        ("MRN", "medical record"),
+        ("insurance_no", "health plan"),
+        ("account", "account"),
+        ("driving_licence", "licence"),
+        ("licensePlate", "licence|vehicle"),
+        ("device_serial", "device"),
+        ("url", "web"),
+        ("ip_address", "IP|places"),
+        ("fingerprint", "biometric"),
+        ("photo", "photographs"),
+        ("admission_date", "dates"),
+        ("LastVisitDate", "dates"),
+        ("timestamp", "dates"),
+        ("Social Security", "social security"),
+        ("medical_record_no", "medical record"),
+        ("PatientID", "a code"),
     ],
-)  # fmt: skip
+)
 def test_a_column_that_names_a_person_is_refused_by_its_name(column, found):
     with pytest.raises(DataError, match=f"column `{column}`.*looks like.*({found})"):
         deidentify(one(column, 1, 2), Deidentification(), study="s")
@@ -36,11 +58,18 @@ def test_a_column_that_names_a_person_is_refused_by_its_name(column, found):
 @pytest.mark.parametrize(
     ("value", "found"),
     [
-        ("ada@example.org", "e-mail"), ("https://example.org/ada", "web"), ("123-45-6789", "social security"),
-        ("192.168.1.77", "IP"), ("(555) 867-5309", "telephone"), ("1815-12-10", "dates"), ("10.12.1815", "dates"),
-        ("Write to ada@example.org.", "e-mail"), ("seen on 1815-12-10 at noon", "dates"), ("SSN 123-45-6789", "social"),
+        ("ada@example.org", "e-mail"),
+        ("https://example.org/ada", "web"),
+        ("123-45-6789", "social security"),
+        ("192.168.1.77", "IP"),
+        ("(555) 867-5309", "telephone"),
+        ("1815-12-10", "dates"),
+        ("10.12.1815", "dates"),
+        ("Write to ada@example.org.", "e-mail"),
+        ("seen on 1815-12-10 at noon", "dates"),
+        ("SSN 123-45-6789", "social"),
     ],
-)  # fmt: skip
+)
 def test_a_column_is_refused_by_the_form_of_one_value_which_is_not_repeated(value, found):
     with pytest.raises(DataError, match=f"looks like .*{found}") as caught:
         deidentify(one("note", "none", value), Deidentification(), study="s")

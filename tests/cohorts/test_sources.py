@@ -68,11 +68,19 @@ def every_source(folder: Path) -> Iterator[list[Any]]:
         table().to_sql("t", connection, index=False)
     with web_server() as web:
         web.content = content
-        web_source = UrlSource(kind="url", url=web.url, sha256=sha256_bytes(content), format="csv", id="record",
-                               text=("code",), **WORDS)  # fmt: skip
+        web_source = UrlSource(
+            kind="url", url=web.url, sha256=sha256_bytes(content), format="csv", id="record", text=("code",), **WORDS
+        )
         database = SqlSource(kind="sql", url_variable="RECORDS", query="q.sql", id="record", text=("code",), **WORDS)
-        yield [*map(bundled, COHORTS), file("t.csv"), file("t.parquet"), tracked("t.csv"), web_source, database,
-               *map(simulated, WORLDS)]  # fmt: skip
+        yield [
+            *map(bundled, COHORTS),
+            file("t.csv"),
+            file("t.parquet"),
+            tracked("t.csv"),
+            web_source,
+            database,
+            *map(simulated, WORLDS),
+        ]
 
 
 def read(spec: Any, root: Path) -> RawTable:

@@ -71,9 +71,14 @@ def test_rows_come_in_chunks_and_end_in_the_order_of_the_ids(postgres, tmp_path,
     assert len(frame) == 5000
     assert raw.version.startswith("postgresql, query sha256:")
     assert frame.dtypes.map(str).to_dict() | {"seen": ""} == {
-        "record": "str", "age": "float64", "code": "str", "ill": "bool", "seen": "", "gap": "float64",
+        "record": "str",
+        "age": "float64",
+        "code": "str",
+        "ill": "bool",
+        "seen": "",
+        "gap": "float64",
         "score": "float64",
-    }  # fmt: skip
+    }
     monkeypatch.setattr(_sql, "CHUNK", 100_000)
     again = read(postgres, tmp_path, "SELECT * FROM t ORDER BY age DESC;", text=("code",)).frame
     pd.testing.assert_frame_equal(frame, again)

@@ -45,13 +45,25 @@ def test_an_unknown_world_names_those_that_exist():
 
 def test_points_by_hand():
     worst = {
-        "age": 60, "education": 5, "sex": "male", "systolic": 150, "bmi": 31, "cholesterol": 7, "activity": "inactive",
+        "age": 60,
+        "education": 5,
+        "sex": "male",
+        "systolic": 150,
+        "bmi": 31,
+        "cholesterol": 7,
+        "activity": "inactive",
         "apoe": "carrier",
-    }  # fmt: skip
+    }
     best = {
-        "age": 46, "education": 10, "sex": "female", "systolic": 140, "bmi": 30, "cholesterol": 6.5,
-        "activity": "active", "apoe": "non-carrier",
-    }  # fmt: skip
+        "age": 46,
+        "education": 10,
+        "sex": "female",
+        "systolic": 140,
+        "bmi": 30,
+        "cholesterol": 6.5,
+        "activity": "active",
+        "apoe": "non-carrier",
+    }
     middle = {**best, "age": 53, "education": 9}
     np.testing.assert_array_equal(caide_points(pd.DataFrame([worst, best, middle])), [18, 0, 6])
     assert caide_risk(np.array([0.0, 18.0])) == pytest.approx([0.00086, 0.4891], abs=2e-4)

@@ -104,8 +104,9 @@ def test_a_version_is_approved_and_promoted(clone):
     assert (listed(clone)["state"], listed(clone)["aliases"]) == ("in service", ["candidate", "champion"])
     rows = json.loads(release(clone, "audit", "--json"))
     assert [(row["seq"], row["event"]["kind"], row["event"]["actor"]) for row in rows] == [
-        (1, "approve", "Dr. Lee"), (2, "promote", "Dr. Lee"),
-    ]  # fmt: skip
+        (1, "approve", "Dr. Lee"),
+        (2, "promote", "Dr. Lee"),
+    ]
     assert "Nothing waits for a release manager." in release(clone, "list", "--pending")
 
 

@@ -31,12 +31,15 @@ def pipeline(tmp_path: Path) -> Path:
         "stages": {
             name: {
                 "foreach": ["a", "b"],
-                "do": {"cmd": cmd.replace("${key}", "${item}"), "deps": [dep.replace("${key}", "${item}")],
-                       "outs": [out.replace("${key}", "${item}")]},
+                "do": {
+                    "cmd": cmd.replace("${key}", "${item}"),
+                    "deps": [dep.replace("${key}", "${item}")],
+                    "outs": [out.replace("${key}", "${item}")],
+                },
             }
             for name, (cmd, dep, out) in stages.items()
         }
-    }  # fmt: skip
+    }
     (tmp_path / "dvc.yaml").write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
     (tmp_path / "a.txt").write_text("a\n")
     (tmp_path / "b.txt").write_text("b\n")
@@ -117,9 +120,14 @@ def test_the_commands_of_two_studies_run_at_the_same_time_and_show_whole_lines(p
     meet = "if test ${item} = a; then echo hello > pipe; else cat pipe >&2; fi"
     rewrite(pipeline, "cmd: cp", f"cmd: printf '${{item}}, first '; {meet}; echo half; cp")
     done = subprocess.run(
-        ["theragate", "repro", "--jobs", "2"], cwd=pipeline, env=environment(), capture_output=True, text=True,
-        check=True, timeout=60,
-    )  # fmt: skip
+        ["theragate", "repro", "--jobs", "2"],
+        cwd=pipeline,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
     assert {"a, first half", "b, first half"} <= set(done.stdout.splitlines())
     assert "hello" in done.stderr.splitlines()
 
@@ -147,9 +155,13 @@ def test_what_was_made_before_ctrl_c_is_in_the_lock_and_no_command_goes_on(pipel
     os.mkfifo(pipeline / "pipe")
     rewrite(pipeline, "cmd: test", "cmd: echo $$ > pipe; cat pipe; test")  # a shell that waits for its child
     with subprocess.Popen(
-        ["theragate", "repro"], cwd=pipeline, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        ["theragate", "repro"],
+        cwd=pipeline,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         process_group=0,
-    ) as process:  # fmt: skip
+    ) as process:
         shell = psutil.Process(int((pipeline / "pipe").read_text().split()[0]))
         below = [shell, *shell.children(recursive=True)]
         if whom == "the pipeline alone":

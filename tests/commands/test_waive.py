@@ -173,9 +173,17 @@ def test_an_expired_waiver_counts_nowhere_and_the_command_to_renew_it_is_shown(j
     line = next(line for line in shown.splitlines() if line.startswith("To accept it again: "))
     words = shlex.split(line.removeprefix("To accept it again: "))
     assert words == [
-        "theragate", "waive", judged.study, "TG003", "--reason", odd["reason"], "--by", odd["by"],
-        "--expires", "YYYY-MM-DD",
-    ]  # fmt: skip
+        "theragate",
+        "waive",
+        judged.study,
+        "TG003",
+        "--reason",
+        odd["reason"],
+        "--by",
+        odd["by"],
+        "--expires",
+        "YYYY-MM-DD",
+    ]
     assert shlex.split(renewal(waivers_of(judged)[0])) == words
 
 

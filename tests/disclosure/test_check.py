@@ -1,4 +1,3 @@
-# ruff: noqa: E501 - one leak, one line
 """Planted leaks are found in every kind of file, and what may be released is let through."""
 
 import io
@@ -21,12 +20,19 @@ N = 300
 
 def patients(*, ids: bool = False) -> Patients:
     random = np.random.default_rng(5)
-    cohort = pd.DataFrame({
-        "patient": [f"P-{row:04}" if ids else str(row + 1) for row in range(N)],
-        "age": random.integers(40, 90, N), "sex": random.choice(["f", "m"], N), "bmi": random.normal(27, 4, N).round(2),
-        "marker": random.normal(size=N), "pressure": random.integers(90, 180, N), "stage": random.integers(1, 5, N),
-        "days": random.integers(1, 4000, N), "died": random.integers(0, 2, N),
-    })  # fmt: skip
+    cohort = pd.DataFrame(
+        {
+            "patient": [f"P-{row:04}" if ids else str(row + 1) for row in range(N)],
+            "age": random.integers(40, 90, N),
+            "sex": random.choice(["f", "m"], N),
+            "bmi": random.normal(27, 4, N).round(2),
+            "marker": random.normal(size=N),
+            "pressure": random.integers(90, 180, N),
+            "stage": random.integers(1, 5, N),
+            "days": random.integers(1, 4000, N),
+            "died": random.integers(0, 2, N),
+        }
+    )
     return Patients(cohort, ("days", "died"), {"held-out predictions": random.uniform(size=N)})
 
 
@@ -61,9 +67,17 @@ LEAKS: dict[str, tuple[str, str | bytes | Callable[[], bytes], str]] = {
     "the cohort": ("table.csv", COHORT.to_csv(index=False), "rows"),
     "some of its rows, in another order": ("some.csv", COHORT.iloc[SHUFFLED[:5], [6, 1, 2]].to_csv(), "rows"),
     "rows as Parquet": ("rows.parquet", COHORT.drop(columns="patient").to_parquet(), "rows"),
-    "one patient as an object": ("one.json", json.dumps({"example": {"age": int(COHORT["age"][0]), "bmi": float(COHORT["bmi"][0])}}), "rows"),
+    "one patient as an object": (
+        "one.json",
+        json.dumps({"example": {"age": int(COHORT["age"][0]), "bmi": float(COHORT["bmi"][0])}}),
+        "rows",
+    ),
     "rows as objects": ("rows.json", COHORT.head(3)[["age", "sex", "bmi"]].to_json(orient="records"), "rows"),
-    "columns as lists": ("columns.json", json.dumps({"deep": [{"x": COHORT.head(9)[["age", "bmi"]].to_dict(orient="list")}]}), "rows"),
+    "columns as lists": (
+        "columns.json",
+        json.dumps({"deep": [{"x": COHORT.head(9)[["age", "bmi"]].to_dict(orient="list")}]}),
+        "rows",
+    ),
     "rows without names": ("rows.json", json.dumps({"support": FEATURES[:4].tolist()}), "rows"),
     "one row without a name": ("row.json", json.dumps({"anchor": FEATURES[7].tolist()}), "rows"),
     "the training rows in a model": ("model.npz", npz(rows=FEATURES), "rows"),
@@ -75,15 +89,31 @@ LEAKS: dict[str, tuple[str, str | bytes | Callable[[], bytes], str]] = {
     "a part of a column, shuffled": ("part.json", json.dumps(COHORT["marker"].iloc[SHUFFLED[:20]].tolist()), "values"),
     "a column in single precision": ("model.npz", npz(x=COHORT["marker"].to_numpy(dtype=np.float32)), "values"),
     "survival times": ("times.json", json.dumps({"leaf": sorted(COHORT["days"].iloc[:150].tolist())}), "values"),
-    "held-out predictions": ("curve.json", json.dumps({"roc": {"x": sorted(PREDICTED), "y": list(range(N))}}), "values"),
-    "one point per patient among others": ("curve.json", json.dumps([*PREDICTED[:40], *np.linspace(0, 1, 60)]), "values"),
+    "held-out predictions": (
+        "curve.json",
+        json.dumps({"roc": {"x": sorted(PREDICTED), "y": list(range(N))}}),
+        "values",
+    ),
+    "one point per patient among others": (
+        "curve.json",
+        json.dumps([*PREDICTED[:40], *np.linspace(0, 1, 60)]),
+        "values",
+    ),
     "predictions with three digits": ("curve.json", json.dumps(sorted(PREDICTED.round(3))), "values"),
     "some of them, in single precision": ("model.npz", npz(x=PREDICTED[:90].round(4).astype(np.float32)), "values"),
-    "a standardised column": ("model.npz", npz(x=((COHORT["marker"] - COHORT["marker"].mean()) / 3.7).to_numpy()), "values"),
+    "a standardised column": (
+        "model.npz",
+        npz(x=((COHORT["marker"] - COHORT["marker"].mean()) / 3.7).to_numpy()),
+        "values",
+    ),
     "predictions of the other class": ("model.npz", npz(x=1 - PREDICTED), "values"),
     "predictions in percent, in single precision": ("model.npz", npz(x=(100 * PREDICTED).astype(np.float32)), "values"),
-    "predictions on a page": ("page.html", html(pd.DataFrame({"risk": PREDICTED[:30]}, dtype=str).map(lambda x: x)), "values"),
-}  # fmt: skip
+    "predictions on a page": (
+        "page.html",
+        html(pd.DataFrame({"risk": PREDICTED[:30]}, dtype=str).map(lambda x: x)),
+        "values",
+    ),
+}
 
 
 @pytest.mark.parametrize("leak", list(LEAKS))
@@ -157,15 +187,24 @@ HONEST: dict[str, tuple[str, Callable[[], str | bytes]]] = {
     "a fine grid": ("curve.json", lambda: json.dumps(np.linspace(0, 1, 1001).round(3).tolist())),
     "as many steps as patients": ("curve.json", lambda: json.dumps(np.linspace(0, 1, N).tolist())),
     "other people's predictions": ("curve.json", lambda: json.dumps(np.random.default_rng(9).uniform(size=N).tolist())),
-    "the same with three digits": ("curve.json", lambda: json.dumps(np.random.default_rng(9).uniform(size=N).round(3).tolist())),
+    "the same with three digits": (
+        "curve.json",
+        lambda: json.dumps(np.random.default_rng(9).uniform(size=N).round(3).tolist()),
+    ),
     "small whole numbers": ("nodes.json", lambda: json.dumps(list(range(200)))),
     "trees": ("booster.ubj", booster),
     "a picture": ("figure.png", picture),
-    "a table of metrics": ("card.md", lambda: markdown(pd.DataFrame({"metric": ["auroc", "ici"], "value": [0.8, 0.02]}))),
-    "groups of many": ("groups.csv", lambda: COHORT.groupby(["sex", "stage"]).size().rename("n").reset_index().to_csv()),
+    "a table of metrics": (
+        "card.md",
+        lambda: markdown(pd.DataFrame({"metric": ["auroc", "ici"], "value": [0.8, 0.02]})),
+    ),
+    "groups of many": (
+        "groups.csv",
+        lambda: COHORT.groupby(["sex", "stage"]).size().rename("n").reset_index().to_csv(),
+    ),
     "an archive": ("design.skops", lambda: zipped(schema_json=json.dumps({"mean": [1.0, 2.0], "name": "x"}))),
     "nothing": ("empty.json", lambda: "{}"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("kind", list(HONEST))
@@ -177,10 +216,14 @@ def test_what_gives_nobody_away_is_let_through(kind, tmp_path):
 
 
 def test_a_row_that_eleven_share_may_be_released_unless_all_have_one_outcome(tmp_path):
-    frame = pd.DataFrame({
-        "patient": [str(row) for row in range(33)], "sex": ["f"] * 11 + ["m"] * 11 + ["f"] * 11,
-        "stage": [1] * 11 + [2] * 22, "died": [0, 1] * 11 + [1] * 11,
-    })  # fmt: skip
+    frame = pd.DataFrame(
+        {
+            "patient": [str(row) for row in range(33)],
+            "sex": ["f"] * 11 + ["m"] * 11 + ["f"] * 11,
+            "stage": [1] * 11 + [2] * 22,
+            "died": [0, 1] * 11 + [1] * 11,
+        }
+    )
     whom = Patients(frame, ("died",))
     assert scanned(tmp_path, "a.json", json.dumps([{"sex": "f", "stage": 1}]), whom=whom).tables
     with pytest.raises(EvidenceError, match="1 rows whose patients all have one outcome, in sex, stage"):

@@ -98,9 +98,12 @@ def test_parameters_in_one_line_are_left_alone(project):
 def test_identifiers_dates_and_free_texts_are_kept_from_the_model(project):
     random = np.random.default_rng(1)
     frame = small_cohort().assign(
-        email="a@b.org", site="one", admitted="2020-01-31", ward=random.choice(["north", "south"], 160),
+        email="a@b.org",
+        site="one",
+        admitted="2020-01-31",
+        ward=random.choice(["north", "south"], 160),
         note=[f"seen on day {n}" for n in range(160)],
-    )  # fmt: skip
+    )
     shown = drafted(project, frame, outcome="ill")
     study = load_study(project.root / "params.yaml", NEW)
     assert set(study.deidentification.removed) == {"email", "note"}
@@ -234,8 +237,20 @@ def test_a_drafted_study_runs_and_its_verdict_says_that_nobody_reviewed_it(tmp_p
     assert "UNREVIEWED" in shown
     card = (tmp_path / "reports" / NEW / "card.md").read_text(encoding="utf-8")
     assert card.index("**UNREVIEWED**") < 200
-    why = run(tmp_path, "theragate", "waive", NEW, "TG000", "--by", "Ada Lovelace", "--expires", "2030-01-01",
-              "--reason", "We are in a hurry today.", code=1)  # fmt: skip
+    why = run(
+        tmp_path,
+        "theragate",
+        "waive",
+        NEW,
+        "TG000",
+        "--by",
+        "Ada Lovelace",
+        "--expires",
+        "2030-01-01",
+        "--reason",
+        "We are in a hurry today.",
+        code=1,
+    )
     assert "a draft that nobody has reviewed" in why
     _the_file_is_a_dependency(tmp_path, f"sources/{NEW}/{table.name}")
 

@@ -61,9 +61,15 @@ def test_what_is_drafted_is_a_whole_study(kind, asked, effect, better, project, 
     assert (outcome.treatment.column, outcome.treatment.treated) == ("arm", "drug")
     assert (outcome.treatment.assigned, outcome.treatment.propensity) == ("in_practice", None)
     assert {
-        "outcome.treatment.name", "outcome.treatment.control", "outcome.treatment.reason", "outcome.reason",
-        "outcome.measured.description", "decision.action", "decision.source", "gates.comparability.reason",
-    } <= set(study.unreviewed)  # fmt: skip
+        "outcome.treatment.name",
+        "outcome.treatment.control",
+        "outcome.treatment.reason",
+        "outcome.reason",
+        "outcome.measured.description",
+        "decision.action",
+        "decision.source",
+        "gates.comparability.reason",
+    } <= set(study.unreviewed)
     assert {study.tuning.reference, *study.tuning.families} == set(FAMILIES["treatment_effect"])
     assert study.decision.least_benefit == study.gates["calibration"]["effect_error"]
     assert list(study.subgroups) == ["sex", "age_band"]
@@ -80,9 +86,17 @@ def test_limits_of_a_quantity_are_in_its_unit(project):
 
 @pytest.mark.parametrize(
     ("treated", "control"),
-    [("1", "0"), ("2", "1"), ("yes", "no"), ("True", "False"), ("Treated", "Standard"), ("apixaban", "placebo"),
-     ("active", "surgery"), ("rare", "usually")],
-)  # fmt: skip
+    [
+        ("1", "0"),
+        ("2", "1"),
+        ("yes", "no"),
+        ("True", "False"),
+        ("Treated", "Standard"),
+        ("apixaban", "placebo"),
+        ("active", "surgery"),
+        ("rare", "usually"),
+    ],
+)
 def test_the_treated_are_guessed_and_a_person_is_asked(treated, control, project):
     arms = np.where(np.arange(240) % 5 < 2, treated, control)
     study = drafted(project, table().assign(arm=arms))
@@ -111,8 +125,10 @@ def test_a_column_that_tells_the_treatment_in_other_words_is_dropped_and_marked(
 
 def few_events_in_an_arm(frame: pd.DataFrame) -> list[str]:
     controls = (frame["arm"] == "placebo").to_numpy()
-    return ["no" if control and np.sum(controls[:row]) >= 4 else "yes" if row % 2 else "no"
-            for row, control in enumerate(controls)]  # fmt: skip
+    return [
+        "no" if control and np.sum(controls[:row]) >= 4 else "yes" if row % 2 else "no"
+        for row, control in enumerate(controls)
+    ]
 
 
 ARMS = "it has two values, one for each arm"

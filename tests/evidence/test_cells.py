@@ -81,9 +81,14 @@ def test_hardly_any_variance_is_lost_within_cells(make_cohort, task, kinds):
         panel(target, selected, null=null, rows=rows, pool=p) for p in (Pool.of_patients(rows, 30_000), pool)
     )
     one, other = (item.scores["selected"] for item in (by_row, by_cell))
-    names = [("_pooled", np.ones((1, 30_000)))] if isinstance(target, QuantityTarget) else [
-        ("_free", np.ones((1, 30_000))), ("_seen", by_row.as_they_are[1]),
-    ]  # fmt: skip
+    names = (
+        [("_pooled", np.ones((1, 30_000)))]
+        if isinstance(target, QuantityTarget)
+        else [
+            ("_free", np.ones((1, 30_000))),
+            ("_seen", by_row.as_they_are[1]),
+        ]
+    )
     most = 0.001 if task != "regression" else 0.01
     for name, weights in names:
         columns = getattr(one, name) * weights.T

@@ -23,10 +23,15 @@ def test_rates_by_hand():
     risk, event = np.array([0.9, 0.5, 0.4, 0.6, 0.1]), np.array([1, 1, 1, 0, 0], bool)
     found = confusion(count(risk, event, np.zeros(5, int), kinds=1, thresholds=(0.5,))).at(0)
     rates = {name: value.item() for name, value in found.rates().items()}
-    assert rates == pytest.approx({
-        "sensitivity": 2 / 3, "specificity": 1 / 2, "positive_predictive_value": 2 / 3,
-        "selection_rate": 3 / 5, "accuracy": 3 / 5,
-    })  # fmt: skip
+    assert rates == pytest.approx(
+        {
+            "sensitivity": 2 / 3,
+            "specificity": 1 / 2,
+            "positive_predictive_value": 2 / 3,
+            "selection_rate": 3 / 5,
+            "accuracy": 3 / 5,
+        }
+    )
     assert found.net_benefit(0.5).model.item() == pytest.approx(2 / 5 - 1 / 5)
 
 
@@ -62,9 +67,12 @@ def test_drawing_counts_is_drawing_patients():
     for name, cells in drawn.rates().items():
         selected, right = risk >= 0.3, (risk >= 0.3) == event
         of, among = {
-            "sensitivity": (selected, event), "specificity": (~selected, ~event), "accuracy": (right, event | ~event),
-            "positive_predictive_value": (event, selected), "selection_rate": (selected, event | ~event),
-        }[name]  # fmt: skip
+            "sensitivity": (selected, event),
+            "specificity": (~selected, ~event),
+            "accuracy": (right, event | ~event),
+            "positive_predictive_value": (event, selected),
+            "selection_rate": (selected, event | ~event),
+        }[name]
         rows = np.stack(
             [weights @ (of & among & own) / (weights @ (among & own)) for own in (atoms >= 0, atoms <= 1)], axis=1
         )
@@ -85,12 +93,18 @@ def test_agrees_with_fairlearn():
     risk, event, atoms = sample(3000)
     frame = MetricFrame(
         metrics={
-            "sensitivity": true_positive_rate, "false_positive_rate": false_positive_rate,
-            "selection_rate": selection_rate, "accuracy": accuracy_score,
+            "sensitivity": true_positive_rate,
+            "false_positive_rate": false_positive_rate,
+            "selection_rate": selection_rate,
+            "accuracy": accuracy_score,
         },
-        y_true=event.astype(int), y_pred=(risk >= 0.3).astype(int), sensitive_features=pd.Series(atoms, name="ward"),
-        n_boot=60, ci_quantiles=[0.16, 0.84], random_state=0,
-    )  # fmt: skip
+        y_true=event.astype(int),
+        y_pred=(risk >= 0.3).astype(int),
+        sensitive_features=pd.Series(atoms, name="ward"),
+        n_boot=60,
+        ci_quantiles=[0.16, 0.84],
+        random_state=0,
+    )
     counts = count(risk, event, atoms, kinds=4, thresholds=(0.3,))
     point, drawn = (confusion(item).at(0).rates() for item in (counts, draw_counts(counts, resamples=2000, seed=1)))
     for rates in (point, drawn):
@@ -123,9 +137,15 @@ def test_groups_overlap_in_the_same_draws():
     risk, event, atoms = sample(1000)
     places = [np.arange(1000), np.flatnonzero(atoms == 0)]
     whole, part = decisions(
-        BinaryTarget(event, 0.3, (0.1, 0.5)), risk, atoms=atoms, kinds=4, places=places, ranged=[True, False],
-        resamples=2000, seed=1,
-    )  # fmt: skip
+        BinaryTarget(event, 0.3, (0.1, 0.5)),
+        risk,
+        atoms=atoms,
+        kinds=4,
+        places=places,
+        ranged=[True, False],
+        resamples=2000,
+        seed=1,
+    )
     correlation = np.corrcoef(whole.replicates["selection_rate"], part.replicates["selection_rate"])[0, 1]
     assert correlation == pytest.approx(np.sqrt(len(places[1]) / 1000), abs=0.08)
     assert whole.benefits.drawn.gain.shape == (2000, 25)

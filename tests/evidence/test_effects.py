@@ -22,20 +22,35 @@ def drawn(*, constant: bool = False, observed: bool = False) -> tuple[EffectTarg
     effect = 0.5 + x
     reached = treated * effect + random.normal(0, 0.5, N)
     target = EffectTarget(
-        reached=reached, weight=np.ones(N), treated=treated, time=None, event=None, horizon=None,
-        propensity=None if observed else 0.5, threshold=0.3, threshold_range=(0.0, 1.0), effect="mean", unit="points",
-    )  # fmt: skip
+        reached=reached,
+        weight=np.ones(N),
+        treated=treated,
+        time=None,
+        event=None,
+        horizon=None,
+        propensity=None if observed else 0.5,
+        threshold=0.3,
+        threshold_range=(0.0, 1.0),
+        effect="mean",
+        unit="points",
+    )
     table = np.tile(np.full(N, 0.5) if constant else effect, (REPEATS, 1))
     held_out = EffectHeldOut(
         predictions=HeldOut(
-            selected=table, reference=np.full((REPEATS, N), 0.5), null=np.full((REPEATS, N), 0.4),
+            selected=table,
+            reference=np.full((REPEATS, N), 0.5),
+            null=np.full((REPEATS, N), 0.4),
             scenarios={"no_x": np.full((REPEATS, N), 0.5)},
             groups={"sex": np.where(np.arange(N) % 2, "f", "m"), "side": np.where(np.arange(N) % 3, "l", "r")},
-            judged=frozenset({"sex"}), champion=table[:, ::-1].copy(),
+            judged=frozenset({"sex"}),
+            champion=table[:, ::-1].copy(),
         ),
-        folds=np.tile(np.arange(N) % 5, (REPEATS, 1)), control=np.zeros((REPEATS, N)),
-        treated=np.tile(effect, (REPEATS, 1)), propensity=np.tile(chance, (REPEATS, 1)), covariates={"x": x},
-    )  # fmt: skip
+        folds=np.tile(np.arange(N) % 5, (REPEATS, 1)),
+        control=np.zeros((REPEATS, N)),
+        treated=np.tile(effect, (REPEATS, 1)),
+        propensity=np.tile(chance, (REPEATS, 1)),
+        covariates={"x": x},
+    )
     return target, held_out, effect
 
 
@@ -89,13 +104,17 @@ def test_neither_order_nor_names_nor_repeats_change_a_number():
     turned = replace(
         held_out,
         predictions=HeldOut(
-            selected=given.selected[:, order], reference=given.reference, null=given.null, scenarios=given.scenarios,
+            selected=given.selected[:, order],
+            reference=given.reference,
+            null=given.null,
+            scenarios=given.scenarios,
             groups={"sex": np.char.add("x", given.groups["sex"])[order], "side": given.groups["side"][order]},
-            judged=given.judged, champion=given.champion[:, order],
+            judged=given.judged,
+            champion=given.champion[:, order],
         ),
         covariates={"x": held_out.covariates["x"][order]},
         **{name: getattr(held_out, name)[:, order] for name in ("folds", "control", "treated", "propensity")},
-    )  # fmt: skip
+    )
     names = ("reached", "weight", "treated")
     again, other = measured(replace(target, **{name: getattr(target, name)[order] for name in names}), turned)
     assert again.overall == found.overall

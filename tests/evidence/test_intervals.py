@@ -195,8 +195,14 @@ def test_limits_of_net_benefit_hold_where_few_are_missed(cells, threshold):
     below = above = 0
     drawn = np.random.default_rng(5).multinomial(200, cells, size=1500) / 200
     for true, false, missed, _ in drawn:
-        found = benefit(selected=true + false, true_positives=true, events=true + missed, size=200,
-                        threshold=threshold, replicates=None)  # fmt: skip
+        found = benefit(
+            selected=true + false,
+            true_positives=true,
+            events=true + missed,
+            size=200,
+            threshold=threshold,
+            replicates=None,
+        )
         below += truth < found.lower
         above += truth > found.upper
     # The lower limit, by which gates pass, errs in at most 2.5% of the samples; the upper one in a little more.
@@ -210,7 +216,13 @@ def test_limits_of_net_benefit_hold_where_few_are_missed(cells, threshold):
 def test_net_benefit_lies_between_its_limits(cells, threshold):
     size = sum(cells)
     true, false, missed, _ = (number / size for number in cells)
-    found = benefit(selected=true + false, true_positives=true, events=true + missed, size=size, threshold=threshold,
-                    replicates=None)  # fmt: skip
+    found = benefit(
+        selected=true + false,
+        true_positives=true,
+        events=true + missed,
+        size=size,
+        threshold=threshold,
+        replicates=None,
+    )
     assert found.in_order
     assert found.decidable

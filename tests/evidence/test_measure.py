@@ -88,8 +88,10 @@ def test_curves_have_points_and_limits(make_cohort, task, curves):
         assert len(curve.x) == len(curve.y) > 5
         assert list(curve.x) == sorted(curve.x)
         if name != "decision_treat_all":
-            assert all(low <= y + 1e-9 and y <= high + 1e-9 for low, y, high in
-                       zip(curve.lower, curve.y, curve.upper, strict=True))  # fmt: skip
+            assert all(
+                low <= y + 1e-9 and y <= high + 1e-9
+                for low, y, high in zip(curve.lower, curve.y, curve.upper, strict=True)
+            )
 
 
 def test_counts(make_cohort):
@@ -140,8 +142,9 @@ def test_the_names_of_groups_change_nothing_but_names(make_cohort, task):
 def test_a_group_is_measured_as_if_it_were_the_cohort(make_cohort, task):
     target, held_out = make_cohort(task, n=400)
     (group,) = [item for item in measure(target, held_out, resamples=FAST, seed=1).groups if item.key == "sex=female"]
-    alone = measure(*permuted(target, held_out, np.flatnonzero(held_out.groups["sex"] == "female")),
-                    resamples=FAST, seed=1)  # fmt: skip
+    alone = measure(
+        *permuted(target, held_out, np.flatnonzero(held_out.groups["sex"] == "female")), resamples=FAST, seed=1
+    )
     assert group.n == (held_out.groups["sex"] == "female").sum()
     for name, estimate in alone.overall.items():
         assert group.metrics[name].value == pytest.approx(estimate.value, abs=1e-9), name

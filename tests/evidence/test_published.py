@@ -15,20 +15,34 @@ KNOWN = Estimate(value=0.5, lower=0.4, upper=0.6, se=0.05, method="test")
 
 def evidence(groups, *, patients, events=100, non_events=100, task="binary", **parts):
     return Evidence(
-        study="example", task=task,
+        study="example",
+        task=task,
         cohort=CohortFacts(sha256="0", patients=patients, events=events, non_events=non_events),
         data=DataFacts(suite_sha256="0", expectations=1, critical=(), warnings=(), leakage=()),
-        predictions_sha256="0", model_sha256="0", family="a", reference_family="b", overall={"auroc": KNOWN},
-        comparisons=(), groups=tuple(groups), contrasts=parts.get("contrasts", ()), families=parts.get("families", {}),
-    )  # fmt: skip
+        predictions_sha256="0",
+        model_sha256="0",
+        family="a",
+        reference_family="b",
+        overall={"auroc": KNOWN},
+        comparisons=(),
+        groups=tuple(groups),
+        contrasts=parts.get("contrasts", ()),
+        families=parts.get("families", {}),
+    )
 
 
 def group(attribute, label, n, events=None, *, total=1000):
     events = n // 2 if events is None else events
     return GroupEvidence(
-        attribute=attribute, label=label, judged=True, n=n, share=n / total, events=events, non_events=n - events,
+        attribute=attribute,
+        label=label,
+        judged=True,
+        n=n,
+        share=n / total,
+        events=events,
+        non_events=n - events,
         metrics={"auroc": KNOWN},
-    )  # fmt: skip
+    )
 
 
 def shown(published):
@@ -69,8 +83,10 @@ def test_intersections_are_guarded_in_rows_and_columns():
     groups += [group("sex & band", f"{a} & {b}", n) for (a, b), n in sizes.items()]
     published = shown(publish(evidence(groups, patients=1000)))
     assert {key for key in published if "&" in key} == {
-        "sex & band=f & mid", "sex & band=m & mid", "sex & band=withheld (4 groups)",
-    }  # fmt: skip
+        "sex & band=f & mid",
+        "sex & band=m & mid",
+        "sex & band=withheld (4 groups)",
+    }
     assert published["sex=f"] == 505
 
 
@@ -84,8 +100,11 @@ def test_contrasts_and_families_forget_the_hidden():
     published = publish(evidence(groups, patients=1000, contrasts=contrasts, families=families))
     assert [item.key for item in published.contrasts] == ["band=c - band=d"]
     assert published.families["auroc"].members == (
-        "auroc", "auroc[band=c]", "auroc[band=d]", "auroc[band=c - band=d]",
-    )  # fmt: skip
+        "auroc",
+        "auroc[band=c]",
+        "auroc[band=d]",
+        "auroc[band=c - band=d]",
+    )
 
 
 def test_a_cohort_with_few_events_loses_its_counts():
@@ -145,9 +164,14 @@ def test_no_hidden_cell_follows_from_the_rest(data):
 def test_measured_evidence_can_be_published(make_cohort, task, n):
     found = measure(*make_cohort(task, n=n), resamples=200, seed=1)
     before = evidence(
-        found.groups, patients=n, events=found.events, non_events=found.non_events, task=task,
-        contrasts=found.contrasts, families=found.families,
-    )  # fmt: skip
+        found.groups,
+        patients=n,
+        events=found.events,
+        non_events=found.non_events,
+        task=task,
+        contrasts=found.contrasts,
+        families=found.families,
+    )
     published = publish(before)
     assert Evidence.model_validate_json(published.model_dump_json()) == published
     for attribute in ("sex", "age_band", "sex & age_band"):

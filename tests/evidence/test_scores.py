@@ -8,9 +8,7 @@ from theragate.evidence.scores import Nuisances, censoring_weights, doubly_robus
 
 
 def test_scores_by_hand():
-    nuisances = Nuisances(
-        control=np.array([1.0, 2.0]), treated=np.array([3.0, 2.5]), propensity=np.array([0.5, 0.25])
-    )  # fmt: skip
+    nuisances = Nuisances(control=np.array([1.0, 2.0]), treated=np.array([3.0, 2.5]), propensity=np.array([0.5, 0.25]))
     reached, treated = np.array([4.0, 1.0]), np.array([True, False])
     found = doubly_robust_scores(reached, treated, np.ones(2), nuisances)
     # 3 - 1 + (4 - 3) / 0.5, and 2.5 - 2 - (1 - 2) / 0.75

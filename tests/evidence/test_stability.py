@@ -58,9 +58,14 @@ def test_the_mean_is_over_patients_and_refits(task):
     assert found.refits == 20
     assert found.difference.value == pytest.approx(np.abs(refits.predictions - refits.original).mean())
     assert found.difference.scale == "log"
-    assert set(found.optimism) == {
-        "binary": {"auroc", "brier"}, "survival": {"concordance_index", "brier"}, "regression": {"r2", "rmse"},
-    }[task]  # fmt: skip
+    assert (
+        set(found.optimism)
+        == {
+            "binary": {"auroc", "brier"},
+            "survival": {"concordance_index", "brier"},
+            "regression": {"r2", "rmse"},
+        }[task]
+    )
 
 
 def test_optimism_agrees_with_other_libraries():
@@ -95,8 +100,9 @@ def test_the_brier_score_of_a_sample_uses_that_samples_own_censoring():
     drawn = np.array([[1, 1, 1], [1, 0, 2], [0, 1, 2], [1, 2, 0]] * 5)
     refits = Refits(risk, np.tile(risk, (20, 1)) + np.linspace(-0.1, 0.1, 20)[:, None], drawn)
     found = measure_stability(target, refits, seed=1).optimism["brier"]
-    assert found.value == pytest.approx(np.mean([one(p, d) - one(p, (1, 1, 1)) for p, d in
-                                                 zip(refits.predictions, drawn, strict=True)]))  # fmt: skip
+    assert found.value == pytest.approx(
+        np.mean([one(p, d) - one(p, (1, 1, 1)) for p, d in zip(refits.predictions, drawn, strict=True)])
+    )
 
 
 def one(risk: np.ndarray, drawn) -> float:
@@ -148,8 +154,10 @@ def test_neither_the_order_of_patients_nor_that_of_refits_matters(refit_order, p
     )
     before = measure_stability(BinaryTarget(event, None, None), refits, seed=1)
     after = measure_stability(BinaryTarget(event[patient_order], None, None), turned, seed=2)
-    for mine, other in ((before.difference, after.difference),
-                        *((before.optimism[name], after.optimism[name]) for name in before.optimism)):  # fmt: skip
+    for mine, other in (
+        (before.difference, after.difference),
+        *((before.optimism[name], after.optimism[name]) for name in before.optimism),
+    ):
         assert (mine.value, mine.lower, mine.upper) == pytest.approx((other.value, other.lower, other.upper), abs=1e-12)
 
 

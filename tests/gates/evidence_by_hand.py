@@ -42,24 +42,38 @@ def estimate(value: float, se: float) -> Estimate:
 
 GOOD = {
     "binary": {
-        "auroc": estimate(0.98, 0.005), "brier_skill": estimate(0.8, 0.02), "calibration_slope": estimate(1.0, 0.05),
-        "observed_expected": estimate(1.0, 0.05), "ici": estimate(0.02, 0.005),
-        "sensitivity": estimate(0.97, 0.005), "net_benefit_gain": estimate(0.05, 0.01),
+        "auroc": estimate(0.98, 0.005),
+        "brier_skill": estimate(0.8, 0.02),
+        "calibration_slope": estimate(1.0, 0.05),
+        "observed_expected": estimate(1.0, 0.05),
+        "ici": estimate(0.02, 0.005),
+        "sensitivity": estimate(0.97, 0.005),
+        "net_benefit_gain": estimate(0.05, 0.01),
     },
     "regression": {
-        "r2": estimate(0.48, 0.04), "rmse": estimate(54.0, 2.0), "mae": estimate(44.0, 1.5),
-        "calibration_slope": estimate(1.0, 0.05), "mean_error": estimate(0.5, 2.0),
+        "r2": estimate(0.48, 0.04),
+        "rmse": estimate(54.0, 2.0),
+        "mae": estimate(44.0, 1.5),
+        "calibration_slope": estimate(1.0, 0.05),
+        "mean_error": estimate(0.5, 2.0),
     },
     "survival": {
-        "concordance_index": estimate(0.78, 0.015), "brier_skill": estimate(0.3, 0.05),
-        "calibration_slope": estimate(1.0, 0.05), "observed_expected": estimate(1.0, 0.05),
-        "ici": estimate(0.02, 0.005), "sensitivity": estimate(0.8, 0.005), "net_benefit_gain": estimate(0.04, 0.01),
+        "concordance_index": estimate(0.78, 0.015),
+        "brier_skill": estimate(0.3, 0.05),
+        "calibration_slope": estimate(1.0, 0.05),
+        "observed_expected": estimate(1.0, 0.05),
+        "ici": estimate(0.02, 0.005),
+        "sensitivity": estimate(0.8, 0.005),
+        "net_benefit_gain": estimate(0.04, 0.01),
     },
     "treatment_effect": {
-        "average_effect": estimate(99.0, 20.0), "autoc": estimate(60.0, 10.0), "calibration_slope": estimate(1.0, 0.1),
-        "effect_error": estimate(0.0, 5.0), "policy_gain": estimate(8.0, 1.0),
+        "average_effect": estimate(99.0, 20.0),
+        "autoc": estimate(60.0, 10.0),
+        "calibration_slope": estimate(1.0, 0.1),
+        "effect_error": estimate(0.0, 5.0),
+        "policy_gain": estimate(8.0, 1.0),
     },
-}  # fmt: skip
+}
 FAIR = {
     "log_observed_expected": estimate(0.0, 0.05),
     "net_benefit_gain": estimate(0.03, 0.01),
@@ -84,11 +98,17 @@ def group(
     gained, against = more.pop("gains", estimate(0.03, 0.01)), more.pop("against", estimate(0.005, 0.01))
     model, grid = estimate(0.78, 0.02), more.pop("grid", RANGE)
     return GroupEvidence(
-        attribute=attribute, label=label, judged=judged, n=n, share=share, events=events,
-        non_events=None if events is None else n - events, metrics=FAIR | more.pop("metrics", {}),
+        attribute=attribute,
+        label=label,
+        judged=judged,
+        n=n,
+        share=share,
+        events=events,
+        non_events=None if events is None else n - events,
+        metrics=FAIR | more.pop("metrics", {}),
         comparisons=(Comparison(metric=ranking, model=model, reference=model, difference=against),) if judged else (),
         net_benefit=over(grid, gained) if judged and events is not None else (),
-    )  # fmt: skip
+    )
 
 
 def with_groups(evidence: Evidence, groups: list[GroupEvidence], **differences: Estimate) -> Evidence:
@@ -144,16 +164,26 @@ def good_evidence(study: Study) -> Evidence:
     task, events = study.task, None if study.task == "regression" else 800
     ranking = RANKING[task]
     evidence = Evidence(
-        study=study.name, task=task, horizon=getattr(study.measured, "horizon", None),
+        study=study.name,
+        task=task,
+        horizon=getattr(study.measured, "horizon", None),
         cohort=CohortFacts(sha256=SHA, patients=2000, events=events, non_events=None if events is None else 1200),
         data=DataFacts(suite_sha256=SHA, expectations=20, critical=(), warnings=(), leakage=()),
-        predictions_sha256="1" * 64, model_sha256="2" * 64, family="xgboost", reference_family=study.tuning.reference,
+        predictions_sha256="1" * 64,
+        model_sha256="2" * 64,
+        family="xgboost",
+        reference_family=study.tuning.reference,
         overall=GOOD[task],
         comparisons=(
-            Comparison(metric=ranking, model=GOOD[task][ranking], reference=GOOD[task][ranking],
-                       difference=estimate(0.005, 0.004)),
+            Comparison(
+                metric=ranking,
+                model=GOOD[task][ranking],
+                reference=GOOD[task][ranking],
+                difference=estimate(0.005, 0.004),
+            ),
         ),
-        groups=(), contrasts=(),
+        groups=(),
+        contrasts=(),
         families={"calibration": independent("calibration_slope", "observed_expected", "ici", "mean_error")},
         net_benefit=thresholds(study),
         scenarios=tuple(
@@ -166,7 +196,7 @@ def good_evidence(study: Study) -> Evidence:
         membership=membership(estimate(0.53, 0.01), loss=task != "treatment_effect"),
         treatment=treatment() if isinstance(study.outcome, EffectOutcome) else None,
         champion=champion(estimate(0.005, 0.004), metric=ranking),
-    )  # fmt: skip
+    )
     return with_groups(evidence, declared_groups(study))
 
 
@@ -174,15 +204,23 @@ def treatment(*, outside: float = 0.02, imbalance: float = 0.05) -> TreatmentEvi
     """A treatment that was chosen in practice: how far its arms can be compared."""
     share = Estimate(value=outside, lower=outside, upper=outside, method="by hand")
     return TreatmentEvidence(
-        assigned="in_practice", effect="restricted_mean", unit="days",
+        assigned="in_practice",
+        effect="restricted_mean",
+        unit="days",
         arms=tuple(TreatmentArm(treated=arm, n=1000, events=400, non_events=600) for arm in (False, True)),
         propensity=None,
         overlap=OverlapEvidence(
-            outside=share, effective=(900.0, 800.0), before={"age": 0.5, "size": 0.1},
+            outside=share,
+            effective=(900.0, 800.0),
+            before={"age": 0.5, "size": 0.1},
             after={"age": imbalance, "size": 0.01},
         ),
-        crude=estimate(105.0, 25.0), hazard_ratio=estimate(0.68, 0.07), adjusted_for=8, bands={}, critical=2.5,
-    )  # fmt: skip
+        crude=estimate(105.0, 25.0),
+        hazard_ratio=estimate(0.68, 0.07),
+        adjusted_for=8,
+        bands={},
+        critical=2.5,
+    )
 
 
 def stability(difference: Estimate, *, metric: str) -> StabilityEvidence:

@@ -37,8 +37,9 @@ def judged(given: ReleaseFacts, name: str, **limits):
 def test_the_registry_holds_every_condition_there_is():
     assert set(CONDITIONS.values()) == set(Condition.__subclasses__())
     assert [(kind.code, name) for name, kind in CONDITIONS.items()] == [
-        ("TG011", "lineage"), ("TG012", "held_out_use"),
-    ]  # fmt: skip
+        ("TG011", "lineage"),
+        ("TG012", "held_out_use"),
+    ]
     assert not set(CONDITIONS) & set(GATES)
     assert all(kind.name == name and kind.protects.startswith("Against ") for name, kind in CONDITIONS.items())
 

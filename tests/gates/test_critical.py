@@ -92,12 +92,18 @@ def test_false_fails_are_rarer_than_five_in_a_hundred_under_equality():
     for row in draws:
         questions = [
             Question(
-                subject=member, metric="mean_error", label=member, amount=None, unit="events",
-                family="f", member=member, limit=Limit(low=-1e-9, high=1e-9),
+                subject=member,
+                metric="mean_error",
+                label=member,
+                amount=None,
+                unit="events",
+                family="f",
+                member=member,
+                limit=Limit(low=-1e-9, high=1e-9),
                 estimate=Estimate(value=x, lower=x - Z95, upper=x + Z95, se=1.0, method="drawn"),
             )
             for member, x in zip(family.members, row.tolist(), strict=True)
-        ]  # fmt: skip
+        ]
         answers = answer_all(questions, {"f": family})
         joint += any(answer.status == "fail" for answer in answers)
         single += any(abs(x) > Z95 for x in row)

@@ -87,8 +87,10 @@ def test_the_verdict_carries_every_digest(survival):
     assert verdict.evidence_sha256 == SHA
     assert verdict.policy_sha256 == policy.sha256
     assert (verdict.cohort_sha256, verdict.predictions_sha256, verdict.model_sha256) == (
-        survival.cohort.sha256, survival.predictions_sha256, survival.model_sha256,
-    )  # fmt: skip
+        survival.cohort.sha256,
+        survival.predictions_sha256,
+        survival.model_sha256,
+    )
 
 
 def test_a_verdict_survives_json(study, evidence):

@@ -156,8 +156,10 @@ def test_numbers_of_a_small_group_and_of_its_complement_are_withheld():
 
 
 def test_what_published_evidence_withholds_no_finding_shows():
-    crossed = [group("sex & age_band", f"{sex} & {age}", judged=False, n=200, events=count) for sex, age, count in
-               (("female", "≤65", 4), ("female", ">75", 80), ("male", "≤65", 50), ("male", ">75", 60))]  # fmt: skip
+    crossed = [
+        group("sex & age_band", f"{sex} & {age}", judged=False, n=200, events=count)
+        for sex, age, count in (("female", "≤65", 4), ("female", ">75", 80), ("male", "≤65", 50), ("male", ">75", 60))
+    ]
     evidence = with_groups(good_evidence(STUDIES["survival"]), [MEN, WOMEN, *AGES, *crossed])
     published = {item.key for item in publish(evidence).groups}
     finding = gate_of("fairness").judge(evidence)

@@ -7,9 +7,15 @@ from theragate.gates.words import capital, group_words, interval, listing, numbe
 
 @pytest.mark.parametrize(
     ("value", "decimals", "text"),
-    [(0.5, 2, "0.50"), (-0.5, 2, "−0.50"), (-0.0004, 3, "0.000"), (0.0, 1, "0.0"), (12345.6, 0, "12,346"),
-     (-1234.5, 1, "−1,234.5")],
-)  # fmt: skip
+    [
+        (0.5, 2, "0.50"),
+        (-0.5, 2, "−0.50"),
+        (-0.0004, 3, "0.000"),
+        (0.0, 1, "0.0"),
+        (12345.6, 0, "12,346"),
+        (-1234.5, 1, "−1,234.5"),
+    ],
+)
 def test_numbers(value, decimals, text):
     assert number(value, decimals) == text
 

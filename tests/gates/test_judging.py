@@ -16,9 +16,16 @@ errors = st.floats(0.001, 2)
 
 
 def question(value: Estimate, limit: Limit, **more) -> Question:
-    return Question(subject=more.pop("subject", "overall"),
-                    metric=more.pop("metric", "calibration_slope"), label="slope", estimate=value, limit=limit,
-                    amount=more.pop("amount", 100), unit="events", **more)  # fmt: skip
+    return Question(
+        subject=more.pop("subject", "overall"),
+        metric=more.pop("metric", "calibration_slope"),
+        label="slope",
+        estimate=value,
+        limit=limit,
+        amount=more.pop("amount", 100),
+        unit="events",
+        **more,
+    )
 
 
 def status(value: Estimate, limit: Limit, **more) -> str:
@@ -27,9 +34,15 @@ def status(value: Estimate, limit: Limit, **more) -> str:
 
 @pytest.mark.parametrize(
     ("value", "expected"),
-    [(0.80, "pass"), (0.7196, "pass"), (0.71, "insufficient"), (0.70, "insufficient"), (0.69, "insufficient"),
-     (0.67, "fail")],
-)  # fmt: skip
+    [
+        (0.80, "pass"),
+        (0.7196, "pass"),
+        (0.71, "insufficient"),
+        (0.70, "insufficient"),
+        (0.69, "insufficient"),
+        (0.67, "fail"),
+    ],
+)
 def test_a_floor_of_070_with_a_standard_error_of_one_point(value, expected):
     assert status(estimate(value, 0.01), Limit(low=0.7)) == expected
 
@@ -103,12 +116,14 @@ def test_a_name_with_a_dash_is_no_difference():
     [
         Estimate.absent("too few patients"),
         Estimate(value=0.9, method="no interval"),
-        Estimate.model_construct(value=math.nan, lower=math.nan, upper=math.nan, se=math.nan, scale="identity",
-                                 method="broken", why=""),
-        Estimate.model_construct(value=0.9, lower=math.nan, upper=math.nan, se=0.1, scale="identity",
-                                 method="broken", why=""),
+        Estimate.model_construct(
+            value=math.nan, lower=math.nan, upper=math.nan, se=math.nan, scale="identity", method="broken", why=""
+        ),
+        Estimate.model_construct(
+            value=0.9, lower=math.nan, upper=math.nan, se=0.1, scale="identity", method="broken", why=""
+        ),
     ],
-)  # fmt: skip
+)
 @pytest.mark.parametrize("limit", [Limit(low=0.7), Limit(high=0.95), Limit(low=0.5, high=2.0)])
 def test_what_is_missing_or_not_a_number_decides_nothing(estimate_, limit):
     assert status(estimate_, limit) == "insufficient"

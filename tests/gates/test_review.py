@@ -54,10 +54,17 @@ def test_no_waiver_accepts_it():
     verdict = verdict_of(draft_of(STUDIES["survival"], users="REVIEW: who?"))
     today = date(2026, 11, 26)
     waiver = Waiver(
-        study=verdict.study, code=REVIEW, gate="review", status="insufficient", evidence_sha256=DIGEST,
-        policy_sha256=verdict.policy_sha256, reason="We are in a hurry today, and it is a pilot.", by="Ada Lovelace",
-        issued=today, expires=today,
-    )  # fmt: skip
+        study=verdict.study,
+        code=REVIEW,
+        gate="review",
+        status="insufficient",
+        evidence_sha256=DIGEST,
+        policy_sha256=verdict.policy_sha256,
+        reason="We are in a hurry today, and it is a pilot.",
+        by="Ada Lovelace",
+        issued=today,
+        expires=today,
+    )
     found = standing([waiver], verdict, today)
     assert not found.accepted
     assert found.others == ((waiver, "what nobody has written cannot be accepted"),)

@@ -129,8 +129,9 @@ def test_a_few_thresholds_do_not_stand_for_a_range(survival):
     assert finding.status == "insufficient"
     assert "from 10% to 20%" in finding.next_step
     assert {row.subject for row in finding.comparisons if row.status == "insufficient"} == {
-        "thresholds 0.1 to 0.2", "thresholds 0.2 to 0.4",
-    }  # fmt: skip
+        "thresholds 0.1 to 0.2",
+        "thresholds 0.2 to 0.4",
+    }
 
 
 def test_a_gap_of_a_tenth_of_the_range_is_the_widest(survival):

@@ -25,10 +25,13 @@ NAMES = list(FAMILIES["treatment_effect"])
 def drawn(kind: str = "quantity", *, n: int = 400, propensity: float | None = 0.5) -> tuple[pd.DataFrame, Treated]:
     random = np.random.default_rng(8)
     x, z = random.normal(size=n), random.normal(size=n)
-    frame = pd.DataFrame({
-        "x": np.where(random.uniform(size=n) < 0.1, np.nan, x), "z": z,
-        "stage": pd.Series(random.choice(["I", "II"], n), dtype="str"),
-    })  # fmt: skip
+    frame = pd.DataFrame(
+        {
+            "x": np.where(random.uniform(size=n) < 0.1, np.nan, x),
+            "z": z,
+            "stage": pd.Series(random.choice(["I", "II"], n), dtype="str"),
+        }
+    )
     treated = random.uniform(size=n) < (1 / (1 + np.exp(-x)) if propensity is None else propensity)
     score = x + treated * (0.5 + z) + random.normal(0, 0.5, n)
     if kind == "quantity":
@@ -45,7 +48,7 @@ def fitted(name: str, kind: str = "quantity", *, propensity: float | None = 0.5)
     params = FAMILIES["treatment_effect"][name].fixed
     return frame, fit_predictor(
         frame, outcome, task="treatment_effect", family=name, params=params, schema=SCHEMA, seed=3
-    )  # fmt: skip
+    )
 
 
 @pytest.mark.parametrize("propensity", [0.5, None])
@@ -119,10 +122,14 @@ def test_a_narrowed_table_keeps_all_distances():
 def forest() -> CausalForestModel:
     place = lambda *values: np.array(values, dtype=np.intp)  # noqa: E731
     return CausalForestModel(
-        left=place(1, -1, -1, -1), right=place(2, -1, -1, -1), feature=place(0, 0, 0, 0),
-        threshold=np.array([0.5, 0, 0, 0.0]), moment=np.array([0.0, 1.0, 3.0, 4.0]),
-        weight=np.array([2.0, 1.0, 1.0, 2.0]), response=Response("effect"),
-    )  # fmt: skip
+        left=place(1, -1, -1, -1),
+        right=place(2, -1, -1, -1),
+        feature=place(0, 0, 0, 0),
+        threshold=np.array([0.5, 0, 0, 0.0]),
+        moment=np.array([0.0, 1.0, 3.0, 4.0]),
+        weight=np.array([2.0, 1.0, 1.0, 2.0]),
+        response=Response("effect"),
+    )
 
 
 def test_a_forest_by_hand():

@@ -40,9 +40,14 @@ def quick(problem_of_task, family: str, rows: Any = None) -> Predictor:
     cohort, outcome, study = problem_of_task
     rows = np.arange(len(cohort)) if rows is None else rows
     return fit_predictor(
-        cohort.iloc[rows], outcome.take(rows), task=study.task, family=family,
-        params=FAMILIES[study.task][family].fixed, schema=read_features(cohort, study), seed=1,
-    )  # fmt: skip
+        cohort.iloc[rows],
+        outcome.take(rows),
+        task=study.task,
+        family=family,
+        params=FAMILIES[study.task][family].fixed,
+        schema=read_features(cohort, study),
+        seed=1,
+    )
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -71,9 +76,14 @@ def test_refit_0_is_the_released_model_which_the_recipe_makes_to_the_bit(problem
     selected = training.record["selected"]
     table = refitted(problem(task), training.predictor, selected["params"]).refits
     again = fit_predictor(
-        cohort, outcome, task=task, family=selected["family"], params=selected["params"],
-        schema=read_features(cohort, study), seed=derive(derive(SEED, study.name, "released"), "final fit"),
-    )  # fmt: skip
+        cohort,
+        outcome,
+        task=task,
+        family=selected["family"],
+        params=selected["params"],
+        schema=read_features(cohort, study),
+        seed=derive(derive(SEED, study.name, "released"), "final fit"),
+    )
     own = table.loc[table["refit"] == 0, "prediction"].to_numpy()
     np.testing.assert_array_equal(own, training.predictor.predict(cohort))
     np.testing.assert_array_equal(own, again.predict(cohort))
@@ -86,9 +96,14 @@ def test_a_refit_is_the_model_of_its_sample(problem) -> None:
     part = table[table["refit"] == 3]
     rows = np.repeat(np.arange(len(cohort)), part["drawn"])
     model = fit_predictor(
-        cohort.iloc[rows], outcome.take(rows), task="binary", family="logistic", params={"penalty": 1.0},
-        schema=released.schema, seed=0,
-    )  # fmt: skip
+        cohort.iloc[rows],
+        outcome.take(rows),
+        task="binary",
+        family="logistic",
+        params={"penalty": 1.0},
+        schema=released.schema,
+        seed=0,
+    )
     np.testing.assert_allclose(part["prediction"], model.predict(cohort), rtol=1e-12)
     assert not np.allclose(part["prediction"], table.loc[table["refit"] == 0, "prediction"], atol=1e-3)
 
@@ -116,9 +131,14 @@ def test_a_half_is_the_model_of_its_patients(problem) -> None:
     part = table[table["half"] == 5].set_index("patient").loc[cohort["patient"]]
     rows = np.flatnonzero(part["member"])
     model = fit_predictor(
-        cohort.iloc[rows], outcome.take(rows), task="binary", family="logistic", params={"penalty": 1.0},
-        schema=released.schema, seed=0,
-    )  # fmt: skip
+        cohort.iloc[rows],
+        outcome.take(rows),
+        task="binary",
+        family="logistic",
+        params={"penalty": 1.0},
+        schema=released.schema,
+        seed=0,
+    )
     np.testing.assert_allclose(part["prediction"], model.predict(cohort), rtol=1e-9)
 
 
@@ -160,9 +180,13 @@ def test_two_processes_give_the_bytes_of_one(problem, trained, monkeypatch) -> N
     first = refitted(problem(task), training.predictor, selected["params"], champion=champion)
     monkeypatch.setattr(room, "_WORTH_PROCESSES", 0)
     second = refitted(
-        problem(task), training.predictor, selected["params"], champion=champion, jobs=2,
+        problem(task),
+        training.predictor,
+        selected["params"],
+        champion=champion,
+        jobs=2,
         progress=lambda *step: told.append(step),
-    )  # fmt: skip
+    )
     pd.testing.assert_frame_equal(first.refits, second.refits, check_exact=True)
     pd.testing.assert_frame_equal(first.halves, second.halves, check_exact=True)
     pd.testing.assert_frame_equal(first.champion, second.champion, check_exact=True)
@@ -226,9 +250,14 @@ def test_a_champion_that_draws_has_the_seed_of_training(problem, trained) -> Non
     ).champion
     split = outer_splits(cohort, outcome, study, seed=SEED)[2]
     model = fit_predictor(
-        cohort.iloc[split.train], outcome.take(split.train), task="binary", family="xgboost", params=params,
-        schema=training.predictor.schema, seed=derive(derive(SEED, study.name, "r1-f0"), "final fit"),
-    )  # fmt: skip
+        cohort.iloc[split.train],
+        outcome.take(split.train),
+        task="binary",
+        family="xgboost",
+        params=params,
+        schema=training.predictor.schema,
+        seed=derive(derive(SEED, study.name, "r1-f0"), "final fit"),
+    )
     part = table[(table["repeat"] == 1) & (table["fold"] == 0)]
     np.testing.assert_array_equal(part["prediction"], model.predict(cohort.iloc[split.test]))
 

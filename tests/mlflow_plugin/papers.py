@@ -111,16 +111,30 @@ def attest(
     dossier = dossier_bytes(document, policy.document)
     now = datetime.now(UTC).replace(microsecond=0)
     fields: dict[str, Any] = {
-        "study": study, "task": full.task, "simulated": full.cohort.simulated, "model_sha256": full.model_sha256,
-        "package_sha256": sha256_tree(package), "cohort_sha256": full.cohort.sha256,
-        "predictions_sha256": full.predictions_sha256, "evidence_sha256": verdict.evidence_sha256,
-        "published_sha256": "9" * 64, "dossier_sha256": sha256_json({"evidence": document, "policy": policy.document}),
-        "policy_sha256": policy.sha256, "verdict_sha256": sha256_json(verdict.model_dump(mode="json")),
+        "study": study,
+        "task": full.task,
+        "simulated": full.cohort.simulated,
+        "model_sha256": full.model_sha256,
+        "package_sha256": sha256_tree(package),
+        "cohort_sha256": full.cohort.sha256,
+        "predictions_sha256": full.predictions_sha256,
+        "evidence_sha256": verdict.evidence_sha256,
+        "published_sha256": "9" * 64,
+        "dossier_sha256": sha256_json({"evidence": document, "policy": policy.document}),
+        "policy_sha256": policy.sha256,
+        "verdict_sha256": sha256_json(verdict.model_dump(mode="json")),
         "recipe_sha256": sha256_json({"recipe of": full.model_sha256}),
-        "decision": verdict.decision, "comparator": verdict.comparator, "waivers": (),
-        "conditions": {"lineage": "pass", "held_out_use": "pass"}, "looks": 1, "commit": "a" * 40,
-        "environment_sha256": "8" * 64, "author": "Alan <alan@hospital.example>", "recomputed": True,
-        "issued": now - timedelta(minutes=5), "expires": now + timedelta(days=30),
-    }  # fmt: skip
+        "decision": verdict.decision,
+        "comparator": verdict.comparator,
+        "waivers": (),
+        "conditions": {"lineage": "pass", "held_out_use": "pass"},
+        "looks": 1,
+        "commit": "a" * 40,
+        "environment_sha256": "8" * 64,
+        "author": "Alan <alan@hospital.example>",
+        "recomputed": True,
+        "issued": now - timedelta(minutes=5),
+        "expires": now + timedelta(days=30),
+    }
     attestation = Attestation(**fields | changes)
     return Papers(attestation, sign_attestation(attestation, key).text, dossier)

@@ -40,11 +40,27 @@ def test_what_does(method, path):
 @pytest.mark.parametrize(
     "path",
     [
-        "sealed", "sealed/a", "/sealed/a", "./sealed", "x/../sealed/a", "sealed%2Fa", "%73ealed", "%2573ealed",
+        "sealed",
+        "sealed/a",
+        "/sealed/a",
+        "./sealed",
+        "x/../sealed/a",
+        "sealed%2Fa",
+        "%73ealed",
+        "%2573ealed",
         "SEALED/a",
-        "x\\..\\sealed", "ｓealed/x", "seal\u200bed/a", "", "/", ".", "x/..", "..", "../sealed", "x/%2e%2e/sealed",
+        "x\\..\\sealed",
+        "ｓealed/x",
+        "seal\u200bed/a",
+        "",
+        "/",
+        ".",
+        "x/..",
+        "..",
+        "../sealed",
+        "x/%2e%2e/sealed",
     ],
-)  # fmt: skip
+)
 def test_spellings_of_the_sealed_folder(path):
     assert is_sealed(path)
 

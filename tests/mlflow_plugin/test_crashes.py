@@ -22,9 +22,12 @@ from theragate.release.ledger import Row, verify_rows
 def test_a_promotion_that_is_killed_at_any_step_is_there_whole_or_not_at_all(kind, make_database, tmp_path):
     done = subprocess.run(
         [sys.executable, "-m", "mlflow_plugin.dying", f"gated+{make_database(kind)}", tmp_path],
-        env={**os.environ, "PYTHONPATH": str(ROOT / "tests")}, cwd=tmp_path,
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        env={**os.environ, "PYTHONPATH": str(ROOT / "tests")},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     deaths = [json.loads(line) for line in done.stdout.splitlines()]
     assert done.returncode == 0, done.stderr[-3000:]
     nothing = {"ledger": None, "alias": None, "sealed": False, "tag": False}

@@ -25,9 +25,19 @@ def test_a_sealed_model_is_never_written_moved_or_deleted(release, who, api):
     version, papers = release.champion()
     person, place = release.person(who), place_of(release, version)
     below, model = f"/{api}/2.0/mlflow-artifacts", f"{place}/data/estimator/model.json"
-    spellings = [model, model.replace("sealed/", "sealed%2F", 1), f"1/..%2F{model}", f"1/%2e%2e/{model}",
-                 f"1/%252e%252e/{model}", f"./{model}", model.replace("sealed", "SEALED", 1), "sealed/new", "sealed",
-                 model.replace("sealed", "%73ealed", 1), f"1//..//{model}"]  # fmt: skip
+    spellings = [
+        model,
+        model.replace("sealed/", "sealed%2F", 1),
+        f"1/..%2F{model}",
+        f"1/%2e%2e/{model}",
+        f"1/%252e%252e/{model}",
+        f"./{model}",
+        model.replace("sealed", "SEALED", 1),
+        "sealed/new",
+        "sealed",
+        model.replace("sealed", "%73ealed", 1),
+        f"1//..//{model}",
+    ]
     for path in spellings:
         for method in ("PUT", "DELETE", "POST"):
             answer = person.send(method, f"{below}/artifacts/{path}", data=b'"poison"')

@@ -102,10 +102,9 @@ BAD = {
     "for ever": ({"expires": NOW + timedelta(days=3000)}, "for 90 days at most"),
     "found, not recomputed": ({"recomputed": False}, "made everything again before signing"),
     "a condition that fails": ({"conditions": {"lineage": "fail", "held_out_use": "pass"}}, "lineage not met"),
-    "claimed to pass": ({"evidence": MISCALIBRATED,
-                         "decision": "PASS"}, "follows from the evidence and the policy"),
+    "claimed to pass": ({"evidence": MISCALIBRATED, "decision": "PASS"}, "follows from the evidence and the policy"),
     "compared with nobody known": ({"comparator": "champion " + "d" * 64}, "follows from the evidence and the policy"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("why", BAD)

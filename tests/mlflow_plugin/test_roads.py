@@ -42,9 +42,13 @@ def test_no_stage_is_a_second_name_for_what_is_in_service(release, person):
     version = ungated(release)
     for stage in ("Production", "production", "PRODUCTION"):
         answer = person.api(
-            "POST", "model-versions/transition-stage", name=release.study, version=version, stage=stage,
+            "POST",
+            "model-versions/transition-stage",
+            name=release.study,
+            version=version,
+            stage=stage,
             archive_existing_versions=True,
-        )  # fmt: skip
+        )
         refuses(answer, "Set the alias `champion` instead")
     assert release.person("ada").version(release.study, version)["current_stage"] == "None"
 
@@ -168,9 +172,17 @@ def test_a_stranger_does_not_fill_the_servers_memory(release):
 
 
 PLACES = [
-    "file:///etc", "/srv", "s3://bucket/sealed", "mlflow-artifacts:/sealed", "mlflow-artifacts://h/sealed", " file:///srv",
-    "mlflow-artifacts:/x/../sealed/a", "mlflow-artifacts:/%73ealed", "FILE:///srv", "relative",
-]  # fmt: skip
+    "file:///etc",
+    "/srv",
+    "s3://bucket/sealed",
+    "mlflow-artifacts:/sealed",
+    "mlflow-artifacts://h/sealed",
+    " file:///srv",
+    "mlflow-artifacts:/x/../sealed/a",
+    "mlflow-artifacts:/%73ealed",
+    "FILE:///srv",
+    "relative",
+]
 
 
 def test_experiments_lie_where_the_server_puts_them(release, person):

@@ -47,8 +47,13 @@ def test_the_first_start_needs_a_password(tmp_path):
     Deployment(tmp_path / "release").write()
     done = subprocess.run(
         [BIN / "theragate", "server", "--port", str(Server(tmp_path, "", Deployment(tmp_path)).port)],
-        cwd=tmp_path, env=kept, capture_output=True, text=True, timeout=300, check=False,
-    )  # fmt: skip
+        cwd=tmp_path,
+        env=kept,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
     assert done.returncode == 1
     assert "Set MLFLOW_AUTH_ADMIN_PASSWORD (12 characters or more) for the first start." in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr

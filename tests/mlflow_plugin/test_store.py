@@ -50,7 +50,8 @@ def rows_of(store):
 CHANGES = {
     "another person": ("UPDATE theragate_ledger SET event = replace(event, 'ada', 'eve') WHERE seq = 1", 1),
     "another version": (
-        "UPDATE theragate_ledger SET event = replace(event, '\"1\"', '\"2\"'), version = 2 WHERE seq = 1", 1,
+        "UPDATE theragate_ledger SET event = replace(event, '\"1\"', '\"2\"'), version = 2 WHERE seq = 1",
+        1,
     ),
     "a column": ("UPDATE theragate_ledger SET kind = 'promote' WHERE seq = 1", 1),
     "a hash": ("UPDATE theragate_ledger SET previous_hash = hash WHERE seq = 2", 2),
@@ -58,7 +59,7 @@ CHANGES = {
     "no JSON": ("UPDATE theragate_ledger SET event = '{}' WHERE seq = 2", 2),
     "removed": ("DELETE FROM theragate_ledger WHERE seq = 1", 1),
     "renumbered": ("UPDATE theragate_ledger SET seq = 7 WHERE seq = 2", 2),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("change", CHANGES)

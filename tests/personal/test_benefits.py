@@ -171,8 +171,9 @@ def test_without_a_shown_difference_nobody_gets_a_number_of_their_own(world):
 def test_the_record_says_what_the_interval_claims_and_how_it_agreed(world):
     record = world("treatment_effect", FAMILY).fitted.record
     assert record["claim"].startswith("Of patients to whom the model gives this prediction, the average benefit lies ")
-    assert record["claim"].endswith("with 90% confidence. It is no statement about one patient's own benefit, which "
-                                    "nobody ever sees.")  # fmt: skip
+    assert record["claim"].endswith(
+        "with 90% confidence. It is no statement about one patient's own benefit, which nobody ever sees."
+    )
     assert record["differences"]["shown"]
     assert record["differences"]["lower"] > 0
     assert record["measured"]["fifths_in_agreement"] >= 4
@@ -203,13 +204,25 @@ def test_a_reference_of_one_effect_for_all_is_personal_for_nobody(world):
 def test_a_released_model_of_one_effect_for_all_is_so_too_whatever_its_folds_did(world):
     made = world("treatment_effect", FAMILY)
     constant = world("treatment_effect", "constant_effect").fitted.personal.predictor
-    differing = pd.concat([
-        pd.DataFrame({"patient": made.cohort["patient"], "repeat": 0, "fold": np.arange(300) % 5, "model": name,
-                      "prediction": values})
-        for name, values in {
-            "selected": gain(made.cohort, same=False), "control": 300.0, "treated": 340.0, "propensity": 0.5,
-        }.items()
-    ])  # fmt: skip
+    differing = pd.concat(
+        [
+            pd.DataFrame(
+                {
+                    "patient": made.cohort["patient"],
+                    "repeat": 0,
+                    "fold": np.arange(300) % 5,
+                    "model": name,
+                    "prediction": values,
+                }
+            )
+            for name, values in {
+                "selected": gain(made.cohort, same=False),
+                "control": 300.0,
+                "treated": 340.0,
+                "propensity": 0.5,
+            }.items()
+        ]
+    )
     found = held_benefits(constant, made.cohort, made.outcome, predictions=differing)
     assert not fit_benefits(found).shown
     own = made.fitted.personal.predictor
@@ -228,9 +241,12 @@ def test_events_are_told_in_percentage_points(world):
     outcome = world("treatment_effect", FAMILY).study.outcome.model_dump() | {"effect": "event"}
     outcome["measured"] = {"column": "sex", "positive": "f", "description": "An event that no drug changes."}
     made = make_world.__wrapped__(
-        "treatment_effect", FAMILY, outcome=outcome, decision={"none": "Nobody asks."},
+        "treatment_effect",
+        FAMILY,
+        outcome=outcome,
+        decision={"none": "Nobody asks."},
         subgroups={},
-    )  # fmt: skip
+    )
     sheet = made.fitted.personal.sheet
     assert (sheet.unit, sheet.threshold) == ("percentage points", None)
     assert sheet.withheld.endswith(" percentage points")

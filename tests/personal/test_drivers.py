@@ -7,8 +7,12 @@ from theragate.learning.families import FAMILIES
 from theragate.learning.features import as_features
 from theragate.personal.drivers import drivers, effects
 
-ALL = [(task, family) for task, families in FAMILIES.items() if task in {"binary", "regression", "survival"}
-       for family in families]  # fmt: skip
+ALL = [
+    (task, family)
+    for task, families in FAMILIES.items()
+    if task in {"binary", "regression", "survival"}
+    for family in families
+]
 
 
 @dataclass(frozen=True)

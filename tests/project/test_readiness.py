@@ -35,11 +35,13 @@ def locked(tmp_path_factory):
     (folder / ".dvcignore").write_text("# comment\n__pycache__\n*.part\n", encoding="utf-8")
     stages = {
         f"{stage}@s_one": {
-            "cmd": f"python make.py out/{stage}", "deps": ["make.py", "code"], "outs": [f"out/{stage}"],
+            "cmd": f"python make.py out/{stage}",
+            "deps": ["make.py", "code"],
+            "outs": [f"out/{stage}"],
             "params": ["seed", "studies.s_one"],
         }
         for stage in STAGES
-    }  # fmt: skip
+    }
     (folder / "dvc.yaml").write_text(
         yaml.safe_dump(
             {"stages": {name.split("@")[0]: {"foreach": ["s_one"], "do": body} for name, body in stages.items()}}

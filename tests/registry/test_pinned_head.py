@@ -17,11 +17,20 @@ def ledger(length: int, *, actor: str = "ada") -> list:
     rows = []
     for number in range(length):
         event = Event(
-            study="some_study", kind="promote", version=str(number + 1), actor=actor, identity="signed_in", reason="",
-            at=datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=number), package_sha256="a" * 64,
-            model_sha256="b" * 64, statement_sha256="c" * 64, evidence_sha256="d" * 64, policy_sha256="e" * 64,
+            study="some_study",
+            kind="promote",
+            version=str(number + 1),
+            actor=actor,
+            identity="signed_in",
+            reason="",
+            at=datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=number),
+            package_sha256="a" * 64,
+            model_sha256="b" * 64,
+            statement_sha256="c" * 64,
+            evidence_sha256="d" * 64,
+            policy_sha256="e" * 64,
             recipe_sha256="f" * 64,
-        )  # fmt: skip
+        )
         rows.append(append(rows[-1] if rows else None, event, KEY))
     return rows
 

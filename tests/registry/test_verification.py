@@ -15,11 +15,20 @@ PAPERS = Papers()
 def event(kind: str, *, days: int) -> Event:
     signed, stated = PAPERS.attestation, PAPERS.statement_sha256
     return Event(
-        study=signed.study, kind=kind, version="1", actor="bob", identity="signed_in", reason="",
-        at=NOW + timedelta(days=days), package_sha256=signed.package_sha256, model_sha256=signed.model_sha256,
-        statement_sha256=stated, evidence_sha256=signed.evidence_sha256, policy_sha256=signed.policy_sha256,
+        study=signed.study,
+        kind=kind,
+        version="1",
+        actor="bob",
+        identity="signed_in",
+        reason="",
+        at=NOW + timedelta(days=days),
+        package_sha256=signed.package_sha256,
+        model_sha256=signed.model_sha256,
+        statement_sha256=stated,
+        evidence_sha256=signed.evidence_sha256,
+        policy_sha256=signed.policy_sha256,
         recipe_sha256=signed.recipe_sha256,
-    )  # fmt: skip
+    )
 
 
 def rows(*events: Event) -> list:

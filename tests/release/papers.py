@@ -76,10 +76,17 @@ def trust(**changes: Any) -> Trust:
 def waiver(verdict: Verdict, code: str, **changes: Any) -> Waiver:
     finding = next(finding for finding in verdict.findings if finding.code == code)
     fields = {
-        "study": NAME, "code": code, "gate": finding.gate, "status": finding.status,
-        "evidence_sha256": verdict.evidence_sha256, "policy_sha256": verdict.policy_sha256, "reason": REASON,
-        "by": "Dr. Ana Ruiz", "issued": NOW.date(), "expires": NOW.date() + timedelta(days=30),
-    }  # fmt: skip
+        "study": NAME,
+        "code": code,
+        "gate": finding.gate,
+        "status": finding.status,
+        "evidence_sha256": verdict.evidence_sha256,
+        "policy_sha256": verdict.policy_sha256,
+        "reason": REASON,
+        "by": "Dr. Ana Ruiz",
+        "issued": NOW.date(),
+        "expires": NOW.date() + timedelta(days=30),
+    }
     return Waiver(**fields | changes)
 
 
@@ -114,17 +121,31 @@ class Papers:
     def attestation(self) -> Attestation:
         verdict = self.verdict
         fields = {
-            "study": NAME, "task": "survival", "simulated": self.evidence.cohort.simulated,
-            "model_sha256": verdict.model_sha256, "package_sha256": PACKAGE, "cohort_sha256": verdict.cohort_sha256,
-            "predictions_sha256": verdict.predictions_sha256, "evidence_sha256": verdict.evidence_sha256,
-            "published_sha256": "b" * 64, "dossier_sha256": sha256_bytes(dossier_bytes(self.raw, self.policy)),
-            "policy_sha256": verdict.policy_sha256, "verdict_sha256": sha256_json(verdict.model_dump(mode="json")),
-            "recipe_sha256": recipe_of(verdict.model_sha256), "decision": verdict.decision,
-            "comparator": verdict.comparator, "waivers": (),
-            "conditions": {"lineage": "pass", "held_out_use": "pass"}, "looks": 1, "commit": "c" * 40,
-            "environment_sha256": "d" * 64, "author": AUTHOR, "recomputed": True,
-            "issued": NOW - timedelta(days=1), "expires": NOW + timedelta(days=60),
-        }  # fmt: skip
+            "study": NAME,
+            "task": "survival",
+            "simulated": self.evidence.cohort.simulated,
+            "model_sha256": verdict.model_sha256,
+            "package_sha256": PACKAGE,
+            "cohort_sha256": verdict.cohort_sha256,
+            "predictions_sha256": verdict.predictions_sha256,
+            "evidence_sha256": verdict.evidence_sha256,
+            "published_sha256": "b" * 64,
+            "dossier_sha256": sha256_bytes(dossier_bytes(self.raw, self.policy)),
+            "policy_sha256": verdict.policy_sha256,
+            "verdict_sha256": sha256_json(verdict.model_dump(mode="json")),
+            "recipe_sha256": recipe_of(verdict.model_sha256),
+            "decision": verdict.decision,
+            "comparator": verdict.comparator,
+            "waivers": (),
+            "conditions": {"lineage": "pass", "held_out_use": "pass"},
+            "looks": 1,
+            "commit": "c" * 40,
+            "environment_sha256": "d" * 64,
+            "author": AUTHOR,
+            "recomputed": True,
+            "issued": NOW - timedelta(days=1),
+            "expires": NOW + timedelta(days=60),
+        }
         return Attestation(**fields | self.signed)
 
     @cached_property

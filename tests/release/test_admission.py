@@ -94,9 +94,16 @@ def test_nobody_approves_by_word_only():
 
 @pytest.mark.parametrize(
     "digest",
-    ["", "0" * 12, "0" * 64, "zzzzzzzzzzzz", PAPERS.attestation.evidence_sha256[:11],
-     PAPERS.attestation.model_sha256, PAPERS.attestation.evidence_sha256 + "0"],
-)  # fmt: skip
+    [
+        "",
+        "0" * 12,
+        "0" * 64,
+        "zzzzzzzzzzzz",
+        PAPERS.attestation.evidence_sha256[:11],
+        PAPERS.attestation.model_sha256,
+        PAPERS.attestation.evidence_sha256 + "0",
+    ],
+)
 def test_an_approval_of_another_digest_is_refused(digest):
     with refused("an approval names the evidence that was read"):
         Release().approve(PAPERS, digest=digest)

@@ -25,10 +25,21 @@ def test_the_digest_is_that_of_the_file():
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"{", b"[]", b"{}", b'{"evidence":1}', b'{"evidence":1,"policy":1,"more":1}', b'{"evidence":1, "policy":1}',
-     b'{"policy":1,"evidence":1}', b'{"evidence":NaN,"policy":1}', b"\xff", b"[" * 100_000,
-     b'{"evidence":"\\ud800","policy":1}'],
-)  # fmt: skip
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"{}",
+        b'{"evidence":1}',
+        b'{"evidence":1,"policy":1,"more":1}',
+        b'{"evidence":1, "policy":1}',
+        b'{"policy":1,"evidence":1}',
+        b'{"evidence":NaN,"policy":1}',
+        b"\xff",
+        b"[" * 100_000,
+        b'{"evidence":"\\ud800","policy":1}',
+    ],
+)
 def test_another_file_is_refused(content):
     with pytest.raises(Refusal, match="the dossier"):
         read_dossier(content)

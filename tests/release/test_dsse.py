@@ -73,10 +73,18 @@ def test_a_second_signature_by_a_stranger_takes_nothing_away():
 
 @pytest.mark.parametrize(
     "text",
-    ["", "no", "[]", "{}", '{"payload":"","payloadType":"x","signatures":[]}',
-     '{"payload":"","payloadType":"x","signatures":[{"keyid":"","sig":"","more":1}]}',
-     '{"payload":1,"payloadType":"x","signatures":[{"keyid":"","sig":""}]}', "[" * 9000, "x" * (LONGEST + 1)],
-)  # fmt: skip
+    [
+        "",
+        "no",
+        "[]",
+        "{}",
+        '{"payload":"","payloadType":"x","signatures":[]}',
+        '{"payload":"","payloadType":"x","signatures":[{"keyid":"","sig":"","more":1}]}',
+        '{"payload":1,"payloadType":"x","signatures":[{"keyid":"","sig":""}]}',
+        "[" * 9000,
+        "x" * (LONGEST + 1),
+    ],
+)
 def test_what_is_no_envelope_is_refused(text):
     with pytest.raises(Refusal, match="signed envelope"):
         read_envelope(text)

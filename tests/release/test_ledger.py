@@ -19,11 +19,20 @@ TRUST = Trust(keys=KEYS)
 
 def event(number: int = 1, **changes) -> Event:
     fields = {
-        "study": NAME, "kind": "approve", "version": str(number), "actor": "bob", "identity": "signed_in",
-        "reason": "Read and found to be good", "at": NOW + timedelta(minutes=number), "package_sha256": "a" * 64,
-        "model_sha256": "b" * 64, "statement_sha256": f"{number:064x}", "evidence_sha256": "c" * 64,
-        "policy_sha256": "d" * 64, "recipe_sha256": "f" * 64,
-    }  # fmt: skip
+        "study": NAME,
+        "kind": "approve",
+        "version": str(number),
+        "actor": "bob",
+        "identity": "signed_in",
+        "reason": "Read and found to be good",
+        "at": NOW + timedelta(minutes=number),
+        "package_sha256": "a" * 64,
+        "model_sha256": "b" * 64,
+        "statement_sha256": f"{number:064x}",
+        "evidence_sha256": "c" * 64,
+        "policy_sha256": "d" * 64,
+        "recipe_sha256": "f" * 64,
+    }
     return Event(**fields | changes)
 
 
@@ -59,11 +68,21 @@ def test_a_ledger_is_verified_on_from_a_row_that_was_verified(split):
 
 
 CHANGES = {
-    "kind": "promote", "version": "99", "actor": "eve", "identity": "claimed", "reason": "Another reason",
-    "at": NOW + timedelta(days=1), "package_sha256": "e" * 64, "model_sha256": "e" * 64, "statement_sha256": "e" * 64,
-    "evidence_sha256": "e" * 64, "policy_sha256": "e" * 64, "recipe_sha256": "e" * 64, "replaces": "7",
+    "kind": "promote",
+    "version": "99",
+    "actor": "eve",
+    "identity": "claimed",
+    "reason": "Another reason",
+    "at": NOW + timedelta(days=1),
+    "package_sha256": "e" * 64,
+    "model_sha256": "e" * 64,
+    "statement_sha256": "e" * 64,
+    "evidence_sha256": "e" * 64,
+    "policy_sha256": "e" * 64,
+    "recipe_sha256": "e" * 64,
+    "replaces": "7",
     "study": "another_study",
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", list(Event.model_fields))
@@ -80,9 +99,12 @@ def test_a_changed_event_is_named(name, place, clever):
 @given(place=st.integers(0, 5), name=st.sampled_from(["previous_hash", "hash", "key_id", "signature", "seq"]))
 def test_a_changed_place_is_named(place, name):
     changes = {
-        "previous_hash": "e" * 64, "hash": "e" * 64, "key_id": STRANGER.key_id, "seq": 40,
+        "previous_hash": "e" * 64,
+        "hash": "e" * 64,
+        "key_id": STRANGER.key_id,
+        "seq": 40,
         "signature": base64.b64encode(STRANGER.sign(b"something")).decode(),
-    }  # fmt: skip
+    }
     rows = list(ROWS)
     rows[place] = rows[place].model_copy(update={name: changes[name]})
     with pytest.raises(StoreError, match=rf"ledger, row {place + 1}:"):

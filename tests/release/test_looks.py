@@ -51,10 +51,12 @@ def test_a_look_is_counted_once(look, verdict, ledger):
     assert ledger.read_bytes() == content
     assert count(ledger, verdict.cohort_sha256) == 1
     assert json.loads(content) == {
-        "cohort_sha256": verdict.cohort_sha256, "predictions_sha256": verdict.predictions_sha256,
-        "policy_sha256": verdict.policy_sha256, "decision": "PASS",
+        "cohort_sha256": verdict.cohort_sha256,
+        "predictions_sha256": verdict.predictions_sha256,
+        "policy_sha256": verdict.policy_sha256,
+        "decision": "PASS",
         "verdict_sha256": json.loads(content)["verdict_sha256"],
-    }  # fmt: skip
+    }
 
 
 @pytest.mark.parametrize("part", ["predictions_sha256", "policy_sha256"])

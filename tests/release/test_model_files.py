@@ -15,9 +15,13 @@ from theragate.release.model_files import File, Limits, Package, check_descripti
 from theragate.release.refusals import Refusal
 
 FLAVOR = {
-    "code": None, "data": "data/estimator", "env": {"conda": "conda.yaml", "virtualenv": "python_env.yaml"},
-    "loader_module": "theragate.serving", "python_version": "3.11.7", "streamable": False,
-}  # fmt: skip
+    "code": None,
+    "data": "data/estimator",
+    "env": {"conda": "conda.yaml", "virtualenv": "python_env.yaml"},
+    "loader_module": "theragate.serving",
+    "python_version": "3.11.7",
+    "streamable": False,
+}
 DESCRIPTION = {
     "flavors": {"python_function": FLAVOR},
     "signature": {"inputs": '[{"type": "double", "name": "a & b *c", "required": true}]'},
@@ -29,11 +33,15 @@ DESCRIPTION = {
 def package(tmp_path):
     folder = tmp_path / "package"
     files = {
-        "MLmodel": yaml.safe_dump(DESCRIPTION), "conda.yaml": "name: x\n", "python_env.yaml": "python: 3\n",
-        "requirements.txt": "numpy==2.4.6\n", "data/estimator/predictor.json": "{}",
-        "data/estimator/design.skops": "s", "data/estimator/booster.ubj": "b",
+        "MLmodel": yaml.safe_dump(DESCRIPTION),
+        "conda.yaml": "name: x\n",
+        "python_env.yaml": "python: 3\n",
+        "requirements.txt": "numpy==2.4.6\n",
+        "data/estimator/predictor.json": "{}",
+        "data/estimator/design.skops": "s",
+        "data/estimator/booster.ubj": "b",
         "data/estimator/forest.npz": "f",
-    }  # fmt: skip
+    }
     for name, content in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(content)
@@ -54,8 +62,10 @@ def test_what_mlflow_writes_into_a_download_is_no_part_of_the_model(package):
 
 NAMES = st.lists(
     st.lists(st.sampled_from(["a", "b.c", "a-", "a.json", "z"]), min_size=1, max_size=3).map("/".join),
-    min_size=1, max_size=6, unique=True,
-)  # fmt: skip
+    min_size=1,
+    max_size=6,
+    unique=True,
+)
 
 
 @settings(max_examples=40)

@@ -9,9 +9,21 @@ from theragate.release.names import folded, same_alias, same_person
 
 @pytest.mark.parametrize(
     "variant",
-    ["champion", "Champion", "CHAMPION", "champion\n", " champion\t", "ｃｈａｍｐｉｏｎ", "Ｃhampion", "cham\u200bpion",
-     "champion\u00ad", "\ufeffchampion", "ⓒⓗⓐⓜⓟⓘⓞⓝ", "𝐜𝐡𝐚𝐦𝐩𝐢𝐨𝐧"],
-)  # fmt: skip
+    [
+        "champion",
+        "Champion",
+        "CHAMPION",
+        "champion\n",
+        " champion\t",
+        "ｃｈａｍｐｉｏｎ",
+        "Ｃhampion",
+        "cham\u200bpion",
+        "champion\u00ad",
+        "\ufeffchampion",
+        "ⓒⓗⓐⓜⓟⓘⓞⓝ",
+        "𝐜𝐡𝐚𝐦𝐩𝐢𝐨𝐧",
+    ],
+)
 def test_every_spelling_of_a_protected_alias_is_it(variant):
     assert same_alias(variant, ["champion"])
     assert same_alias("champion", [variant])
@@ -30,11 +42,17 @@ def test_folding_is_done_once(text):
 @pytest.mark.parametrize(
     ("one", "other"),
     [
-        ("ada", "ADA"), ("ada", " ada\n"), ("ada", "ada@example.org"), ("ada", "Ada Lovelace <ada@example.org>"),
-        ("Ada Lovelace", "ada  lovelace"), ("ada@example.org", "Ada <ada@elsewhere.org>"), ("ａｄａ", "ada"),
-        ("Straße", "STRASSE"), ("a\u200bda", "ada"),
+        ("ada", "ADA"),
+        ("ada", " ada\n"),
+        ("ada", "ada@example.org"),
+        ("ada", "Ada Lovelace <ada@example.org>"),
+        ("Ada Lovelace", "ada  lovelace"),
+        ("ada@example.org", "Ada <ada@elsewhere.org>"),
+        ("ａｄａ", "ada"),
+        ("Straße", "STRASSE"),
+        ("a\u200bda", "ada"),
     ],
-)  # fmt: skip
+)
 def test_a_person_is_one_under_several_names(one, other):
     assert same_person(one, other)
     assert same_person(other, one)

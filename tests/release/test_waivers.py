@@ -32,10 +32,17 @@ VERDICT = blocked()
 def waiver(code: str = "TG003", **changes) -> Waiver:
     gates = {finding.code: finding.gate for finding in VERDICT.findings}
     fields = {
-        "study": STUDY, "code": code, "gate": gates.get(code, "none"), "status": "fail",
-        "evidence_sha256": VERDICT.evidence_sha256, "policy_sha256": VERDICT.policy_sha256,
-        "reason": "The ranking is not what is used.", "by": "Dr. Ana Ruiz", "issued": ISSUED, "expires": EXPIRES,
-    }  # fmt: skip
+        "study": STUDY,
+        "code": code,
+        "gate": gates.get(code, "none"),
+        "status": "fail",
+        "evidence_sha256": VERDICT.evidence_sha256,
+        "policy_sha256": VERDICT.policy_sha256,
+        "reason": "The ranking is not what is used.",
+        "by": "Dr. Ana Ruiz",
+        "issued": ISSUED,
+        "expires": EXPIRES,
+    }
     return Waiver(**fields | changes)
 
 
@@ -58,10 +65,13 @@ def test_all_that_blocks_is_accepted_until_the_first_waiver_ends():
 @pytest.mark.parametrize(
     ("today", "counts"),
     [
-        (ISSUED - timedelta(days=1), False), (ISSUED, True), (EXPIRES - timedelta(days=1), True), (EXPIRES, True),
+        (ISSUED - timedelta(days=1), False),
+        (ISSUED, True),
+        (EXPIRES - timedelta(days=1), True),
+        (EXPIRES, True),
         (EXPIRES + timedelta(days=1), False),
     ],
-)  # fmt: skip
+)
 def test_a_waiver_is_valid_through_the_day_that_it_names(today, counts):
     assert bool(standing([waiver()], VERDICT, today).counting) == counts
 
@@ -114,12 +124,25 @@ def test_every_waiver_counts_or_says_why_not(days, codes):
 @pytest.mark.parametrize(
     "changes",
     [
-        {"reason": "Too short."}, {"reason": "     "}, {"reason": "a b c d e\nf g"}, {"reason": "a b c \u202ed e f"},
-        {"reason": "word " * 500}, {"by": ""}, {"by": "  "}, {"by": "x"}, {"by": "Ana\x1b[2J"}, {"by": "a\u2066b"},
-        {"by": "\udcff\udcfe"}, {"by": "n" * 201}, {"code": "TG3"}, {"status": "pass"}, {"evidence_sha256": "9"},
-        {"expires": ISSUED - timedelta(days=1)}, {"expires": ISSUED + timedelta(days=367)},
+        {"reason": "Too short."},
+        {"reason": "     "},
+        {"reason": "a b c d e\nf g"},
+        {"reason": "a b c \u202ed e f"},
+        {"reason": "word " * 500},
+        {"by": ""},
+        {"by": "  "},
+        {"by": "x"},
+        {"by": "Ana\x1b[2J"},
+        {"by": "a\u2066b"},
+        {"by": "\udcff\udcfe"},
+        {"by": "n" * 201},
+        {"code": "TG3"},
+        {"status": "pass"},
+        {"evidence_sha256": "9"},
+        {"expires": ISSUED - timedelta(days=1)},
+        {"expires": ISSUED + timedelta(days=367)},
     ],
-)  # fmt: skip
+)
 def test_a_waiver_that_is_none_is_refused(changes):
     with pytest.raises(ValidationError):
         waiver(**changes)

@@ -37,22 +37,32 @@ def curve(x: np.ndarray, y: np.ndarray, half_width: np.ndarray | float) -> Curve
 
 OVERALL = {
     "binary": {
-        "auroc": estimate(0.952, 0.008), "observed_expected": estimate(1.03, 0.11),
+        "auroc": estimate(0.952, 0.008),
+        "observed_expected": estimate(1.03, 0.11),
         "calibration_slope": estimate(0.97, 0.1),
-        "ici": estimate(0.021, 0.009), "sensitivity": estimate(0.97, 0.02), "specificity": estimate(0.88, 0.03),
+        "ici": estimate(0.021, 0.009),
+        "sensitivity": estimate(0.97, 0.02),
+        "specificity": estimate(0.88, 0.03),
         "net_benefit_gain": estimate(0.041, 0.012),
     },
     "survival": {
-        "concordance_index": estimate(0.771, 0.031), "auc_at_horizon": estimate(0.802, 0.036),
-        "observed_expected": estimate(0.98, 0.13), "calibration_slope": estimate(1.02, 0.19),
-        "ici": estimate(0.028, 0.012), "sensitivity": estimate(0.81, 0.06), "specificity": estimate(0.64, 0.05),
+        "concordance_index": estimate(0.771, 0.031),
+        "auc_at_horizon": estimate(0.802, 0.036),
+        "observed_expected": estimate(0.98, 0.13),
+        "calibration_slope": estimate(1.02, 0.19),
+        "ici": estimate(0.028, 0.012),
+        "sensitivity": estimate(0.81, 0.06),
+        "specificity": estimate(0.64, 0.05),
         "net_benefit_gain": estimate(0.034, 0.02),
     },
     "regression": {
-        "r2": estimate(0.482, 0.06), "mae": estimate(44.3, 2.6), "rmse": estimate(55.0, 3.1),
-        "mean_error": estimate(-0.3, 5.1), "calibration_slope": estimate(0.98, 0.1),
+        "r2": estimate(0.482, 0.06),
+        "mae": estimate(44.3, 2.6),
+        "rmse": estimate(55.0, 3.1),
+        "mean_error": estimate(-0.3, 5.1),
+        "calibration_slope": estimate(0.98, 0.1),
     },
-}  # fmt: skip
+}
 
 
 def group_metrics(task: str, shift: float) -> dict[str, Estimate]:
@@ -84,9 +94,15 @@ def group_of(
 ) -> GroupEvidence:
     events = (n // 3 if events is None else events) if task != "regression" else None
     return GroupEvidence(
-        attribute=attribute, label=label, judged=judged, n=n, share=min(1.0, n / 500), events=events,
-        non_events=None if events is None else n - events, metrics=group_metrics(task, shift),
-    )  # fmt: skip
+        attribute=attribute,
+        label=label,
+        judged=judged,
+        n=n,
+        share=min(1.0, n / 500),
+        events=events,
+        non_events=None if events is None else n - events,
+        metrics=group_metrics(task, shift),
+    )
 
 
 def curves(task: str, horizon: float | None) -> dict[str, Curve]:
@@ -133,21 +149,34 @@ def evidence_of(study: Study, *, groups: list[GroupEvidence] | None = None, simu
     if groups is None:
         groups = default_groups(study)
     return Evidence(
-        study=study.name, task=task, horizon=horizon,
+        study=study.name,
+        task=task,
+        horizon=horizon,
         cohort=CohortFacts(
-            sha256=SHA, patients=500, events=None if task == "regression" else 138,
-            non_events=None if task == "regression" else 362, simulated=simulated,
+            sha256=SHA,
+            patients=500,
+            events=None if task == "regression" else 138,
+            non_events=None if task == "regression" else 362,
+            simulated=simulated,
         ),
         data=DataFacts(suite_sha256=SHA, expectations=20, critical=(), warnings=(), leakage=()),
-        predictions_sha256=SHA, model_sha256=SHA, family="xgboost", reference_family="logistic",
-        overall=OVERALL[task], comparisons=(), groups=tuple(groups), contrasts=contrasts_of(groups),
+        predictions_sha256=SHA,
+        model_sha256=SHA,
+        family="xgboost",
+        reference_family="logistic",
+        overall=OVERALL[task],
+        comparisons=(),
+        groups=tuple(groups),
+        contrasts=contrasts_of(groups),
         families={"all": Family(members=(), correlation=())},
         net_benefit=tuple(
             ThresholdEvidence(threshold=t, model=estimate(0.2, 0.02), treat_all=0.1, difference=estimate(0.1, 0.02))
             for t in (0.1, 0.2, 0.4)
-        ) if task != "regression" else (),
+        )
+        if task != "regression"
+        else (),
         curves=curves(task, horizon),
-    )  # fmt: skip
+    )
 
 
 def contrasts_of(groups: list[GroupEvidence]) -> tuple[Contrast, ...]:
@@ -179,11 +208,16 @@ def default_groups(study: Study) -> list[GroupEvidence]:
         group_of("sex & age_band", "female & >75", task, n=60, shift=-0.1, judged=False),
         group_of("sex & age_band", "female & Missing", task, n=7, shift=-0.1, judged=False),
         GroupEvidence(
-            attribute="sex & age_band", label="female & ≤65", judged=False, n=40, share=0.08,
-            events=None if task == "regression" else 0, non_events=None if task == "regression" else 40,
+            attribute="sex & age_band",
+            label="female & ≤65",
+            judged=False,
+            n=40,
+            share=0.08,
+            events=None if task == "regression" else 0,
+            non_events=None if task == "regression" else 40,
             metrics=dict.fromkeys(group_metrics(task, 0), Estimate.absent("no event in this group")),
         ),
-    ]  # fmt: skip
+    ]
 
 
 @pytest.fixture

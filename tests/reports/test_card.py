@@ -19,9 +19,16 @@ from theragate.reports.verdict import Acceptance, verdict_table
 from theragate.study import Holdout, Study
 
 SECTIONS = [
-    "Basic information", "Release information", "Model summary", "Uses and directions", "Warnings",
-    "Trust ingredients", "Key metrics", "Resources", "Bibliography",
-]  # fmt: skip
+    "Basic information",
+    "Release information",
+    "Model summary",
+    "Uses and directions",
+    "Warnings",
+    "Trust ingredients",
+    "Key metrics",
+    "Resources",
+    "Bibliography",
+]
 RECORD: dict[str, Any] = {
     "selected": {"family": "xgboost", "params": {"learning_rate": 0.0312345, "max_depth": 3, "seed": None}},
     "selection": {"rule": "The best trial replaces the reference only if it is better by one standard error."},
@@ -30,9 +37,13 @@ RECORD: dict[str, Any] = {
 PROVENANCE: dict[str, Any] = {"version": "a library, version 1.2"}
 TASKS = list(STUDIES)
 WAIVER = Acceptance(
-    finding="TG007 subgroup_adequacy (insufficient)", by="Dr. Ana Ruiz", reason="The registry ends in December. " * 9,
-    issued="2026-11-24", expires="2026-12-31", why_not="",
-)  # fmt: skip
+    finding="TG007 subgroup_adequacy (insufficient)",
+    by="Dr. Ana Ruiz",
+    reason="The registry ends in December. " * 9,
+    issued="2026-11-24",
+    expires="2026-12-31",
+    why_not="",
+)
 NASTY = Acceptance("TG003", "A | <b>B</b>\n| c", "| a |\n| b |", "2026-11-24", "2026-12-31", "the policy | changed")
 
 

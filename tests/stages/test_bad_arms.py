@@ -47,10 +47,16 @@ def in_practice(trial: Project) -> None:
 def survival(trial: Project, horizon: float) -> pd.DataFrame:
     """Compare the risk of an event by `horizon`; the follow-up ends with day 400."""
     trial.study["outcome"] |= {
-        "measured": {"time": "days", "event": "died", "unit": "days", "horizon": horizon,
-                     "horizon_reason": "For the tests.", "description": "Death."},
+        "measured": {
+            "time": "days",
+            "event": "died",
+            "unit": "days",
+            "horizon": horizon,
+            "horizon_reason": "For the tests.",
+            "description": "Death.",
+        },
         "better": "lower",
-    }  # fmt: skip
+    }
     trial.write()
     random = np.random.default_rng(2)
     frame = randomised().drop(columns="healed")

@@ -38,9 +38,12 @@ def test_the_known_hazard_ratio_is_recovered(name, known):
     nothing = np.zeros((1, len(cohort)))
     held_out = EffectHeldOut(
         predictions=HeldOut(nothing, nothing, nothing, {}, {}, frozenset(), cross_validated=True),
-        folds=nothing.astype(np.int64), control=nothing, treated=nothing, propensity=nothing + target.treated.mean(),
+        folds=nothing.astype(np.int64),
+        control=nothing,
+        treated=nothing,
+        propensity=nothing + target.treated.mean(),
         covariates=covariates_of(cohort, study),
-    )  # fmt: skip
+    )
     found = treatment_evidence(target, held_out, {}).hazard_ratio
     assert (found.value, found.lower, found.upper) == pytest.approx(known, abs=0.01)
 
@@ -60,9 +63,14 @@ def test_a_ridge_cox_model_ranks_these_patients_as_well_as_is_known(name, known)
     for repeat in range(3):
         for train, test in inner_folds(measured, 5, seed=repeat):
             model = fit_predictor(
-                frame.iloc[train], measured.take(train), task="survival", family="ridge_cox", params=family.fixed,
-                schema=schema, seed=1,
-            )  # fmt: skip
+                frame.iloc[train],
+                measured.take(train),
+                task="survival",
+                family="ridge_cox",
+                params=family.fixed,
+                schema=schema,
+                seed=1,
+            )
             part: Censored = measured.take(test)
             found.append(concordance_index_censored(part.event, part.time, model.predict(frame.iloc[test]))[0])
     assert np.mean(found) == pytest.approx(known[0], abs=known[1])

@@ -92,9 +92,12 @@ def test_a_first_release(root, told):
     assert told() == f"{STUDY}: 20 refits, 20 halves; no champion"
     record = record_of(root)
     assert json.loads(made(root, "refits.json").read_text()) == {
-        "study": STUDY, "refits": 20, "family": record["selected"]["family"],
-        "params": record["selected"]["params"], "champion": None,
-    }  # fmt: skip
+        "study": STUDY,
+        "refits": 20,
+        "family": record["selected"]["family"],
+        "params": record["selected"]["params"],
+        "champion": None,
+    }
     cohort = pd.read_parquet(root / "data" / STUDY / "cohort.parquet")
     table = pd.read_parquet(made(root, "refits.parquet"))
     assert table.columns.tolist() == ["refit", "patient", "drawn", "prediction"]
@@ -114,8 +117,12 @@ def test_a_champion_is_run_again_beside_the_challenger(root, told):
     line = told()
     assert line == f"{STUDY}: 20 refits, 20 halves; champion version 4 (logistic) run again in the same folds"
     assert json.loads(made(root, "refits.json").read_text())["champion"] == {
-        "model_sha256": "a" * 64, "recipe_sha256": recipe, "family": "logistic", "same_cohort": True, "why": "",
-    }  # fmt: skip
+        "model_sha256": "a" * 64,
+        "recipe_sha256": recipe,
+        "family": "logistic",
+        "same_cohort": True,
+        "why": "",
+    }
     predictions = pd.read_parquet(made(root, "predictions.parquet"))
     reference = predictions[(predictions["model"] == "reference") & (predictions["scenario"] == "clean")]
     expected = reference[["repeat", "fold", "patient", "prediction"]].reset_index(drop=True)

@@ -32,9 +32,14 @@ def client_of(workspace) -> MlflowClient:
 def accept_all(workspace, *, today=None, expires=SOON):
     for code in ("TG003", "TG004"):
         waive(
-            workspace.root, workspace.study, code, reason="one two three four five", by="Dr. Ana Ruiz",
-            expires=str(expires), today=today or date.today(),
-        )  # fmt: skip
+            workspace.root,
+            workspace.study,
+            code,
+            reason="one two three four five",
+            by="Dr. Ana Ruiz",
+            expires=str(expires),
+            today=today or date.today(),
+        )
 
 
 def stages(workspace, capsys) -> str:

@@ -110,9 +110,13 @@ def test_a_regression_has_no_threshold():
 
 
 WEB = {
-    "kind": "url", "url": "https://example.org/t.csv", "sha256": "0" * 64, "format": "csv", "citation": "One.",
+    "kind": "url",
+    "url": "https://example.org/t.csv",
+    "sha256": "0" * 64,
+    "format": "csv",
+    "citation": "One.",
     "licence": "Free.",
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(

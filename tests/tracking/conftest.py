@@ -42,16 +42,28 @@ def group(attribute: str, label: str, n: int, value: float = 0.7) -> GroupEviden
     names = ("concordance_index", "sensitivity", "log_observed_expected", "net_benefit_gain", "brier")
     metrics = {name: estimate(value) for name in names}
     return GroupEvidence(
-        attribute=attribute, label=label, judged=" & " not in attribute, n=n, share=n / 500,
-        events=n // 3, non_events=n - n // 3, metrics=metrics,
-    )  # fmt: skip
+        attribute=attribute,
+        label=label,
+        judged=" & " not in attribute,
+        n=n,
+        share=n / 500,
+        events=n // 3,
+        non_events=n - n // 3,
+        metrics=metrics,
+    )
 
 
 def withheld(attribute: str) -> GroupEvidence:
     return GroupEvidence(
-        attribute=attribute, label="withheld (2 groups)", judged=False, n=40, share=0.08, events=None, non_events=None,
+        attribute=attribute,
+        label="withheld (2 groups)",
+        judged=False,
+        n=40,
+        share=0.08,
+        events=None,
+        non_events=None,
         metrics={"concordance_index": Estimate.absent("withheld"), "sensitivity": Estimate.absent("withheld")},
-    )  # fmt: skip
+    )
 
 
 def evidence_of(model_sha256: str, *, c_index: float = 0.77, simulated: bool = False, **changes: Any) -> Evidence:
@@ -68,32 +80,44 @@ def evidence_of(model_sha256: str, *, c_index: float = 0.77, simulated: bool = F
         "overall": {"concordance_index": estimate(c_index), "brier": estimate(0.14, 0.01), "ici": Estimate.absent("-")},
         "comparisons": (
             Comparison(
-                metric="concordance_index", model=estimate(c_index), reference=estimate(0.76),
+                metric="concordance_index",
+                model=estimate(c_index),
+                reference=estimate(0.76),
                 difference=estimate(c_index - 0.76, 0.01),
             ),
         ),
         "groups": (
-            group("sex", "female", 200), group("sex", "male", 300), group("age_band", "≤65", 180),
-            group("age_band", "65–75", 120), group("age_band", ">75", 200), withheld("sex & age_band"),
+            group("sex", "female", 200),
+            group("sex", "male", 300),
+            group("age_band", "≤65", 180),
+            group("age_band", "65–75", 120),
+            group("age_band", ">75", 200),
+            withheld("sex & age_band"),
         ),
         "contrasts": (),
         "families": {},
         "scenarios": (
             ScenarioEvidence(
-                name="weight_unknown", metrics={"concordance_index": estimate(c_index - 0.01)},
+                name="weight_unknown",
+                metrics={"concordance_index": estimate(c_index - 0.01)},
                 differences={"concordance_index": estimate(-0.01, 0.005)},
             ),
         ),
-    }  # fmt: skip
+    }
     return Evidence(**fields | changes)
 
 
 def verdict_of(evidence: Evidence, *, decision: str = "PASS", **changes: Any) -> Verdict:
     status = "pass" if decision == "PASS" else "insufficient"
     finding = Finding(
-        code="TG006", gate="fairness", title="Fairness", protects="Groups of patients.", reason="A reason.",
-        status=status, summary="Sensitivity at 20% is 0.74 (0.65 to 0.81) in women and 0.76 (0.69 to 0.82) in men.",
-    )  # fmt: skip
+        code="TG006",
+        gate="fairness",
+        title="Fairness",
+        protects="Groups of patients.",
+        reason="A reason.",
+        status=status,
+        summary="Sensitivity at 20% is 0.74 (0.65 to 0.81) in women and 0.76 (0.69 to 0.82) in men.",
+    )
     fields: dict[str, Any] = {
         "study": evidence.study,
         "decision": decision,
@@ -118,8 +142,11 @@ def record_of(trials: int) -> dict[str, Any]:
         "selection": {"difference": 0.004, "standard_error": 0.002, "rule": "one standard error"},
         "trials": [
             {
-                "number": number, "family": families[number % 3], "params": {"alpha": 0.5 + number},
-                "state": states[number % 4], "value": None if number % 4 == 3 else 0.4 + number / 1000,
+                "number": number,
+                "family": families[number % 3],
+                "params": {"alpha": 0.5 + number},
+                "state": states[number % 4],
+                "value": None if number % 4 == 3 else 0.4 + number / 1000,
                 "folds": [] if number % 4 == 3 else [0.39, 0.40, 0.41],
             }
             for number in range(trials)
@@ -131,7 +158,7 @@ def record_of(trials: int) -> dict[str, Any]:
         "seed": 7,
         "versions": {"python": "3.11.7", "scikit-survival": "0.28.0"},
         "input_schema": [{"name": "age", "type": "number"}, {"name": "sex", "type": "text"}],
-    }  # fmt: skip
+    }
 
 
 @pytest.fixture
@@ -184,10 +211,21 @@ def server(tmp_path_factory: pytest.TempPathFactory, empty_database: bytes) -> I
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [
-        sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1",
-        "--backend-store-uri", f"sqlite:///{folder / 'mlflow.db'}",
-        "--artifacts-destination", str(folder / "artifacts"),
-    ]  # fmt: skip
+        sys.executable,
+        "-m",
+        "mlflow",
+        "server",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+        "--workers",
+        "1",
+        "--backend-store-uri",
+        f"sqlite:///{folder / 'mlflow.db'}",
+        "--artifacts-destination",
+        str(folder / "artifacts"),
+    ]
     environment = {"PATH": str(Path(sys.executable).parent), "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     with (folder / "log").open("w") as log:
         process = psutil.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log)

@@ -154,10 +154,14 @@ def test_a_champion_leaves_its_recipe(stores, make_bundle):
     number, recipe = find_champion(stores, STUDY)
     assert number == "1"
     assert recipe == {
-        "study": STUDY, "model_sha256": bundle.verdict.model_sha256, "cohort_sha256": "c" * 64,
-        "predictions_sha256": "b" * 64, "family": "spline_cox", "params": {"alpha": 12.5, "knots": 4},
+        "study": STUDY,
+        "model_sha256": bundle.verdict.model_sha256,
+        "cohort_sha256": "c" * 64,
+        "predictions_sha256": "b" * 64,
+        "family": "spline_cox",
+        "params": {"alpha": 12.5, "knots": 4},
         "features": ["age", "sex"],
-    }  # fmt: skip
+    }
 
 
 def test_simulated_patients_make_no_champion(stores, make_bundle):

@@ -18,8 +18,11 @@ def test_metrics_are_named_so_that_a_table_of_runs_reads_well(make_bundle):
     assert found["concordance_index/stress weight_unknown"] == 0.76
     assert "concordance_index/minus reference.lower" in found
     assert {name.split("/")[0] for name in found if "/sex" in name} == {
-        "concordance_index", "log_observed_expected", "net_benefit_gain", "sensitivity",
-    }, "of groups only what the gates look at"  # fmt: skip
+        "concordance_index",
+        "log_observed_expected",
+        "net_benefit_gain",
+        "sensitivity",
+    }, "of groups only what the gates look at"
 
 
 def test_what_could_not_be_estimated_has_no_number(make_bundle):

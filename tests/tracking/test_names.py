@@ -17,13 +17,21 @@ def group(attribute, label):
 
 def test_groups_are_named_in_words():
     groups = [
-        group("sex", "female"), group("age_band", "≤65"), group("age_band", "65–75"), group("age_band", ">75"),
-        group("sex & age_band", "female & ≤65"), group("sex", "Missing"),
-    ]  # fmt: skip
+        group("sex", "female"),
+        group("age_band", "≤65"),
+        group("age_band", "65–75"),
+        group("age_band", ">75"),
+        group("sex & age_band", "female & ≤65"),
+        group("sex", "Missing"),
+    ]
     assert group_names(groups) == [
-        "sex female", "age_band up to 65", "age_band 65 to 75", "age_band above 75",
-        "sex female and age_band up to 65", "sex Missing",
-    ]  # fmt: skip
+        "sex female",
+        "age_band up to 65",
+        "age_band 65 to 75",
+        "age_band above 75",
+        "sex female and age_band up to 65",
+        "sex Missing",
+    ]
 
 
 def test_a_label_with_an_ampersand_of_its_own_is_kept():

@@ -116,8 +116,11 @@ def test_trials_are_runs_below_the_training(either, make_bundle):
     condition = f"tags.`mlflow.parentRunId` = '{published.run_id}'"
     trials = runs(either, condition, order_by=["attributes.start_time"])
     assert [trial.info.run_name for trial in trials] == [
-        "trial 000 · ridge_cox", "trial 001 · spline_cox", "trial 002 · coxnet", "trial 003 · ridge_cox",
-    ]  # fmt: skip
+        "trial 000 · ridge_cox",
+        "trial 001 · spline_cox",
+        "trial 002 · coxnet",
+        "trial 003 · ridge_cox",
+    ]
     assert [trial.info.status for trial in trials] == ["FINISHED", "FINISHED", "KILLED", "FAILED"]
     assert trials[1].data.metrics == {"objective": 0.401, "objective.fold": 0.41}
     assert trials[1].data.params == {"family": "spline_cox", "model.alpha": "1.5"}

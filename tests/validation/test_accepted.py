@@ -27,8 +27,9 @@ def test_ranges_codes_and_ages_of_one_patient_are_kept(project):
     found = accepted(project)
     assert found.top_coded == {"age": 90}
     assert [(rule.id, rule.kind, rule.columns, rule.decisive) for rule in found.rules] == [
-        ("age-range", "between", ("age",), True), ("sex-codes", "one_of", ("sex",), True),
-    ]  # fmt: skip
+        ("age-range", "between", ("age",), True),
+        ("sex-codes", "one_of", ("sex",), True),
+    ]
     assert (found.rules[0].low, found.rules[0].high) == (18, 90)
     assert found.rules[1].values == ("f", "m")
 
@@ -36,21 +37,34 @@ def test_ranges_codes_and_ages_of_one_patient_are_kept(project):
 @pytest.mark.parametrize(
     ("rule", "kept"),
     [
-        (expectation("expect_column_values_to_be_between", column="marker", max_value=9, strict_max=True),
-         {"kind": "between", "high": 9, "strict_high": True, "unit": "mm"}),
-        (expectation("expect_column_values_to_be_between", column="marker", max_value=9, severity="warning"),
-         {"decisive": False}),
+        (
+            expectation("expect_column_values_to_be_between", column="marker", max_value=9, strict_max=True),
+            {"kind": "between", "high": 9, "strict_high": True, "unit": "mm"},
+        ),
+        (
+            expectation("expect_column_values_to_be_between", column="marker", max_value=9, severity="warning"),
+            {"decisive": False},
+        ),
         (expectation("expect_column_values_to_match_regex", column="sex", regex="^[fm]$"), {"pattern": "^[fm]$"}),
-        (expectation("expect_column_pair_values_a_to_be_greater_than_b", column_A="age", column_B="marker"),
-         {"kind": "above", "columns": ("age", "marker"), "strict_low": True}),
-        (expectation(
-            "expect_column_pair_values_a_to_be_greater_than_b", column_A="age", column_B="marker", or_equal=True
-         ), {"strict_low": False}),
-        (expectation("expect_column_pair_values_ratio_to_be_between", column_A="age", column_B="marker", min_value=1),
-         {"kind": "ratio", "low": 1}),
+        (
+            expectation("expect_column_pair_values_a_to_be_greater_than_b", column_A="age", column_B="marker"),
+            {"kind": "above", "columns": ("age", "marker"), "strict_low": True},
+        ),
+        (
+            expectation(
+                "expect_column_pair_values_a_to_be_greater_than_b", column_A="age", column_B="marker", or_equal=True
+            ),
+            {"strict_low": False},
+        ),
+        (
+            expectation(
+                "expect_column_pair_values_ratio_to_be_between", column_A="age", column_B="marker", min_value=1
+            ),
+            {"kind": "ratio", "low": 1},
+        ),
         (expectation("expect_column_value_lengths_to_be_between", column="sex", max_value=1), {"kind": "length"}),
     ],
-)  # fmt: skip
+)
 def test_a_rule_is_kept_as_it_is_written(project, rule, kept):
     found = accepted(project, rule).rules[-1]
     assert {name: getattr(found, name) for name in kept} == kept

@@ -122,9 +122,16 @@ def test_the_published_pages_of_the_real_cohorts_name_nobody(name, real, checked
 
 def test_a_leak_stands_with_its_interval_and_the_clinicians_name_of_the_column(study):
     leak = LeakageFinding(
-        check="outcome_time", feature="marker", severity="critical", statistic="AUROC", estimate=0.9991,
-        lower=0.995, upper=1.0, limit=0.99, sentence="It knows.",
-    )  # fmt: skip
+        check="outcome_time",
+        feature="marker",
+        severity="critical",
+        statistic="AUROC",
+        estimate=0.9991,
+        lower=0.995,
+        upper=1.0,
+        limit=0.99,
+        sentence="It knows.",
+    )
     text = " ".join(Outline(page(finding(leakage=(leak,)), study)).text)
     assert "blood marker, mg/dl" in text
     assert "AUROC 0.999 (95% interval 0.995 to 1.000), limit 0.990" in text

@@ -51,8 +51,12 @@ def make_key(
 
     def add(trust: Trust) -> Trust:
         if any(entry.name == name for entry in trust.keys):
-            raise _wrong(f"key `{name}`", "a new key has a new name", "one that is in the trust file",
-                         "Name another one, or use `theragate keys rotate`.")  # fmt: skip
+            raise _wrong(
+                f"key `{name}`",
+                "a new key has a new name",
+                "one that is in the trust file",
+                "Name another one, or use `theragate keys rotate`.",
+            )
         extended = _with(trust, [*trust.keys, _entry(name, key, roles)])
         write_key(target, key)
         return extended
@@ -176,8 +180,12 @@ def _entry(name: str, key: SigningKey, roles: Sequence[Role] | frozenset[Role]) 
     try:
         return TrustedKey(name=name, public=key.public.base64, roles=frozenset(roles))
     except ValidationError as error:
-        raise _wrong("the name of a key", "it is up to 64 letters, digits, blanks, dots, dashes and underscores",
-                     repr(name[:40]), "Name it after where it is held, as `ci-evaluator`.") from error  # fmt: skip
+        raise _wrong(
+            "the name of a key",
+            "it is up to 64 letters, digits, blanks, dots, dashes and underscores",
+            repr(name[:40]),
+            "Name it after where it is held, as `ci-evaluator`.",
+        ) from error
 
 
 def _with(trust: Trust, keys: Sequence[TrustedKey]) -> Trust:
@@ -194,11 +202,19 @@ def _known(trust: Trust, name: str, *, revoked: bool = False) -> TrustedKey:
     found = next((entry for entry in trust.keys if entry.name == name), None)
     if found is None:
         names = ", ".join(f"`{entry.name}`" for entry in trust.keys) or "no key"
-        raise _wrong(f"key `{name[:64]}`", "it is in the trust file", f"another name; there is {names}",
-                     "See `theragate keys list`.")  # fmt: skip
+        raise _wrong(
+            f"key `{name[:64]}`",
+            "it is in the trust file",
+            f"another name; there is {names}",
+            "See `theragate keys list`.",
+        )
     if found.revoked is not None and not revoked:
-        raise _wrong(f"key `{name}`", "it is not revoked yet", f"one that is revoked from {found.revoked} on",
-                     "See `theragate keys list`.")  # fmt: skip
+        raise _wrong(
+            f"key `{name}`",
+            "it is not revoked yet",
+            f"one that is revoked from {found.revoked} on",
+            "See `theragate keys list`.",
+        )
     return found
 
 

@@ -50,9 +50,13 @@ def waive(root: Path, study: str, code: str, *, reason: str, by: str, expires: s
     _, verdict = current_verdict(workspace)
     finding = _finding(verdict, code)
     waiver = _made(
-        verdict, finding, reason=" ".join(reason.split()), by=" ".join(by.split()), expires=_day(expires, today),
+        verdict,
+        finding,
+        reason=" ".join(reason.split()),
+        by=" ".join(by.split()),
+        expires=_day(expires, today),
         issued=today,
-    )  # fmt: skip
+    )
     before = _changed(workspace, lambda waivers: (*_without(waivers, code), waiver))
     former = [other for other in before if other.code == code]
     replaced = f", in place of the waiver by {former[0].by}" if former else ""
@@ -123,9 +127,11 @@ def _finding(verdict: Verdict, code: str) -> Finding:
         )
     if code not in findings:
         raise ConfigurationError(
-            subject, rule=f"the verdict's findings are {', '.join(findings)}", received="another code",
+            subject,
+            rule=f"the verdict's findings are {', '.join(findings)}",
+            received="another code",
             remedy="Name one of them.",
-        )  # fmt: skip
+        )
     if findings[code].status in ("pass", "not_applicable"):
         raise ConfigurationError(
             subject,
@@ -163,9 +169,14 @@ def _day(text: str, today: date) -> date:
 def _made(verdict: Verdict, finding: Finding, **given: Any) -> Waiver:
     try:
         return Waiver(
-            study=verdict.study, code=finding.code, gate=finding.gate, status=finding.status,
-            evidence_sha256=verdict.evidence_sha256, policy_sha256=verdict.policy_sha256, **given,
-        )  # fmt: skip
+            study=verdict.study,
+            code=finding.code,
+            gate=finding.gate,
+            status=finding.status,
+            evidence_sha256=verdict.evidence_sha256,
+            policy_sha256=verdict.policy_sha256,
+            **given,
+        )
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         option = f"--{first['loc'][0]}"

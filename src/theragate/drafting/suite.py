@@ -51,14 +51,21 @@ def _of_the_table(cohort: pd.DataFrame) -> Iterator[Rule]:
     yield _rule("column_values_to_not_be_null", {"column": "patient"}, "critical", "patient-known", "No id is missing.")
     fewest = int(f"{len(cohort) * 0.9:.0f}")
     yield _rule(
-        "table_row_count_to_be_between", {"min_value": fewest}, "critical", "patients",
-        f"There are at least {fewest:,} patients.", "Fewer means that the extract lost some.",
-    )  # fmt: skip
+        "table_row_count_to_be_between",
+        {"min_value": fewest},
+        "critical",
+        "patients",
+        f"There are at least {fewest:,} patients.",
+        "Fewer means that the extract lost some.",
+    )
     yield _rule(
-        "table_columns_to_match_set", {"column_set": list(cohort.columns), "exact_match": True}, "critical", "columns",
+        "table_columns_to_match_set",
+        {"column_set": list(cohort.columns), "exact_match": True},
+        "critical",
+        "columns",
         "The cohort has the columns that the study knows, and no others.",
         "A column that nobody has looked at may identify a patient or know the outcome.",
-    )  # fmt: skip
+    )
 
 
 def _of_a_column(column: pd.Series, identity: str, *, needed: bool, age: bool) -> Iterator[Rule]:
@@ -72,9 +79,13 @@ def _of_a_column(column: pd.Series, identity: str, *, needed: bool, age: bool) -
     elif known > 0.1:
         share = max(int(known * 20) / 20 - 0.05, 0.05)
         yield _rule(
-            "column_values_to_not_be_null", {"column": name, "mostly": round(share, 2)}, "warning", f"{identity}-known",
-            f"`{name}` is known for at least {share:.0%} of the patients.", DRAFTED,
-        )  # fmt: skip
+            "column_values_to_not_be_null",
+            {"column": name, "mostly": round(share, 2)},
+            "warning",
+            f"{identity}-known",
+            f"`{name}` is known for at least {share:.0%} of the patients.",
+            DRAFTED,
+        )
     codes = as_codes(column)
     counts = codes.value_counts()
     if pd.api.types.is_bool_dtype(column):
@@ -104,6 +115,10 @@ def _range(column: pd.Series, identity: str, *, age: bool) -> Rule:
     if age:
         low, high = 0.0, 90.0
     return _rule(
-        "column_values_to_be_between", {"column": str(column.name), "min_value": low, "max_value": high}, "warning",
-        f"{identity}-range", f"`{column.name}` lies between {low:g} and {high:g}.", DRAFTED,
-    )  # fmt: skip
+        "column_values_to_be_between",
+        {"column": str(column.name), "min_value": low, "max_value": high},
+        "warning",
+        f"{identity}-range",
+        f"`{column.name}` lies between {low:g} and {high:g}.",
+        DRAFTED,
+    )

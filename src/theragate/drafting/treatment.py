@@ -17,14 +17,41 @@ __all__ = ["draft_treatment", "drop_its_copies"]
 
 TREATED = {"yes", "true", "y", "t", "treated", "treatment", "active", "drug", "verum", "exposed", "intervention", "new"}
 CONTROLS = {
-    "0", "no", "false", "n", "f", "control", "controls", "placebo", "none", "untreated", "unexposed", "standard",
-    "usual", "sham",
-}  # fmt: skip
+    "0",
+    "no",
+    "false",
+    "n",
+    "f",
+    "control",
+    "controls",
+    "placebo",
+    "none",
+    "untreated",
+    "unexposed",
+    "standard",
+    "usual",
+    "sham",
+}
 # Of an event, by its name or its value: what a patient hopes for. Any other is taken for one to be feared.
 HOPED_FOR = {
-    "alive", "cure", "cured", "discharged", "heal", "healed", "improved", "recovered", "recovery", "remission",
-    "respond", "responded", "responder", "response", "success", "survived", "survival",
-}  # fmt: skip
+    "alive",
+    "cure",
+    "cured",
+    "discharged",
+    "heal",
+    "healed",
+    "improved",
+    "recovered",
+    "recovery",
+    "remission",
+    "respond",
+    "responded",
+    "responder",
+    "response",
+    "success",
+    "survived",
+    "survival",
+}
 
 
 def draft_treatment(frame: pd.DataFrame, measured: DraftedOutcome, treatment: str) -> DraftedOutcome:

@@ -96,7 +96,7 @@ def _crude(target: EffectTarget) -> Estimate:
         return Estimate(value=value, method="none", why="no spread within the arms")
     return Estimate(
         value=value, lower=value - Z95 * se, upper=value + Z95 * se, se=se, method="difference of weighted means"
-    )  # fmt: skip
+    )
 
 
 def _hazard_ratio(target: EffectTarget, columns: list[Floats]) -> Estimate | None:

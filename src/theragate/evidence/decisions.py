@@ -14,9 +14,14 @@ from theragate.evidence.metrics.benefit import NetBenefit
 __all__ = ["DECIDED", "Benefits", "Decisions", "decisions", "paired_decisions", "points_of", "range_of"]
 
 DECIDED = (
-    "sensitivity", "specificity", "positive_predictive_value", "selection_rate", "accuracy",
-    "net_benefit", "net_benefit_gain",
-)  # fmt: skip
+    "sensitivity",
+    "specificity",
+    "positive_predictive_value",
+    "selection_rate",
+    "accuracy",
+    "net_benefit",
+    "net_benefit_gain",
+)
 _THRESHOLDS = 25
 _HELD = 2**22  # counts held at once
 

@@ -107,15 +107,17 @@ class EffectHeldOut:
 
     def scores(self, target: EffectTarget) -> Floats:
         """Return doubly robust scores, shape (repeats, n)."""
-        return np.stack([
-            doubly_robust_scores(
-                target.reached,
-                target.treated,
-                target.weight,
-                Nuisances(control=control, treated=treated, propensity=propensity),
-            )
-            for control, treated, propensity in zip(self.control, self.treated, self.propensity, strict=True)
-        ])  # fmt: skip
+        return np.stack(
+            [
+                doubly_robust_scores(
+                    target.reached,
+                    target.treated,
+                    target.weight,
+                    Nuisances(control=control, treated=treated, propensity=propensity),
+                )
+                for control, treated, propensity in zip(self.control, self.treated, self.propensity, strict=True)
+            ]
+        )
 
 
 _ROUNDING = 1e-12  # what arithmetic leaves of equal predictions

@@ -123,8 +123,11 @@ def estimates(
     found = {}
     for name in ("average_effect", "autoc", "qini", "calibration_slope", "effect_error", "loss_gain"):
         if name not in point:
-            found[name] = Estimate(value=0.0, method="none", why=_NOBODY) if name in ("autoc", "qini") else (
-                Estimate.absent(_NOBODY))  # fmt: skip
+            found[name] = (
+                Estimate(value=0.0, method="none", why=_NOBODY)
+                if name in ("autoc", "qini")
+                else (Estimate.absent(_NOBODY))
+            )
             continue
         estimate = sampled(float(point[name][0]), drawn[name], place=place)
         found[name] = widened(estimate, name, widening(name, patients))
@@ -146,9 +149,7 @@ def sampled(value: float, replicates: Floats, *, place: Place) -> Estimate:
     if len(usable) < 0.95 * len(replicates) or not usable.std():
         return Estimate(value=value, method="none", why="no spread in the resamples from which an error is estimated")
     se = float(usable.std(ddof=1)) * float(stdtrit(max(place.fewest - 1, 1), 0.975)) / Z95
-    return Estimate(
-        value=value, lower=value - Z95 * se, upper=value + Z95 * se, se=se, method="bootstrap, Student's t"
-    )  # fmt: skip
+    return Estimate(value=value, lower=value - Z95 * se, upper=value + Z95 * se, se=se, method="bootstrap, Student's t")
 
 
 class Gains(NamedTuple):

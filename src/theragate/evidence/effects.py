@@ -272,9 +272,13 @@ class _Effects:
         apart = np.asarray(parts[0][1] - parts[1][1])
         same = bool(np.ptp(apart) == 0) and parts[0][0] == parts[1][0]
         found = paired(
-            parts[0][0] - parts[1][0], apart, method="paired bootstrap", influence=False, same=same,
+            parts[0][0] - parts[1][0],
+            apart,
+            method="paired bootstrap",
+            influence=False,
+            same=same,
             rests_on=first.place.fewest,
-        )  # fmt: skip
+        )
         return found if same else self._wider(found, metric)
 
     def _scenario(self, name: str) -> ScenarioEvidence:
@@ -314,23 +318,32 @@ class _Effects:
         families = {}
         for metric in ("average_effect", "autoc", "calibration_slope", "effect_error", "policy_gain"):
             members = [
-                Member(f"{metric}[{found.place.group.key}]" if found.place.group else metric, found.estimates[metric],
-                       self._column(metric, found))
+                Member(
+                    f"{metric}[{found.place.group.key}]" if found.place.group else metric,
+                    found.estimates[metric],
+                    self._column(metric, found),
+                )
                 for found in (self._whole, *self._at)
                 if metric in found.estimates and found.estimates[metric].se
-            ]  # fmt: skip
+            ]
             families[metric] = family(members + contrasts.get(metric, []))
         known = ("calibration_slope", "effect_error")
-        families["calibration"] = family([
-            Member(metric, self._whole.estimates[metric], self._whole.drawn[metric])
-            for metric in known
-            if self._whole.estimates[metric].se
-        ])  # fmt: skip
-        families["against_reference"] = family([
-            Member(f"{_RANKING}[{found.place.group.key} - reference]", found.estimates[_RANKING], found.drawn[_RANKING])
-            for found in self._at
-            if found.place.group and found.place.group.judged and found.estimates[_RANKING].se
-        ])  # fmt: skip
+        families["calibration"] = family(
+            [
+                Member(metric, self._whole.estimates[metric], self._whole.drawn[metric])
+                for metric in known
+                if self._whole.estimates[metric].se
+            ]
+        )
+        families["against_reference"] = family(
+            [
+                Member(
+                    f"{_RANKING}[{found.place.group.key} - reference]", found.estimates[_RANKING], found.drawn[_RANKING]
+                )
+                for found in self._at
+                if found.place.group and found.place.group.judged and found.estimates[_RANKING].se
+            ]
+        )
         return families
 
     def _repeats(self) -> dict[str, tuple[float, ...]]:
@@ -357,9 +370,11 @@ class _Effects:
             value = self._toc(ranking, np.ones((1, len(self._scores))))[0]
             half = Z95 * widening(_RANKING, self._size) * self._curve.std(axis=0, ddof=1)
             curves["toc"] = Curve(
-                x=_SHARES, y=tuple(map(float, value)), lower=tuple(map(float, value - half)),
+                x=_SHARES,
+                y=tuple(map(float, value)),
+                lower=tuple(map(float, value - half)),
                 upper=tuple(map(float, value + half)),
-            )  # fmt: skip
+            )
         if net_benefit:
             at = tuple(item.threshold for item in net_benefit)
             models = [item.model for item in net_benefit]

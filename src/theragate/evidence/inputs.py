@@ -85,10 +85,12 @@ class HeldOut:
     def predictions(self) -> dict[str, Floats]:
         """Every set of predictions by what an error message calls it."""
         return {
-            "selected": self.selected, "reference": self.reference, "null": self.null,
+            "selected": self.selected,
+            "reference": self.reference,
+            "null": self.null,
             **{f"scenario {name}": values for name, values in self.scenarios.items()},
             **({} if self.champion is None else {"champion": self.champion}),
-        }  # fmt: skip
+        }
 
 
 def check(target: Target, held_out: HeldOut) -> None:

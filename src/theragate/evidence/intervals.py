@@ -201,9 +201,12 @@ def benefit(
     ]
     lower, upper = min(low for low, _ in parts), min(high for _, high in parts)
     return Estimate(
-        value=value, lower=lower, upper=upper, se=max(value - lower, upper - value) / Z95,
+        value=value,
+        lower=lower,
+        upper=upper,
+        se=max(value - lower, upper - value) / Z95,
         method="square-and-add of Wilson's limits",
-    )  # fmt: skip
+    )
 
 
 def _part(share: float, with_event: float, *, size: float, gain: float, price: float, sign: int) -> tuple[float, float]:

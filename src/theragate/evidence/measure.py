@@ -201,13 +201,22 @@ class _Evidence:
                 continue
             drawn = stressed.replicates[name]
             estimate = sampled(
-                METRICS[name], value, drawn,
-                enough=place.enough, denominator=stressed.denominators.get(name), counted=True, rests_on=place.fewer,
-            )  # fmt: skip
+                METRICS[name],
+                value,
+                drawn,
+                enough=place.enough,
+                denominator=stressed.denominators.get(name),
+                counted=True,
+                rests_on=place.fewer,
+            )
             apart = paired(
-                value - clean.points[name], drawn - clean.replicates[name],
-                method="paired bootstrap of counts", influence=False, same=self._same(key), rests_on=place.fewer,
-            )  # fmt: skip
+                value - clean.points[name],
+                drawn - clean.replicates[name],
+                method="paired bootstrap of counts",
+                influence=False,
+                same=self._same(key),
+                rests_on=place.fewer,
+            )
             found[name] = widened(estimate, name, self._found.widening[name]), apart
         return found
 
@@ -222,9 +231,12 @@ class _Evidence:
                     continue
                 estimate, column = contrasted(metric, first.found, second.found)
                 contrast = Contrast(
-                    metric=metric.name, attribute=group.attribute, group=group.label, other=other.label,
+                    metric=metric.name,
+                    attribute=group.attribute,
+                    group=group.label,
+                    other=other.label,
                     difference=estimate,
-                )  # fmt: skip
+                )
                 contrasts.append(contrast)
                 if column is not None and estimate.se:
                     name = f"{metric.name}[{contrast.key}]"

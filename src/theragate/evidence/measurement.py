@@ -103,9 +103,14 @@ class Measurement:
         if metric.interval == "influence":
             ranked = place.panel.ranked(self.means["reference"][place.panel.rows])
             return results(
-                place.panel, "selected",
-                replicates={}, metrics=[metric], ranked=ranked, blocks=self._blocks, widening=self.widening,
-            )  # fmt: skip
+                place.panel,
+                "selected",
+                replicates={},
+                metrics=[metric],
+                ranked=ranked,
+                blocks=self._blocks,
+                widening=self.widening,
+            )
         if self._cells:
             return self._alone("reference", place.panel.rows, moved=[metric.name])
         return self._results(place.panel, "reference", self.replicates.panels[index + 1]["reference"])

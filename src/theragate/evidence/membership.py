@@ -91,9 +91,7 @@ def measure_membership(target: Target | EffectTarget, halves: Halves) -> Audit:
         curves[f"membership_{name}"] = Curve(
             x=tuple(map(float, _GRID)), y=tuple(map(float, _mean_roc(scores, members, _GRID)))
         )
-    evidence = MembershipEvidence(
-        models=len(learned), patients=learned.shape[1], non_members=fewest, attacks=attacks
-    )  # fmt: skip
+    evidence = MembershipEvidence(models=len(learned), patients=learned.shape[1], non_members=fewest, attacks=attacks)
     return Audit(evidence, curves)
 
 

@@ -167,8 +167,13 @@ class RiskPanel:
 
 # What still has a meaning where all patients of a group had the event, or none.
 _ONE_CLASS = (
-    "brier", "selection_rate", "sensitivity", "specificity", "positive_predictive_value", "accuracy",
-)  # fmt: skip
+    "brier",
+    "selection_rate",
+    "sensitivity",
+    "specificity",
+    "positive_predictive_value",
+    "accuracy",
+)
 
 
 @dataclass(frozen=True)

@@ -84,12 +84,14 @@ def measure_stability(
     counted = refits.drawn.astype(np.float64)
     everybody = np.ones(refits.original.shape)
     gains = {
-        name: np.array([
-            score(predicted, drawn) - score(predicted, everybody)
-            for predicted, drawn in zip(refits.predictions, counted, strict=True)
-        ])
+        name: np.array(
+            [
+                score(predicted, drawn) - score(predicted, everybody)
+                for predicted, drawn in zip(refits.predictions, counted, strict=True)
+            ]
+        )
         for name, score in scores.items()
-    }  # fmt: skip
+    }
     return StabilityEvidence(
         refits=len(refits.predictions),
         difference=_distance(np.abs(refits.predictions - refits.original)),

@@ -18,9 +18,16 @@ Kind = Literal["performance", "operating point", "calibration", "average"]
 
 _OPERATING_POINT = {"sensitivity", "specificity", "positive_predictive_value", "selection_rate", "accuracy"}
 _CALIBRATION = {
-    "calibration_slope", "calibration_intercept", "observed_expected", "log_observed_expected", "ici", "ece",
-    "mean_error", "effect_error", "interval_coverage",
-}  # fmt: skip
+    "calibration_slope",
+    "calibration_intercept",
+    "observed_expected",
+    "log_observed_expected",
+    "ici",
+    "ece",
+    "mean_error",
+    "effect_error",
+    "interval_coverage",
+}
 _SIZES = (200, 800)
 # At each of the sizes: never below the larger factor of the recipe's and the model's, up to the next 0.05; at 200 never
 # below that at 800; and never lowered by a later run, since single measures need more than their kind.

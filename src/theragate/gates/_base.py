@@ -95,10 +95,15 @@ class Declared(Spec):
             for name, spec in study.subgroups.items()
         }
         return cls(
-            study=study.name, task=study.task, attributes=attributes, scenarios=tuple(study.scenarios),
-            decision=study.decision, refits=study.stability.refits, unreviewed=study.unreviewed,
+            study=study.name,
+            task=study.task,
+            attributes=attributes,
+            scenarios=tuple(study.scenarios),
+            decision=study.decision,
+            refits=study.stability.refits,
+            unreviewed=study.unreviewed,
             assigned=study.outcome.treatment.assigned if isinstance(study.outcome, EffectOutcome) else "",
-        )  # fmt: skip
+        )
 
 
 class Gate(Spec):
@@ -141,10 +146,19 @@ class Gate(Spec):
     ) -> Finding:
         """Return a finding under this gate's name and reason."""
         return Finding(
-            code=self.code, gate=self.name, title=self.title, severity=self.severity, protects=self.protects,
-            reason=self.reason, status=status, summary=summary, next_step=next_step, comparisons=tuple(comparisons),
-            warnings=tuple(warnings), waivable=self.waivable,
-        )  # fmt: skip
+            code=self.code,
+            gate=self.name,
+            title=self.title,
+            severity=self.severity,
+            protects=self.protects,
+            reason=self.reason,
+            status=status,
+            summary=summary,
+            next_step=next_step,
+            comparisons=tuple(comparisons),
+            warnings=tuple(warnings),
+            waivable=self.waivable,
+        )
 
     def conclude(self, answers: Sequence[Answer], *, warnings: Sequence[str] = ()) -> Finding:
         """Return the finding that follows from answers of which at least one decides."""

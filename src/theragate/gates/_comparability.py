@@ -47,9 +47,10 @@ class Comparability(Gate):
         treatment = evidence.treatment
         if treatment is None or treatment.assigned != self.declared.assigned:
             return self.finding(
-                "insufficient", f"{capital(NOT_MEASURED.why)} how the arms compare.",
+                "insufficient",
+                f"{capital(NOT_MEASURED.why)} how the arms compare.",
                 next_step="Run the stage `evaluate` again.",
-            )  # fmt: skip
+            )
         if treatment.assigned == "at_random":
             return self.finding("pass", f"Treatment was assigned at random, to {percent(treatment.propensity or 0)}.")
         return self._observed(treatment.overlap)
@@ -66,7 +67,7 @@ class Comparability(Gate):
         if outside is None or not overlap.after:
             return self.finding(
                 "insufficient", "Overlap or balance is not known.", next_step="Run the stage `evaluate` again."
-            )  # fmt: skip
+            )
         feature, worst = overlap.worst_after
         beyond = [row for row in rows if row.status == "fail"]
         uneven = sum(row.status == "fail" for row in rows[1:])
@@ -84,6 +85,12 @@ class Comparability(Gate):
 
 def _row(subject: str, metric: str, value: float, most: float) -> Judged:
     return Judged(
-        subject=subject, metric=metric, value=value, lower=value, upper=value, limit=f"at most {most:g}",
-        status="pass" if value <= most else "fail", note="of these patients; it has no error by sampling",
-    )  # fmt: skip
+        subject=subject,
+        metric=metric,
+        value=value,
+        lower=value,
+        upper=value,
+        limit=f"at most {most:g}",
+        status="pass" if value <= most else "fail",
+        note="of these patients; it has no error by sampling",
+    )

@@ -63,6 +63,13 @@ class Condition(Spec):
     def finding(self, status: Status, summary: str, *, next_step: str = "") -> Finding:
         """Return a finding under this condition's name and reason."""
         return Finding(
-            code=self.code, gate=self.name, title=self.title, severity=self.severity, protects=self.protects,
-            reason=self.reason, status=status, summary=summary, next_step=next_step,
-        )  # fmt: skip
+            code=self.code,
+            gate=self.name,
+            title=self.title,
+            severity=self.severity,
+            protects=self.protects,
+            reason=self.reason,
+            status=status,
+            summary=summary,
+            next_step=next_step,
+        )

@@ -68,9 +68,16 @@ def decide(evidence: Evidence, policy: Policy, *, evidence_sha256: str) -> Verdi
 def _found(name: str, kind: type[Gate], gates: dict[str, Gate], declared: Declared, evidence: Evidence) -> Finding:
     if declared.task not in kind.tasks:
         return Finding(
-            code=kind.code, gate=kind.name, title=kind.title, severity=kind.severity, protects=kind.protects,
-            status="not_applicable", reason=kind.elsewhere, summary=kind.elsewhere, waivable=kind.waivable,
-        )  # fmt: skip
+            code=kind.code,
+            gate=kind.name,
+            title=kind.title,
+            severity=kind.severity,
+            protects=kind.protects,
+            status="not_applicable",
+            reason=kind.elsewhere,
+            summary=kind.elsewhere,
+            waivable=kind.waivable,
+        )
     return gates[name].judge(evidence) if name in gates else _left_out(kind)
 
 
@@ -86,8 +93,14 @@ def _decision(findings: Sequence[Finding]) -> Literal["PASS", "NOT_PERSONALISED"
 
 def _left_out(gate: type[Gate]) -> Finding:
     return Finding(
-        code=gate.code, gate=gate.name, title=gate.title, severity=gate.severity, protects=gate.protects,
-        status="insufficient", reason="The policy gives none.",
+        code=gate.code,
+        gate=gate.name,
+        title=gate.title,
+        severity=gate.severity,
+        protects=gate.protects,
+        status="insufficient",
+        reason="The policy gives none.",
         summary="The policy leaves this gate out, so nothing was judged.",
-        next_step="Declare the gate with its limits and their reason.", waivable=gate.waivable,
-    )  # fmt: skip
+        next_step="Declare the gate with its limits and their reason.",
+        waivable=gate.waivable,
+    )

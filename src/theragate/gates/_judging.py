@@ -140,10 +140,16 @@ class Answer:
                 "numbers withheld, since a group of this attribute has few patients",
             )
         return Judged(
-            subject=question.subject, metric=question.metric, value=_finite(value), lower=_finite(lower),
-            upper=_finite(upper), limit=question.limit.written(question.metric), status=self.status,
-            decides=self.decides, note=note,
-        )  # fmt: skip
+            subject=question.subject,
+            metric=question.metric,
+            value=_finite(value),
+            lower=_finite(lower),
+            upper=_finite(upper),
+            limit=question.limit.written(question.metric),
+            status=self.status,
+            decides=self.decides,
+            note=note,
+        )
 
     @property
     def sentence(self) -> str:

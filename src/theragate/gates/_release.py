@@ -25,8 +25,13 @@ def conditions(facts: ReleaseFacts, policy: Policy) -> tuple[Finding, ...]:
 
 def _left_out(kind: type[Condition]) -> Finding:
     return Finding(
-        code=kind.code, gate=kind.name, title=kind.title, severity=kind.severity, protects=kind.protects,
-        status="insufficient", reason="The policy gives none.",
+        code=kind.code,
+        gate=kind.name,
+        title=kind.title,
+        severity=kind.severity,
+        protects=kind.protects,
+        status="insufficient",
+        reason="The policy gives none.",
         summary="The policy leaves this condition out, so nothing was judged.",
         next_step="Declare the condition with its limits and their reason.",
-    )  # fmt: skip
+    )

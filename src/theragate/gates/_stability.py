@@ -76,7 +76,13 @@ class Stability(Gate):
 
 def _listed(metric: str, estimate: Estimate) -> Judged:
     return Judged(
-        subject="own sample - all patients", metric=metric, value=estimate.value, lower=estimate.lower,
-        upper=estimate.upper, limit="optimism: reported, not judged", status="not_applicable", decides=False,
+        subject="own sample - all patients",
+        metric=metric,
+        value=estimate.value,
+        lower=estimate.lower,
+        upper=estimate.upper,
+        limit="optimism: reported, not judged",
+        status="not_applicable",
+        decides=False,
         note=estimate.why,
-    )  # fmt: skip
+    )

@@ -53,8 +53,10 @@ class SubgroupAdequacy(Gate):
         known = [metric.name for metric in metrics_of(self.declared.task) if not metric.report_only]
         for metric in self.half_width:
             if metric not in known:
-                raise ValueError(f"`half_width: {metric}` is not judged in a {self.declared.task} study; it may be "
-                                 f"{', '.join(known)}")  # fmt: skip
+                raise ValueError(
+                    f"`half_width: {metric}` is not judged in a {self.declared.task} study; it may be "
+                    f"{', '.join(known)}"
+                )
             if metric in AT_THE_THRESHOLD and isinstance(self.declared.decision, NoDecision):
                 raise ValueError(f"`half_width: {metric}` needs a `decision` with a threshold")
         return self
@@ -87,13 +89,19 @@ class SubgroupAdequacy(Gate):
         counts = {"events": group.events, "non_events": group.non_events, "patients": group.n}
         return [
             (
-                _judged(group, kind, decides=decides, enough=(counts[kind] or 0) >= number,
-                        limit=f"at least {number:,}", shown=(None if hidden else counts[kind],) * 3,
-                        note=HIDDEN if hidden else ""),
+                _judged(
+                    group,
+                    kind,
+                    decides=decides,
+                    enough=(counts[kind] or 0) >= number,
+                    limit=f"at least {number:,}",
+                    shown=(None if hidden else counts[kind],) * 3,
+                    note=HIDDEN if hidden else "",
+                ),
                 _lack(group, kind, None if hidden else counts[kind], needed=number),
             )
             for kind, number in self.needed.items()
-        ]  # fmt: skip
+        ]
 
     def _widths(self, group: GroupEvidence, decides: bool, hidden: bool) -> list[Row]:
         rows = []
@@ -112,15 +120,30 @@ class SubgroupAdequacy(Gate):
                     f"(it is ±{half:.2g}, from {group.n:,})"
                 )
             shown = (None, None, None) if hidden else (estimate.value, estimate.lower, estimate.upper)
-            row = _judged(group, metric, decides=decides, enough=half <= most, shown=shown, note=note,
-                          limit=f"half of the interval's width at most {most:g}{_scale(metric)}")  # fmt: skip
+            row = _judged(
+                group,
+                metric,
+                decides=decides,
+                enough=half <= most,
+                shown=shown,
+                note=note,
+                limit=f"half of the interval's width at most {most:g}{_scale(metric)}",
+            )
             rows.append((row, lack))
         return rows
 
     def _lacking(self, attribute: str, why: str) -> Row:
         kind, number = next(iter(self.needed.items()))
-        row = Judged(subject=attribute, metric=kind, value=None, lower=None, upper=None, status="insufficient",
-                     limit=f"at least {number:,}", note=why)  # fmt: skip
+        row = Judged(
+            subject=attribute,
+            metric=kind,
+            value=None,
+            lower=None,
+            upper=None,
+            status="insufficient",
+            limit=f"at least {number:,}",
+            note=why,
+        )
         return row, f"{attribute.replace('_', ' ')}: {why}"
 
     def _concluded(self, rows: list[Row]) -> Finding:
@@ -152,9 +175,16 @@ def _judged(
 ) -> Judged:
     value, lower, upper = (None if number is None else float(number) for number in shown)
     return Judged(
-        subject=group.key, metric=metric, value=value, lower=lower, upper=upper, decides=decides, note=note,
-        limit=limit, status="pass" if enough else "insufficient",
-    )  # fmt: skip
+        subject=group.key,
+        metric=metric,
+        value=value,
+        lower=lower,
+        upper=upper,
+        decides=decides,
+        note=note,
+        limit=limit,
+        status="pass" if enough else "insufficient",
+    )
 
 
 def _lack(group: GroupEvidence, kind: str, count: int | None, *, needed: int) -> str:

@@ -23,14 +23,30 @@ __all__ = [
 _COUNTS = {"events": "patients with the event", "non_events": "patients without the event"}
 
 _DECIMALS = {
-    "calibration_slope": 2, "observed_expected": 2, "mae": 1, "mean_error": 1, "rmse": 1,
-    "net_benefit_gain": 4, "events": 0, "non_events": 0, "patients": 0,
-}  # fmt: skip
+    "calibration_slope": 2,
+    "observed_expected": 2,
+    "mae": 1,
+    "mean_error": 1,
+    "rmse": 1,
+    "net_benefit_gain": 4,
+    "events": 0,
+    "non_events": 0,
+    "patients": 0,
+}
 
 
 # In the unit of a treatment's effect, which may be a risk or a number of days.
-_EFFECTS = {"average_effect", "autoc", "qini", "effect_error", "policy_value", "policy_gain",
-            "policy_gain_over_none", "policy_gain_over_all", "loss_gain"}  # fmt: skip
+_EFFECTS = {
+    "average_effect",
+    "autoc",
+    "qini",
+    "effect_error",
+    "policy_value",
+    "policy_gain",
+    "policy_gain_over_none",
+    "policy_gain_over_all",
+    "loss_gain",
+}
 
 
 def _digits(*numbers: float | None) -> int:

@@ -18,9 +18,14 @@ __all__ = ["Forest", "ForestModel", "pack_forest", "unpack_forest"]
 _LEAF = -1
 # What each array holds, as it is stored on every machine.
 _TYPES = {
-    "roots": "<i4", "left": "<i4", "right": "<i4", "feature": "<i4", "threshold": "<f8", "missing_left": "|b1",
+    "roots": "<i4",
+    "left": "<i4",
+    "right": "<i4",
+    "feature": "<i4",
+    "threshold": "<f8",
+    "missing_left": "|b1",
     "risk": "<f8",
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True)

@@ -40,9 +40,7 @@ class NuisanceModels:
         else:
             found = self.propensity
             chance = np.clip(found.response.of(found.score(matrix)), BOUND, 1 - BOUND)
-        return Nuisances(
-            control=self.control.score(matrix), treated=self.treated.score(matrix), propensity=chance
-        )  # fmt: skip
+        return Nuisances(control=self.control.score(matrix), treated=self.treated.score(matrix), propensity=chance)
 
 
 def fit_nuisances(frame: pd.DataFrame, outcome: Treated, schema: tuple[Feature, ...]) -> NuisanceModels:

@@ -73,8 +73,11 @@ class _Sheet(Spec):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         expected = {
-            "binary": "probability", "regression": "quantity", "survival": "risk", "treatment_effect": "effect",
-        }[self.task]  # fmt: skip
+            "binary": "probability",
+            "regression": "quantity",
+            "survival": "risk",
+            "treatment_effect": "effect",
+        }[self.task]
         horizons = {"binary": (False,), "regression": (False,), "survival": (True,)}.get(self.task, (False, True))
         if self.response != expected or (self.horizon is not None) not in horizons:
             raise ValueError("the response and the horizon are those of the task")

@@ -144,9 +144,14 @@ def _of_released(
 ) -> list[Fitting]:
     """Return the work of the bootstrap samples, then that of the divisions."""
     shared: dict[str, Any] = {
-        "frame": as_features(cohort, released.schema), "outcome": outcome, "rows": learned, "task": released.task,
-        "family": released.family, "params": params, "schema": released.schema,
-    }  # fmt: skip
+        "frame": as_features(cohort, released.schema),
+        "outcome": outcome,
+        "rows": learned,
+        "task": released.task,
+        "family": released.family,
+        "params": params,
+        "schema": released.schema,
+    }
     samples = [
         FitWork(
             position=number - 1,

@@ -90,9 +90,13 @@ class Dossiers:
         claims = claimed(tags[ATTESTATION])
         evidence, policy = read_dossier(self._find(claims.dossier_sha256))
         dossier = Dossier(
-            study=str(version.name), version=str(version.version), author=tags[AUTHOR],
-            envelope=tags[ATTESTATION], evidence=evidence, policy=policy,
-        )  # fmt: skip
+            study=str(version.name),
+            version=str(version.version),
+            author=tags[AUTHOR],
+            envelope=tags[ATTESTATION],
+            evidence=evidence,
+            policy=policy,
+        )
         return Papers(dossier, claims)
 
     def _find(self, sha256: str) -> bytes:

@@ -8,63 +8,69 @@ from mlflow.protos.databricks_pb2 import INTERNAL_ERROR
 
 __all__ = ["FREE", "GUARDED", "OWN", "READ_ONLY", "check_methods", "public_methods"]
 
-GUARDED = frozenset({
-    "create_model_version",
-    "create_registered_model",
-    "delete_model_version",
-    "delete_model_version_tag",
-    "delete_registered_model",
-    "delete_registered_model_alias",
-    "delete_registered_model_tag",
-    "rename_registered_model",
-    "set_model_version_tag",
-    "set_registered_model_alias",
-    "set_registered_model_tag",
-    "transition_model_version_stage",
-    "update_model_version",
-})  # fmt: skip
+GUARDED = frozenset(
+    {
+        "create_model_version",
+        "create_registered_model",
+        "delete_model_version",
+        "delete_model_version_tag",
+        "delete_registered_model",
+        "delete_registered_model_alias",
+        "delete_registered_model_tag",
+        "rename_registered_model",
+        "set_model_version_tag",
+        "set_registered_model_alias",
+        "set_registered_model_tag",
+        "transition_model_version_stage",
+        "update_model_version",
+    }
+)
 
-READ_ONLY = frozenset({
-    "get_latest_versions",
-    "get_model_version",
-    "get_model_version_by_alias",
-    "get_model_version_download_uri",
-    "get_prompt",
-    "get_prompt_version",
-    "get_prompt_version_by_alias",
-    "get_registered_model",
-    "get_webhook",
-    "list_webhooks",
-    "list_webhooks_by_event",
-    "search_model_versions",
-    "search_prompt_versions",
-    "search_prompts",
-    "search_registered_models",
-    "supports_workspaces",
-})  # fmt: skip
+READ_ONLY = frozenset(
+    {
+        "get_latest_versions",
+        "get_model_version",
+        "get_model_version_by_alias",
+        "get_model_version_download_uri",
+        "get_prompt",
+        "get_prompt_version",
+        "get_prompt_version_by_alias",
+        "get_registered_model",
+        "get_webhook",
+        "list_webhooks",
+        "list_webhooks_by_event",
+        "search_model_versions",
+        "search_prompt_versions",
+        "search_prompts",
+        "search_registered_models",
+        "supports_workspaces",
+    }
+)
 
 # They write nothing that a release rests on, or only by way of the guarded ones.
-FREE = frozenset({
-    "copy_model_version",
-    "create_prompt",
-    "create_prompt_version",
-    "create_webhook",
-    "delete_prompt",
-    "delete_prompt_alias",
-    "delete_prompt_tag",
-    "delete_prompt_version",
-    "delete_prompt_version_tag",
-    "delete_webhook",
-    "link_prompt_version_to_model",
-    "link_prompt_version_to_run",
-    "link_prompts_to_trace",
-    "set_prompt_alias",
-    "set_prompt_tag",
-    "set_prompt_version_tag",
-    "test_webhook",
-    "update_registered_model",
-    "update_webhook",
-})  # fmt: skip
+FREE = frozenset(
+    {
+        "copy_model_version",
+        "create_prompt",
+        "create_prompt_version",
+        "create_webhook",
+        "delete_prompt",
+        "delete_prompt_alias",
+        "delete_prompt_tag",
+        "delete_prompt_version",
+        "delete_prompt_version_tag",
+        "delete_webhook",
+        "link_prompt_version_to_model",
+        "link_prompt_version_to_run",
+        "link_prompts_to_trace",
+        "set_prompt_alias",
+        "set_prompt_tag",
+        "set_prompt_version_tag",
+        "test_webhook",
+        "update_registered_model",
+        "update_webhook",
+    }
+)
 
 OWN = frozenset({"get_dossier", "ledger_rows", "put_dossier"})
 

@@ -187,9 +187,14 @@ class Releases:
     def _promote(papers: Papers, package_sha256: str, model_sha256: str) -> Decide:
         def decide(state: ReleaseState, trust: Trust) -> Event:
             return admission.promote(
-                papers.dossier, state, trust, present_actor(),
-                package_sha256=package_sha256, model_sha256=model_sha256, now=now(),
-            )  # fmt: skip
+                papers.dossier,
+                state,
+                trust,
+                present_actor(),
+                package_sha256=package_sha256,
+                model_sha256=model_sha256,
+                now=now(),
+            )
 
         return decide
 

@@ -81,16 +81,32 @@ def server_arguments(settings: Settings, listening: Listening, *, embedded: bool
         ["--default-artifact-root", settings.artifacts, "--app-name", "theragate-embedded"]
         if embedded
         else [
-            "--serve-artifacts", "--artifacts-destination", f"sealed+{settings.artifacts}",
-            "--default-artifact-root", "mlflow-artifacts:/", "--app-name", "theragate",
+            "--serve-artifacts",
+            "--artifacts-destination",
+            f"sealed+{settings.artifacts}",
+            "--default-artifact-root",
+            "mlflow-artifacts:/",
+            "--app-name",
+            "theragate",
         ]
-    )  # fmt: skip
+    )
     return [
-        "server", "--backend-store-uri", settings.tracking, "--registry-store-uri", settings.registry,
-        "--host", listening.host, "--port", str(listening.port), "--workers", str(listening.workers),
+        "server",
+        "--backend-store-uri",
+        settings.tracking,
+        "--registry-store-uri",
+        settings.registry,
+        "--host",
+        listening.host,
+        "--port",
+        str(listening.port),
+        "--workers",
+        str(listening.workers),
         # What MLflow does at its start and end is for its assistant alone, which is closed here.
-        "--uvicorn-opts", "--lifespan off", *artifacts,
-    ]  # fmt: skip
+        "--uvicorn-opts",
+        "--lifespan off",
+        *artifacts,
+    ]
 
 
 def _embedded_words(listening: Listening) -> str:

@@ -127,9 +127,11 @@ def add_row(session: Session, row: Row) -> None:
     """Append a row within the transaction of `session`."""
     event = row.event
     values = {
-        "study": event.study, "kind": event.kind, "version": int(event.version),
+        "study": event.study,
+        "kind": event.kind,
+        "version": int(event.version),
         "event": canonical_json(event.model_dump(mode="json")).decode(),
-    }  # fmt: skip
+    }
     session.execute(LEDGER.insert().values(**row.model_dump(exclude={"event"}), **values))
 
 

@@ -124,7 +124,7 @@ def fit_benefits(held: Held) -> EffectInterval:
     if same:
         return EffectInterval(
             centre=centre, average=average, slope=0.0, covariance=(stored([covariance[0, 0]])[0], 0.0, 0.0)
-        )  # fmt: skip
+        )
     first, second, both = stored([covariance[0, 0], covariance[1, 1] / scale**2, covariance[0, 1] / scale])
     return EffectInterval(
         centre=centre, average=average, slope=stored([found[1] / scale])[0], covariance=(first, second, both)

@@ -82,17 +82,28 @@ def draft(workspace: Workspace, bundle: Bundle, moment: Moment, *, recomputed: b
     dossier = dossier_bytes(raw, read_policy(study).document)
     waivers = read_waivers(workspace.decided("waivers.json"), study.name)
     fields = {
-        "study": study.name, "task": study.task, "simulated": bundle.evidence.cohort.simulated,
-        "model_sha256": verdict.model_sha256, "cohort_sha256": verdict.cohort_sha256,
-        "predictions_sha256": verdict.predictions_sha256, "evidence_sha256": verdict.evidence_sha256,
+        "study": study.name,
+        "task": study.task,
+        "simulated": bundle.evidence.cohort.simulated,
+        "model_sha256": verdict.model_sha256,
+        "cohort_sha256": verdict.cohort_sha256,
+        "predictions_sha256": verdict.predictions_sha256,
+        "evidence_sha256": verdict.evidence_sha256,
         "published_sha256": sha256_json(bundle.evidence.model_dump(mode="json")),
-        "dossier_sha256": sha256_bytes(dossier), "policy_sha256": verdict.policy_sha256,
+        "dossier_sha256": sha256_bytes(dossier),
+        "policy_sha256": verdict.policy_sha256,
         "verdict_sha256": sha256_json(verdict.model_dump(mode="json")),
-        "recipe_sha256": sha256_json(recipe(bundle)), "decision": verdict.decision,
-        "comparator": verdict.comparator, "conditions": dict(bundle.conditions), "looks": bundle.looks,
-        "waivers": tuple(waiver for waiver in waivers if not mismatch(waiver, verdict)), "commit": bundle.commit,
-        "environment_sha256": moment.environment.sha256, "author": _author(moment), "recomputed": recomputed,
-    }  # fmt: skip
+        "recipe_sha256": sha256_json(recipe(bundle)),
+        "decision": verdict.decision,
+        "comparator": verdict.comparator,
+        "conditions": dict(bundle.conditions),
+        "looks": bundle.looks,
+        "waivers": tuple(waiver for waiver in waivers if not mismatch(waiver, verdict)),
+        "commit": bundle.commit,
+        "environment_sha256": moment.environment.sha256,
+        "author": _author(moment),
+        "recomputed": recomputed,
+    }
     return Draft(fields, dossier)
 
 

@@ -84,8 +84,10 @@ def withdraw(desk: Desk, study: str, *, reason: str) -> str:
     event = desk.study(study).champion
     if event is None:
         raise StoreError(
-            f"`{study}`", rule="a champion is withdrawn", received="no champion in service",
+            f"`{study}`",
+            rule="a champion is withdrawn",
+            received="no champion in service",
             remedy="Nothing needs to be done.",
-        )  # fmt: skip
+        )
     desk.registry.tell(study, event.version, "theragate.withdraw", reason)
     return f"{study}: version {event.version} withdrawn; there is no champion"

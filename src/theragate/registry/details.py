@@ -82,9 +82,13 @@ def compared(desk: Desk, facts: VersionFacts) -> dict[str, Any]:
 
 
 _CHANGES = {
-    "data": "sha256.data", "policy": "sha256.policy", "model": "sha256.model", "evidence": "sha256.evidence",
-    "commit": "git.commit", "verdict": "theragate.verdict",
-}  # fmt: skip
+    "data": "sha256.data",
+    "policy": "sha256.policy",
+    "model": "sha256.model",
+    "evidence": "sha256.evidence",
+    "commit": "git.commit",
+    "verdict": "theragate.verdict",
+}
 
 
 def published(desk: Desk, facts: VersionFacts) -> Evidence | None:
@@ -112,9 +116,13 @@ def dossier_of(desk: Desk, facts: VersionFacts) -> Dossier:
     sha256 = "" if attested.stated is None else attested.stated.attestation.dossier_sha256
     evidence, policy = read_dossier(desk.registry.dossier(sha256))
     return Dossier(
-        study=facts.study, version=facts.number, author=facts.tags.get("theragate.author", ""),
-        envelope=facts.tags.get(ATTESTATION, ""), evidence=evidence, policy=policy,
-    )  # fmt: skip
+        study=facts.study,
+        version=facts.number,
+        author=facts.tags.get("theragate.author", ""),
+        envelope=facts.tags.get(ATTESTATION, ""),
+        evidence=evidence,
+        policy=policy,
+    )
 
 
 def _obstacle(desk: Desk, facts: VersionFacts) -> str | None:

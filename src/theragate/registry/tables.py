@@ -27,9 +27,13 @@ def versions_table(rows: Sequence[Listed], *, pending: bool) -> Table | Text:
         named = f"{row.version} ({', '.join(row.aliases)})" if row.aliases else row.version
         state = Text(row.state, "bold" if row.state in (*PENDING, "in service") else "")
         table.add_row(
-            row.study, named, Text(row.verdict, _COLOURS.get(row.verdict, "")), row.evidence[:FEWEST_DIGITS],
-            ", ".join(row.approved_by), state,
-        )  # fmt: skip
+            row.study,
+            named,
+            Text(row.verdict, _COLOURS.get(row.verdict, "")),
+            row.evidence[:FEWEST_DIGITS],
+            ", ".join(row.approved_by),
+            state,
+        )
     return table
 
 

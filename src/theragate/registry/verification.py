@@ -188,9 +188,13 @@ def read_papers(folder: Path, trust: Trust) -> Papers:
 def _judged_again(papers: Papers, trust: Trust, day: date) -> Reading:
     evidence, policy = read_dossier(papers.dossier)
     dossier = Dossier(
-        study=papers.event.study, version=papers.event.version, author=papers.author, envelope=papers.envelope,
-        evidence=evidence, policy=policy,
-    )  # fmt: skip
+        study=papers.event.study,
+        version=papers.event.version,
+        author=papers.author,
+        envelope=papers.envelope,
+        evidence=evidence,
+        policy=policy,
+    )
     return examine(dossier, trust, day)
 
 

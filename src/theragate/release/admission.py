@@ -102,9 +102,11 @@ def promote(
     study = state.of(dossier.study)
     if study.champion is not None and study.champion.version == dossier.version:
         raise Refusal(
-            subject_of(dossier), rule="a challenger is promoted", received="the champion itself",
+            subject_of(dossier),
+            rule="a challenger is promoted",
+            received="the champion itself",
             remedy="Nothing needs to be done.",
-        )  # fmt: skip
+        )
     reading = admissible(dossier, state, trust, now)
     signed = reading.attestation
     if (package_sha256, model_sha256) != (signed.package_sha256, signed.model_sha256):
@@ -137,9 +139,10 @@ def rollback(
             f"`{study}` version {version}",
             rule="a rollback goes one step, to the last champion that is not revoked",
             received="no such champion" if target is None else f"version {version}; it would be {target.version}",
-            remedy="Promote a version with an attestation and an approval." if target is None
+            remedy="Promote a version with an attestation and an approval."
+            if target is None
             else f"Roll back to version {target.version}.",
-        )  # fmt: skip
+        )
     replaces = None if known.champion is None else known.champion.version
     return _copied(target, "rollback", actor, reason=reason, now=now, replaces=replaces)
 
@@ -174,9 +177,11 @@ def revoke(
     known, subject = state.of(study), f"`{study}` version {version}"
     if version in known.revoked:
         raise Refusal(
-            subject, rule="a version is revoked once", received="a version that is revoked",
+            subject,
+            rule="a version is revoked once",
+            received="a version that is revoked",
             remedy="Nothing needs to be done.",
-        )  # fmt: skip
+        )
     text = _reason(subject, reason)
     served = [event for event in (known.champion, *known.past) if event is not None and event.version == version]
     if served:
@@ -192,15 +197,26 @@ def revoke(
     signed = stated.attestation
     if signed.study != study:
         raise Refusal(
-            subject, rule="its attestation is of this study", received=f"one of `{signed.study}`",
+            subject,
+            rule="its attestation is of this study",
+            received=f"one of `{signed.study}`",
             remedy="Nothing needs to be done: nobody can promote it.",
-        )  # fmt: skip
+        )
     return _made(
-        study=study, kind="revoke", version=version, actor=actor.name, identity=actor.identity, reason=text, at=now,
-        package_sha256=signed.package_sha256, model_sha256=signed.model_sha256, statement_sha256=stated.sha256,
-        evidence_sha256=signed.evidence_sha256, policy_sha256=signed.policy_sha256,
+        study=study,
+        kind="revoke",
+        version=version,
+        actor=actor.name,
+        identity=actor.identity,
+        reason=text,
+        at=now,
+        package_sha256=signed.package_sha256,
+        model_sha256=signed.model_sha256,
+        statement_sha256=stated.sha256,
+        evidence_sha256=signed.evidence_sha256,
+        policy_sha256=signed.policy_sha256,
         recipe_sha256=signed.recipe_sha256,
-    )  # fmt: skip
+    )
 
 
 def withdraw(state: ReleaseState, trust: Trust, actor: Actor, *, study: str, now: datetime, reason: str = "") -> Event:
@@ -215,9 +231,11 @@ def withdraw(state: ReleaseState, trust: Trust, actor: Actor, *, study: str, now
     champion = state.of(study).champion
     if champion is None:
         raise Refusal(
-            f"`{study}`", rule="a champion is withdrawn", received="no champion in service",
+            f"`{study}`",
+            rule="a champion is withdrawn",
+            received="no champion in service",
             remedy="Nothing needs to be done.",
-        )  # fmt: skip
+        )
     return _copied(champion, "withdraw", actor, reason=reason, now=now)
 
 
@@ -249,11 +267,21 @@ def _event(
 ) -> Event:
     signed = reading.attestation
     return _made(
-        study=dossier.study, kind=kind, version=dossier.version, actor=actor.name, identity=actor.identity,
-        reason=reason, at=now, package_sha256=signed.package_sha256, model_sha256=signed.model_sha256,
-        statement_sha256=reading.stated.sha256, evidence_sha256=signed.evidence_sha256,
-        policy_sha256=signed.policy_sha256, recipe_sha256=signed.recipe_sha256, replaces=replaces,
-    )  # fmt: skip
+        study=dossier.study,
+        kind=kind,
+        version=dossier.version,
+        actor=actor.name,
+        identity=actor.identity,
+        reason=reason,
+        at=now,
+        package_sha256=signed.package_sha256,
+        model_sha256=signed.model_sha256,
+        statement_sha256=reading.stated.sha256,
+        evidence_sha256=signed.evidence_sha256,
+        policy_sha256=signed.policy_sha256,
+        recipe_sha256=signed.recipe_sha256,
+        replaces=replaces,
+    )
 
 
 def _copied(
@@ -261,8 +289,13 @@ def _copied(
 ) -> Event:
     return _made(
         **former.model_dump(exclude={"kind", "actor", "identity", "reason", "at", "replaces"}),
-        kind=kind, actor=actor.name, identity=actor.identity, reason=reason, at=now, replaces=replaces,
-    )  # fmt: skip
+        kind=kind,
+        actor=actor.name,
+        identity=actor.identity,
+        reason=reason,
+        at=now,
+        replaces=replaces,
+    )
 
 
 def _made(**fields: object) -> Event:

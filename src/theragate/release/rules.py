@@ -107,9 +107,14 @@ def _check_conditions(dossier: Dossier, reading: Reading) -> None:
     """Demand what was attested, and judge again what can be: the looks at the held-out data, and the commit."""
     signed = reading.attestation
     facts = ReleaseFacts(
-        commit=signed.commit, clean=True, unlocked=(), environment_sha256=signed.environment_sha256, missing=(),
-        others=(), looks=signed.looks,
-    )  # fmt: skip
+        commit=signed.commit,
+        clean=True,
+        unlocked=(),
+        environment_sha256=signed.environment_sha256,
+        missing=(),
+        others=(),
+        looks=signed.looks,
+    )
     again = {finding.gate: finding.status for finding in conditions(facts, reading.policy)}
     failing = [
         name for name in CONDITIONS if signed.conditions.get(name) != "pass" or again.get(name) != "pass"
@@ -127,9 +132,11 @@ def _check_state(dossier: Dossier, study: StudyState, reading: Reading) -> None:
     signed, subject = reading.attestation, subject_of(dossier)
     if dossier.version in study.revoked or signed.model_sha256 in study.revoked_models:
         raise Refusal(
-            subject, rule="what was revoked is not released again", received="a revoked model",
+            subject,
+            rule="what was revoked is not released again",
+            received="a revoked model",
             remedy="Release another version.",
-        )  # fmt: skip
+        )
     incumbent = study.incumbent
     expected = "none: first release" if incumbent is None else f"champion {incumbent.model_sha256}"
     if signed.comparator != expected:

@@ -85,9 +85,7 @@ def new_figure(title: str, subtitle: str, *, width: float = WIDTH, height: float
     FigureCanvasAgg(figure)
     lines = wrap(subtitle, int((width - 2 * EDGE) * LETTERS_PER_INCH))
     figure.text(EDGE / width, 1 - 0.2 / height, title, fontsize=11.5, fontweight="bold", va="top")
-    figure.text(
-        EDGE / width, 1 - 0.46 / height, "\n".join(lines), fontsize=8.5, color=SOFT, va="top", linespacing=1.35
-    )  # fmt: skip
+    figure.text(EDGE / width, 1 - 0.46 / height, "\n".join(lines), fontsize=8.5, color=SOFT, va="top", linespacing=1.35)
     return figure, 0.58 + 0.17 * len(lines)
 
 
@@ -102,9 +100,18 @@ def save(figure: Figure, path: Path, *, simulated: bool) -> Path:
     """Write a PNG whose bytes name neither a program nor a time; mark what rests on simulated patients."""
     if simulated:
         figure.text(
-            0.5, 0.46, "SIMULATED", ha="center", va="center", rotation=28, fontsize=44, fontweight="bold",
-            color=VERMILLION, alpha=0.16, zorder=10,
-        )  # fmt: skip
+            0.5,
+            0.46,
+            "SIMULATED",
+            ha="center",
+            va="center",
+            rotation=28,
+            fontsize=44,
+            fontweight="bold",
+            color=VERMILLION,
+            alpha=0.16,
+            zorder=10,
+        )
     with whole_file(path) as temporary:
         figure.savefig(temporary, format="png", metadata={"Software": None})
     return path

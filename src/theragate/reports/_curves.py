@@ -138,6 +138,13 @@ def write_key(axes: Axes, keys: Sequence[Key], *, columns: int) -> None:
     """Write the key above the axes, where it hides no data."""
     handles, labels = zip(*keys, strict=True)
     axes.legend(
-        handles, labels, ncols=columns, loc="lower left", bbox_to_anchor=(0, 1.01), borderaxespad=0, borderpad=0.2,
-        columnspacing=1.4, handlelength=1.8,
-    )  # fmt: skip
+        handles,
+        labels,
+        ncols=columns,
+        loc="lower left",
+        bbox_to_anchor=(0, 1.01),
+        borderaxespad=0,
+        borderpad=0.2,
+        columnspacing=1.4,
+        handlelength=1.8,
+    )

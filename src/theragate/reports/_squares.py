@@ -103,9 +103,7 @@ def _write_number(axes: Axes, metric: str, estimate: Estimate, y: float) -> None
     axes.text(1.06, y, title, transform=axes.transAxes, fontsize=7.5, color=SOFT, va="bottom", linespacing=1.1)
     if estimate.value is None:
         why = "\n".join(wrap(shorten(interval_text(estimate), 78, placeholder="…"), 27))
-        axes.text(
-            1.06, y - 0.02, why, transform=axes.transAxes, fontsize=7, style="italic", color=GREY, va="top"
-        )  # fmt: skip
+        axes.text(1.06, y - 0.02, why, transform=axes.transAxes, fontsize=7, style="italic", color=GREY, va="top")
         return
     number, _, interval = interval_text(estimate, metric_digits(metric)).partition(" (")
     axes.text(1.06, y - 0.065, number, transform=axes.transAxes, fontsize=11, fontweight="bold")

@@ -13,11 +13,16 @@ HEADLINE = {
     "binary": ("auroc", "brier_skill", "calibration_slope", "observed_expected", "ici", "net_benefit_gain"),
     "regression": ("r2", "rmse", "mae", "calibration_slope", "mean_error"),
     "survival": (
-        "concordance_index", "concordance_index_ipcw", "brier_skill", "calibration_slope", "observed_expected", "ici",
+        "concordance_index",
+        "concordance_index_ipcw",
+        "brier_skill",
+        "calibration_slope",
+        "observed_expected",
+        "ici",
         "net_benefit_gain",
     ),
     "treatment_effect": ("average_effect", "autoc", "qini", "calibration_slope", "effect_error", "policy_gain"),
-}  # fmt: skip
+}
 
 
 def headline(evidence: Evidence) -> dict[str, str]:

@@ -33,16 +33,27 @@ __all__ = [
 NUISANCES = ("control", "treated", "propensity")  # what doubly robust scores are made of
 CLEAN = "clean"  # the scenario of predictions from unchanged inputs
 PREDICTIONS: dict[str, Any] = {
-    "patient": is_string_dtype, "repeat": is_integer_dtype, "fold": is_integer_dtype, "model": is_string_dtype,
-    "scenario": is_string_dtype, "horizon": is_float_dtype, "prediction": is_float_dtype,
-}  # fmt: skip
+    "patient": is_string_dtype,
+    "repeat": is_integer_dtype,
+    "fold": is_integer_dtype,
+    "model": is_string_dtype,
+    "scenario": is_string_dtype,
+    "horizon": is_float_dtype,
+    "prediction": is_float_dtype,
+}
 CHAMPION: dict[str, Any] = {name: PREDICTIONS[name] for name in ("repeat", "fold", "patient", "prediction")}
 REFITS: dict[str, Any] = {
-    "refit": is_integer_dtype, "patient": is_string_dtype, "drawn": is_integer_dtype, "prediction": is_float_dtype,
-}  # fmt: skip
+    "refit": is_integer_dtype,
+    "patient": is_string_dtype,
+    "drawn": is_integer_dtype,
+    "prediction": is_float_dtype,
+}
 HALVES: dict[str, Any] = {
-    "half": is_integer_dtype, "patient": is_string_dtype, "member": is_bool_dtype, "prediction": is_float_dtype,
-}  # fmt: skip
+    "half": is_integer_dtype,
+    "patient": is_string_dtype,
+    "member": is_bool_dtype,
+    "prediction": is_float_dtype,
+}
 
 
 @dataclass(frozen=True)

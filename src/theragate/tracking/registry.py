@@ -26,9 +26,16 @@ _NO_MORE = 999_999_999  # the largest number of a row that a server takes; no le
 _PATIENCE = 600  # seconds in which a server answers; it may have to copy a large model first
 # With these MLflow passes on what a registry has decided; with others, that it does not work.
 _DECISIONS = {
-    "BAD_REQUEST", "FEATURE_DISABLED", "INVALID_PARAMETER_VALUE", "INVALID_STATE", "PERMISSION_DENIED",
-    "RESOURCE_ALREADY_EXISTS", "RESOURCE_CONFLICT", "RESOURCE_DOES_NOT_EXIST", "UNAUTHENTICATED",
-}  # fmt: skip
+    "BAD_REQUEST",
+    "FEATURE_DISABLED",
+    "INVALID_PARAMETER_VALUE",
+    "INVALID_STATE",
+    "PERMISSION_DENIED",
+    "RESOURCE_ALREADY_EXISTS",
+    "RESOURCE_CONFLICT",
+    "RESOURCE_DOES_NOT_EXIST",
+    "UNAUTHENTICATED",
+}
 
 
 class StoreRefusal(TheragateError):  # noqa: N818 - the word that a release manager reads

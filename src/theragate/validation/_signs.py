@@ -191,9 +191,15 @@ def _highest(found: list[Measured | None]) -> Measured | None:
 
 
 def _judged(
-    check: Any, column: Column, statistic: str, found: Measured | None, *, limit: float, sentence: str,
+    check: Any,
+    column: Column,
+    statistic: str,
+    found: Measured | None,
+    *,
+    limit: float,
+    sentence: str,
     severity: Severity = "critical",
-) -> LeakageFinding | None:  # fmt: skip
+) -> LeakageFinding | None:
     """Return a finding if the whole interval lies above the limit."""
     if found is None or not found.lower > limit:
         return None
@@ -201,12 +207,25 @@ def _judged(
 
 
 def _finding(
-    check: Literal["missingness", "value", "copy", "outcome_time"], column: Column, statistic: str = "",
-    found: Measured | None = None, *, limit: float | None = None, sentence: str, severity: Severity = "critical",
-) -> LeakageFinding:  # fmt: skip
+    check: Literal["missingness", "value", "copy", "outcome_time"],
+    column: Column,
+    statistic: str = "",
+    found: Measured | None = None,
+    *,
+    limit: float | None = None,
+    sentence: str,
+    severity: Severity = "critical",
+) -> LeakageFinding:
     """Return a finding, its numbers rounded so that they do not depend on the order of a sum."""
     numbers = {} if found is None else {key: round(float(part), 6) for key, part in found._asdict().items()}
     return LeakageFinding.model_validate(
-        {"check": check, "feature": column.name, "severity": severity, "statistic": statistic, "sentence": sentence,
-         "limit": None if limit is None else round(limit, 6), **numbers}
-    )  # fmt: skip
+        {
+            "check": check,
+            "feature": column.name,
+            "severity": severity,
+            "statistic": statistic,
+            "sentence": sentence,
+            "limit": None if limit is None else round(limit, 6),
+            **numbers,
+        }
+    )

@@ -143,8 +143,11 @@ def _expectation(entry: Any, number: int, subject: str) -> Expectation:
         if first["type"] == "value_error":
             raise _wrong(at, first["msg"].removeprefix("Value error, "), "this entry") from error
         if first["type"] == "extra_forbidden":
-            raise _wrong(at, "its keys are type, kwargs, severity, meta (id, description, unit, reason)",
-                         f"the unknown key `{key}`") from error  # fmt: skip
+            raise _wrong(
+                at,
+                "its keys are type, kwargs, severity, meta (id, description, unit, reason)",
+                f"the unknown key `{key}`",
+            ) from error
         if first["type"] == "missing":
             raise _wrong(at, f"`{key}` is required", "none") from error
         if not key:

@@ -139,9 +139,12 @@ class RiskScore:
             return {}
         everybody = np.ones_like(self._event)
         groups = {
-            "sensitivity": self._event, "specificity": 1 - self._event,
-            "positive_predictive_value": self._selected(), "selection_rate": everybody, "accuracy": everybody,
-        }  # fmt: skip
+            "sensitivity": self._event,
+            "specificity": 1 - self._event,
+            "positive_predictive_value": self._selected(),
+            "selection_rate": everybody,
+            "accuracy": everybody,
+        }
         weights = {name: (everybody if name == "selection_rate" else seen) * group for name, group in groups.items()}
         return {name: float(w.sum() ** 2 / (w @ w)) if w.any() else 0.0 for name, w in weights.items()}
 

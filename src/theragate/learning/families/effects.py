@@ -95,8 +95,13 @@ class TLearner(_LinearEffect):
         }
 
     def _effect(
-        self, matrix: Floats, arms: Treated, values: Floats, penalty: float, seed: int  # noqa: ARG002 - draws nothing
-    ) -> Callable[[Floats], Floats]:  # fmt: skip
+        self,
+        matrix: Floats,
+        arms: Treated,
+        values: Floats,
+        penalty: float,
+        seed: int,  # noqa: ARG002 - draws nothing
+    ) -> Callable[[Floats], Floats]:
         from econml.metalearners import TLearner as Learner
 
         learner = Learner(models=_ridge(penalty)).fit(values, arms.treated, X=matrix)
@@ -107,8 +112,13 @@ class SLearner(_LinearEffect):
     """One ridge regression with an interaction of treatment and each column; the penalty is on the interactions."""
 
     def _effect(
-        self, matrix: Floats, arms: Treated, values: Floats, penalty: float, seed: int  # noqa: ARG002 - draws nothing
-    ) -> Callable[[Floats], Floats]:  # fmt: skip
+        self,
+        matrix: Floats,
+        arms: Treated,
+        values: Floats,
+        penalty: float,
+        seed: int,  # noqa: ARG002 - draws nothing
+    ) -> Callable[[Floats], Floats]:
         from econml.metalearners import SLearner as Learner
 
         from theragate.learning.families.arms import InteractedRidge
@@ -122,8 +132,13 @@ class XLearner(_LinearEffect):
     """Effects imputed with the other arm's regression, and regressed in turn (Künzel et al., PNAS 2019;116:4156)."""
 
     def _effect(
-        self, matrix: Floats, arms: Treated, values: Floats, penalty: float, seed: int  # noqa: ARG002 - draws nothing
-    ) -> Callable[[Floats], Floats]:  # fmt: skip
+        self,
+        matrix: Floats,
+        arms: Treated,
+        values: Floats,
+        penalty: float,
+        seed: int,  # noqa: ARG002 - draws nothing
+    ) -> Callable[[Floats], Floats]:
         from econml.metalearners import XLearner as Learner
 
         from theragate.learning.families.arms import KnownPropensity
@@ -189,9 +204,9 @@ def _plain(trees: list[Any]) -> CausalForestModel:
 
     def children(side: str) -> NDArray[np.intp]:
         parts = [getattr(tree, side) for tree in trees]
-        return np.concatenate([
-            np.where(part >= 0, part + start, -1) for part, start in zip(parts, starts, strict=True)
-        ]).astype(np.intp)  # fmt: skip
+        return np.concatenate(
+            [np.where(part >= 0, part + start, -1) for part, start in zip(parts, starts, strict=True)]
+        ).astype(np.intp)
 
     weight = np.concatenate([tree.jac[:, 0] for tree in trees]).astype(np.float64)
     effect = np.concatenate([tree.value[:, 0, 0] for tree in trees]).astype(np.float64)
