@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
+import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from gates.evidence_by_hand import STUDIES, changed, estimate, good_evidence, overall
 
@@ -13,7 +14,7 @@ from theragate.digests import canonical_json, sha256_bytes, sha256_json
 from theragate.evidence.types import Evidence
 from theragate.gates import decide, read_policy
 from theragate.gates.types import Verdict
-from theragate.release.admission import Actor, Dossier, approve, promote
+from theragate.release.admission import Actor, Dossier, Refusal, approve, promote
 from theragate.release.attestation import Attestation, sign_attestation, statement_of
 from theragate.release.dossier import dossier_bytes
 from theragate.release.keys import SigningKey
@@ -196,3 +197,19 @@ def challenger(champion: Papers, number: int) -> Papers:
     compared = before.model_copy(update={"model_sha256": signed.model_sha256, "recipe_sha256": signed.recipe_sha256})
     evidence = first_release(champion=compared, model_sha256=f"{number:064x}")
     return Papers(evidence=evidence, version=str(number))
+
+
+PAPERS = Papers()
+APPROVAL = Release().approve(PAPERS)
+
+
+def refused(match: str) -> pytest.RaisesExc[Refusal]:
+    return pytest.raises(Refusal, match=match)
+
+
+def approved(papers: Papers, **changes: Any) -> Release:
+    """A release in which `papers` would be approved if they were in order."""
+    release = Release(**changes)
+    forged = APPROVAL.model_copy(update={"statement_sha256": papers.statement_sha256, "version": papers.version})
+    release.write(forged)
+    return release

@@ -1,0 +1,214 @@
+"""What an evaluator signed: who signed it, which evidence, which policy, which waivers."""
+
+import json
+from datetime import date, timedelta
+
+import pytest
+from gates.evidence_by_hand import changed
+from release.papers import (
+    EVALUATOR,
+    LEDGER,
+    NAME,
+    NOW,
+    PAPERS,
+    POLICY,
+    STRANGER,
+    STUDY,
+    Papers,
+    Release,
+    approved,
+    as_json,
+    blocked_release,
+    first_release,
+    key_entry,
+    refused,
+    waiver,
+)
+
+from theragate.digests import sha256_bytes
+from theragate.gates import read_policy
+from theragate.release.admission import Actor
+from theragate.release.dossier import dossier_bytes
+from theragate.release.trust import development_trust
+
+
+def test_the_helper_lets_the_valid_papers_through():
+    assert approved(PAPERS).promote(PAPERS).version == "1"
+
+
+@pytest.mark.parametrize(
+    ("papers", "message"),
+    [
+        (PAPERS.but(key=STRANGER), "a key which counts here"),
+        (PAPERS.but(key=LEDGER), "a key which counts here"),
+        (PAPERS.signing(recomputed=False), "made everything again before signing"),
+        (PAPERS.signing(study="another_study"), "of the study of this model"),
+        (PAPERS.signing(task="binary"), "of the task follows"),
+        (PAPERS.signing(model_sha256="e" * 64), "of the model follows"),
+        (PAPERS.signing(cohort_sha256="e" * 64), "of the cohort follows"),
+        (PAPERS.signing(predictions_sha256="e" * 64), "of the predictions follows"),
+        (PAPERS.signing(evidence_sha256="e" * 64), "of the evidence follows"),
+        (PAPERS.signing(dossier_sha256="e" * 64), "the dossier is the one"),
+        (PAPERS.signing(policy_sha256="e" * 64), "of the policy follows"),
+        (PAPERS.signing(verdict_sha256="e" * 64), "of the verdict follows"),
+        (PAPERS.signing(comparator=f"champion {'e' * 64}"), "of the comparator follows"),
+        (PAPERS.signing(simulated=True), "simulated"),
+        (PAPERS.signing(issued=NOW + timedelta(seconds=1)), "in the future"),
+        (PAPERS.signing(expires=NOW), "expired on 2026-11-26 12:00 UTC"),
+        (PAPERS.signing(expires=NOW + timedelta(days=90)), "one for 91 days"),
+        (PAPERS.signing(conditions={}), "lineage, held out use not met"),
+        (PAPERS.signing(conditions={"lineage": "pass"}), "held out use not met"),
+        (PAPERS.signing(conditions={"lineage": "fail", "held_out_use": "pass"}), "lineage not met"),
+        (PAPERS.signing(conditions={"lineage": "not_applicable", "held_out_use": "pass"}), "lineage not met"),
+        (PAPERS.signing(conditions={"lineage": "pass", "held_out_use": "pass", "more": "pass"}), "more not met"),
+        (PAPERS.signing(looks=0), "held out use not met"),
+        (PAPERS.signing(looks=21), "held out use not met"),
+        (PAPERS.signing(commit=None), "lineage not met"),
+    ],
+)
+def test_what_the_evaluator_signs_has_to_be_in_order(papers, message):
+    with refused(message):
+        approved(papers).promote(papers)
+    with refused(message):
+        Release().approve(papers)
+
+
+def test_a_passing_decision_over_blocked_evidence_convinces_nobody():
+    lying = Papers(evidence=blocked_release()).signing(decision="PASS")
+    with refused("of the decision follows"):
+        approved(lying).promote(lying)
+
+
+def test_a_forged_envelope():
+    honest = PAPERS.dossier
+    envelope = json.loads(honest.envelope)
+    envelope["payload"] = json.loads(PAPERS.signing(looks=2).dossier.envelope)["payload"]
+    with refused("a key which counts here"):
+        approved(PAPERS).promote(PAPERS.but(sent={"envelope": json.dumps(envelope)}))
+
+
+@pytest.mark.parametrize("revoked", [date(2026, 11, 26), date(2026, 1, 1)])
+def test_a_revoked_key_counts_no_more_whenever_it_signed(revoked):
+    keys = (key_entry(EVALUATOR, "evaluator", revoked=revoked), key_entry(LEDGER, "ledger", name="ledger"))
+    with refused("a key which counts here"):
+        approved(PAPERS, keys=keys).promote(PAPERS)
+
+
+def test_a_development_signature_does_not_count_under_a_trust_file():
+    papers = PAPERS.but(key=STRANGER).signing(recomputed=False)
+    with refused("a key which counts here"):
+        approved(papers).promote(papers)
+
+
+def test_in_development_the_own_key_counts_and_two_people_are_still_needed():
+    release = Release()
+    release.trust = development_trust(STRANGER.public, {NAME: (POLICY.sha256,)})
+    papers = PAPERS.but(key=STRANGER).signing(recomputed=False)
+    with refused("somebody else than its author"):
+        release.approve(papers, Actor("ada", "claimed"))
+    release.approve(papers, Actor("anybody", "claimed"))
+    assert release.promote(papers, Actor("ada", "claimed")).identity == "claimed"
+
+
+def test_the_evidence_of_another_version_replayed():
+    replayed = PAPERS.but(version="2")
+    with refused("the files of the version must be those that were attested"):
+        approved(replayed).promote(replayed, package_sha256="9" * 64, model_sha256="7" * 64)
+
+
+@pytest.mark.parametrize("name", ["package_sha256", "model_sha256"])
+def test_files_that_are_not_those_that_were_attested(name):
+    with refused("the files of the version must be those that were attested"):
+        approved(PAPERS).promote(PAPERS, **{name: "9" * 64})
+
+
+def test_a_policy_that_nobody_trusts():
+    for policies in ({}, {NAME: ()}, {NAME: ("9" * 64,)}, {"another_study": (POLICY.sha256,)}):
+        with refused(r"a policy that is trusted here.*add the policy's digest"):
+            approved(PAPERS, policies=policies).promote(PAPERS)
+
+
+def test_a_softened_policy_is_another_policy():
+    gates = STUDY.gates | {"discrimination": STUDY.gates["discrimination"] | {"floor": 0.1}}
+    soft = as_json(read_policy(STUDY.model_copy(update={"gates": gates})).document)
+    with refused("of the policy follows"):
+        papers = PAPERS.but(policy=soft)
+        approved(papers).promote(papers)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda p: p["gates"].pop("fairness"),
+        lambda p: p["gates"].clear(),
+        lambda p: p["conditions"].clear(),
+        lambda p: p["gates"].update(horoscope={}),
+        lambda p: p["gates"]["discrimination"].update(floor="0.7"),
+        lambda p: p["gates"]["data_quality"].update(max_warnings=3.0),
+        lambda p: p.update(more=1),
+        lambda p: p["declared"].update(study="another_study"),
+    ],
+)
+def test_a_spoiled_policy(change):
+    policy = as_json(POLICY.document)
+    change(policy)
+    papers = PAPERS.but(policy=policy)
+    with refused("polic|gate|document"):
+        approved(papers).promote(papers)
+
+
+def test_evidence_that_is_simulated_is_never_released():
+    evidence = first_release()
+    papers = Papers(evidence=changed(evidence, cohort=evidence.cohort.model_copy(update={"simulated": True})))
+    assert papers.verdict.decision == "PASS"
+    with refused("a simulated cohort.*no waiver changes that"):
+        approved(papers).promote(papers)
+
+
+@pytest.mark.parametrize("raw", [None, [], {}, {"study": NAME}, float("nan"), first_release().model_dump(mode="json")])
+def test_another_evidence_than_was_signed_is_refused(raw):
+    changed_raw = raw | {"family": "another"} if isinstance(raw, dict) and len(raw) > 1 else raw
+    with refused("the dossier"):
+        approved(PAPERS).promote(PAPERS.but(sent={"evidence": changed_raw}))
+
+
+@pytest.mark.parametrize("raw", [None, [], {}, {"study": NAME}])
+def test_signed_nonsense_is_refused(raw):
+    papers = PAPERS.signing(dossier_sha256=sha256_bytes(dossier_bytes(raw, PAPERS.policy))).but(sent={"evidence": raw})
+    with refused("the evidence has this version's form"):
+        approved(papers).promote(papers)
+
+
+def waived(*codes: str, **changes) -> Papers:
+    papers = Papers(evidence=blocked_release())
+    return papers.signing(waivers=tuple(waiver(papers.verdict, code, **changes) for code in codes))
+
+
+def test_what_blocks_can_be_waived_by_name():
+    papers = waived("TG003", "TG004")
+    assert papers.attestation.decision == "BLOCKED"
+    assert Release().release(papers).version == "1"
+
+
+@pytest.mark.parametrize(
+    ("papers", "blocking"),
+    [
+        (waived(), "TG003 discrimination fail, TG004"),
+        (waived("TG003"), "TG004"),
+        (waived("TG003", "TG004", expires=NOW.date()), None),
+        (waived("TG003", "TG004", study="another_study"), "TG003"),
+        (waived("TG003", "TG004", evidence_sha256="9" * 64), "TG003"),
+        (waived("TG003", "TG004", policy_sha256="9" * 64), "TG003"),
+        (waived("TG003", "TG004", status="insufficient"), "TG003"),
+        (waived("TG003", "TG004", issued=NOW.date() + timedelta(days=1)), "TG003"),
+    ],
+)
+def test_a_waiver_counts_for_its_own_finding_and_its_own_time(papers, blocking):
+    release = approved(papers)
+    if blocking is None:
+        assert release.promote(papers).version == "1"
+        with refused("BLOCKED by TG003"):
+            approved(papers).promote(papers, now=NOW + timedelta(days=1))
+    else:
+        with refused(f"BLOCKED by .*{blocking}"):
+            release.promote(papers)
