@@ -1,114 +1,20 @@
-"""Every source keeps the same contract; the bundled cohorts are the ones that the clinical notes describe."""
+"""Files, tracked files and bundled cohorts as sources; the bundled ones are as the clinical notes describe them."""
 
-import sqlite3
-from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
-from typing import Any
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-import yaml
-from cohorts.servers import web_server
+from cohorts.declared import WORDS, bundled, file, study_folder, table, track, tracked
 
-from theragate.cohorts.sources import SOURCES, RawTable, read_source
-from theragate.cohorts.sources._bundled import COHORTS
-from theragate.cohorts.sources._simulated import WORLDS
-from theragate.digests import md5_file, sha256_bytes
+from theragate.cohorts.sources import read_source
 from theragate.errors import ConfigurationError, DataError
-from theragate.study import BundledSource, DvcSource, FileSource, SimulatedSource, SqlSource, UrlSource, parse
-
-WORDS = {"citation": "A citation.", "licence": "A licence."}
-
-
-def bundled(name: str) -> BundledSource:
-    return BundledSource(kind="bundled", name=name, **WORDS)
-
-
-def file(path: str, **more: object) -> FileSource:
-    return FileSource(kind="file", path=path, **({"id": "record", "text": ("code",)} | more), **WORDS)
-
-
-def tracked(path: str) -> DvcSource:
-    return DvcSource(kind="dvc", path=path, id="record", text=("code",), **WORDS)
-
-
-def simulated(world: str, *, patients: int = 400, seed: int = 1) -> SimulatedSource:
-    return SimulatedSource(kind="simulated", world=world, patients=patients, seed=seed, **WORDS)
-
-
-def table() -> pd.DataFrame:
-    return pd.DataFrame({"record": ["007", "8"], "code": ["01", "02"], "age": [50.0, 60.0]})
+from theragate.study import FileSource, SqlSource, UrlSource, parse
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """The folder of the study `s`, with a CSV, a Parquet file and what DVC would write about the CSV."""
-    folder = tmp_path / "sources" / "s"
-    folder.mkdir(parents=True)
-    table().to_csv(folder / "t.csv", index=False)
-    table().astype({"code": "category"}).to_parquet(folder / "t.parquet")
-    track(folder / "t.csv")
-    return folder
-
-
-def track(path: Path) -> None:
-    """Write what `dvc add` writes; tests/drafting/test_new_study.py runs the command itself."""
-    out = {"md5": md5_file(path), "size": path.stat().st_size, "hash": "md5", "path": path.name}
-    path.with_name(f"{path.name}.dvc").write_text(yaml.safe_dump({"outs": [out]}), encoding="utf-8")
-
-
-@pytest.fixture
-def every_source(folder: Path) -> Iterator[list[Any]]:
-    content = (folder / "t.csv").read_bytes()
-    (folder / "q.sql").write_text("SELECT * FROM t", encoding="utf-8")
-    with closing(sqlite3.connect(folder / "t.db")) as connection, connection:
-        table().to_sql("t", connection, index=False)
-    with web_server() as web:
-        web.content = content
-        web_source = UrlSource(
-            kind="url", url=web.url, sha256=sha256_bytes(content), format="csv", id="record", text=("code",), **WORDS
-        )
-        database = SqlSource(kind="sql", url_variable="RECORDS", query="q.sql", id="record", text=("code",), **WORDS)
-        yield [
-            *map(bundled, COHORTS),
-            file("t.csv"),
-            file("t.parquet"),
-            tracked("t.csv"),
-            web_source,
-            database,
-            *map(simulated, WORLDS),
-        ]
-
-
-def read(spec: Any, root: Path) -> RawTable:
-    environ = {"RECORDS": f"sqlite:///{root / 'sources' / 's' / 't.db'}"}
-    return read_source(spec, root, study="s", environ=environ)
-
-
-def test_every_source_gives_a_table_with_plain_columns_and_a_version(every_source, tmp_path):
-    assert {spec.kind for spec in every_source} == set(SOURCES), "a source without a contract test"
-    for spec in every_source:
-        raw = read(spec, tmp_path)
-        assert list(raw.frame.index) == list(range(len(raw.frame)))
-        assert all(isinstance(column, str) for column in raw.frame.columns)
-        assert not any(isinstance(dtype, pd.CategoricalDtype) for dtype in raw.frame.dtypes)
-        assert raw.version
-        assert raw.simulated == raw.version.startswith("SIMULATED") == (spec.kind == "simulated")
-        again = read(spec, tmp_path)
-        assert again.version == raw.version
-        pd.testing.assert_frame_equal(raw.frame, again.frame)
-
-
-def test_the_same_table_is_read_from_every_kind_of_source(every_source, tmp_path):
-    for spec in every_source:
-        if spec.kind in {"bundled", "simulated"}:
-            continue
-        raw = read(spec, tmp_path)
-        assert raw.id_column == "record"
-        assert raw.frame.to_dict("list") == table().to_dict("list")
+    return study_folder(tmp_path)
 
 
 @pytest.mark.parametrize(

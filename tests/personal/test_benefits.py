@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 import pytest
-from learners import cross_validated, held, least_squares, linear, with_intercept
 from patients import gain, make_world
+from personal.learners import cross_validated, held, least_squares, linear, with_intercept
 
 from theragate.personal.benefits import EffectInterval, fit_benefits, held_benefits
 from theragate.personal.coverage import measure_coverage

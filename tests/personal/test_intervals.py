@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from learners import cross_validated, held, least_squares, linear, logistic, risks
+from personal.learners import cross_validated, held, least_squares, linear, logistic, risks
 from scipy.special import expit
 
 from theragate.personal.intervals import QuantityInterval, RiskInterval, fit_interval

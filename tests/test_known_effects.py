@@ -19,7 +19,7 @@ from theragate.learning.predictor import fit_predictor
 from theragate.stages.effect_target import covariates_of, effect_target
 from theragate.study import load_study
 
-PARAMS = Path(__file__).resolve().parents[2] / "params.yaml"
+PARAMS = Path(__file__).resolve().parents[1] / "params.yaml"
 
 
 def study_and_cohort(name: str):

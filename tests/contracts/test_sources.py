@@ -1,0 +1,76 @@
+"""The contract of a source: every kind gives the same plain table, and a version that names its content."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import pandas as pd
+import pytest
+from cohorts.declared import WORDS, bundled, file, simulated, study_folder, table, tracked
+from cohorts.servers import web_server
+
+from theragate.cohorts.sources import SOURCES, RawTable, read_source
+from theragate.cohorts.sources._bundled import COHORTS
+from theragate.cohorts.sources._simulated import WORLDS
+from theragate.digests import sha256_bytes
+from theragate.study import Source, SqlSource, UrlSource
+
+
+@pytest.fixture
+def every_source(tmp_path: Path) -> Iterator[list[Any]]:
+    folder = study_folder(tmp_path)
+    content = (folder / "t.csv").read_bytes()
+    (folder / "q.sql").write_text("SELECT * FROM t", encoding="utf-8")
+    with closing(sqlite3.connect(folder / "t.db")) as connection, connection:
+        table().to_sql("t", connection, index=False)
+    with web_server() as web:
+        web.content = content
+        web_source = UrlSource(
+            kind="url", url=web.url, sha256=sha256_bytes(content), format="csv", id="record", text=("code",), **WORDS
+        )
+        database = SqlSource(kind="sql", url_variable="RECORDS", query="q.sql", id="record", text=("code",), **WORDS)
+        yield [
+            *map(bundled, COHORTS),
+            file("t.csv"),
+            file("t.parquet"),
+            tracked("t.csv"),
+            web_source,
+            database,
+            *map(simulated, WORLDS),
+        ]
+
+
+def read(spec: Any, root: Path) -> RawTable:
+    environ = {"RECORDS": f"sqlite:///{root / 'sources' / 's' / 't.db'}"}
+    return read_source(spec, root, study="s", environ=environ)
+
+
+def test_the_registry_holds_every_kind_that_a_study_may_declare():
+    declared = get_args(get_args(Source)[0])
+    assert [kind.model_fields["kind"].annotation for kind in declared] == [Literal[name] for name in SOURCES]
+    assert [read.__module__.rpartition(".")[2] for read in SOURCES.values()] == [f"_{name}" for name in SOURCES]
+
+
+def test_every_source_gives_a_table_with_plain_columns_and_a_version(every_source, tmp_path):
+    assert {spec.kind for spec in every_source} == set(SOURCES), "a source without a contract test"
+    for spec in every_source:
+        raw = read(spec, tmp_path)
+        assert list(raw.frame.index) == list(range(len(raw.frame)))
+        assert all(isinstance(column, str) for column in raw.frame.columns)
+        assert not any(isinstance(dtype, pd.CategoricalDtype) for dtype in raw.frame.dtypes)
+        assert raw.version
+        assert raw.simulated == raw.version.startswith("SIMULATED") == (spec.kind == "simulated")
+        again = read(spec, tmp_path)
+        assert again.version == raw.version
+        pd.testing.assert_frame_equal(raw.frame, again.frame)
+
+
+def test_the_same_table_is_read_from_every_kind_of_source(every_source, tmp_path):
+    for spec in every_source:
+        if spec.kind in {"bundled", "simulated"}:
+            continue
+        raw = read(spec, tmp_path)
+        assert raw.id_column == "record"
+        assert raw.frame.to_dict("list") == table().to_dict("list")
