@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from theragate.cohorts.outcomes import read_outcome
-from theragate.cohorts.tables import read_table
+from theragate.cohorts.parquet import read_table
 from theragate.learning import train
 from theragate.project.snapshot import present
 from theragate.publishing.gather import gather

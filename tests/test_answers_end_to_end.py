@@ -11,8 +11,8 @@ from support import STUDY, Project, small_cohort
 
 from theragate.cli import main
 from theragate.digests import sha256_tree
+from theragate.personal.answer_table import NO_ANSWER, NOT_SURE, PREDICTION
 from theragate.personal.answers import load_personal
-from theragate.personal.table import NO_ANSWER, NOT_SURE, PREDICTION
 from theragate.runner.command import exit_code
 from theragate.stages.ingest import ingest
 from theragate.stages.train import train

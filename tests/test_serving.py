@@ -18,8 +18,8 @@ import pytest
 from patients import make_world
 
 from theragate.errors import DataError
+from theragate.personal.answer_table import COLUMNS, NO_ANSWER, NOT_SURE
 from theragate.personal.answers import load_personal, save_personal
-from theragate.personal.table import COLUMNS, NO_ANSWER, NOT_SURE
 from theragate.serving import _load_pyfunc
 
 

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from support import ROOT, STUDY, Project
 
-from theragate.cohorts.tables import is_simulated
+from theragate.cohorts.parquet import is_simulated
 from theragate.evidence.types import Evidence
 from theragate.files import read_json
 from theragate.gates import decide, read_policy

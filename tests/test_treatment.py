@@ -8,7 +8,7 @@ from support import STUDY
 from trials import compare_means, randomised
 
 from theragate.cli import main
-from theragate.personal.table import NOT_SURE
+from theragate.personal.answer_table import NOT_SURE
 from theragate.runner.command import exit_code
 from theragate.stages.evaluate import evaluate
 from theragate.stages.gate import gate

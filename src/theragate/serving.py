@@ -6,8 +6,8 @@ from typing import Any
 
 import pandas as pd
 
+from theragate.personal.answer_table import COLUMNS
 from theragate.personal.answers import Personal, load_personal
-from theragate.personal.table import COLUMNS
 
 __all__ = ["ServedModel"]
 

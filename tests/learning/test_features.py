@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from theragate.errors import ConfigurationError, DataError
-from theragate.learning.design import fit_design
+from theragate.learning.design_matrix import fit_design
 from theragate.learning.features import Feature, as_features, read_features
 
 SCHEMA = (Feature("age", "number"), Feature("stage", "text"))

@@ -10,7 +10,7 @@ from theragate.cohorts.splits import outer_splits
 from theragate.digests import sha256_json, sha256_tree
 from theragate.errors import ConfigurationError, StoreError
 from theragate.learning import Trained, save, train
-from theragate.learning.loss import null_prediction
+from theragate.learning.tuning_loss import null_prediction
 
 TASKS = ["binary", "regression", "survival"]
 HOLDOUT = {"scheme": "holdout", "fraction": 0.3, "inner_folds": 3, "reason": "For the tests."}
@@ -172,7 +172,7 @@ def test_stopped_in_the_middle_it_goes_on_to_the_same_end(problem, trained, tmp_
 
 @pytest.mark.parametrize("change", ["cohort", "seed", "trials"])
 def test_another_problem_never_continues_a_search(problem, tmp_path, change: str) -> None:
-    from theragate.learning.identity import problem_digest
+    from theragate.learning.problem_digest import problem_digest
 
     cohort, _, study = problem("binary")
     other, seed = study, 9
@@ -188,7 +188,7 @@ def test_another_problem_never_continues_a_search(problem, tmp_path, change: str
 
 
 def test_gates_and_words_are_no_part_of_the_problem(problem) -> None:
-    from theragate.learning.identity import problem_digest
+    from theragate.learning.problem_digest import problem_digest
 
     cohort, _, study = problem("binary")
     card = study.card.model_copy(update={"title": "Another title"})

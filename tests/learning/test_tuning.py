@@ -12,7 +12,7 @@ from theragate.errors import StoreError
 from theragate.learning import tuning
 from theragate.learning.families import FAMILIES, FitError
 from theragate.learning.features import read_features
-from theragate.learning.journal import open_journal
+from theragate.learning.search_journal import open_journal
 from theragate.learning.selection import TrialResult
 from theragate.learning.tuning import Search, tune
 
@@ -127,7 +127,7 @@ def test_killed_in_the_middle_and_started_again_it_ends_the_same(problem, whole,
         import pandas as pd
         from theragate.cohorts.outcomes import Binary
         from theragate.learning.features import Feature
-        from theragate.learning.folds import Fold
+        from theragate.learning.inner_fold import Fold
         from theragate.learning.tuning import Search, tune
 
         here = Path(sys.argv[1])
@@ -161,7 +161,7 @@ def test_killed_in_the_middle_and_started_again_it_ends_the_same(problem, whole,
 def test_a_second_writer_waits_for_the_first(problem, tmp_path) -> None:
     path = tmp_path / "one.journal"
     script = (
-        "import sys; from pathlib import Path; from theragate.learning.journal import open_journal\n"
+        "import sys; from pathlib import Path; from theragate.learning.search_journal import open_journal\n"
         "with open_journal(Path(sys.argv[1])): print('in', flush=True)"
     )
     with open_journal(path):

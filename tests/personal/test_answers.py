@@ -8,8 +8,8 @@ from theragate.digests import sha256_file, sha256_tree
 from theragate.errors import DataError
 from theragate.learning.families import FAMILIES
 from theragate.learning.persistence import load, save
+from theragate.personal.answer_table import COLUMNS, NO_ANSWER, NOT_SURE, PREDICTION
 from theragate.personal.answers import Personal, load_personal, save_personal
-from theragate.personal.table import COLUMNS, NO_ANSWER, NOT_SURE, PREDICTION
 
 ALL = [(task, family) for task, families in FAMILIES.items() for family in families if family != "constant_effect"]
 SIZES = {"causal_forest": 600}  # in half of fewer, its leaves hold everybody

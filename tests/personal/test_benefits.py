@@ -6,9 +6,9 @@ import pytest
 from patients import gain, make_world
 from personal.learners import cross_validated, held, least_squares, linear, with_intercept
 
+from theragate.personal.answer_table import NO_ANSWER, NOT_SURE, PREDICTION
 from theragate.personal.benefits import EffectInterval, fit_benefits, held_benefits
 from theragate.personal.coverage import measure_coverage
-from theragate.personal.table import NO_ANSWER, NOT_SURE, PREDICTION
 
 USUAL = {"age": 60.0, "sex": "f", "marker": -1.0}
 FAMILY = "dr_learner"

@@ -1,6 +1,6 @@
 import pytest
 
-from theragate.personal.table import NO_ANSWER, NOT_SURE, PREDICTION
+from theragate.personal.answer_table import NO_ANSWER, NOT_SURE, PREDICTION
 
 
 def test_the_record_says_what_a_dose_interval_claims_and_how_it_held(world):

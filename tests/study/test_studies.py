@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from dvc.utils.serialize import modify_yaml
 
-from theragate.cohorts.columns import check_columns
+from theragate.cohorts.declared_columns import check_columns
 from theragate.cohorts.deidentify import deidentify
 from theragate.cohorts.groups import read_groups
 from theragate.cohorts.outcomes import read_outcome

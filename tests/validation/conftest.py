@@ -14,7 +14,7 @@ from support import ROOT, small_study
 from theragate.cohorts.deidentify import deidentify
 from theragate.cohorts.sources import read_source
 from theragate.study import Study, load_study
-from theragate.validation.run import validate
+from theragate.validation.run_suite import validate
 from theragate.validation.types import Validation
 
 STUDIES = ("breast_cancer_diagnosis", "diabetes_progression", "heart_attack_survival", "light_chain_mortality")

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from theragate.study import Study
-from theragate.validation._columns import read_column
+from theragate.validation._feature_column import read_column
 from theragate.validation.leakage import find_leaks
 
 SURVIVAL = ("heart_attack_survival", "light_chain_mortality")

@@ -9,7 +9,7 @@ import pytest
 from support import ROOT
 
 from theragate.errors import ConfigurationError
-from theragate.validation._vocabulary import ARGUMENTS, EXPECTATIONS
+from theragate.validation._expectation_types import ARGUMENTS, EXPECTATIONS
 from theragate.validation.suites import read_suite
 
 
@@ -131,7 +131,7 @@ def test_the_vocabulary_is_the_librarys():
         import great_expectations  # noqa: F401 - fills the registry
         from great_expectations.expectations.registry import get_expectation_impl
 
-        from theragate.validation import _ratio  # noqa: F401 - adds our own
+        from theragate.validation import _ratio_expectation  # noqa: F401 - adds our own
     used = set()
     for name, arguments in EXPECTATIONS.items():
         fields = get_expectation_impl(name).__fields__

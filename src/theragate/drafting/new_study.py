@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from theragate.cohorts.columns import check_columns
+from theragate.cohorts.declared_columns import check_columns
 from theragate.cohorts.deidentify import check_ids, deidentify
 from theragate.cohorts.groups import read_groups
 from theragate.cohorts.outcomes import read_outcome

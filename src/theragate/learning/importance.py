@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from theragate.learning.loss import Loss
 from theragate.learning.predictor import Predictor
+from theragate.learning.tuning_loss import Loss
 
 __all__ = ["permutation_importance"]
 

@@ -7,7 +7,7 @@ from sklearn.model_selection import StratifiedKFold
 
 from theragate.cohorts.outcomes import Binary, Treated
 from theragate.errors import DataError
-from theragate.learning.design import fit_design
+from theragate.learning.design_matrix import fit_design
 from theragate.learning.families.base import Training
 from theragate.learning.families.logistic import Logistic, SplineLogistic
 from theragate.learning.features import Feature, as_features

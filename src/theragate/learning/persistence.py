@@ -20,8 +20,8 @@ from theragate.files import read_json, whole_directory, write_json
 from theragate.learning.causal_forest import CausalForestModel, pack_causal_forest, unpack_causal_forest
 from theragate.learning.families import FAMILIES, check_families
 from theragate.learning.features import Feature
-from theragate.learning.forest import Forest, ForestModel, pack_forest, unpack_forest
 from theragate.learning.models import BoostedModel, LinearModel, Model, Response
+from theragate.learning.survival_forest import Forest, ForestModel, pack_forest, unpack_forest
 from theragate.study import Spec
 
 if TYPE_CHECKING:  # scikit-learn is imported only when a model is saved or loaded
@@ -108,7 +108,7 @@ def save(predictor: "Predictor", directory: Path, *, personal: bytes | None = No
     StoreError
         If the disk does not take the files.
     """
-    from theragate.learning.archive import pack
+    from theragate.learning.skops_archive import pack
 
     model = predictor.model
     transformer = predictor.design.transformer
@@ -156,7 +156,7 @@ def load(directory: Path) -> "Predictor":
 
 def load_with(directory: Path) -> "tuple[Predictor, bytes | None]":
     """Read a predictor as `load` does, and with it the content of ``personal.json``; None if there is none."""
-    from theragate.learning.design import Design
+    from theragate.learning.design_matrix import Design
     from theragate.learning.predictor import Predictor
 
     sheet = _sheet(directory)
@@ -205,7 +205,7 @@ def _files(directory: Path, sheet: _Sheet) -> dict[str, bytes]:
 
 
 def _transformer(directory: Path, content: bytes) -> Any:
-    from theragate.learning.archive import UNREADABLE, unpack
+    from theragate.learning.skops_archive import UNREADABLE, unpack
 
     try:
         return unpack(content)
@@ -262,7 +262,7 @@ def _try_out(directory: Path, predictor: "Predictor") -> None:
     import pandas as pd
 
     from theragate.errors import TheragateError
-    from theragate.learning.archive import UNREADABLE
+    from theragate.learning.skops_archive import UNREADABLE
 
     unknown = {feature.name: [np.nan if feature.type == "number" else None] for feature in predictor.schema}
     try:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from theragate.cohorts.outcomes import Censored, Outcome, Treated
 from theragate.errors import EvidenceError
-from theragate.learning.design import Design, fit_design
+from theragate.learning.design_matrix import Design, fit_design
 from theragate.learning.families import FAMILIES, Params, Training
 from theragate.learning.features import Feature, as_features
 from theragate.learning.models import Model

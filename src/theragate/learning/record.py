@@ -9,9 +9,9 @@ from theragate.cohorts.outcomes import Censored, Outcome, Treated
 from theragate.cohorts.splits import Split
 from theragate.learning.families import FAMILIES
 from theragate.learning.features import Feature
-from theragate.learning.identity import library_versions
+from theragate.learning.problem_digest import library_versions
 from theragate.learning.selection import RULE, TrialResult
-from theragate.learning.splits import SplitResult
+from theragate.learning.split_work import SplitResult
 from theragate.study import Study
 
 __all__ = ["predictions_table", "training_record"]

@@ -13,9 +13,9 @@ from theragate.cohorts.outcomes import Outcome
 from theragate.cohorts.splits import Split, development_rows, outer_splits
 from theragate.learning.families import FAMILIES, Params
 from theragate.learning.features import Feature, as_features, read_features
-from theragate.learning.fits import FitResult, FitWork, fit_and_predict
-from theragate.learning.halves import DIVISIONS, Division, DivisionWork, fit_halves, table_of_halves
+from theragate.learning.membership_halves import DIVISIONS, Division, DivisionWork, fit_halves, table_of_halves
 from theragate.learning.predictor import Predictor
+from theragate.learning.refit_work import FitResult, FitWork, fit_and_predict
 from theragate.learning.seeds import derive
 from theragate.learning.workers import shared_out
 from theragate.study import Study

@@ -13,13 +13,13 @@ from theragate.cohorts.outcomes import Outcome, Treated
 from theragate.cohorts.splits import Split, development_rows, outer_splits
 from theragate.learning.families import check_families, check_width
 from theragate.learning.features import Feature, as_features, read_features
-from theragate.learning.identity import problem_digest
 from theragate.learning.overlap import check_random_assignment
 from theragate.learning.predictor import Predictor
+from theragate.learning.problem_digest import problem_digest
 from theragate.learning.record import predictions_table, training_record
 from theragate.learning.scenarios import CLEAN, check_scenarios, stressed
 from theragate.learning.seeds import derive
-from theragate.learning.splits import SplitResult, SplitWork, work
+from theragate.learning.split_work import SplitResult, SplitWork, work
 from theragate.learning.tuning import Search
 from theragate.learning.workers import shared_out
 from theragate.study import Study

@@ -14,8 +14,8 @@ from theragate.cohorts.outcomes import Outcome
 from theragate.cohorts.splits import inner_folds
 from theragate.learning.families import FAMILIES, FitError
 from theragate.learning.features import Feature
-from theragate.learning.folds import Fold
-from theragate.learning.journal import open_journal
+from theragate.learning.inner_fold import Fold
+from theragate.learning.search_journal import open_journal
 from theragate.learning.seeds import derive
 from theragate.learning.selection import TrialResult
 

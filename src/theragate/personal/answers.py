@@ -12,12 +12,12 @@ from pydantic import ValidationError
 from theragate.errors import DataError, TheragateError
 from theragate.learning.persistence import load_with, save
 from theragate.learning.predictor import Predictor
+from theragate.personal.answer_context import Sheet, misfit, to_bytes
+from theragate.personal.answer_table import COLUMNS, NO_ANSWER, NOT_SURE, PREDICTION
 from theragate.personal.benefits import EffectInterval
 from theragate.personal.drivers import drivers, effects
-from theragate.personal.inputs import Inputs, missing_inputs, read_inputs
-from theragate.personal.numbers import told
-from theragate.personal.sheet import Sheet, misfit, to_bytes
-from theragate.personal.table import COLUMNS, NO_ANSWER, NOT_SURE, PREDICTION
+from theragate.personal.number_format import told
+from theragate.personal.patient_inputs import Inputs, missing_inputs, read_inputs
 from theragate.personal.typicality import UNLIKE
 
 __all__ = ["Personal", "load_personal", "save_personal"]
@@ -43,11 +43,11 @@ class Personal:
 
         Returns
         -------
-        A table with the index of `frame` and the columns of `theragate.personal.table.COLUMNS`. A patient whose inputs
-        the study does not accept gets a reason and no number. One who is unlike those learned from, whose interval
-        includes the decision's threshold, or of whom too much is missing, gets the number and the answer "not sure: a
-        clinician decides". Where benefits are not shown to differ between patients, nobody gets a number of their own,
-        and the reason gives the average. Each patient's answer is the same in any company.
+        A table with the index of `frame` and the columns of `theragate.personal.answer_table.COLUMNS`. A patient whose
+        inputs the study does not accept gets a reason and no number. A patient who is unlike those learned from, whose
+        interval includes the decision's threshold, or for whom too much is missing, gets the number and the answer
+        "not sure: a clinician decides". Where benefits are not shown to differ between patients, nobody gets a number
+        of their own, and the reason gives the average. Each patient's answer is the same in any company.
 
         Raises
         ------

@@ -6,10 +6,10 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from theragate.personal.answer_context import Interval
 from theragate.personal.benefits import EffectInterval
 from theragate.personal.intervals import NORMAL, Floats, Held, QuantityInterval
-from theragate.personal.numbers import stored
-from theragate.personal.sheet import Interval
+from theragate.personal.number_format import stored
 
 __all__ = ["measure_coverage"]
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from theragate.learning.features import as_features
 from theragate.learning.models import Model
 from theragate.learning.predictor import Predictor
-from theragate.personal.numbers import change
+from theragate.personal.number_format import change
 
 __all__ = ["Explained", "drivers", "effects"]
 

@@ -12,18 +12,18 @@ from numpy.typing import NDArray
 
 from theragate.cohorts.outcomes import Measured, Outcome, Quantity, Treated
 from theragate.learning.features import as_features
-from theragate.learning.loss import Loss
 from theragate.learning.predictor import Predictor
 from theragate.learning.scenarios import CLEAN
 from theragate.learning.seeds import derive
+from theragate.learning.tuning_loss import Loss
+from theragate.personal.answer_context import Interval, MissingInputs, Sheet
+from theragate.personal.answer_table import NO_ANSWER, NOT_SURE, PREDICTION
 from theragate.personal.answers import Personal
 from theragate.personal.benefits import EffectInterval, fit_benefits, held_benefits
 from theragate.personal.coverage import measure_coverage
-from theragate.personal.inputs import missing_inputs
 from theragate.personal.intervals import LEVEL, Held, QuantityInterval, fit_interval
-from theragate.personal.numbers import PERCENT, POINTS, estimate, stored
-from theragate.personal.sheet import Interval, MissingInputs, Sheet
-from theragate.personal.table import NO_ANSWER, NOT_SURE, PREDICTION
+from theragate.personal.number_format import PERCENT, POINTS, estimate, stored
+from theragate.personal.patient_inputs import missing_inputs
 from theragate.personal.typicality import fit_typicality
 from theragate.study import AcceptedInputs, EffectOutcome, NestedCrossValidation, NoDecision, QuantityOutcome, Study
 

@@ -7,7 +7,7 @@ import pandas as pd
 from pydantic import ValidationError
 
 from theragate.cohorts.outcomes import Binary, Outcome, Quantity, Treated, read_outcome
-from theragate.cohorts.tables import is_simulated, read_table
+from theragate.cohorts.parquet import is_simulated, read_table
 from theragate.digests import sha256_file, sha256_tree
 from theragate.errors import EvidenceError
 from theragate.evidence.catalogue import report_only

@@ -6,12 +6,12 @@ import secrets
 import pandas as pd
 
 from theragate.cohorts.codes import as_codes
-from theragate.cohorts.columns import check_columns
+from theragate.cohorts.declared_columns import check_columns
 from theragate.cohorts.deidentify import check_ids, deidentify
-from theragate.cohorts.identity import random_ids
 from theragate.cohorts.outcomes import read_outcome
+from theragate.cohorts.parquet import write_table
+from theragate.cohorts.random_ids import random_ids
 from theragate.cohorts.sources import RawTable, read_source
-from theragate.cohorts.tables import write_table
 from theragate.digests import sha256_file
 from theragate.errors import DataError
 from theragate.files import write_json

@@ -5,11 +5,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from theragate.cohorts.outcomes import read_outcome
-from theragate.cohorts.tables import read_table, write_table
+from theragate.cohorts.parquet import read_table, write_table
 from theragate.digests import sha256_file
 from theragate.errors import EvidenceError
 from theragate.files import read_json, write_json
-from theragate.learning.halves import DIVISIONS
+from theragate.learning.membership_halves import DIVISIONS
 from theragate.learning.persistence import load
 from theragate.learning.predictor import Predictor
 from theragate.learning.refits import Recipe, Refitted

@@ -3,7 +3,7 @@
 import shutil
 
 from theragate.cohorts.outcomes import read_outcome
-from theragate.cohorts.tables import read_table, write_table
+from theragate.cohorts.parquet import read_table, write_table
 from theragate.files import write_json
 from theragate.learning import train as train_study
 from theragate.personal.answers import save_personal

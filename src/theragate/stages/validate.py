@@ -1,15 +1,15 @@
 """Cohort to a checked cohort: expectations and leakage check; a critical failure stops the study here."""
 
-from theragate.cohorts.tables import read_table
+from theragate.cohorts.parquet import read_table
 from theragate.digests import sha256_file
 from theragate.errors import DataError
 from theragate.files import write_json, write_text
 from theragate.runner.workspace import Workspace
 from theragate.settings import Settings
 from theragate.study import load_study
-from theragate.validation.accepted import accepted_inputs
+from theragate.validation.accepted_inputs import accepted_inputs
 from theragate.validation.page import page
-from theragate.validation.run import validate as validate_cohort
+from theragate.validation.run_suite import validate as validate_cohort
 from theragate.validation.suites import read_suite
 
 __all__ = ["validate"]

@@ -1,5 +1,6 @@
 """What ``params.yaml`` declares, as frozen, strict specifications. Everybody else imports from here."""
 
+from theragate.study.accepted_inputs import AcceptedInputs, InputRule
 from theragate.study.declarations import (
     MISSING,
     BandedGroups,
@@ -27,7 +28,6 @@ from theragate.study.declarations import (
     Tuning,
     Validation,
 )
-from theragate.study.inputs import AcceptedInputs, InputRule
 from theragate.study.params_file import read_parameters
 from theragate.study.sources import (
     BundledSource,

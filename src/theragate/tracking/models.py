@@ -16,7 +16,7 @@ from mlflow.models import Model, ModelSignature
 from mlflow.types import ColSpec, DataType, Schema, TensorSpec
 
 from theragate.errors import StoreError
-from theragate.personal.table import COLUMNS
+from theragate.personal.answer_table import COLUMNS
 from theragate.tracking.bundle import Bundle
 from theragate.tracking.candidate import name_candidate, restore_candidate
 from theragate.tracking.content import experiment_text, run_text, tags

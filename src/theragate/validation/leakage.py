@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from theragate.cohorts.outcomes import Treated, read_outcome
 from theragate.errors import DataError
 from theragate.study import EffectOutcome, Study
-from theragate.validation._columns import read_column
-from theragate.validation._signs import SIGNS, tells_treatment
+from theragate.validation._feature_column import read_column
+from theragate.validation._leakage_signs import SIGNS, tells_treatment
 from theragate.validation.types import LeakageFinding
 
 __all__ = ["find_leaks", "treatment_in_other_words"]

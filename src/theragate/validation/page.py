@@ -5,7 +5,7 @@ from html import escape
 
 from theragate.evidence.published import SMALLEST_CELL
 from theragate.study import Study
-from theragate.validation._style import STYLE
+from theragate.validation._page_style import STYLE
 from theragate.validation.types import CheckResult, LeakageFinding, Validation
 
 __all__ = ["page"]

@@ -11,7 +11,7 @@ from pydantic import StringConstraints, ValidationError, model_validator
 from theragate.digests import sha256_bytes
 from theragate.errors import ConfigurationError
 from theragate.study import Spec
-from theragate.validation._vocabulary import ARGUMENTS, EXPECTATIONS
+from theragate.validation._expectation_types import ARGUMENTS, EXPECTATIONS
 from theragate.validation.types import Severity
 
 __all__ = ["Expectation", "Suite", "read_suite"]

@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from theragate.cohorts.sources._bundled import COHORTS, read_bundled
+from theragate.cohorts.sources._context import Site
+from theragate.cohorts.sources._csv_and_parquet import read_table_file
 from theragate.cohorts.sources._dvc import check_pulled, read_dvc
 from theragate.cohorts.sources._file import read_file
-from theragate.cohorts.sources._read import read_table_file
+from theragate.cohorts.sources._raw_table import RawTable, as_plain
 from theragate.cohorts.sources._simulated import WORLDS, read_simulated
-from theragate.cohorts.sources._site import Site
 from theragate.cohorts.sources._sql import read_sql
-from theragate.cohorts.sources._table import RawTable, as_plain
 from theragate.cohorts.sources._url import read_url
 from theragate.errors import ConfigurationError, DataError
 from theragate.study import BundledSource, DvcSource, SimulatedSource, Source

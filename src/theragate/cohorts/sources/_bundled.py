@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from theragate.cohorts.sources._site import Site
-from theragate.cohorts.sources._table import RawTable
+from theragate.cohorts.sources._context import Site
+from theragate.cohorts.sources._raw_table import RawTable
 from theragate.study import BundledSource
 
 __all__ = ["COHORTS", "read_bundled"]

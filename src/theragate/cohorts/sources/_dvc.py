@@ -6,9 +6,9 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from theragate.cohorts.sources._read import check_exists, read_table_file
-from theragate.cohorts.sources._site import Site
-from theragate.cohorts.sources._table import RawTable
+from theragate.cohorts.sources._context import Site
+from theragate.cohorts.sources._csv_and_parquet import check_exists, read_table_file
+from theragate.cohorts.sources._raw_table import RawTable
 from theragate.digests import md5_file, sha256_file
 from theragate.errors import DataError
 from theragate.study import DvcSource

@@ -1,8 +1,8 @@
 """A cohort from a CSV or Parquet file of the study."""
 
-from theragate.cohorts.sources._read import check_exists, read_table_file
-from theragate.cohorts.sources._site import Site
-from theragate.cohorts.sources._table import RawTable
+from theragate.cohorts.sources._context import Site
+from theragate.cohorts.sources._csv_and_parquet import check_exists, read_table_file
+from theragate.cohorts.sources._raw_table import RawTable
 from theragate.digests import sha256_file
 from theragate.study import FileSource
 

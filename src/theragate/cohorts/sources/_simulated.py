@@ -6,9 +6,9 @@ from importlib.metadata import version
 import numpy as np
 import pandas as pd
 
+from theragate.cohorts.sources._context import Site
 from theragate.cohorts.sources._dementia import dementia
-from theragate.cohorts.sources._site import Site
-from theragate.cohorts.sources._table import RawTable
+from theragate.cohorts.sources._raw_table import RawTable
 from theragate.cohorts.sources._warfarin import warfarin
 from theragate.study import SimulatedSource
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from theragate.cohorts.sources._read import check_exists, require_columns
-from theragate.cohorts.sources._site import Site
-from theragate.cohorts.sources._table import RawTable
+from theragate.cohorts.sources._context import Site
+from theragate.cohorts.sources._csv_and_parquet import check_exists, require_columns
+from theragate.cohorts.sources._raw_table import RawTable
 from theragate.digests import sha256_file
 from theragate.errors import ConfigurationError, DataError, StoreError
 from theragate.study import SqlSource

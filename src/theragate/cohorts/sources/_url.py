@@ -8,9 +8,9 @@ from urllib.request import Request, urlopen
 
 from filelock import FileLock
 
-from theragate.cohorts.sources._read import read_table_file
-from theragate.cohorts.sources._site import Site
-from theragate.cohorts.sources._table import RawTable
+from theragate.cohorts.sources._context import Site
+from theragate.cohorts.sources._csv_and_parquet import read_table_file
+from theragate.cohorts.sources._raw_table import RawTable
 from theragate.digests import sha256_file
 from theragate.errors import DataError
 from theragate.study import UrlSource

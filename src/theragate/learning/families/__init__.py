@@ -7,7 +7,7 @@ from theragate.errors import ConfigurationError, DataError
 from theragate.learning.families.base import Family, FitError, Params, Training
 from theragate.learning.families.boosted import Boosted, BoostedTimes
 from theragate.learning.families.cox import Coxnet, RidgeCox, SplineCox, StrongRidgeCox
-from theragate.learning.families.effects import (
+from theragate.learning.families.effect_learners import (
     CausalForest,
     ConstantEffect,
     DRLearner,
@@ -15,9 +15,9 @@ from theragate.learning.families.effects import (
     TLearner,
     XLearner,
 )
-from theragate.learning.families.forest import RandomSurvivalForest
 from theragate.learning.families.linear import ElasticNetRegression, Linear, SplineRidge
 from theragate.learning.families.logistic import Logistic, SplineLogistic
+from theragate.learning.families.survival_forest import RandomSurvivalForest
 from theragate.study import Study
 
 __all__ = ["FAMILIES", "Family", "FitError", "Params", "Training", "check_families", "check_width"]

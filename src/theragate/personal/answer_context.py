@@ -9,7 +9,7 @@ from pydantic import Field
 from theragate.learning.predictor import Predictor
 from theragate.personal.benefits import EffectInterval
 from theragate.personal.intervals import QuantityInterval, RiskInterval
-from theragate.personal.numbers import estimate
+from theragate.personal.number_format import estimate
 from theragate.personal.typicality import SHARES, Typicality
 from theragate.study import AcceptedInputs, Spec
 
@@ -33,8 +33,8 @@ class Sheet(Spec):
     """Aggregates of the cohort only: quantiles, means, axes; no patient's row, and no patient's distance or residual.
 
     ``reference`` are the means of the design's columns; ``labels`` what a clinician calls the features; ``unit`` is
-    that of a prediction (see `theragate.personal.numbers`); ``threshold`` the risk or the benefit from which on the
-    study's decision is taken.
+    that of a prediction (see `theragate.personal.number_format`); ``threshold`` the risk or the benefit from which on
+    the study's decision is taken.
     """
 
     version: Literal[2] = 2

@@ -10,7 +10,7 @@ from sksurv.ensemble import RandomSurvivalForest
 
 from theragate.cohorts.outcomes import Censored
 from theragate.learning.families import FAMILIES, FitError, Training
-from theragate.learning.forest import Forest, ForestModel, pack_forest, unpack_forest
+from theragate.learning.survival_forest import Forest, ForestModel, pack_forest, unpack_forest
 
 FAMILY = FAMILIES["survival"]["random_survival_forest"]
 

@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 from theragate.cohorts.outcomes import Binary, Censored, Quantity
 from theragate.cohorts.outcomes import Measured as Outcome
-from theragate.validation._columns import Column
-from theragate.validation._measures import (
+from theragate.validation._association import (
     Measured,
     agreement,
     auroc,
@@ -21,6 +20,7 @@ from theragate.validation._measures import (
     rank_correlation,
     wilson,
 )
+from theragate.validation._feature_column import Column
 from theragate.validation.types import LeakageFinding, Severity
 
 __all__ = ["SIGNS", "tells_treatment"]

@@ -7,7 +7,7 @@ import threading
 import pandas as pd
 import pytest
 
-from theragate.cohorts.identity import random_ids
+from theragate.cohorts.random_ids import random_ids
 from theragate.errors import DataError
 
 

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 from support import ROOT
 
-from theragate.cohorts.tables import read_table, write_table
+from theragate.cohorts.parquet import read_table, write_table
 from theragate.errors import ConfigurationError, DataError
-from theragate.validation.run import validate
+from theragate.validation.run_suite import validate
 from theragate.validation.types import CheckResult, LeakageFinding, Validation
 
 SECRET = 987654.125

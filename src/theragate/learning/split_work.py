@@ -13,13 +13,13 @@ from theragate.errors import DataError
 from theragate.learning.families import FitError
 from theragate.learning.features import Feature
 from theragate.learning.importance import permutation_importance
-from theragate.learning.loss import Loss, null_prediction
 from theragate.learning.nuisances import fit_nuisances, scores
 from theragate.learning.predictor import Predictor, fit_predictor
 from theragate.learning.scenarios import CLEAN
 from theragate.learning.seeds import derive
 from theragate.learning.selection import Selection, TrialResult, select
 from theragate.learning.tuning import Search, tune
+from theragate.learning.tuning_loss import Loss, null_prediction
 
 __all__ = ["SplitResult", "SplitWork", "work"]
 

@@ -12,7 +12,7 @@ import pytest
 import xgboost
 from matplotlib.figure import Figure
 
-from theragate.disclosure.check import Patients, scan
+from theragate.disclosure.scan import Patients, scan
 from theragate.errors import DataError, EvidenceError
 
 N = 300

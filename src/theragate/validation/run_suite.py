@@ -120,7 +120,7 @@ def _run(cohort: pd.DataFrame, rules: list[Expectation], suite: Suite) -> dict[s
         from great_expectations.data_context.types.base import ProgressBarsConfig
         from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
 
-        from theragate.validation import _ratio  # noqa: F401 - registers our own expectation
+        from theragate.validation import _ratio_expectation  # noqa: F401 - registers our own expectation
 
         context = great_expectations.get_context(mode="ephemeral")
         context.enable_analytics(False)

@@ -5,11 +5,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from theragate.cohorts.outcomes import Outcome, Treated
-from theragate.learning.design import DesignKind, fit_design
+from theragate.learning.design_matrix import DesignKind, fit_design
 from theragate.learning.families import Family, FitError, Params, Training
 from theragate.learning.features import Feature, as_features
-from theragate.learning.loss import Loss
 from theragate.learning.nuisances import fit_nuisances, scores
+from theragate.learning.tuning_loss import Loss
 
 __all__ = ["Fold"]
 

@@ -8,7 +8,7 @@ import threadpoolctl
 from numpy.typing import NDArray
 
 from theragate.cohorts.splits import inner_folds
-from theragate.learning.fits import Work, fit_rows, unfit
+from theragate.learning.refit_work import Work, fit_rows, unfit
 from theragate.learning.seeds import derive
 
 __all__ = ["DIVISIONS", "Division", "DivisionWork", "fit_halves", "table_of_halves"]

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from theragate.cohorts.outcomes import Binary, Censored, Quantity
 from theragate.errors import DataError
-from theragate.learning.loss import Loss, null_prediction
+from theragate.learning.tuning_loss import Loss, null_prediction
 
 
 def censored(times: list[float], events: list[int], horizon: float) -> Censored:

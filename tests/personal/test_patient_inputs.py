@@ -6,7 +6,7 @@ import pytest
 
 from theragate.errors import DataError
 from theragate.learning.features import Feature
-from theragate.personal.inputs import missing_inputs, read_inputs
+from theragate.personal.patient_inputs import missing_inputs, read_inputs
 from theragate.study import AcceptedInputs, InputRule
 
 SCHEMA = (Feature("high", "number"), Feature("low", "number"), Feature("code", "text"), Feature("other", "text"))

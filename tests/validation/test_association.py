@@ -8,7 +8,7 @@ from scipy.stats import spearmanr
 from sklearn.metrics import cohen_kappa_score, r2_score, roc_auc_score
 from sksurv.metrics import concordance_index_censored
 
-from theragate.validation._measures import agreement, auroc, concordance, explained, rank_correlation, wilson
+from theragate.validation._association import agreement, auroc, concordance, explained, rank_correlation, wilson
 
 
 def test_auroc_by_hand():

@@ -13,7 +13,7 @@ from scipy.special import bdtrc
 
 from theragate.digests import sha256_file
 from theragate.disclosure.anonymity import different, sharing
-from theragate.disclosure.readers import Column, Table, read_content, tables_of, words_of
+from theragate.disclosure.file_readers import Column, Table, read_content, tables_of, words_of
 from theragate.errors import EvidenceError
 from theragate.evidence.published import SMALLEST_CELL
 

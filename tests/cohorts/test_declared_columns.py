@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from theragate.cohorts.columns import check_columns
+from theragate.cohorts.declared_columns import check_columns
 from theragate.errors import DataError
 from theragate.study import Study, parse
 

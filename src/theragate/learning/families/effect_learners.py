@@ -121,7 +121,7 @@ class SLearner(_LinearEffect):
     ) -> Callable[[Floats], Floats]:
         from econml.metalearners import SLearner as Learner
 
-        from theragate.learning.families.arms import InteractedRidge
+        from theragate.learning.families.effect_components import InteractedRidge
 
         model = InteractedRidge(penalty=_RIDGE, interaction_penalty=penalty)
         learner = Learner(overall_model=model).fit(values, arms.treated, X=matrix)
@@ -141,7 +141,7 @@ class XLearner(_LinearEffect):
     ) -> Callable[[Floats], Floats]:
         from econml.metalearners import XLearner as Learner
 
-        from theragate.learning.families.arms import KnownPropensity
+        from theragate.learning.families.effect_components import KnownPropensity
 
         # The propensity only weighs the two regressions, for which any weight is right; one for all keeps it linear.
         share = KnownPropensity(chance=float(arms.treated.mean()))
@@ -178,7 +178,7 @@ class CausalForest(Family):
         """Grow a hundred trees on one thread, and keep their numbers."""
         from econml.grf import CausalForest as Forest
 
-        from theragate.learning.families.arms import residuals
+        from theragate.learning.families.effect_components import residuals
 
         matrix, arms, values = _learned_from(training, training.matrix)
         with _quietly():
@@ -225,7 +225,7 @@ def _dr_learner(final: Any, arms: Treated, *, seed: int) -> Any:
     from econml.dr import DRLearner as Learner
     from sklearn.linear_model import LogisticRegression
 
-    from theragate.learning.families.arms import KnownPropensity
+    from theragate.learning.families.effect_components import KnownPropensity
 
     propensity = (
         LogisticRegression(C=1 / 3, solver="newton-cholesky", tol=1e-8)
@@ -249,7 +249,7 @@ def _ridge(penalty: float) -> Any:
 
 
 def _learned_from(training: Training, matrix: Floats) -> tuple[Floats, Treated, Floats]:
-    from theragate.learning.values import learned_values
+    from theragate.learning.uncensored_outcome import learned_values
 
     outcome = training.outcome
     if not isinstance(outcome, Treated):

@@ -5,7 +5,7 @@ import pytest
 from support import STUDY, Project
 
 from theragate.study import load_studies, load_study
-from theragate.validation.accepted import accepted_inputs
+from theragate.validation.accepted_inputs import accepted_inputs
 from theragate.validation.suites import read_suite
 
 ROOT = Path(__file__).parents[2]

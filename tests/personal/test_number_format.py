@@ -1,6 +1,6 @@
 import pytest
 
-from theragate.personal.numbers import PERCENT, POINTS, change, estimate, told
+from theragate.personal.number_format import PERCENT, POINTS, change, estimate, told
 
 
 @pytest.mark.parametrize(

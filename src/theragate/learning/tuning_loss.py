@@ -9,7 +9,7 @@ from sksurv.util import Surv
 
 from theragate.cohorts.outcomes import Binary, Censored, Outcome, Quantity, Treated
 from theragate.errors import DataError
-from theragate.learning.values import learned_values
+from theragate.learning.uncensored_outcome import learned_values
 
 __all__ = ["Loss", "null_prediction"]
 

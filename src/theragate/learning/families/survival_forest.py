@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from theragate.cohorts.outcomes import Censored
 from theragate.learning.families.base import Family, FitError, Params, Training, numerical_errors
-from theragate.learning.forest import Forest, ForestModel
 from theragate.learning.models import Response
+from theragate.learning.survival_forest import Forest, ForestModel
 
 __all__ = ["RandomSurvivalForest"]
 
