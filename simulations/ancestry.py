@@ -15,7 +15,8 @@ import pandas as pd
 from simulations.tables import fill_tables
 from theragate.cohorts.deidentify import deidentify
 from theragate.cohorts.groups import read_groups
-from theragate.cohorts.outcomes import Quantity, read_outcome
+from theragate.cohorts.outcome_columns import read_outcome
+from theragate.cohorts.outcomes import Quantity
 from theragate.cohorts.sources import read_source
 from theragate.evidence.inputs import HeldOut, QuantityTarget
 from theragate.evidence.measure import measure

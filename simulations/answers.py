@@ -20,7 +20,8 @@ from simulations.parallel import PROCESSES, generator, shared_out
 from simulations.pipeline import TASKS, Training
 from simulations.studies import Task, simulated_study
 from simulations.truth import Floats
-from theragate.cohorts.outcomes import Outcome, read_outcome
+from theragate.cohorts.outcome_columns import read_outcome
+from theragate.cohorts.outcomes import Outcome
 from theragate.learning import train
 from theragate.personal.fitting import FittedPersonal, fit_personal
 from theragate.personal.typicality import UNLIKE

@@ -20,7 +20,8 @@ from simulations.parallel import PROCESSES, generator, shared_out
 from simulations.shares import quantile, share
 from simulations.studies import Task, simulated_study
 from simulations.truth import Floats, concordance_truth, quantity_truth, risk_truth
-from theragate.cohorts.outcomes import Outcome, read_outcome
+from theragate.cohorts.outcome_columns import read_outcome
+from theragate.cohorts.outcomes import Outcome
 from theragate.evidence.catalogue import METRICS
 from theragate.evidence.inputs import BinaryTarget, HeldOut, QuantityTarget, SurvivalTarget, Target
 from theragate.evidence.measure import measure

@@ -9,7 +9,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from support import small_study
 
-from theragate.cohorts.outcomes import Outcome, Treated, read_outcome
+from theragate.cohorts.outcome_columns import read_outcome
+from theragate.cohorts.outcomes import Outcome, Treated
 from theragate.learning.families import FAMILIES
 from theragate.learning.features import as_features, read_features
 from theragate.learning.nuisances import fit_nuisances

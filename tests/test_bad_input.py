@@ -131,7 +131,7 @@ def test_an_unreadable_source(project, refused):
     [
         ({"ill": "no"}, "patients with and without the event; received 160 patients of one class"),
         ({"ill": np.nan}, "the outcome is known for every patient; received 160 missing values"),
-        ({"record": "same"}, "159 rows whose id stands above"),
+        ({"record": "same"}, "159 rows that repeat an earlier id"),
         ({"email": "ada@example.org"}, "column `email`.*none of Safe Harbor's identifiers"),
         ({"contact": "phone 555-867-5309, evenings"}, "column `contact`.*none of Safe Harbor's identifiers"),
         ({"barcode": [f"AB{i:03}" for i in range(160)]}, "column `barcode`.*a code of each patient's own"),
@@ -219,7 +219,7 @@ def test_a_column_that_a_suite_names_is_missing_or_empty(project, refused):
     ingested(project)
     assert "marker-known" in refused(validate)
     small_cohort().drop(columns="marker").to_csv(project.table, index=False)
-    assert "features.labels`: a column that is named is in the cohort; received `marker`" in refused(ingest)
+    assert "features.labels`: a column that a study names is in its cohort; received `marker`" in refused(ingest)
     project.study["features"] = {}
     project.study["scenarios"] = {}
     project.write()
@@ -285,7 +285,9 @@ def test_a_corrupted_parquet_file_names_what_restores_it(content, project, refus
     path = project.root / "data" / STUDY / "cohort.parquet"
     path.parent.mkdir(parents=True)
     path.write_bytes(content)
-    assert f"readable Parquet; received a file that is not. Run `dvc repro ingest@{STUDY}`" in refused(validate)
+    assert f"readable Parquet; received a file that is not (ArrowInvalid). Run `dvc repro ingest@{STUDY}`" in refused(
+        validate
+    )
 
 
 def test_predictions_that_are_missing_cut_short_or_of_other_patients(project, refused):
@@ -321,7 +323,7 @@ def test_a_full_disk_leaves_the_former_file_whole(project):
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=project.root, capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert "the disk takes the file; received File too large." in done.stderr
+    assert "the file can be written; received File too large." in done.stderr
     assert "nothing was lost" in done.stderr
     assert "Traceback" not in done.stderr
     assert path.read_bytes() == before

@@ -14,7 +14,7 @@ import sqlalchemy
 from cohorts.servers import ask_for_a_password, postgres_server, web_server
 from support import ROOT, STUDY, Project, environment
 
-from theragate.digests import sha256_bytes
+from theragate.digests import md5_file, sha256_bytes
 from theragate.errors import StoreError
 from theragate.tracking.store import Stores, prepare
 
@@ -71,7 +71,7 @@ def test_a_database_that_is_out_of_reach(password, project):
 @pytest.mark.parametrize("password", WRONG)
 def test_wrong_credentials(password, project, guarded):
     line = from_database(project, f"postgresql+psycopg://ada:{password}@/postgres?host={guarded}")
-    assert "received a refusal of user or password. Correct them in the variable; a special character is" in line
+    assert "received a refusal of user or password. Correct them in the variable; escape special characters" in line
 
 
 @pytest.mark.parametrize("password", WRONG)
@@ -89,13 +89,13 @@ def test_a_download_of_another_digest(project):
         url = f"{web.url}/t.csv?signature=hunter2"
         line = ingested(project, {"kind": "url", "url": url, "sha256": pinned, "format": "csv"})
         assert f"source `{web.url}/t.csv?…`: the file has the SHA-256 {pinned}" in line
-    assert f"received one with {sha256_bytes(web.content)}, which was thrown away. Find out why it changed" in line
+    assert f"received a file with {sha256_bytes(web.content)}, which was discarded. Find out why it changed" in line
     assert [path.name for path in (project.root / ".theragate" / "downloads").iterdir()] == [f"{pinned}.lock"]
 
 
 def test_a_tracked_file_of_another_digest(project):
     pin = Path(f"{project.table}.dvc")
-    pin.write_text(f"outs:\n- md5: {'0' * 32}\n  size: 9\n  hash: md5\n  path: small.csv\n", encoding="utf-8")
+    pin.write_text(f"outs:\n- md5: {'f' * 32}\n  size: 9\n  hash: md5\n  path: small.csv\n", encoding="utf-8")
     line = ingested(project, {"kind": "dvc", "path": "small.csv", "id": "record"})
     assert "source file `sources/small_study/small.csv`: the file is the one that its .dvc file names" in line
-    assert "received another one. Run `dvc add sources/small_study/small.csv` to take the change, or `dvc check" in line
+    assert f"received the MD5 {md5_file(project.table)[:12]}…, expected ffffffffffff…. Run `dvc add sources/sma" in line

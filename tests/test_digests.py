@@ -92,7 +92,7 @@ def test_a_link_inside_a_tree_is_refused(target, tmp_path):
 
 
 def test_a_tree_without_files_is_refused(tmp_path):
-    with pytest.raises(DataError, match=r"at least one file; received none\. Run `dvc repro`"):
+    with pytest.raises(DataError, match=r"at least one file; received no such directory\. Run `dvc repro`"):
         sha256_tree(tmp_path / "missing")
     (tmp_path / "empty" / "er").mkdir(parents=True)
     with pytest.raises(DataError, match="at least one file"):

@@ -138,7 +138,7 @@ def test_a_disk_that_is_full_leaves_the_former_content_and_no_rest(writer, tmp_p
     )
     done = run(code, target, writer)
     assert done.stderr == ""
-    assert "the disk takes the file; received File too large. Free space" in done.stdout
+    assert "the file can be written; received File too large. Free space" in done.stdout
     assert contents(tmp_path) == before
     assert not list(tmp_path.glob(PART)) + list(tmp_path.glob("." + PART))
 
@@ -157,7 +157,7 @@ def test_a_file_where_a_folder_should_be(tmp_path):
         lambda: write_text(tmp_path / "taken" / "a", ""),
         lambda: whole_directory(tmp_path / "taken" / "a").__enter__(),
     ):
-        with pytest.raises(StoreError, match="the disk takes the file"):
+        with pytest.raises(StoreError, match="the file can be written"):
             call()
 
 
@@ -242,7 +242,12 @@ def test_json_with_a_number_that_is_not_finite_is_not_written(tmp_path):
 
 @pytest.mark.parametrize(
     ("content", "received"),
-    [(None, "no such file"), (b"{", "not valid JSON"), (b"", "not valid JSON"), (b"\xff\xfe", "not valid JSON")],
+    [
+        (None, "no such file"),
+        (b"{", r"not valid JSON \(line 1\)"),
+        (b"", r"not valid JSON \(line 1\)"),
+        (b"\xff\xfe", "not valid JSON"),
+    ],
 )
 def test_json_that_cannot_be_read_names_what_restores_it(content, received, tmp_path):
     path = tmp_path / "a.json"

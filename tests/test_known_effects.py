@@ -7,7 +7,8 @@ import pytest
 from sksurv.metrics import concordance_index_censored
 
 from theragate.cohorts.deidentify import deidentify
-from theragate.cohorts.outcomes import Censored, read_outcome
+from theragate.cohorts.outcome_columns import read_outcome
+from theragate.cohorts.outcomes import Censored
 from theragate.cohorts.sources import read_source
 from theragate.cohorts.splits import inner_folds
 from theragate.evidence.comparability import treatment_evidence

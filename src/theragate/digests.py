@@ -19,7 +19,7 @@ def canonical_json(value: Any) -> bytes:
     Raises
     ------
     ValueError
-        If a number is NaN or infinite: JSON has no word for them, and no digest may rest on one.
+        If a number is NaN or infinite: JSON cannot express them, and no digest may rest on one.
     """
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
 
@@ -50,7 +50,7 @@ def sha256_file(path: Path) -> str:
 
 
 def md5_file(path: Path) -> str:
-    """Return the MD5 by which DVC names a file. It finds accidents; nothing that has to be proved rests on it.
+    """Return the MD5 by which DVC names a file. It reveals accidents; no proof rests on it.
 
     Raises
     ------
@@ -77,19 +77,22 @@ def sha256_tree(directory: Path) -> str:
                 str(path),
                 rule="a model directory holds plain files only",
                 received="a symbolic link" if path.is_symlink() else "a pipe, socket or device",
-                remedy="Replace it by a plain file, or remove it.",
+                remedy="Replace it with a plain file, or remove it.",
             )
         if path.is_file():
             rows.append([path.relative_to(directory).as_posix(), path.stat().st_size, sha256_file(path)])
     if not rows:
         raise DataError(
-            str(directory), rule="a model directory holds at least one file", received="none", remedy=_RESTORE
+            str(directory),
+            rule="a model directory holds at least one file",
+            received="an empty directory" if directory.is_dir() else "no such directory",
+            remedy=_RESTORE,
         )
     return sha256_json(rows)
 
 
 def _below(directory: Path) -> list[Path]:
-    """Return all that is below a directory. Unlike `Path.rglob`, a folder that cannot be read is not passed over."""
+    """Return everything below a directory. Unlike with `Path.rglob`, a folder that cannot be read is not skipped."""
 
     def refuse(error: OSError) -> None:
         raise _unreadable(error, directory) from error

@@ -16,25 +16,24 @@ class TheragateError(Exception):
     rule
         What was expected of it.
     received
-        What was found instead, free of patients' values.
+        What there was instead: shown unless it is a patient's value or a secret.
     remedy
-        What to do now, as an imperative sentence.
+        What to do now, as an imperative sentence with its full stop.
     """
 
     exit_code = 1
 
     def __init__(self, subject: str, *, rule: str, received: str, remedy: str) -> None:
         self.subject, self.rule, self.received, self.remedy = subject, rule, received, remedy
-        parts = (f"{subject}: {rule}; received {received}. {remedy}").split()
-        super().__init__(" ".join(parts))
+        super().__init__(" ".join(f"{subject}: {rule}; received {received}. {remedy}".split()))
 
     def __reduce__(self) -> tuple[object, ...]:
         """Survive the way back from a worker process."""
         return (_rebuild, (type(self), self.subject, self.rule, self.received, self.remedy))
 
 
-def _rebuild(kind: type[TheragateError], subject: str, rule: str, received: str, remedy: str) -> TheragateError:
-    return kind(subject, rule=rule, received=received, remedy=remedy)
+def _rebuild(error: type[TheragateError], subject: str, rule: str, received: str, remedy: str) -> TheragateError:
+    return error(subject, rule=rule, received=received, remedy=remedy)
 
 
 class ConfigurationError(TheragateError):
@@ -50,4 +49,4 @@ class EvidenceError(TheragateError):
 
 
 class StoreError(TheragateError):
-    """A store (MLflow, Optuna, the disk) is out of reach, locked, full or of another version."""
+    """A store (MLflow, Optuna, the disk) cannot be reached, or is locked, full or of the wrong version."""

@@ -1,4 +1,4 @@
-"""Files are written beside their place and then renamed into it, so that none is ever half-written."""
+"""Files are written beside their target and then renamed to it, so that none is ever half-written."""
 
 import errno
 import json
@@ -21,7 +21,7 @@ _OCCUPIED = {errno.ENOTEMPTY, errno.EEXIST}
 
 @contextmanager
 def whole_file(path: Path, *, mode: int = 0o644) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; rename it into place when the block ends well.
+    """Yield a temporary path beside `path`; rename it to `path` when the block ends well.
 
     On an error, or if the process dies, `path` keeps its former content.
 
@@ -49,7 +49,7 @@ def whole_file(path: Path, *, mode: int = 0o644) -> Iterator[Path]:
 
 @contextmanager
 def whole_directory(path: Path) -> Iterator[Path]:
-    """Yield a temporary folder beside `path`; swap it into place when the block ends well.
+    """Yield a temporary folder beside `path`; swap it in when the block ends well.
 
     On an error `path` keeps its former content. If the process dies, `path` is the former folder, the new one, or
     for a moment none, but never a part of one. Of two processes that write it at once, the last one wins.
@@ -88,7 +88,7 @@ def _swap(new: Path, path: Path, *, former: Path) -> None:
                 raise
         else:
             return
-        # A second turn means that another process has put its folder there in between.
+        # A second turn means that another process has put its folder there meanwhile.
         shutil.rmtree(former, ignore_errors=True)
         with suppress(FileNotFoundError):
             path.rename(former)
@@ -98,8 +98,8 @@ def _swap(new: Path, path: Path, *, former: Path) -> None:
 def _translated(path: Path, *, block: Path | None = None) -> Iterator[None]:
     """Say in the user's words that `path` cannot be written.
 
-    All errors of our own calls mean that. Of a caller's `block`, which fills that temporary path and may read other
-    files, only those do that the disk alone can cause, or that refuse to write below the temporary path.
+    Every error of our own calls means that. A caller's `block` fills that temporary path and may read other files:
+    of its errors, only those mean it that the disk alone can cause, or that refuse to write below the path.
     """
     try:
         yield
@@ -108,10 +108,10 @@ def _translated(path: Path, *, block: Path | None = None) -> Iterator[None]:
             raise
         raise StoreError(
             str(path),
-            rule="the disk takes the file",
-            # By its number: a library may have wrapped the system's words in its own.
+            rule="the file can be written",
+            # By its number: a library may have wrapped the system's message in its own.
             received=os.strerror(error.errno) if error.errno else type(error).__name__,
-            remedy="Free space or mend the folder's permissions, then run the same command again; nothing was lost.",
+            remedy="Free space or correct the folder's permissions, then run the same command again; nothing was lost.",
         ) from error
 
 
@@ -147,9 +147,10 @@ def read_json(path: Path, *, remedy: str) -> Any:
         if isinstance(error, FileNotFoundError):
             received = "no such file"
         elif isinstance(error, OSError):
-            received = f"what the disk refuses to read ({error.strerror})"
+            received = f"an error of the disk ({error.strerror})"
         else:
-            received = "a file that is not valid JSON"
+            line = f" (line {error.lineno})" if isinstance(error, json.JSONDecodeError) else ""
+            received = f"a file that is not valid JSON{line}"
         raise DataError(str(path), rule="the file is readable JSON", received=received, remedy=remedy) from error
 
 

@@ -15,8 +15,8 @@ class Settings:
     """What is set outside the repository.
 
     ``home`` is the project's root, also for experiments that DVC runs in a temporary folder: default stores and
-    private tables live there. ``tracking``, ``registry`` and ``artifacts`` are MLflow's store URLs: the registry is the
-    guarded one beside the tracking store, where none is named. ``jobs`` is the number of processor cores that training
+    private tables live there. ``tracking``, ``registry`` and ``artifacts`` are MLflow's store URLs: unless it is named,
+    the registry is the guarded one beside the tracking store. ``jobs`` is the number of processor cores that training
     may use.
     """
 

@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from theragate.cohorts.outcomes import Censored, Treated, read_outcome
+from theragate.cohorts.outcome_columns import read_outcome
+from theragate.cohorts.outcomes import Censored, Treated
 from theragate.errors import ConfigurationError, DataError
 from theragate.study import Study as _Study
 from theragate.study import load_study, parse
@@ -64,8 +65,12 @@ def test_strata_hold_the_arms_apart(trial):
         ("tx", ["0"] * 40, "0 of 40 patients have `1`"),
         ("tx", ["0", "1", "2", "1"] * 10, "3 distinct values"),
         ("tx", [None, "1"] * 20, "known for every patient"),
-        ("tx", ["0"] + ["1"] * 39, "each arm has patients of every class|about as many"),
-        ("censor", [0, 1] * 20, "each arm has patients of every class of the outcome.*none control, with the event"),
+        ("tx", ["0"] + ["1"] * 39, "each arm has patients in every class|about that share"),
+        (
+            "censor",
+            [0, 1] * 20,
+            "each arm has patients in .*no patient of the class `control, with the event",
+        ),
     ],
 )
 def test_what_cannot_be_compared_is_refused_in_one_line(trial, column, values, message):

@@ -32,9 +32,9 @@ def test_columns_that_are_there():
     [
         (
             {"features": {"dropped": {"loss": "A reason."}}},
-            r"dropped`.*`loss`, which is not \(but `los` is\)",
+            r"dropped`.*`loss`, which is not in it \(the nearest is `los`\)",
         ),
-        ({"features": {"labels": {"BMI": "body mass"}}}, r"features\.labels`.*`BMI`, which is not\. Correct"),
+        ({"features": {"labels": {"BMI": "body mass"}}}, r"features\.labels`.*`BMI`, which is not in it\. Correct"),
         (
             {"subgroups": {"age_band": {"title": "Age", "column": "aeg", "bands": [60]}}},
             r"subgroups\.age_band\.column`.*`aeg`.*`age`",

@@ -143,7 +143,7 @@ def test_dates_become_years():
     [
         (one("age", "old"), {"ages": ("age",)}, "an age is a number"),
         (one("seen", "last spring"), {"dates": ("seen",)}, "YYYY-MM-DD"),
-        (one("seen", 12.5), {"dates": ("seen",)}, "no years"),
+        (one("seen", 12.5), {"dates": ("seen",)}, "not years"),
         (one("age", 1), {"ages": ("years",)}, "`years`.*no such column"),
         (one("age", 1), {"removed": {"ssn": "A reason."}}, "`ssn`.*no such column"),
     ],
@@ -156,6 +156,6 @@ def test_a_declaration_that_does_not_fit_is_one_clear_error(frame, spec, message
 
 def test_ids_are_complete_and_unique():
     check_ids(pd.Series(["a", "b"]), study="s")
-    with pytest.raises(DataError, match="1 rows without an id and 2 rows whose id stands above") as caught:
+    with pytest.raises(DataError, match="1 rows without an id and 2 rows that repeat an earlier id") as caught:
         check_ids(pd.Series(["anna", "bert", "anna", np.nan, "anna"]), study="s")
     assert "anna" not in str(caught.value)

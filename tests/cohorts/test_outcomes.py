@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from theragate.cohorts.outcomes import Binary, Censored, Quantity, read_outcome
+from theragate.cohorts.outcome_columns import read_outcome
+from theragate.cohorts.outcomes import Binary, Censored, Quantity
 from theragate.errors import DataError
 from theragate.study import Study, parse
 

@@ -47,10 +47,18 @@ def test_two_at_once_agree(tmp_path):
     assert all(ids == found[0] for ids in found)
 
 
-@pytest.mark.parametrize("content", [b"", b"a,b\n", b"source_id,patient\nx\n", b"\xff\xff"])
-def test_a_broken_table_is_never_replaced_by_a_new_one(content, tmp_path):
+@pytest.mark.parametrize(
+    ("content", "received"),
+    [
+        (b"", "an empty file"),
+        (b"a,b\n", "a first line that names other columns"),
+        (b"source_id,patient\nx\n", "1 cells in row 2"),
+        (b"\xff\xff", "a file that cannot be read"),
+    ],
+)
+def test_a_broken_table_is_never_replaced_by_a_new_one(content, received, tmp_path):
     table = tmp_path / "s.csv"
     table.write_bytes(content)
-    with pytest.raises(DataError, match="Restore it from a backup"):
+    with pytest.raises(DataError, match=f"received {received}. Restore it from a backup"):
         random_ids(pd.Series(["a"]), table, draw=counting())
     assert table.read_bytes() == content

@@ -8,6 +8,7 @@ import pytest
 from cohorts.declared import WORDS, bundled, file, study_folder, table, track, tracked
 
 from theragate.cohorts.sources import read_source
+from theragate.digests import md5_file
 from theragate.errors import ConfigurationError, DataError
 from theragate.study import FileSource, SqlSource, UrlSource, parse
 
@@ -55,7 +56,7 @@ def test_an_unknown_bundled_cohort_names_those_that_exist(tmp_path):
         (b"age\n50\n", "t.csv", "the column `record`.*no such column"),
         (b"record,coed\n1,01\n", "t.csv", r"the column `code` that `source\.text` names.*no such column"),
         (b"record,code\n1,01,secret\n", "t.csv", r"not \(ValueError\)"),
-        (b"\xff\xfe\x00secret", "t.csv", "the file is text in the encoding `utf-8`; received bytes that are none"),
+        (b"\xff\xfe\x00secret", "t.csv", "the file is text in the encoding `utf-8`; received bytes that are not"),
         ("record,code,städte\n1,02,secret\n".encode("cp1252"), "t.csv", r"Set `source\.encoding`"),
         (b"PAR1 this is not it", "t.parquet", "ArrowInvalid"),
     ],
@@ -108,7 +109,8 @@ def test_a_link_leads_to_a_file_elsewhere(folder, tmp_path):
 def test_a_tracked_file_that_is_missing_changed_or_untracked(folder, tmp_path):
     path = folder / "t.csv"
     path.write_text("record,code\n9,secret\n", encoding="utf-8")
-    with pytest.raises(DataError, match=r"another one. Run `dvc add sources/s/t.csv` to take the change") as caught:
+    received = f"the MD5 {md5_file(path)[:12]}…, expected [0-9a-f]{{12}}…. Run `dvc add sources/s/t.csv` to take"
+    with pytest.raises(DataError, match=received) as caught:
         read_source(tracked("t.csv"), tmp_path, study="s")
     assert "secret" not in str(caught.value)
     path.unlink()
@@ -116,9 +118,16 @@ def test_a_tracked_file_that_is_missing_changed_or_untracked(folder, tmp_path):
         read_source(tracked("t.csv"), tmp_path, study="s")
     with pytest.raises(DataError, match=r"`sources/s/t.parquet.dvc`: the file exists"):
         read_source(tracked("t.parquet"), tmp_path, study="s")
-    for content in (b"", b"outs: 1", b"outs: [{md5: 1, path: other.csv, hash: md5}]", b"\xff", b"[: "):
+    for content, received in {
+        b"": r"a file that is not of that form \(TypeError\)",
+        b"outs: 1": "a file that is not of that form",
+        b"outs: [{md5: 1, path: other.csv, hash: md5}]": "an entry for `other.csv`",
+        b"outs: [{md5: 1, path: t.csv}]": "an entry without `hash: md5`, as DVC 2 wrote it",
+        b"\xff": "a file that is not of that form",
+        b"[: ": "a file that is not of that form",
+    }.items():
         path.with_name("t.csv.dvc").write_bytes(content)
-        with pytest.raises(DataError, match="as DVC 3 writes it; received something else"):
+        with pytest.raises(DataError, match=f"as DVC 3 writes it; received {received}"):
             read_source(tracked("t.csv"), tmp_path, study="s")
 
 

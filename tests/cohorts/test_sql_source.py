@@ -127,16 +127,16 @@ def test_a_query_that_is_wrong_is_one_clear_line(query, message, sqlite, postgre
 def test_a_missing_query_and_a_missing_variable(sqlite, tmp_path):
     with pytest.raises(DataError, match=r"query `sources/s/q.sql`: the file exists"):
         read_source(source(), tmp_path, study="s", environ={"RECORDS": sqlite})
-    refused(ConfigurationError, "environment variable RECORDS.*none: it is not set", "", tmp_path)
+    refused(ConfigurationError, "environment variable RECORDS.*nothing: it is not set", "", tmp_path)
 
 
 @pytest.mark.parametrize(
     ("url", "message"),
     [
-        (f"no url {PASSWORD}", "a text that is none"),
-        (f"postgresql://ada:{PASSWORD}@host:port/db", "a text that is none"),
-        (f"martian://ada:{PASSWORD}@host/db", "one whose driver is not installed"),
-        (f"oracle+cx_oracle://ada:{PASSWORD}@host/db", "one whose driver is not installed"),
+        (f"no url {PASSWORD}", "received text that is not"),
+        (f"postgresql://ada:{PASSWORD}@host:port/db", "received text that is not"),
+        (f"martian://ada:{PASSWORD}@host/db", "received the driver `martian`, which is not installed"),
+        (f"oracle+cx_oracle://ada:{PASSWORD}@host/db", r"the driver `oracle\+cx_oracle`, which is not installed"),
     ],
 )
 def test_a_variable_that_holds_no_url_is_refused_and_not_shown(url, message, tmp_path):

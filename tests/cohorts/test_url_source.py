@@ -65,7 +65,7 @@ def test_whatever_was_begun_before_the_pinned_file_is_what_is_read(begun, web, t
 
 def test_another_file_than_the_pinned_one_is_refused_and_not_kept(web, tmp_path):
     web.content = b"age,ill\n1,2\n"
-    with pytest.raises(DataError, match=f"the SHA-256 {PINNED}; received one with {sha256_bytes(web.content)}"):
+    with pytest.raises(DataError, match=f"the SHA-256 {PINNED}; received a file with {sha256_bytes(web.content)}"):
         rows(web, tmp_path)
     kept = tmp_path / ".theragate" / "downloads"
     assert [path.name for path in kept.iterdir() if path.suffix != ".lock"] == []

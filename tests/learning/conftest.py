@@ -8,7 +8,7 @@ import pytest
 from learning.problems import Problem, make_cohort, make_study
 from learning.problems import problem as make_problem
 
-from theragate.cohorts.outcomes import read_outcome
+from theragate.cohorts.outcome_columns import read_outcome
 from theragate.learning import Trained, train
 
 

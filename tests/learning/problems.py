@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from theragate.cohorts.outcomes import Outcome, read_outcome
+from theragate.cohorts.outcome_columns import read_outcome
+from theragate.cohorts.outcomes import Outcome
 from theragate.study import Study, parse
 
 Problem = tuple[pd.DataFrame, Outcome, Study]

@@ -15,7 +15,7 @@ SCRIPT = """
 import signal, sys
 from pathlib import Path
 import pandas as pd
-from theragate.cohorts.outcomes import read_outcome
+from theragate.cohorts.outcome_columns import read_outcome
 from theragate.learning import train
 from theragate.study import Study
 

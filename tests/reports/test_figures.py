@@ -237,7 +237,7 @@ def test_features_are_called_what_a_clinician_calls_them(studies):
 
 def test_a_disk_that_does_not_take_the_file_is_named(make_evidence, studies, record, tmp_path):
     (tmp_path / "taken").write_text("a file where a folder should be")
-    with pytest.raises(StoreError, match="the disk takes the file"):
+    with pytest.raises(StoreError, match="the file can be written"):
         draw_figures(
             make_evidence("heart_attack_survival"), record, studies["heart_attack_survival"], tmp_path / "taken"
         )

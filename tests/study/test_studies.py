@@ -9,7 +9,7 @@ from dvc.utils.serialize import modify_yaml
 from theragate.cohorts.declared_columns import check_columns
 from theragate.cohorts.deidentify import deidentify
 from theragate.cohorts.groups import read_groups
-from theragate.cohorts.outcomes import read_outcome
+from theragate.cohorts.outcome_columns import read_outcome
 from theragate.cohorts.sources import read_source
 from theragate.commands.check import check
 from theragate.study import load_study, read_parameters, study_names

@@ -1,4 +1,4 @@
-"""Columns that ``params.yaml`` names and that the cohort has to have: a misspelt one would be passed over."""
+"""The columns that ``params.yaml`` names must be in the cohort: a misspelt one would be passed over in silence."""
 
 from collections.abc import Iterator
 from difflib import get_close_matches
@@ -12,7 +12,7 @@ __all__ = ["check_columns"]
 
 
 def check_columns(cohort: pd.DataFrame, study: Study) -> None:
-    """Refuse a study that names a column which its cohort has not.
+    """Refuse a study that names a column which its cohort lacks.
 
     Parameters
     ----------
@@ -22,7 +22,7 @@ def check_columns(cohort: pd.DataFrame, study: Study) -> None:
     Raises
     ------
     DataError
-        With the first such key, and the name of a column that is spelt nearly so.
+        With the first such key, and the column whose spelling is nearest.
     """
     columns = [str(column) for column in cohort.columns]
     for key, column in _named(study):
@@ -30,8 +30,8 @@ def check_columns(cohort: pd.DataFrame, study: Study) -> None:
             nearest = get_close_matches(column, columns, n=1)
             raise DataError(
                 f"params.yaml, key `studies.{study.name}.{key}`",
-                rule="a column that is named is in the cohort",
-                received=f"`{column}`, which is not" + (f" (but `{nearest[0]}` is)" if nearest else ""),
+                rule="a column that a study names is in its cohort",
+                received=f"`{column}`, which is not in it" + (f" (the nearest is `{nearest[0]}`)" if nearest else ""),
                 remedy="Correct the name, or remove the entry.",
             )
 

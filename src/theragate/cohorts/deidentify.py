@@ -17,8 +17,8 @@ __all__ = ["TOP_AGE", "check_ids", "deidentify", "identifier"]
 
 TOP_AGE = 90
 
-# A word of a column's name that says that the column identifies a person: 17 of the 18 identifiers of Safe Harbor.
-# The 18th, "any other unique code", is known by the phrases below and by texts that nearly every patient has alone.
+# Words in a column's name which say that the column identifies a person: 17 of the 18 identifiers of Safe Harbor.
+# The 18th, "any other unique code", is recognised by the phrases below and by texts that hardly two patients share.
 _WORDS = {
     "name": "names",
     "surname": "names",
@@ -74,7 +74,7 @@ _WORDS = {
     "photo": "photographs",
     "photograph": "photographs",
 }
-_FEW = 20  # below so many patients, texts may all differ by chance
+_FEW = 20  # among fewer patients, all texts may differ by chance
 _CODE = "a code of each patient's own"
 _PHRASES = {
     ("social", "security"): "social security numbers",
@@ -107,29 +107,29 @@ def deidentify(frame: pd.DataFrame, spec: Deidentification, *, study: str) -> pd
     Raises
     ------
     DataError
-        If a column named in `spec` is absent or of a wrong type, if a column is an identifier by name or by form, or if
-        an age above the top one stands in a column that is not declared as one of ages.
+        If a column named in `spec` is absent or of the wrong type, if a column is an identifier by name or by form, or
+        if an age above the top one occurs in a column that is not declared to hold ages.
     """
     _present(frame, spec, study)
     kept = frame.drop(columns=list(spec.removed))
     for column in kept.columns.difference([*spec.not_identifying, *spec.dates], sort=False):
-        found = identifier(kept[column])
-        if found:
+        kind = identifier(kept[column])
+        if kind:
             raise DataError(
                 f"study `{study}`, column `{column}`",
                 rule="a cohort holds none of Safe Harbor's identifiers",
-                received=f"a column that looks like {found}",
-                remedy="Name it with a reason under `deidentification.removed` (or, if it is none, under"
-                " `not_identifying`; a date, under `dates`) in params.yaml.",
+                received=f"a column that looks like {kind}",
+                remedy="Name it with a reason under `deidentification.removed` in params.yaml; a date under `dates`;"
+                " what identifies nobody under `not_identifying`.",
             )
     for column in kept.columns.difference([*spec.not_identifying, *spec.ages], sort=False):
         if _old(kept[column], column):
             raise DataError(
                 f"study `{study}`, column `{column}`",
                 rule=f"ages of {TOP_AGE} and more become {TOP_AGE}",
-                received="higher ages in a column that is not declared as one of ages",
-                remedy="Name it under `deidentification.ages` (or, if it is none, under `not_identifying`)"
-                " in params.yaml.",
+                received="higher ages in a column that is not declared to hold ages",
+                remedy="Name it under `deidentification.ages` in params.yaml; or, if it holds none, under"
+                " `not_identifying`.",
             )
     ages = {column: _top_coded(kept[column], column, study) for column in spec.ages}
     years = {column: _years(kept[column], column, study) for column in spec.dates}
@@ -148,14 +148,14 @@ def check_ids(ids: pd.Series, *, study: str) -> None:
     if missing or repeated:
         raise DataError(
             f"study `{study}`, patient ids",
-            rule="every row is one patient with an id of its own",
-            received=f"{missing} rows without an id and {repeated} rows whose id stands above them already",
-            remedy="Join the rows of a patient, or correct `source.id` in params.yaml.",
+            rule="every row is one patient with an id of their own",
+            received=f"{missing} rows without an id and {repeated} rows that repeat an earlier id",
+            remedy="Join the rows of each patient, or correct `source.id` in params.yaml.",
         )
 
 
 def identifier(column: pd.Series) -> str | None:
-    """Return which of Safe Harbor's identifiers a column looks like, by its name or its values; None if like none."""
+    """Return which of Safe Harbor's identifiers a column looks like, by its name or its values; None if it does not."""
     return _by_name(str(column.name)) or _by_form(column)
 
 
@@ -163,14 +163,17 @@ def _present(frame: pd.DataFrame, spec: Deidentification, study: str) -> None:
     for key in ("ages", "dates", "removed", "not_identifying"):
         for column in getattr(spec, key):
             if column not in frame.columns:
-                raise _wrong(
-                    study, column, f"a column under `deidentification.{key}` is in the source", "no such column"
+                raise _unfit_column(
+                    study,
+                    column,
+                    rule=f"a column under `deidentification.{key}` is in the source",
+                    received="no such column",
                 )
 
 
 def _by_name(column: str) -> str | None:
     words = _words(column)
-    phrases = [found for phrase, found in _PHRASES.items() if phrase in pairwise(words)]
+    phrases = [kind for phrase, kind in _PHRASES.items() if phrase in pairwise(words)]
     return next(iter(phrases + [_WORDS[word] for word in words if word in _WORDS]), None)
 
 
@@ -189,15 +192,15 @@ def _by_form(column: pd.Series) -> str | None:
     if pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column):
         return None
     texts = column.dropna().astype(str).str.strip()
-    for found, form in _FORMS.items():
+    for kind, form in _FORMS.items():
         if texts.str.contains(rf"(?<!\w)(?:{form})(?!\w)").any():
-            return found
+            return kind
     return _CODE if len(texts) >= _FEW and texts.nunique() > len(texts) / 2 else None
 
 
 def _top_coded(ages: pd.Series, column: str, study: str) -> pd.Series:
     if not pd.api.types.is_numeric_dtype(ages):
-        raise _wrong(study, column, "an age is a number of years", f"{ages.dtype} values")
+        raise _unfit_column(study, column, rule="an age is a number of years", received=f"{ages.dtype} values")
     return ages.clip(upper=TOP_AGE)  # unlike `mask`, it leaves the unknown age of a nullable column unknown
 
 
@@ -205,16 +208,18 @@ def _years(dates: pd.Series, column: str, study: str) -> pd.Series:
     if pd.api.types.is_numeric_dtype(dates):
         whole = dates.dropna()
         if not ((whole == np.floor(whole)) & whole.between(1800, 2200)).all():
-            raise _wrong(study, column, "a date is a date or a year", "numbers that are no years")
+            raise _unfit_column(study, column, rule="a date is a date or a year", received="numbers that are not years")
         return dates.astype("Int64")
     try:
         return pd.to_datetime(dates, errors="raise", format="ISO8601").dt.year.astype("Int64")
     except (ValueError, TypeError):
-        # The cause quotes the text that is no date.
-        raise _wrong(study, column, "a date is written YYYY-MM-DD", "texts that are not") from None
+        # The cause quotes the text that is not a date.
+        raise _unfit_column(
+            study, column, rule="a date is written YYYY-MM-DD", received="texts of another form"
+        ) from None
 
 
-def _wrong(study: str, column: str, rule: str, received: str) -> DataError:
+def _unfit_column(study: str, column: str, *, rule: str, received: str) -> DataError:
     return DataError(
         f"study `{study}`, column `{column}`",
         rule=rule,

@@ -29,14 +29,16 @@ def read_groups(cohort: pd.DataFrame, study: Study) -> pd.DataFrame:
 
 def _labels(cohort: pd.DataFrame, name: str, spec: GroupSpec, study: str) -> pd.Series:
     if spec.column not in cohort.columns:
-        raise _broken(study, name, f"column `{spec.column}` is in the cohort", "no such column")
+        raise _unfit_groups(study, name, rule=f"column `{spec.column}` is in the cohort", received="no such column")
     column = cohort[spec.column]
     return _banded(column, name, spec, study) if isinstance(spec, BandedGroups) else _named(column, name, spec, study)
 
 
 def _banded(column: pd.Series, name: str, spec: BandedGroups, study: str) -> pd.Series:
     if not pd.api.types.is_numeric_dtype(column):
-        raise _broken(study, name, f"column `{spec.column}` holds numbers", f"{column.dtype} values")
+        raise _unfit_groups(
+            study, name, rule=f"column `{spec.column}` holds numbers", received=f"{column.dtype} values"
+        )
     # A bound belongs to the group below it.
     band = np.searchsorted(spec.bands, column.to_numpy(dtype=np.float64, na_value=np.nan), side="left")
     unknown = column.isna().to_numpy()
@@ -48,16 +50,16 @@ def _named(column: pd.Series, name: str, spec: LabelledGroups, study: str) -> pd
     codes = as_codes(column)
     unlabelled = codes[codes.notna() & ~codes.isin(spec.labels)]
     if len(unlabelled):
-        raise _broken(
+        raise _unfit_groups(
             study,
             name,
-            f"every value of column `{spec.column}` has a label",
-            f"{unlabelled.nunique()} values without one, in {len(unlabelled)} patients",
+            rule=f"every value of column `{spec.column}` has a label",
+            received=f"{unlabelled.nunique()} values without one, in {len(unlabelled)} patients",
         )
     return codes.map(spec.labels).fillna(MISSING).astype(str)
 
 
-def _broken(study: str, name: str, rule: str, received: str) -> DataError:
+def _unfit_groups(study: str, name: str, *, rule: str, received: str) -> DataError:
     return DataError(
         f"study `{study}`, subgroups `{name}`",
         rule=rule,

@@ -1,25 +1,14 @@
-"""Outcomes, checked when they are made: what is judged downstream is then known to be whole."""
+"""The types of an outcome. `theragate.cohorts.outcome_columns` makes them from a cohort, and checks them there."""
 
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
-from theragate.cohorts.codes import as_codes
-from theragate.errors import DataError
-from theragate.study import BinaryOutcome, EffectOutcome, QuantityOutcome, Study, SurvivalOutcome, Treatment
-
-__all__ = ["Binary", "Censored", "Measured", "Outcome", "Quantity", "Treated", "read_outcome"]
+__all__ = ["Binary", "Censored", "MeasuredOutcome", "Outcome", "Quantity", "Treated"]
 
 Classes: TypeAlias = dict[str, NDArray[np.bool_]]
-
-_REMEDY = "Correct the source, or the study's `outcome` in params.yaml."
-_COMPETING = (
-    "Predict the time to the first event of any kind. Do not code the other kinds as censored: patients who can no "
-    "longer have the event would count as if they could, and every risk would be too high."
-)
 
 
 @dataclass(frozen=True)
@@ -37,7 +26,7 @@ class Binary:
 
     @property
     def classes(self) -> Classes:
-        """What every part of the patients needs some of, each of shape (n,)."""
+        """The classes that every part of the patients needs some of, each of shape (n,)."""
         return {"with the event": self.event, "without the event": ~self.event}
 
     @property
@@ -61,7 +50,7 @@ class Quantity:
 
     @property
     def classes(self) -> Classes:
-        """What every part of the patients needs some of, each of shape (n,)."""
+        """The classes that every part of the patients needs some of, each of shape (n,)."""
         return {"with the quantity": np.ones(len(self.value), dtype=bool)}
 
     @property
@@ -90,7 +79,7 @@ class Censored:
 
     @property
     def classes(self) -> Classes:
-        """What every part of the patients needs some of, each of shape (n,)."""
+        """The classes that every part of the patients needs some of, each of shape (n,)."""
         return {"with the event by the horizon": self.by_horizon, "followed beyond it": self.free_at_horizon}
 
     @property
@@ -109,7 +98,7 @@ class Censored:
         return self.time > self.horizon
 
 
-Measured: TypeAlias = Binary | Quantity | Censored
+MeasuredOutcome: TypeAlias = Binary | Quantity | Censored
 
 
 @dataclass(frozen=True)
@@ -125,14 +114,14 @@ class Treated:
     effect
         How arms are compared: ``event``, ``restricted_mean`` or ``mean``.
     higher_is_better
-        Of what is compared; where it is not so, an effect above 0 is a lower value.
+        Whether a higher value of what is compared is the better one; if not, an effect above 0 is a lower value.
     propensity
         The known chance of treatment; None where it is estimated, because treatment was not assigned at random.
     name
         How a message calls the treatment: by study and column.
     """
 
-    measured: Measured
+    measured: MeasuredOutcome
     treated: NDArray[np.bool_]
     effect: str
     higher_is_better: bool
@@ -148,11 +137,11 @@ class Treated:
 
     @property
     def classes(self) -> Classes:
-        """What every part of the patients needs some of: each class of the outcome in each arm, shape (n,)."""
+        """The classes that every part of the patients needs some of: each class of the outcome in each arm, (n,)."""
         arms = {"treated": self.treated, "control": ~self.treated}
         return {
-            f"{arm}, {name}": members & found
-            for name, found in self.measured.classes.items()
+            f"{arm}, {name}": members & in_class
+            for name, in_class in self.measured.classes.items()
             for arm, members in arms.items()
         }
 
@@ -181,145 +170,4 @@ class Treated:
         return np.ones(len(self), dtype=bool)
 
 
-Outcome: TypeAlias = Measured | Treated
-
-
-def read_outcome(cohort: pd.DataFrame, study: Study) -> Outcome:
-    """Take the study's outcome from its cohort.
-
-    Raises
-    ------
-    DataError
-        If a column is absent, there twice or incomplete, holds what is no outcome, or the outcome does not vary; where
-        treatments are compared, also if it does not vary within an arm, or there is only one.
-    """
-    spec = study.outcome
-    arms = spec.treatment.column if isinstance(spec, EffectOutcome) else None
-    columns = {
-        column: _complete(cohort, column, study.name, what="treatment" if column == arms else "outcome")
-        for column in study.outcome_columns
-    }
-    measured = _measured(columns, study)
-    if not isinstance(spec, EffectOutcome):
-        return measured
-    outcome = Treated(
-        measured,
-        _treated(columns[spec.treatment.column], spec.treatment, study.name),
-        effect=spec.effect,
-        higher_is_better=spec.better == "higher",
-        propensity=spec.treatment.propensity,
-        name=f"study `{study.name}`, treatment `{spec.treatment.column}`",
-    )
-    _check_arms(outcome, spec.treatment, study.name)
-    return outcome
-
-
-def _measured(columns: dict[str, pd.Series], study: Study) -> Measured:
-    spec = study.measured
-    if isinstance(spec, BinaryOutcome):
-        return _binary(columns[spec.column], spec, study.name)
-    if isinstance(spec, QuantityOutcome):
-        value = _numbers(columns[spec.column], spec.column, study.name)
-        if np.ptp(value) == 0:
-            raise _broken(study.name, spec.column, "the outcome varies", "one value for all patients")
-        return Quantity(value)
-    return _censored(columns[spec.time], columns[spec.event], spec, study.name)
-
-
-def _binary(column: pd.Series, spec: BinaryOutcome, study: str) -> Binary:
-    codes = as_codes(column)
-    if codes.nunique() > 2:
-        raise _broken(
-            study,
-            spec.column,
-            "the outcome has two values, one of which is `positive`: what is unknown is no absence of the event",
-            f"{codes.nunique()} distinct values",
-        )
-    event = (codes == spec.positive).to_numpy(dtype=bool)
-    if event.all() or not event.any():
-        raise _broken(
-            study,
-            spec.column,
-            "the outcome has patients with and without the event",
-            f"{len(event)} patients of one class (`{spec.positive}`, which is positive, in {int(event.sum())})",
-        )
-    return Binary(event)
-
-
-def _censored(time: pd.Series, event: pd.Series, spec: SurvivalOutcome, study: str) -> Censored:
-    times, codes = _numbers(time, spec.time, study), _numbers(event, spec.event, study)
-    if (times < 0).any():
-        raise _broken(study, spec.time, "a survival time is 0 or above", f"{int((times < 0).sum())} negative times")
-    if not np.isin(codes, (0, 1)).all():
-        raise _broken(
-            study,
-            spec.event,
-            "the event is 0 (censored) or 1 (seen); competing events are not supported",
-            f"{len(np.unique(codes))} distinct codes",
-            remedy=_COMPETING if len(np.unique(codes)) > 2 else _REMEDY,
-        )
-    outcome = Censored(times, codes.astype(bool), spec.horizon)
-    if not outcome.by_horizon.any() or not outcome.free_at_horizon.any():
-        raise _broken(
-            study,
-            spec.event,
-            f"there are events by the horizon of {spec.horizon:g} {spec.unit}, and patients followed beyond it",
-            f"{int(outcome.by_horizon.sum())} events and {int(outcome.free_at_horizon.sum())} patients beyond it",
-        )
-    return outcome
-
-
-def _treated(column: pd.Series, spec: Treatment, study: str) -> NDArray[np.bool_]:
-    codes = as_codes(column)
-    rule = f"the treatment has two values, one of which (`{spec.treated}`) is that of the treated"
-    if codes.nunique() != 2 or not (codes == spec.treated).any():
-        here = int((codes == spec.treated).sum())
-        received = f"{codes.nunique()} distinct values; {here} of {len(codes)} patients have `{spec.treated}`"
-        remedy = "Correct `outcome.treatment` in params.yaml, or leave the patients of other arms out at the source."
-        raise _broken(study, spec.column, rule, received, remedy=remedy, what="treatment")
-    return (codes == spec.treated).to_numpy(dtype=bool)
-
-
-def _check_arms(outcome: Treated, spec: Treatment, study: str) -> None:
-    for name, members in outcome.classes.items():
-        if not members.any():
-            rule = "each arm has patients of every class of the outcome"
-            remedy = "Compare by an outcome that both arms have, or by an earlier horizon; or add patients."
-            raise _broken(study, spec.column, rule, f"none {name}", remedy=remedy, what="treatment")
-    if outcome.propensity is None:
-        return
-    # Ten standard errors of a share: no chance, and no block size, explains so much.
-    share, chance = float(outcome.treated.mean()), outcome.propensity
-    if abs(share - chance) > 10 * np.sqrt(chance * (1 - chance) / len(outcome)):
-        rule = f"where treatment is assigned at random with a chance of {chance:g}, about as many are treated"
-        remedy = "Correct `outcome.treatment` in params.yaml: its `treated`, `propensity` or `assigned`; or the source."
-        raise _broken(study, spec.column, rule, f"{share:.0%} treated", remedy=remedy, what="treatment")
-
-
-def _complete(cohort: pd.DataFrame, column: str, study: str, *, what: str) -> pd.Series:
-    if len(cohort) == 0:
-        raise _broken(study, column, "the cohort has patients", "an empty cohort", what=what)
-    found = int((cohort.columns == column).sum())
-    if found != 1:
-        received = f"{found} columns of that name" if found else "no such column"
-        raise _broken(study, column, f"the {what} column is in the cohort, once", received, what=what)
-    missing = int(cohort[column].isna().sum())
-    if missing:
-        raise _broken(study, column, f"the {what} is known for every patient", f"{missing} missing values", what=what)
-    return cohort[column]
-
-
-def _numbers(column: pd.Series, name: str, study: str) -> NDArray[np.float64]:
-    # Dates and durations would become nanoseconds.
-    if not pd.api.types.is_numeric_dtype(column):
-        raise _broken(study, name, "the outcome column holds numbers", f"{column.dtype} values")
-    values = column.to_numpy(dtype=np.float64)
-    if not np.isfinite(values).all():
-        raise _broken(study, name, "the outcome is finite", f"{int((~np.isfinite(values)).sum())} infinite values")
-    return values
-
-
-def _broken(
-    study: str, column: str, rule: str, received: str, *, remedy: str = _REMEDY, what: str = "outcome"
-) -> DataError:
-    return DataError(f"study `{study}`, {what} column `{column}`", rule=rule, received=received, remedy=remedy)
+Outcome: TypeAlias = MeasuredOutcome | Treated

@@ -11,7 +11,7 @@ from theragate.files import whole_file
 
 __all__ = ["is_simulated", "read_table", "write_table"]
 
-# In the file itself, so that the table cannot be parted from its label.
+# In the file itself, so that the table cannot lose its label.
 _SIMULATED = b"theragate.simulated"
 
 
@@ -21,12 +21,12 @@ def read_table(path: Path, *, remedy: str) -> pd.DataFrame:
     Raises
     ------
     DataError
-        If the file is missing, cut short or no Parquet; `remedy` tells the user what restores it.
+        If the file is missing, cut short or not Parquet; `remedy` tells the user what restores it.
     """
     try:
         return pd.DataFrame(pq.read_table(path).to_pandas())
     except (OSError, pa.ArrowException) as error:
-        received = "no such file" if not path.exists() else "a file that is not"
+        received = "no such file" if not path.exists() else f"a file that is not ({type(error).__name__})"
         raise DataError(str(path), rule="the file is readable Parquet", received=received, remedy=remedy) from error
 
 

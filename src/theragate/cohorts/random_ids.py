@@ -14,7 +14,7 @@ __all__ = ["random_ids"]
 
 
 def random_ids(ids: pd.Series, table: Path, *, draw: Callable[[], str]) -> pd.Series:
-    """Replace every id by a random one, the same one as last time.
+    """Replace every id by a random one, the same as last time.
 
     Parameters
     ----------
@@ -56,16 +56,19 @@ def _read(table: Path) -> dict[str, str]:
         with table.open(newline="", encoding="utf-8") as stream:
             rows = list(csv.reader(stream))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise _broken(table, "a file that cannot be read") from error
-    if not rows or rows[0] != ["source_id", "patient"] or any(len(row) != 2 for row in rows):
-        raise _broken(table, "something else")
+        raise _broken_id_table(table, "a file that cannot be read") from error
+    if not rows or rows[0] != ["source_id", "patient"]:
+        raise _broken_id_table(table, "a first line that names other columns" if rows else "an empty file")
+    cells = next((f"{len(row)} cells in row {number}" for number, row in enumerate(rows, 1) if len(row) != 2), None)
+    if cells:
+        raise _broken_id_table(table, cells)
     return dict(rows[1:])
 
 
-def _broken(table: Path, received: str) -> DataError:
+def _broken_id_table(table: Path, received: str) -> DataError:
     return DataError(
         f"id table `{table}`",
-        rule="it is a CSV with the columns source_id and patient",
+        rule="it is a CSV file with the columns `source_id` and `patient`",
         received=received,
         remedy="Restore it from a backup; without it every patient gets a new id.",
     )

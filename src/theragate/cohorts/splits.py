@@ -15,7 +15,7 @@ from theragate.study import Holdout, NestedCrossValidation, SiteSplit, Study, Te
 
 __all__ = ["Split", "development_rows", "inner_folds", "outer_splits"]
 
-FEWEST = 2  # patients of a class who are held out: of a single one nobody knows how much chance is in it
+FEWEST = 2  # patients of a class who are held out: a single one does not show how much is chance
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def outer_splits(cohort: pd.DataFrame, outcome: Outcome, study: Study, *, seed: 
     else:
         splits = [_declared(cohort, outcome, spec, subject)]
     for split in splits:
-        _enough(outcome.take(split.train), spec.inner_folds, subject, whose="those learned from, in inner folds")
+        _enough(outcome.take(split.train), spec.inner_folds, subject, whose="those learned from, one per inner fold")
     return splits
 
 
@@ -87,10 +87,10 @@ def _random(outcome: Outcome, spec: Holdout, subject: str, *, seed: int) -> Spli
     try:
         train, test = next(iter(shuffle.split(np.zeros(len(outcome)), _strata(outcome, FEWEST))))
     except ValueError as error:
-        raise _broken(
+        raise _unfit_validation(
             subject,
-            "some patients of every stratum are learned from and some held out",
-            f"a `fraction` of {spec.fraction:g} of {len(outcome)} patients",
+            rule="some patients of every stratum are learned from and some held out",
+            received=f"a `fraction` of {spec.fraction:g} of {len(outcome)} patients",
         ) from error
     _enough(outcome.take(test), FEWEST, subject, whose="those held out")
     return Split(0, 0, np.sort(train), np.sort(test))
@@ -98,18 +98,20 @@ def _random(outcome: Outcome, spec: Holdout, subject: str, *, seed: int) -> Spli
 
 def _declared(cohort: pd.DataFrame, outcome: Outcome, spec: TemporalSplit | SiteSplit, subject: str) -> Split:
     if spec.column not in cohort.columns:
-        raise _broken(subject, f"column `{spec.column}` is in the cohort", "no such column")
+        raise _unfit_validation(subject, rule=f"column `{spec.column}` is in the cohort", received="no such column")
     column = cohort[spec.column]
     missing = int(column.isna().sum())
     if missing:
-        # They could be learned from as well as held out, and either might be wrong.
-        raise _broken(subject, f"column `{spec.column}` is known for every patient", f"{missing} missing values")
+        # They could belong to either side, and either choice might be wrong.
+        raise _unfit_validation(
+            subject, rule=f"column `{spec.column}` is known for every patient", received=f"{missing} missing values"
+        )
     held_out = _since(column, spec, subject) if isinstance(spec, TemporalSplit) else _at(column, spec, subject)
     if held_out.all() or not held_out.any():
-        raise _broken(
+        raise _unfit_validation(
             subject,
-            "some patients are learned from and some held out",
-            f"{int(held_out.sum())} of {len(held_out)} held out",
+            rule="some patients are learned from and some held out",
+            received=f"{int(held_out.sum())} of {len(held_out)} held out",
         )
     split = Split(0, 0, np.flatnonzero(~held_out), np.flatnonzero(held_out))
     _enough(outcome.take(split.test), FEWEST, subject, whose="those held out")
@@ -118,7 +120,9 @@ def _declared(cohort: pd.DataFrame, outcome: Outcome, spec: TemporalSplit | Site
 
 def _since(column: pd.Series, spec: TemporalSplit, subject: str) -> NDArray[np.bool_]:
     if not pd.api.types.is_numeric_dtype(column):
-        raise _broken(subject, f"column `{spec.column}` holds numbers, such as years", f"{column.dtype} values")
+        raise _unfit_validation(
+            subject, rule=f"column `{spec.column}` holds numbers, such as years", received=f"{column.dtype} values"
+        )
     return column.to_numpy(dtype=np.float64) >= spec.since
 
 
@@ -126,26 +130,30 @@ def _at(column: pd.Series, spec: SiteSplit, subject: str) -> NDArray[np.bool_]:
     sites = as_codes(column)
     absent = [site for site in spec.held_out if site not in set(sites)]
     if absent:
-        raise _broken(subject, f"a site held out occurs in column `{spec.column}`", f"`{absent[0]}`, which does not")
+        raise _unfit_validation(
+            subject,
+            rule=f"a site held out occurs in column `{spec.column}`",
+            received=f"`{absent[0]}`, which does not occur",
+        )
     return sites.isin(spec.held_out).to_numpy(dtype=bool)
 
 
 def _enough(outcome: Outcome, fewest: int, subject: str, *, whose: str) -> None:
-    """Refuse patients of whom a class is too small, such as those with the event."""
+    """Refuse patients among whom a class, such as those with the event, is too small."""
     name, count = min(
         ((name, int(members.sum())) for name, members in outcome.classes.items()), key=operator.itemgetter(1)
     )
     if count < fewest:
         raise DataError(
             subject,
-            rule=f"each class of the outcome of {whose} has at least {fewest} patients",
-            received=f"{count} in one ({name})",
+            rule=f"of {whose}, each class of the outcome has at least {fewest} patients",
+            received=f"{count} {name}",
             remedy="Declare fewer folds or another split under `validation` in params.yaml, or add patients.",
         )
 
 
 def _strata(outcome: Outcome, smallest: int) -> NDArray[np.intp]:
-    """Return the strata, shape (n,), of which each that is smaller than `smallest` has joined its neighbour.
+    """Return the strata, shape (n,); each one smaller than `smallest` has joined its neighbour.
 
     Patients with the event, by the horizon where there is one, never join those without it.
     """
@@ -170,5 +178,5 @@ def _joined(strata: NDArray[np.intp], smallest: int) -> NDArray[np.intp]:
     return joined[position]
 
 
-def _broken(subject: str, rule: str, received: str) -> DataError:
+def _unfit_validation(subject: str, *, rule: str, received: str) -> DataError:
     return DataError(subject, rule=rule, received=received, remedy="Correct `validation` in params.yaml.")

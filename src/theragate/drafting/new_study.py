@@ -11,7 +11,7 @@ import pandas as pd
 from theragate.cohorts.declared_columns import check_columns
 from theragate.cohorts.deidentify import check_ids, deidentify
 from theragate.cohorts.groups import read_groups
-from theragate.cohorts.outcomes import read_outcome
+from theragate.cohorts.outcome_columns import read_outcome
 from theragate.cohorts.sources import as_plain, read_table_file
 from theragate.drafting.columns import Columns, find_id, read_columns
 from theragate.drafting.entry import draft_entry

@@ -68,7 +68,11 @@ def as_features(frame: pd.DataFrame, features: tuple[Feature, ...]) -> pd.DataFr
     """
     absent = [feature.name for feature in features if feature.name not in frame.columns]
     if absent:
-        raise _broken(absent[0], "every feature of the model is a column of the data", f"{len(absent)} columns too few")
+        raise _unfit_feature(
+            absent[0],
+            rule="every feature of the model is a column of the data",
+            received=f"{len(absent)} columns too few",
+        )
     columns = {feature.name: _as_feature(frame[feature.name], feature) for feature in features}
     return pd.DataFrame(columns, index=frame.index, copy=False)
 
@@ -79,14 +83,16 @@ def _as_feature(column: pd.Series, feature: Feature) -> pd.Series:
     try:
         numbers = column.astype(np.float64)
     except (TypeError, ValueError) as error:
-        raise _broken(feature.name, "the column holds numbers", f"{column.dtype} values") from error
+        raise _unfit_feature(
+            feature.name, rule="the column holds numbers", received=f"{column.dtype} values"
+        ) from error
     infinite = int(np.isinf(numbers.to_numpy()).sum())
     if infinite:
-        raise _broken(feature.name, "a number is finite or missing", f"{infinite} infinite values")
+        raise _unfit_feature(feature.name, rule="a number is finite or missing", received=f"{infinite} infinite values")
     return numbers
 
 
-def _broken(column: str, rule: str, received: str) -> DataError:
+def _unfit_feature(column: str, *, rule: str, received: str) -> DataError:
     return DataError(
         f"feature `{column}`", rule=rule, received=received, remedy="Correct the column where the data come from."
     )

@@ -178,16 +178,18 @@ def _sheet(directory: Path) -> _Sheet:
     found = {path.name for path in directory.iterdir()} if directory.is_dir() else set()
     strange = sorted(found - {_SHEET, _DESIGN, _BOOSTER, _FOREST, _CAUSAL_FOREST, _PERSONAL})
     if strange or not found:
-        raise _refused(directory, "it holds the files of a predictor only", f"`{strange[0]}`" if strange else "none")
+        raise _broken_model(
+            directory, rule="it holds the files of a predictor only", received=f"`{strange[0]}`" if strange else "none"
+        )
     if any((directory / name).is_symlink() for name in found):
-        raise _refused(directory, "its files are plain files", "a symbolic link")
+        raise _broken_model(directory, rule="its files are plain files", received="a symbolic link")
     content = read_json(directory / _SHEET, remedy=_REMEDY)
     try:
         sheet = _Sheet.model_validate(content)
     except ValidationError as error:
         key = ".".join(str(part) for part in error.errors()[0]["loc"]) or "its keys"
-        raise _refused(
-            directory / _SHEET, "it describes a predictor", f"a description that is wrong in {key}"
+        raise _broken_model(
+            directory / _SHEET, rule="it describes a predictor", received=f"a description that is wrong in {key}"
         ) from error
     return sheet
 
@@ -198,9 +200,11 @@ def _files(directory: Path, sheet: _Sheet) -> dict[str, bytes]:
         try:
             files[name] = (directory / name).read_bytes()
         except OSError as error:
-            raise _refused(directory / name, "it is readable", error.strerror or type(error).__name__) from error
+            raise _broken_model(
+                directory / name, rule="it is readable", received=error.strerror or type(error).__name__
+            ) from error
         if sha256_bytes(files[name]) != digest:
-            raise _refused(directory / name, f"it has the digest that {_SHEET} names", "another one")
+            raise _broken_model(directory / name, rule=f"it has the digest that {_SHEET} names", received="another one")
     return files
 
 
@@ -210,10 +214,10 @@ def _transformer(directory: Path, content: bytes) -> Any:
     try:
         return unpack(content)
     except UNREADABLE as error:
-        raise _refused(
+        raise _broken_model(
             directory / _DESIGN,
-            "it is a whole design of these versions, made of the listed types only",
-            f"something else ({type(error).__name__})",
+            rule="it is a whole design of these versions, made of the listed types only",
+            received=f"something else ({type(error).__name__})",
         ) from error
 
 
@@ -231,8 +235,8 @@ def _model(directory: Path, sheet: _Sheet, files: dict[str, bytes]) -> Model:
         booster = xgboost.Booster(params={"nthread": 1, "verbosity": 0})
         booster.load_model(bytearray(files[_BOOSTER]))
     except (ValueError, xgboost.core.XGBoostError) as error:
-        raise _refused(
-            directory / _BOOSTER, "it is a whole booster", f"a damaged file ({type(error).__name__})"
+        raise _broken_model(
+            directory / _BOOSTER, rule="it is a whole booster", received=f"a damaged file ({type(error).__name__})"
         ) from error
     return BoostedModel(booster, response, sheet.scale)
 
@@ -241,8 +245,8 @@ def _forest(directory: Path, content: bytes) -> Forest:
     try:
         return unpack_forest(content)
     except (OSError, ValueError, zipfile.BadZipFile) as error:
-        raise _refused(
-            directory / _FOREST, "it is a whole forest", f"something else ({type(error).__name__})"
+        raise _broken_model(
+            directory / _FOREST, rule="it is a whole forest", received=f"something else ({type(error).__name__})"
         ) from error
 
 
@@ -250,10 +254,10 @@ def _causal_forest(directory: Path, content: bytes, response: Response) -> Causa
     try:
         return unpack_causal_forest(content, response)
     except (OSError, ValueError, zipfile.BadZipFile) as error:
-        raise _refused(
+        raise _broken_model(
             directory / _CAUSAL_FOREST,
-            "it is a whole forest of plain numbers",
-            f"something else ({type(error).__name__})",
+            rule="it is a whole forest of plain numbers",
+            received=f"something else ({type(error).__name__})",
         ) from error
 
 
@@ -268,8 +272,10 @@ def _try_out(directory: Path, predictor: "Predictor") -> None:
     try:
         predictor.predict(pd.DataFrame(unknown))
     except (TheragateError, *UNREADABLE) as error:
-        raise _refused(directory, "its files belong together", f"files that do not ({type(error).__name__})") from error
+        raise _broken_model(
+            directory, rule="its files belong together", received=f"files that do not ({type(error).__name__})"
+        ) from error
 
 
-def _refused(path: Path, rule: str, received: str) -> DataError:
+def _broken_model(path: Path, *, rule: str, received: str) -> DataError:
     return DataError(f"model `{path}`", rule=rule, received=received, remedy=_REMEDY)

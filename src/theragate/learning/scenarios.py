@@ -24,13 +24,19 @@ def check_scenarios(study: Study, schema: tuple[Feature, ...]) -> None:
     types = {feature.name: feature.type for feature in schema}
     for name, scenario in study.scenarios.items():
         if name == CLEAN:
-            raise _broken(study, name, f"`{CLEAN}` is the name of the data as they are", "a scenario of that name")
+            raise _unfit_scenario(
+                study, name, rule=f"`{CLEAN}` is the name of the data as they are", received="a scenario of that name"
+            )
         for column in (*scenario.missing, *scenario.noise):
             if column not in types:
-                raise _broken(study, name, "a scenario stresses features of the model", f"`{column}`, which is none")
+                raise _unfit_scenario(
+                    study, name, rule="a scenario stresses features of the model", received=f"`{column}`, which is none"
+                )
         for column in scenario.noise:
             if types[column] == "text":
-                raise _broken(study, name, "noise is added to numbers", f"`{column}`, which holds text")
+                raise _unfit_scenario(
+                    study, name, rule="noise is added to numbers", received=f"`{column}`, which holds text"
+                )
 
 
 def stressed(frame: pd.DataFrame, scenario: Scenario, *, study: str, name: str, seed: int) -> pd.DataFrame:
@@ -57,7 +63,7 @@ def stressed(frame: pd.DataFrame, scenario: Scenario, *, study: str, name: str, 
     return changed
 
 
-def _broken(study: Study, name: str, rule: str, received: str) -> ConfigurationError:
+def _unfit_scenario(study: Study, name: str, *, rule: str, received: str) -> ConfigurationError:
     return ConfigurationError(
         f"params.yaml, key `studies.{study.name}.scenarios.{name}`",
         rule=rule,

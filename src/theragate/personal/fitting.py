@@ -10,7 +10,7 @@ import pandas as pd
 import threadpoolctl
 from numpy.typing import NDArray
 
-from theragate.cohorts.outcomes import Measured, Outcome, Quantity, Treated
+from theragate.cohorts.outcomes import MeasuredOutcome, Outcome, Quantity, Treated
 from theragate.learning.features import as_features
 from theragate.learning.predictor import Predictor
 from theragate.learning.scenarios import CLEAN
@@ -143,7 +143,7 @@ def _unit(study: Study) -> str:
 
 
 def _held(
-    outcome: Measured, rows: NDArray[np.intp], learned: NDArray[np.intp], prediction: NDArray[np.float64]
+    outcome: MeasuredOutcome, rows: NDArray[np.intp], learned: NDArray[np.intp], prediction: NDArray[np.float64]
 ) -> Held:
     loss = Loss.of(outcome.take(rows), development=outcome.take(learned))
     known = loss.weight > 0  # whoever is lost before the horizon says nothing of the risk

@@ -6,7 +6,8 @@ from typing import Any, TypeVar
 import pandas as pd
 from pydantic import ValidationError
 
-from theragate.cohorts.outcomes import Binary, Outcome, Quantity, Treated, read_outcome
+from theragate.cohorts.outcome_columns import read_outcome
+from theragate.cohorts.outcomes import Binary, Outcome, Quantity, Treated
 from theragate.cohorts.parquet import is_simulated, read_table
 from theragate.digests import sha256_file, sha256_tree
 from theragate.errors import EvidenceError

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pandas.api.types import is_bool_dtype, is_float_dtype, is_integer_dtype, is_string_dtype
 
 from theragate.cohorts.groups import read_groups
-from theragate.cohorts.outcomes import read_outcome
+from theragate.cohorts.outcome_columns import read_outcome
 from theragate.cohorts.splits import development_rows, outer_splits
 from theragate.errors import EvidenceError
 from theragate.evidence.inputs import HeldOut

@@ -8,7 +8,7 @@ import pandas as pd
 from theragate.cohorts.codes import as_codes
 from theragate.cohorts.declared_columns import check_columns
 from theragate.cohorts.deidentify import check_ids, deidentify
-from theragate.cohorts.outcomes import read_outcome
+from theragate.cohorts.outcome_columns import read_outcome
 from theragate.cohorts.parquet import write_table
 from theragate.cohorts.random_ids import random_ids
 from theragate.cohorts.sources import RawTable, read_source

@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from theragate.cohorts.outcomes import read_outcome
+from theragate.cohorts.outcome_columns import read_outcome
 from theragate.cohorts.parquet import read_table, write_table
 from theragate.digests import sha256_file
 from theragate.errors import EvidenceError

@@ -2,7 +2,7 @@
 
 import shutil
 
-from theragate.cohorts.outcomes import read_outcome
+from theragate.cohorts.outcome_columns import read_outcome
 from theragate.cohorts.parquet import read_table, write_table
 from theragate.files import write_json
 from theragate.learning import train as train_study

@@ -9,8 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from theragate.cohorts.outcomes import Binary, Censored, Quantity
-from theragate.cohorts.outcomes import Measured as Outcome
+from theragate.cohorts.outcomes import Binary, Censored, MeasuredOutcome, Quantity
 from theragate.validation._association import (
     Measured,
     agreement,
@@ -34,7 +33,7 @@ FEWEST = 30  # patients with a value, below whom an explained variation is not e
 EXPECTED = 10.0  # patients expected in a cell before its emptiness means something
 
 
-def _missingness(column: Column, outcome: Outcome, _ceiling: float) -> LeakageFinding | None:
+def _missingness(column: Column, outcome: MeasuredOutcome, _ceiling: float) -> LeakageFinding | None:
     missing = ~column.present
     if not missing.any():
         return None
@@ -59,7 +58,7 @@ def _missingness(column: Column, outcome: Outcome, _ceiling: float) -> LeakageFi
     return _finding("missingness", column, statistic, found, limit=MISSINGNESS, sentence=sentence, severity="warning")
 
 
-def _value(column: Column, outcome: Outcome, ceiling: float) -> LeakageFinding | None:
+def _value(column: Column, outcome: MeasuredOutcome, ceiling: float) -> LeakageFinding | None:
     ranks, present = column.ranks, column.present
     sentence = f"`{column.name}` alone tells the outcome better than the study expects of any model."
     if isinstance(outcome, Quantity):
@@ -83,7 +82,7 @@ def _value(column: Column, outcome: Outcome, ceiling: float) -> LeakageFinding |
     return _judged("value", column, "AUROC of the event status", _highest(status), limit=limit, sentence=sentence)
 
 
-def _copy(column: Column, outcome: Outcome, _ceiling: float) -> LeakageFinding | None:
+def _copy(column: Column, outcome: MeasuredOutcome, _ceiling: float) -> LeakageFinding | None:
     present = column.present
     sentence = f"`{column.name}` is the outcome in other words."
     if isinstance(outcome, Quantity):
@@ -118,7 +117,7 @@ def tells_treatment(column: Column, treated: NDArray[np.bool_]) -> LeakageFindin
     return _judged("treatment", column, "Cohen's kappa", found, limit=AGREEMENT, sentence=sentence)
 
 
-def _outcome_time(column: Column, outcome: Outcome, _ceiling: float) -> LeakageFinding | None:
+def _outcome_time(column: Column, outcome: MeasuredOutcome, _ceiling: float) -> LeakageFinding | None:
     if not isinstance(outcome, Censored) or column.number is None:
         return None
     number, time = column.number[column.present], outcome.time[column.present]
@@ -136,7 +135,7 @@ def _outcome_time(column: Column, outcome: Outcome, _ceiling: float) -> LeakageF
     return _judged("outcome_time", column, statistic, equal, limit=limit, sentence=sentence, severity=severity)
 
 
-SIGNS: tuple[Callable[[Column, Outcome, float], LeakageFinding | None], ...] = (
+SIGNS: tuple[Callable[[Column, MeasuredOutcome, float], LeakageFinding | None], ...] = (
     _missingness,
     _value,
     _copy,

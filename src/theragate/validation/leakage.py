@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from theragate.cohorts.outcomes import Treated, read_outcome
+from theragate.cohorts.outcome_columns import read_outcome
+from theragate.cohorts.outcomes import Treated
 from theragate.errors import DataError
 from theragate.study import EffectOutcome, Study
 from theragate.validation._feature_column import read_column

@@ -88,17 +88,21 @@ def read_suite(path: Path, *, study: str) -> Suite:
     content, raw = _read(path)
     subject = f"suite `{path.name}`"
     if not isinstance(raw, dict) or set(raw) - {"name", "meta", "expectations"}:
-        raise _wrong(subject, "its keys are name, meta, expectations", "something else")
+        raise _wrong_suite(subject, rule="its keys are name, meta, expectations", received="something else")
     if raw.get("name") != study:
-        raise _wrong(subject, f"its `name` is its study's, `{study}`", f"`{str(raw.get('name'))[:80]}`")
+        raise _wrong_suite(
+            subject, rule=f"its `name` is its study's, `{study}`", received=f"`{str(raw.get('name'))[:80]}`"
+        )
     entries = raw.get("expectations")
     if not isinstance(entries, list) or not entries:
-        raise _wrong(subject, "`expectations` lists at least one expectation", "none")
+        raise _wrong_suite(subject, rule="`expectations` lists at least one expectation", received="none")
     expectations = tuple(_expectation(entry, number, subject) for number, entry in enumerate(entries, start=1))
     seen: set[str] = set()
     for expectation in expectations:
         if expectation.meta.id in seen:
-            raise _wrong(subject, "every expectation has an id of its own", f"`{expectation.meta.id}` twice")
+            raise _wrong_suite(
+                subject, rule="every expectation has an id of its own", received=f"`{expectation.meta.id}` twice"
+            )
         seen.add(expectation.meta.id)
     return Suite(study, expectations, sha256_bytes(content))
 
@@ -116,7 +120,7 @@ def _read(path: Path) -> tuple[bytes, Any]:
         return content, json.loads(content, object_pairs_hook=_unique, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
         where = f"an error at line {error.lineno}" if isinstance(error, json.JSONDecodeError) else str(error)[:120]
-        raise _wrong(f"suite `{path.name}`", "the file is valid JSON", where) from error
+        raise _wrong_suite(f"suite `{path.name}`", rule="the file is valid JSON", received=where) from error
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -141,19 +145,21 @@ def _expectation(entry: Any, number: int, subject: str) -> Expectation:
         at = f"{subject}, expectation {number}" + (f" (`{str(name)[:80]}`)" if name else "")
         key = ".".join(str(part) for part in first["loc"])
         if first["type"] == "value_error":
-            raise _wrong(at, first["msg"].removeprefix("Value error, "), "this entry") from error
+            raise _wrong_suite(at, rule=first["msg"].removeprefix("Value error, "), received="this entry") from error
         if first["type"] == "extra_forbidden":
-            raise _wrong(
+            raise _wrong_suite(
                 at,
-                "its keys are type, kwargs, severity, meta (id, description, unit, reason)",
-                f"the unknown key `{key}`",
+                rule="its keys are type, kwargs, severity, meta (id, description, unit, reason)",
+                received=f"the unknown key `{key}`",
             ) from error
         if first["type"] == "missing":
-            raise _wrong(at, f"`{key}` is required", "none") from error
+            raise _wrong_suite(at, rule=f"`{key}` is required", received="none") from error
         if not key:
-            raise _wrong(at, "it is a mapping with the keys type, kwargs, severity, meta", repr(entry)[:80]) from error
-        raise _wrong(at, f"`{key}`: {first['msg']}", repr(first["input"])[:80]) from error
+            raise _wrong_suite(
+                at, rule="it is a mapping with the keys type, kwargs, severity, meta", received=repr(entry)[:80]
+            ) from error
+        raise _wrong_suite(at, rule=f"`{key}`: {first['msg']}", received=repr(first["input"])[:80]) from error
 
 
-def _wrong(subject: str, rule: str, received: str) -> ConfigurationError:
+def _wrong_suite(subject: str, *, rule: str, received: str) -> ConfigurationError:
     return ConfigurationError(subject, rule=rule, received=received, remedy=REMEDY)

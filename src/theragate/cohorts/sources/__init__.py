@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from theragate.cohorts.sources._bundled import COHORTS, read_bundled
-from theragate.cohorts.sources._context import Site
+from theragate.cohorts.sources._context import SourceContext
 from theragate.cohorts.sources._csv_and_parquet import read_table_file
 from theragate.cohorts.sources._dvc import check_pulled, read_dvc
 from theragate.cohorts.sources._file import read_file
@@ -17,10 +17,19 @@ from theragate.cohorts.sources._url import read_url
 from theragate.errors import ConfigurationError, DataError
 from theragate.study import BundledSource, DvcSource, SimulatedSource, Source
 
-__all__ = ["SOURCES", "RawTable", "Site", "as_plain", "check_folder", "check_source", "read_source", "read_table_file"]
+__all__ = [
+    "SOURCES",
+    "RawTable",
+    "SourceContext",
+    "as_plain",
+    "check_folder",
+    "check_source",
+    "read_source",
+    "read_table_file",
+]
 
 
-SOURCES: dict[str, Callable[[Any, Site], RawTable]] = {
+SOURCES: dict[str, Callable[[Any, SourceContext], RawTable]] = {
     "bundled": read_bundled,
     "file": read_file,
     "dvc": read_dvc,
@@ -31,12 +40,12 @@ SOURCES: dict[str, Callable[[Any, Site], RawTable]] = {
 
 
 def check_source(spec: Source, *, study: str) -> None:
-    """Refuse a source that does not exist in any clone, without reading it.
+    """Refuse a source that exists in no clone, without reading it.
 
     Raises
     ------
     ConfigurationError
-        If no installed library brings the bundled cohort that is named.
+        If no installed library ships the named bundled cohort, or there is no such world.
     """
     if isinstance(spec, BundledSource) and spec.name not in COHORTS:
         raise ConfigurationError(
@@ -55,23 +64,23 @@ def check_source(spec: Source, *, study: str) -> None:
 
 
 def check_folder(spec: Any, root: Path, *, study: str) -> None:
-    """Refuse, before anything runs, a study without its folder below ``sources/``, or whose table DVC has yet to bring.
+    """Refuse, before anything runs, a study without its folder below ``sources/``, or whose table DVC has yet to pull.
 
     Raises
     ------
     DataError
         With what to do; DVC alone would only say that data are missing.
     """
-    site = Site(root / "sources" / study, root, {})
-    if not site.folder.is_dir():
+    context = SourceContext(root / "sources" / study, root, {})
+    if not context.folder.is_dir():
         raise DataError(
             f"sources/{study}",
             rule="every study has a folder for its source, in which git keeps a README.md",
             received="no such folder",
-            remedy="Make it, and write into README.md where the data come from.",
+            remedy="Make it, and say in its README.md where the data come from.",
         )
     if isinstance(spec, DvcSource):
-        check_pulled(spec, site)
+        check_pulled(spec, context)
 
 
 def read_source(
@@ -93,7 +102,7 @@ def read_source(
     study
         The study's name.
     downloads
-        Where fetched files are kept; ``.theragate/downloads`` of `root` where nothing else is said.
+        Where fetched files are kept; by default ``.theragate/downloads`` below `root`.
     environ
         Environment variables, of which a database's URL may be one.
 
@@ -105,12 +114,12 @@ def read_source(
     Raises
     ------
     ConfigurationError, StoreError
-        If a database or its URL is wrong or out of reach.
+        If a database or its URL is wrong or cannot be reached.
     DataError
         If the source is missing, unreadable or empty, or names a column twice.
     """
     check_source(spec, study=study)
-    site = Site(root / "sources" / study, downloads or root / ".theragate" / "downloads", environ or {})
-    table = SOURCES[spec.kind](spec, site)
+    context = SourceContext(root / "sources" / study, downloads or root / ".theragate" / "downloads", environ or {})
+    table = SOURCES[spec.kind](spec, context)
     frame = as_plain(table.frame, subject=f"study `{study}`, source")
     return replace(table, frame=frame)

@@ -1,15 +1,15 @@
-"""Where a source finds what it needs: files of its study, room for downloads, the environment."""
+"""What a source may use: the files of its study, a folder for downloads, the environment."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-__all__ = ["Site"]
+__all__ = ["SourceContext"]
 
 
 @dataclass(frozen=True)
-class Site:
-    """The surroundings of one study's source.
+class SourceContext:
+    """What one study's source may use.
 
     ``folder`` is ``sources/<study>/``; ``downloads`` keeps what was fetched, by digest; ``environ`` may hold passwords
     and is never shown.

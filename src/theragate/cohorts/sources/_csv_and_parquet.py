@@ -1,5 +1,6 @@
-"""One CSV or Parquet file as a table, whichever way it came."""
+"""Reading a CSV or Parquet file as a table: the one place for files, DVC, downloads and drafts."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -46,27 +47,29 @@ def read_table_file(path: Path, spec: TableFile, *, kind: str, subject: str) -> 
     """
     try:
         if path.stat().st_size == 0:
-            raise _broken(subject, "the file has a header and patients", "an empty file", "Export it again.")
+            raise DataError(
+                subject, rule="the file has a header and patients", received="an empty file", remedy="Export it again."
+            )
         frame = _parquet(path) if kind == "parquet" else _csv(path, spec)
     except UnicodeDecodeError:
-        raise _broken(
+        raise DataError(
             subject,
-            f"the file is text in the encoding `{spec.encoding}`",
-            "bytes that are none",
-            "Set `source.encoding` in params.yaml (such as `cp1252`), or export the file as UTF-8.",
+            rule=f"the file is text in the encoding `{spec.encoding}`",
+            received="bytes that are not",
+            remedy="Set `source.encoding` in params.yaml (such as `cp1252`), or export the file as UTF-8.",
         ) from None
     except (OSError, ValueError, pa.ArrowException) as error:
-        raise _broken(
+        raise DataError(
             subject,
-            f"the file is readable {'Parquet' if kind == 'parquet' else 'CSV with a header line'}",
-            f"a file that is not ({type(error).__name__})",
-            "Export the file again.",
+            rule=f"the file is readable {'Parquet' if kind == 'parquet' else 'CSV with a header line'}",
+            received=f"a file that is not ({type(error).__name__})",
+            remedy="Export the file again.",
         ) from None  # the cause may quote a line of the file
     require_columns(frame, {"id": [spec.id] if spec.id else [], "text": spec.text}, subject)
     return frame
 
 
-def require_columns(frame: pd.DataFrame, named: "dict[str, list[str] | tuple[str, ...]]", subject: str) -> None:
+def require_columns(frame: pd.DataFrame, named: Mapping[str, Sequence[str]], subject: str) -> None:
     """Refuse a table that lacks a column which a key of ``source`` names.
 
     Raises
@@ -77,17 +80,17 @@ def require_columns(frame: pd.DataFrame, named: "dict[str, list[str] | tuple[str
     for key, columns in named.items():
         for column in columns:
             if column not in frame.columns:
-                raise _broken(
+                raise DataError(
                     subject,
-                    f"it has the column `{column}` that `source.{key}` names",
-                    "no such column",
-                    f"Correct `source.{key}` in params.yaml.",
+                    rule=f"it has the column `{column}` that `source.{key}` names",
+                    received="no such column",
+                    remedy=f"Correct `source.{key}` in params.yaml.",
                 )
 
 
 def _csv(path: Path, spec: TableFile) -> pd.DataFrame:
     texts = dict.fromkeys([*([spec.id] if spec.id else []), *spec.text], "str")
-    # In one piece: read in pieces, a column's type may depend on where a piece ends.
+    # In one piece: in several, a column's type might depend on where a piece ends.
     frame = pd.read_csv(path, dtype=texts, low_memory=False, encoding=spec.encoding, sep=spec.separator)
     if not isinstance(frame.index, pd.RangeIndex):
         raise ValueError("a line is longer than the header")  # pandas would shift every column by one
@@ -100,7 +103,3 @@ def _parquet(path: Path) -> pd.DataFrame:
     """Read the columns as they are stored; an index that had a name is a column like any other."""
     frame = pq.ParquetFile(path).read().to_pandas(ignore_metadata=True)
     return pd.DataFrame(frame[[column for column in frame.columns if not column.startswith("__index_level_")]])
-
-
-def _broken(subject: str, rule: str, received: str, remedy: str) -> DataError:
-    return DataError(subject, rule=rule, received=received, remedy=remedy)

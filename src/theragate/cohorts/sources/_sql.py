@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from theragate.cohorts.sources._context import Site
+from theragate.cohorts.sources._context import SourceContext
 from theragate.cohorts.sources._csv_and_parquet import check_exists, require_columns
 from theragate.cohorts.sources._raw_table import RawTable
 from theragate.digests import sha256_file
@@ -21,30 +21,30 @@ if TYPE_CHECKING:
 
 __all__ = ["read_sql"]
 
-CHUNK = 20_000  # rows that are on their way at once
+CHUNK = 20_000  # rows fetched at once
 PATIENCE = 10  # seconds to connect
 WAITS = {"psycopg", "psycopg2", "pymysql", "mysqldb", "mariadbconnector"}  # drivers that take `connect_timeout`
 REFUSALS = ("authentication", "password", "access denied", "permission", "role", "login failed")
 
 
-def read_sql(spec: SqlSource, site: Site) -> RawTable:
+def read_sql(spec: SqlSource, context: SourceContext) -> RawTable:
     """Run the study's query and return its rows, sorted by the patients' ids, whatever order they came in.
 
-    The rows are streamed in chunks. Nothing is committed, so that a query that changes something changes nothing.
+    The rows are streamed in chunks. Nothing is committed, so that a query which writes leaves no trace.
 
     Raises
     ------
     ConfigurationError
-        If the variable is not set or holds no URL of a database, or the driver is not installed.
+        If the variable is unset or holds no database URL, or the driver is not installed.
     StoreError
-        If the database is out of reach or refuses the credentials.
+        If the database cannot be reached or refuses the credentials.
     DataError
         If there is no query, the database refuses it, or its result lacks a column that ``source`` names.
     """
-    subject = f"query `{site.named(spec.query)}`"
-    check_exists(site.folder / spec.query, subject, remedy="Write one SELECT into it.")
-    query = _text(site.folder / spec.query, subject)
-    engine = _engine(spec, site.environ)
+    subject = f"query `{context.named(spec.query)}`"
+    check_exists(context.folder / spec.query, subject, remedy="Write one SELECT into it.")
+    query = _text(context.folder / spec.query, subject)
+    engine = _engine(spec, context.environ)
     try:
         frame = _read(engine, query, spec, subject)
     finally:
@@ -53,7 +53,7 @@ def read_sql(spec: SqlSource, site: Site) -> RawTable:
     texts = {column: frame[column].map(str, na_action="ignore").astype("str") for column in spec.text}
     frame = frame.assign(**texts)
     order = frame[spec.id].astype("str").sort_values(kind="stable").index
-    version = f"{engine.dialect.name}, query sha256:{sha256_file(site.folder / spec.query)}"
+    version = f"{engine.dialect.name}, query sha256:{sha256_file(context.folder / spec.query)}"
     return RawTable(frame.loc[order], version=version, id_column=spec.id)
 
 
@@ -63,7 +63,9 @@ def _text(path: Path, subject: str) -> str:
     except (OSError, UnicodeDecodeError):
         text = ""
     if not text:
-        raise DataError(subject, rule="it is one SELECT, in UTF-8", received="no text", remedy="Write it.")
+        raise DataError(
+            subject, rule="it is one SELECT, in UTF-8", received="no text", remedy="Write one SELECT into it."
+        )
     return text
 
 
@@ -78,17 +80,18 @@ def _engine(spec: SqlSource, environ: Mapping[str, str]) -> "Engine":
         raise ConfigurationError(
             subject,
             rule="it holds the URL of the source's database",
-            received="none: it is not set",
-            remedy=f"Run `export {spec.url_variable}=postgresql+psycopg://USER:PASSWORD@HOST/DATABASE`, or the like.",
+            received="nothing: it is not set",
+            remedy=f"Run `export {spec.url_variable}=postgresql+psycopg://USER:PASSWORD@HOST/DATABASE` or the like.",
         )
     try:
         url = make_url(environ[spec.url_variable])
         waits = {"connect_timeout": PATIENCE} if url.get_driver_name() in WAITS else {}
         return create_engine(url, poolclass=NullPool, connect_args=waits)
     except (NoSuchModuleError, ImportError):
-        received, remedy = "one whose driver is not installed", "Install the driver, or name another in the URL."
-    except (ArgumentError, ValueError):  # a port that is no number
-        received, remedy = "a text that is none", "Correct it: DIALECT+DRIVER://USER:PASSWORD@HOST:PORT/DATABASE."
+        received = f"the driver `{url.drivername}`, which is not installed"
+        remedy = "Install the driver, or name another in the URL."
+    except (ArgumentError, ValueError):  # also a port that is not a number
+        received, remedy = "text that is not", "Correct it: DIALECT+DRIVER://USER:PASSWORD@HOST:PORT/DATABASE."
     raise ConfigurationError(
         subject, rule="it is a database URL of SQLAlchemy's form", received=received, remedy=remedy
     )
@@ -125,7 +128,7 @@ def _check_file(database: str | None) -> None:
 
 
 def _plain(chunk: pd.DataFrame) -> pd.DataFrame:
-    """Make a column of nothing but NULL one of missing numbers, which joins with any other."""
+    """Turn a column of only NULL into missing numbers, which join with any type."""
     empty = [column for column in _of_objects(chunk) if chunk[column].isna().all()]
     return chunk.astype(dict.fromkeys(empty, "float64"))
 
@@ -138,7 +141,7 @@ def _joined(chunks: list[pd.DataFrame]) -> pd.DataFrame:
 
 
 def _of_objects(frame: pd.DataFrame) -> list[str]:
-    unique = frame.columns[~frame.columns.duplicated(keep=False)]  # who has named a column twice is told so later
+    unique = frame.columns[~frame.columns.duplicated(keep=False)]  # a name that occurs twice is refused later
     return [column for column in unique if pd.api.types.is_object_dtype(frame[column])]
 
 
@@ -149,7 +152,7 @@ def _unreachable(spec: SqlSource, error: Exception) -> StoreError:
         f"the database of environment variable {spec.url_variable}",
         rule="it can be reached and accepts the user",
         received="a refusal of user or password" if refused else f"no connection ({type(error).__name__})",
-        remedy="Correct them in the variable; a special character is written there as in `%40` for `@`."
+        remedy="Correct them in the variable; escape special characters there, such as `@` as `%40`."
         if refused
         else "See whether the database runs, and whether host, port and name in the variable are right.",
     )

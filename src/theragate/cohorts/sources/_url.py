@@ -1,4 +1,4 @@
-"""A cohort from the web: fetched once, kept, and the one that its SHA-256 names or none."""
+"""A cohort from the web: fetched once, kept, and refused unless its SHA-256 is the declared one."""
 
 import http.client
 import os
@@ -8,7 +8,7 @@ from urllib.request import Request, urlopen
 
 from filelock import FileLock
 
-from theragate.cohorts.sources._context import Site
+from theragate.cohorts.sources._context import SourceContext
 from theragate.cohorts.sources._csv_and_parquet import read_table_file
 from theragate.cohorts.sources._raw_table import RawTable
 from theragate.digests import sha256_file
@@ -21,19 +21,19 @@ PIECE = 1 << 20
 PATIENCE = 30  # seconds without a byte
 
 
-def read_url(spec: UrlSource, site: Site) -> RawTable:
+def read_url(spec: UrlSource, context: SourceContext) -> RawTable:
     """Read the file at ``source.url``, from ``.theragate/downloads`` where it is there already.
 
-    A download that was interrupted goes on where it ended, if the server can do so. Whoever has no network can put the
-    file there by hand, under its digest as name.
+    An interrupted download resumes where it ended, if the server can do that. Without a network, the file can be put
+    there by hand, with its digest as its name.
 
     Raises
     ------
     DataError
         If the server cannot be reached or refuses, or the file is broken or not the one that ``source.sha256`` names.
     """
-    site.downloads.mkdir(parents=True, exist_ok=True)
-    kept = site.downloads / spec.sha256
+    context.downloads.mkdir(parents=True, exist_ok=True)
+    kept = context.downloads / spec.sha256
     with FileLock(kept.with_suffix(".lock")):
         if not kept.is_file() or sha256_file(kept) != spec.sha256:
             _fetch(spec, kept)
@@ -42,7 +42,7 @@ def read_url(spec: UrlSource, site: Site) -> RawTable:
 
 
 def _fetch(spec: UrlSource, kept: Path) -> None:
-    """Fetch the file into its place; what was begun before may be of another edition, so one failure is forgiven."""
+    """Fetch the file and keep it. A part from an earlier run may be of another edition, so that one may fail."""
     part = kept.with_suffix(".part")
     for resumed in dict.fromkeys([part.is_file(), False]):
         try:
@@ -52,10 +52,10 @@ def _fetch(spec: UrlSource, kept: Path) -> None:
                 _subject(spec),
                 rule="the file can be fetched",
                 received=_reason(error),
-                remedy=f"Run the same command again to go on, or put the file at `.theragate/downloads/{kept.name}`.",
+                remedy=f"Run the same command again to resume, or put the file at `.theragate/downloads/{kept.name}`.",
             ) from None
-        found = sha256_file(part)
-        if found == spec.sha256:
+        sha256 = sha256_file(part)
+        if sha256 == spec.sha256:
             part.replace(kept)
             return
         part.unlink()
@@ -63,7 +63,7 @@ def _fetch(spec: UrlSource, kept: Path) -> None:
             raise DataError(
                 _subject(spec),
                 rule=f"the file has the SHA-256 {spec.sha256}",
-                received=f"one with {found}, which was thrown away",
+                received=f"a file with {sha256}, which was discarded",
                 remedy="Find out why it changed; if the new file is meant, write its digest into `source.sha256`.",
             )
 
@@ -75,7 +75,7 @@ def _subject(spec: UrlSource) -> str:
 
 
 def _download(url: str, part: Path) -> None:
-    """Fetch `url` into `part`, going on behind what is there."""
+    """Fetch `url` into `part`, appending to what is there."""
     begun = part.stat().st_size if part.is_file() else 0
     headers = {"Range": f"bytes={begun}-"} if begun else {}
     try:
@@ -84,7 +84,7 @@ def _download(url: str, part: Path) -> None:
     except HTTPError as error:
         error.close()
         if error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and begun:
-            return  # all of it is there; the digest tells
+            return  # all of it is there; its digest decides
         raise
     with answer, part.open("ab" if answer.status == http.HTTPStatus.PARTIAL_CONTENT else "wb") as stream:
         expected, received = answer.length, 0
