@@ -5,7 +5,7 @@ BIN := .venv/bin
 ENVIRONMENT := .venv/installed
 ACTIVATE := source $(BIN)/activate
 
-.PHONY: help repro test test-browser screenshots check lint ui bench simulate lock clean
+.PHONY: help repro test test-browser docs screenshots check lint ui bench simulate lock clean
 
 help: ## Show the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -19,6 +19,9 @@ test: $(ENVIRONMENT) ## Run the tests, real servers included
 
 test-browser: $(ENVIRONMENT) ## Run the tests that need a system Chromium
 	@$(ACTIVATE) && python -m pytest -q -n 2 --dist loadfile -m browser
+
+docs: $(ENVIRONMENT) ## Write results, excerpts and figures into the pages, from what `make repro` has made
+	@$(ACTIVATE) && python -m docs.refresh
 
 screenshots: $(ENVIRONMENT) ## Take the docs' pictures of MLflow's UI anew, into docs/images
 	@$(ACTIVATE) && python -m pytest -q -m browser --screenshots docs/images
