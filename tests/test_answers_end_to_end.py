@@ -95,7 +95,7 @@ def test_a_better_wording_of_the_suite_changes_no_range(root):
     [
         (lambda path: path.unlink(), "no such file"),
         (lambda path: path.write_text("{"), "not valid JSON"),
-        (lambda path: path.write_text('{"study": "x"}'), "2 fields that do not"),
+        (lambda path: path.write_text('{"study": "x"}'), "key `columns`: this key is required; received none"),
         (lambda path: path.write_text(path.read_text().replace(STUDY, "other_study")), "one of another study"),
     ],
     ids=["absent", "torn", "form", "study"],

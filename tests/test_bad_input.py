@@ -305,7 +305,7 @@ def test_evidence_of_another_form_is_refused(project, refused):
     folder = project.root / "reports" / STUDY
     folder.mkdir(parents=True)
     (folder / "evidence.json").write_text('{"version": 99}', encoding="utf-8")
-    assert "the evidence has this version's form" in refused(gate)
+    assert "evidence.json, key `version`: the value should be 3; received" in refused(gate)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="limits of file sizes are POSIX")

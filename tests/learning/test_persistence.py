@@ -212,32 +212,32 @@ def test_files_of_two_models_are_refused_together(stored) -> None:
 
 
 @pytest.mark.parametrize(
-    "changes",
+    ("changes", "message"),
     [
-        {"family": "ridge_cox"},
-        {"task": "survival"},
-        {"response": "quantity"},
-        {"linear": None},
-        {"horizon": 3.0},
-        {"version": 2},
-        {"hazard": -1.0},
-        {"inputs": []},
-        {"files": {}},
-        {"code": "import os"},
+        ({"family": "ridge_cox"}, ": the family is one of the task's; received this entry"),
+        ({"task": "survival"}, ": the response and the horizon are those of the task; received this entry"),
+        ({"response": "quantity"}, ": the response and the horizon are those of the task; received this entry"),
+        ({"linear": None}, ": a linear family has coefficients, and trees have none; received this entry"),
+        ({"horizon": 3.0}, ": the response and the horizon are those of the task; received this entry"),
+        ({"version": 2}, ", key `version`: the value should be 1; received a value that is not shown here"),
+        ({"hazard": -1.0}, ", key `hazard`: .*; received a value that is not shown here"),
+        ({"inputs": []}, ", key `inputs`: .*; received a value that is not shown here"),
+        ({"files": {}}, ": the files are those of the family; received this entry"),
+        ({"code": "import os"}, ", key `code`: there is no such key; received an unknown key"),
     ],
-    ids=lambda changes: next(iter(changes)),
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
-def test_a_description_that_contradicts_itself_is_refused(stored, changes) -> None:
+def test_a_description_that_contradicts_itself_is_refused(stored, changes, message) -> None:
     directory = stored()
     sheet(directory, **changes)
-    refused(directory, "it describes a predictor")
+    refused(directory, f"predictor.json`{message}")
 
 
 def test_a_coefficient_too_few_is_refused(stored) -> None:
     directory = stored()
     linear = json.loads((directory / "predictor.json").read_text())["linear"]
     sheet(directory, linear={**linear, "coefficients": linear["coefficients"][1:]})
-    refused(directory, "a description that is wrong in linear")
+    refused(directory, "predictor.json`, key `linear`: one coefficient per column")
 
 
 @pytest.mark.parametrize("name", ["design.skops", "booster.ubj"])

@@ -172,10 +172,18 @@ def test_another_evidence_than_was_signed_is_refused(raw):
         approved(PAPERS).promote(PAPERS.but(sent={"evidence": changed_raw}))
 
 
-@pytest.mark.parametrize("raw", [None, [], {}, {"study": NAME}])
-def test_signed_nonsense_is_refused(raw):
+@pytest.mark.parametrize(
+    ("raw", "rule"),
+    [
+        (None, "the evidence: this entry is a mapping"),
+        ([], "the evidence: this entry is a mapping"),
+        ({}, "the evidence, key `study`: this key is required"),
+        ({"study": NAME}, "the evidence, key `task`: this key is required"),
+    ],
+)
+def test_signed_nonsense_is_refused(raw, rule):
     papers = PAPERS.signing(dossier_sha256=sha256_bytes(dossier_bytes(raw, PAPERS.policy))).but(sent={"evidence": raw})
-    with refused("the evidence has this version's form"):
+    with refused(rule):
         approved(papers).promote(papers)
 
 

@@ -104,15 +104,23 @@ def test_a_file_that_is_no_json(tmp_path):
 def test_an_entry_of_another_form(tmp_path, changes: dict[str, Any], key: str):
     content = {**champion().model_dump(mode="json"), **changes}
     path = written(tmp_path / "champion.json", champion=content)
-    with pytest.raises(ConfigurationError, match=rf"champion\.json, key `{key}.*`theragate champion` writes it"):
+    with pytest.raises(
+        ConfigurationError, match=rf"champion\.json, key `{key}.*; received .*Run `theragate champion small_study`"
+    ):
         read_champion(path, "small_study")
 
 
-@pytest.mark.parametrize(("content", "key"), [("[]", r"\(the whole\)"), ('{"study": "small_study"}', "champion")])
-def test_a_file_that_does_not_say(tmp_path, content: str, key: str):
+@pytest.mark.parametrize(
+    ("content", "rule"),
+    [
+        ("[]", "json: this entry is a mapping of keys to values"),
+        ('{"study": "small_study"}', "key `champion`: this key is required"),
+    ],
+)
+def test_a_file_that_does_not_say(tmp_path, content: str, rule: str):
     path = tmp_path / "champion.json"
     path.write_text(content)
-    with pytest.raises(ConfigurationError, match=rf"key `{key}`: the file names the champion"):
+    with pytest.raises(ConfigurationError, match=f"champion.*{rule}"):
         read_champion(path, "small_study")
 
 

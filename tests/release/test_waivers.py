@@ -1,6 +1,7 @@
 """Waivers: which count, which do not and why, and a file that people may have edited."""
 
 import json
+import re
 from datetime import date, timedelta
 
 import pytest
@@ -176,17 +177,17 @@ def set_field(name, value):
     ("edit", "message"),
     [
         (lambda content: content.update(study="another_study"), f"the file is of the study `{STUDY}`.*`another_study`"),
-        (lambda content: content.update(waivers={}), "another entry at `waivers`"),
-        (lambda content: content.update(more=1), "there is no such key.*`more`"),
-        (lambda content: content.pop("study"), "this key is required.*`study`"),
+        (lambda content: content.update(waivers={}), "key `waivers`: this entry is a list; received this entry"),
+        (lambda content: content.update(more=1), "key `more`: there is no such key"),
+        (lambda content: content.pop("study"), "key `study`: this key is required"),
         (lambda content: content["waivers"].append(content["waivers"][0]), "a finding is waived once"),
-        (lambda content: content["waivers"][0].pop("by"), r"this key is required.*`waivers\.0\.by`"),
+        (lambda content: content["waivers"][0].pop("by"), r"key `waivers\.0\.by`: this key is required"),
         (set_field("expires", "2099-01-01"), "expires on a day from its issue to a year after it"),
-        (set_field("expires", "31.12.2026"), r"`waivers\.0\.expires`"),
+        (set_field("expires", "31.12.2026"), r"`waivers\.0\.expires`: .*date.*; received '31\.12\.2026'"),
         (set_field("expires", 0), r"`waivers\.0\.expires`"),
         (set_field("status", "pass"), r"`waivers\.0\.status`"),
         (set_field("reason", "Fine."), "a reason has 5 words or more"),
-        (set_field("by", "\ud800"), "the file is text"),
+        (set_field("by", "\ud800"), "it is text; received half of a character"),
     ],
 )
 def test_a_file_edited_into_another_form_is_refused_in_one_line(edit, message, tmp_path):
@@ -197,7 +198,7 @@ def test_a_file_edited_into_another_form_is_refused_in_one_line(edit, message, t
     path.write_text(json.dumps(content), encoding="utf-8")
     with pytest.raises(ConfigurationError, match=message) as refused:
         read_waivers(path, STUDY)
-    assert str(refused.value).startswith(f"release/{STUDY}/waivers.json: ")
+    assert str(refused.value).startswith((f"release/{STUDY}/waivers.json: ", f"release/{STUDY}/waivers.json, key `"))
     assert "Dr. Ana" not in str(refused.value)
     assert "\n" not in str(refused.value)
 
@@ -209,10 +210,13 @@ def test_a_file_that_is_no_json_is_refused(text, tmp_path):
         read_waivers(tmp_path / "waivers.json", STUDY)
 
 
-@pytest.mark.parametrize("text", ["[]", "null", "3"])
-def test_json_of_another_kind_is_refused(text, tmp_path):
+@pytest.mark.parametrize(("text", "received"), [("[]", "[]"), ("null", "None"), ("3", "3")])
+def test_json_of_another_kind_is_refused(text, received, tmp_path):
     (tmp_path / "waivers.json").write_text(text, encoding="utf-8")
-    with pytest.raises(ConfigurationError, match="another entry at `the whole`"):
+    with pytest.raises(
+        ConfigurationError,
+        match=f"waivers.json: this entry is a mapping of keys to values; received {re.escape(received)}",
+    ):
         read_waivers(tmp_path / "waivers.json", STUDY)
 
 

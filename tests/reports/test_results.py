@@ -107,7 +107,11 @@ def test_what_blocks_is_named_and_what_has_not_run_too():
 
 @pytest.mark.parametrize(
     ("content", "place"),
-    [([], "something else"), ({"s": [{"metric": "auroc"}]}, r"`s\.0\.value`"), ({"s": "0.7"}, "`s`")],
+    [
+        ([], r"this entry is a mapping of keys to values; received \[\]"),
+        ({"s": [{"metric": "auroc"}]}, r"`s\.0\.value`"),
+        ({"s": "0.7"}, "`s`"),
+    ],
     ids=["a list", "an entry without a value", "a text"],
 )
 def test_known_numbers_of_another_form_are_refused(content, place):

@@ -181,7 +181,7 @@ def test_a_record_of_another_training(root, told, change: dict[str, Any]):
 
 def test_a_record_of_another_form(root, told):
     made(root, "record.json").write_text('{"study": "small_study"}')
-    assert "the record has this version's form; received 3 fields that do not" in told(1)
+    assert "record.json, key `task`: this key is required; received none (and 2 more)" in told(1)
 
 
 def test_the_stage_imports_no_engine_before_it_needs_one():

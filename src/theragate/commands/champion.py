@@ -3,14 +3,12 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from theragate.errors import StoreError
 from theragate.release.champion import Champion, write_champion
 from theragate.release.trust import present_trust
 from theragate.runner.workspace import Workspace
 from theragate.settings import Settings
-from theragate.study import load_study
+from theragate.study import load_study, spec_of
 
 __all__ = ["name_champion"]
 
@@ -56,14 +54,10 @@ def name_champion(root: Path, study: str, settings: Settings, environ: Mapping[s
 
 
 def _champion(study: str, version: str, recipe: dict[str, object]) -> Champion:
-    try:
-        return Champion.model_validate(
-            {**{name: recipe[name] for name in recipe if name != "study"}, "version": version}
-        )
-    except ValidationError as error:
-        raise StoreError(
-            f"MLflow, `{study}` version {version}",
-            rule="its `recipe.json` is one that `theragate` has written",
-            received=f"{error.error_count()} entries that are not",
-            remedy="Give the alias `champion` to a version that `theragate` has registered.",
-        ) from error
+    return spec_of(
+        Champion,
+        {**{name: recipe[name] for name in recipe if name != "study"}, "version": version},
+        subject=f"MLflow, `{study}` version {version}, recipe.json",
+        remedy="Give the alias `champion` to a version that `theragate` has registered.",
+        error=StoreError,
+    )

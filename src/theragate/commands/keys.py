@@ -22,6 +22,7 @@ from theragate.release.trust import (
     write_trust,
 )
 from theragate.settings import Settings
+from theragate.study import first_flaw
 
 __all__ = ["list_keys", "make_key", "revoke_key", "rotate_key"]
 
@@ -194,8 +195,7 @@ def _with(trust: Trust, keys: Sequence[TrustedKey]) -> Trust:
     try:
         return Trust(**fields)
     except ValidationError as error:
-        message = error.errors(include_url=False, include_input=False)[0]["msg"].removeprefix("Value error, ")
-        raise _wrong("the trust file", message, "another key", "Name another one.") from error
+        raise _wrong("the trust file", first_flaw(error).rule, "another key", "Name another one.") from error
 
 
 def _known(trust: Trust, name: str, *, revoked: bool = False) -> TrustedKey:

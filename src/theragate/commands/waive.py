@@ -16,7 +16,7 @@ from theragate.gates.types import REVIEW, Finding, Verdict
 from theragate.project.current_verdict import current_verdict
 from theragate.release.waivers import LONGEST, Waiver, read_waivers, write_waivers
 from theragate.runner.workspace import Workspace
-from theragate.study import load_study
+from theragate.study import first_flaw, load_study
 
 __all__ = ["renewal", "waive", "withdraw"]
 
@@ -178,11 +178,11 @@ def _made(verdict: Verdict, finding: Finding, **given: Any) -> Waiver:
             **given,
         )
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        option = f"--{first['loc'][0]}"
+        flaw = first_flaw(error)
+        option = f"--{flaw.key}"
         raise ConfigurationError(
             option,
             rule="it says who accepts the finding" if option == "--by" else "it says why the finding can be accepted",
-            received=f"a text of which this is not true: {first['msg'].removeprefix('Value error, ')}",
+            received=f"a text of which this is not true: {flaw.rule}",
             remedy=f"Give {option} again; `theragate waive --help` shows the form.",
         ) from error

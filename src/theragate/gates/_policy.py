@@ -1,9 +1,9 @@
 """The gates and the release conditions of a study, parsed and named by a digest."""
 
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import SerializeAsAny, ValidationError
+from pydantic import SerializeAsAny
 
 from theragate.digests import canonical_json, sha256_json
 from theragate.errors import ConfigurationError, EvidenceError
@@ -12,9 +12,14 @@ from theragate.gates._conditions import Condition
 from theragate.gates._held_out_use import HeldOutUse
 from theragate.gates._lineage import Lineage
 from theragate.gates._registry import GATES
-from theragate.study import Spec, Study, parse
+from theragate.study import Spec, Study, parse, spec_of
 
 __all__ = ["CONDITIONS", "Policy", "read_policy"]
+
+T = TypeVar("T")
+
+_SUBJECT = "the policy"
+_REMEDY = "Attest the version again with this version of Theragate."
 
 # The release conditions, in the order in which they are listed after the gates.
 CONDITIONS: dict[str, type[Condition]] = {
@@ -54,16 +59,9 @@ class Policy(Spec):
             If it is not such a document: a gate is unknown, a limit is of a wrong type, or writing the policy again
             would give another document. A gate that is left out is no error; `decide` lists it as insufficient.
         """
-        try:
-            policy = _Document.model_validate_json(canonical_json(raw), strict=True).policy()
-            if canonical_json(policy.document) != canonical_json(raw):
-                raise _unreadable("a document in another spelling")
-        except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False)[0]
-            key = ".".join(map(str, first["loc"])) or "the whole"
-            raise _unreadable(f"a wrong entry at `{key}` ({first['msg'].removeprefix('Value error, ')})") from error
-        except (TypeError, ValueError, RecursionError) as error:
-            raise _unreadable("what is not JSON") from error
+        policy = _typed(_Document, raw).policy()
+        if canonical_json(policy.document) != canonical_json(raw):
+            raise _unreadable("a document in another spelling")
         return policy
 
 
@@ -82,25 +80,25 @@ class _Document(Spec):
         return Policy(
             declared=self.declared,
             gates=tuple(
-                kind.model_validate_json(canonical_json({**self.gates[name], "declared": declared}), strict=True)
+                _typed(kind, {**self.gates[name], "declared": declared}, at=f", gate `{name}`")
                 for name, kind in GATES.items()
                 if name in self.gates
             ),
             conditions=tuple(
-                kind.model_validate_json(canonical_json(self.conditions[name]), strict=True)
+                _typed(kind, self.conditions[name], at=f", condition `{name}`")
                 for name, kind in CONDITIONS.items()
                 if name in self.conditions
             ),
         )
 
 
+def _typed(kind: type[T], raw: Any, *, at: str = "") -> T:
+    return spec_of(kind, raw, subject=f"{_SUBJECT}{at}", remedy=_REMEDY, error=EvidenceError)
+
+
 def _unreadable(received: str) -> EvidenceError:
-    return EvidenceError(
-        "the policy",
-        rule="it is a document that `theragate` has written of gates and their limits",
-        received=received,
-        remedy="Attest the version again with this version of Theragate.",
-    )
+    rule = "it is a document that `theragate` has written of gates and their limits"
+    return EvidenceError(_SUBJECT, rule=rule, received=received, remedy=_REMEDY)
 
 
 def read_policy(study: Study) -> Policy:

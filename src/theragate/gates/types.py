@@ -75,7 +75,7 @@ class Verdict(Spec):
     @model_validator(mode="after")
     def _says_what_it_found(self) -> Self:
         if (self.decision == "PASS") != (bool(self.findings) and not self.blocking):
-            raise ValueError("a verdict is PASS where there are findings and none of them blocks, and only there")
+            raise ValueError("a verdict passes where there are findings and none of them blocks, and only there")
         return self
 
     @property

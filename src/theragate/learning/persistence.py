@@ -12,17 +12,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 import numpy as np
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from theragate.digests import sha256_bytes
 from theragate.errors import DataError
-from theragate.files import read_json, whole_directory, write_json
+from theragate.files import whole_directory, write_json
 from theragate.learning.causal_forest import CausalForestModel, pack_causal_forest, unpack_causal_forest
 from theragate.learning.families import FAMILIES, check_families
 from theragate.learning.features import Feature
 from theragate.learning.models import BoostedModel, LinearModel, Model, Response
 from theragate.learning.survival_forest import Forest, ForestModel, pack_forest, unpack_forest
-from theragate.study import Spec
+from theragate.study import Spec, read_spec
 
 if TYPE_CHECKING:  # scikit-learn is imported only when a model is saved or loaded
     from theragate.learning.predictor import Predictor
@@ -183,15 +183,7 @@ def _sheet(directory: Path) -> _Sheet:
         )
     if any((directory / name).is_symlink() for name in found):
         raise _broken_model(directory, rule="its files are plain files", received="a symbolic link")
-    content = read_json(directory / _SHEET, remedy=_REMEDY)
-    try:
-        sheet = _Sheet.model_validate(content)
-    except ValidationError as error:
-        key = ".".join(str(part) for part in error.errors()[0]["loc"]) or "its keys"
-        raise _broken_model(
-            directory / _SHEET, rule="it describes a predictor", received=f"a description that is wrong in {key}"
-        ) from error
-    return sheet
+    return read_spec(_Sheet, directory / _SHEET, subject=f"model `{directory / _SHEET}`", remedy=_REMEDY, private=True)
 
 
 def _files(directory: Path, sheet: _Sheet) -> dict[str, bytes]:

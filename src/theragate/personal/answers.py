@@ -19,6 +19,7 @@ from theragate.personal.drivers import drivers, effects
 from theragate.personal.number_format import told
 from theragate.personal.patient_inputs import Inputs, missing_inputs, read_inputs
 from theragate.personal.typicality import UNLIKE
+from theragate.study import first_flaw
 
 __all__ = ["Personal", "load_personal", "save_personal"]
 
@@ -162,15 +163,16 @@ def load_personal(directory: Path) -> Personal:
     try:
         sheet = Sheet.model_validate_json(content)
     except ValidationError as error:
-        key = ".".join(str(part) for part in error.errors()[0]["loc"]) or "its keys"
-        if key == "version":
+        flaw = first_flaw(error, private=True)
+        if flaw.key == "version":
             raise _refused(
                 directory,
                 "`personal.json` is of the form that this version of Theragate reads",
                 "one of another form",
                 remedy="Train again with `dvc repro`: answers of another form are not guessed at.",
             ) from error
-        raise _refused(directory, "`personal.json` is of this version's form", f"one that is wrong in {key}") from error
+        rule = f"`personal.json` is of this version's form: {flaw.rule}"
+        raise _refused(directory, rule, f"one that is wrong in {flaw.key or 'its keys'}") from error
     wrong = misfit(sheet, predictor)
     if wrong:
         raise _refused(directory, "`personal.json` belongs to the predictor", f"one that is not in `{wrong}`")

@@ -2,15 +2,13 @@
 
 from typing import Any, TypeVar
 
-from pydantic import ValidationError
-
 from theragate.digests import sha256_json
 from theragate.errors import EvidenceError
 from theragate.evidence.types import Evidence
 from theragate.files import read_json
 from theragate.gates.types import Verdict
 from theragate.runner.workspace import Workspace
-from theragate.study import Spec
+from theragate.study import Spec, spec_of
 
 __all__ = ["read_evidence", "read_origin", "read_verdict"]
 
@@ -121,12 +119,11 @@ def _read(workspace: Workspace, file: str, *, stage: str) -> Any:
 
 
 def _parse(kind: type[Document], raw: Any, workspace: Workspace, *, name: str, stage: str) -> Document:
-    try:
-        return kind.model_validate(raw)
-    except ValidationError as error:
-        raise EvidenceError(
-            f"study `{workspace.study}`, {name}.json",
-            rule=f"the {name} has this version's form",
-            received=f"{error.error_count()} fields that do not",
-            remedy=f"Run `dvc repro -f {stage}@{workspace.study}`.",
-        ) from error
+    return spec_of(
+        kind,
+        raw,
+        subject=f"study `{workspace.study}`, {name}.json",
+        remedy=f"Run `dvc repro -f {stage}@{workspace.study}`.",
+        error=EvidenceError,
+        private=kind is Evidence,
+    )

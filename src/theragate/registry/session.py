@@ -5,9 +5,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
-from pydantic import ValidationError
-
-from theragate.digests import canonical_json
 from theragate.errors import ConfigurationError, StoreError
 from theragate.release.attestation import Stated
 from theragate.release.dossier import read_statement_of
@@ -15,6 +12,7 @@ from theragate.release.ledger import Event, Row, verify_rows
 from theragate.release.refusals import Refusal
 from theragate.release.state import ReleaseState, StudyState, fold
 from theragate.release.trust import Trust
+from theragate.study import spec_of
 from theragate.tracking.registry import Registry, VersionFacts, connected
 from theragate.tracking.store import Stores
 
@@ -149,15 +147,8 @@ def read_rows(raw: Sequence[object]) -> tuple[Row, ...]:
     StoreError
         If one is of another form; it is named by its place.
     """
-    rows = []
-    for number, row in enumerate(raw, start=1):
-        try:
-            rows.append(Row.model_validate_json(canonical_json(row), strict=True))
-        except (ValidationError, ValueError) as error:
-            raise StoreError(
-                f"ledger, row {number}",
-                rule="each row is an event as Theragate writes it",
-                received="another text",
-                remedy="Release nothing; compare the ledger with its backup, and find out who wrote to the database.",
-            ) from error
-    return tuple(rows)
+    remedy = "Release nothing; compare the ledger with its backup, and find out who wrote to the database."
+    return tuple(
+        spec_of(Row, row, subject=f"ledger, row {number}", remedy=remedy, error=StoreError)
+        for number, row in enumerate(raw, start=1)
+    )

@@ -27,6 +27,7 @@ from theragate.release.rules import (
 from theragate.release.state import Approval, ReleaseState
 from theragate.release.trust import Trust
 from theragate.release.waivers import FEWEST_WORDS, Reason
+from theragate.study import first_flaw
 
 __all__ = ["FEWEST_DIGITS", "Actor", "Dossier", "Refusal", "approve", "promote", "revoke", "rollback", "withdraw"]
 
@@ -302,9 +303,8 @@ def _made(**fields: object) -> Event:
     try:
         return Event.model_validate(fields)
     except ValidationError as error:
-        key = ".".join(map(str, error.errors(include_url=False, include_input=False)[0]["loc"]))
         raise Refusal(
-            f"release event, {key.replace('_', ' ')}",
+            f"release event, {first_flaw(error).key.replace('_', ' ')}",
             rule="it is one line of plain text, and not too long",
             received="another text",
             remedy="Write it in another way.",

@@ -15,7 +15,6 @@ from pydantic import (
     ConfigDict,
     Field,
     StringConstraints,
-    ValidationError,
     model_validator,
 )
 
@@ -25,7 +24,7 @@ from theragate.release.dsse import Envelope, sign
 from theragate.release.keys import SigningKey
 from theragate.release.refusals import Refusal
 from theragate.release.waivers import Digest, Person, Waiver
-from theragate.study import Name, Spec
+from theragate.study import Name, Spec, spec_of
 
 __all__ = [
     "PAYLOAD_TYPE",
@@ -43,6 +42,9 @@ PAYLOAD_TYPE: Final = "application/vnd.in-toto+json"
 PREDICATE_TYPE: Final = "urn:theragate:release:v1"
 STATEMENT_TYPE: Final = "https://in-toto.io/Statement/v1"
 VALIDITY = timedelta(days=90)
+
+_SUBJECT = "the attestation"
+_REMEDY = "Attest the version again with this version of Theragate: `theragate attest STUDY`."
 
 
 def _utc(moment: datetime) -> datetime:
@@ -164,22 +166,14 @@ def read_statement(payload: bytes) -> Stated:
     try:
         raw: Any = json.loads(payload)
         canonical = canonical_json(raw) == payload
-        statement = Statement.model_validate_json(payload, strict=True)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        key = ".".join(map(str, first["loc"])) or "the whole"
-        raise _refused(f"an entry `{key}` that is wrong ({first['msg'].removeprefix('Value error, ')})") from error
     except (ValueError, RecursionError) as error:
         raise _refused("another text") from error
+    statement = spec_of(Statement, raw, subject=_SUBJECT, remedy=_REMEDY, error=Refusal)
     if not canonical:
         raise _refused("one in another spelling")
     return Stated(statement.predicate, sha256_bytes(payload))
 
 
 def _refused(received: str) -> Refusal:
-    return Refusal(
-        "the attestation",
-        rule="it is a statement about a release, whole and in canonical JSON",
-        received=received,
-        remedy="Attest the version again with this version of Theragate: `theragate attest STUDY`.",
-    )
+    rule = "it is a statement about a release, whole and in canonical JSON"
+    return Refusal(_SUBJECT, rule=rule, received=received, remedy=_REMEDY)

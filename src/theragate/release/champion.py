@@ -3,12 +3,12 @@
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, PositiveFloat, PositiveInt, StringConstraints, ValidationError
+from pydantic import Field, PositiveFloat, PositiveInt, StringConstraints
 
-from theragate.digests import canonical_json, sha256_json
+from theragate.digests import sha256_json
 from theragate.errors import ConfigurationError
-from theragate.files import read_json, write_json
-from theragate.study import Name, Spec
+from theragate.files import write_json
+from theragate.study import Name, Spec, read_spec
 
 __all__ = ["Champion", "ChampionFile", "Digest", "read_champion", "write_champion"]
 
@@ -54,21 +54,12 @@ def read_champion(path: Path, study: str) -> Champion | None:
     ConfigurationError
         If it is of another form, or of another study.
     """
+    subject = "/".join(path.parts[-3:])
     remedy = f"Run `theragate champion {study}`, and commit the file."
-    raw = read_json(path, remedy=remedy)
-    try:
-        # As JSON, so that a list is a tuple and nothing else is converted.
-        file = ChampionFile.model_validate_json(canonical_json(raw), strict=True)
-    except ValidationError as error:
-        raise ConfigurationError(
-            f"{_named(path)}, key `{_key(error)}`",
-            rule="the file names the champion as `theragate champion` writes it",
-            received=f"an entry that is wrong ({error.errors(include_url=False)[0]['msg']})",
-            remedy=remedy,
-        ) from error
+    file = read_spec(ChampionFile, path, subject=subject, remedy=remedy, error=ConfigurationError)
     if file.study != study:
         raise ConfigurationError(
-            f"{_named(path)}, key `study`",
+            f"{subject}, key `study`",
             rule=f"the file is of study `{study}`",
             received=f"`{file.study}`",
             remedy=remedy,
@@ -85,11 +76,3 @@ def write_champion(path: Path, study: str, champion: Champion | None) -> None:
         If the disk does not take the file.
     """
     write_json(path, ChampionFile(study=study, champion=champion).model_dump(mode="json"))
-
-
-def _named(path: Path) -> str:
-    return "/".join(path.parts[-3:])
-
-
-def _key(error: ValidationError) -> str:
-    return ".".join(str(part) for part in error.errors()[0]["loc"]) or "(the whole)"

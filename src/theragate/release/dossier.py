@@ -7,8 +7,6 @@ from datetime import date
 from functools import lru_cache
 from typing import Any
 
-from pydantic import ValidationError
-
 from theragate.digests import canonical_json, sha256_bytes, sha256_json
 from theragate.errors import EvidenceError
 from theragate.evidence.types import Evidence
@@ -18,6 +16,7 @@ from theragate.release.attestation import PAYLOAD_TYPE, Attestation, Stated, rea
 from theragate.release.dsse import read_envelope, verify
 from theragate.release.refusals import Refusal
 from theragate.release.trust import Trust
+from theragate.study import spec_of
 
 __all__ = [
     "Dossier",
@@ -147,11 +146,8 @@ def examine(dossier: Dossier, trust: Trust, today: date) -> Reading:
         raise _mismatch(dossier, "the dossier is the one that was signed", "another evidence or policy")
     try:
         evidence, policy, verdict = _judged(dossier_bytes(dossier.evidence, dossier.policy))
-    except ValidationError as error:
-        key = ".".join(map(str, error.errors(include_url=False, include_input=False)[0]["loc"])) or "the whole"
-        raise _mismatch(dossier, "the evidence has this version's form", f"another entry at `{key}`") from error
     except EvidenceError as error:
-        raise _mismatch(dossier, error.rule, error.received) from error
+        raise _mismatch(dossier, f"{error.subject}: {error.rule}", error.received) from error
     named = _named(signed)
     for name, value in _found(verdict, evidence).items():
         if named[name] != value:
@@ -196,7 +192,10 @@ def _found(verdict: Verdict, evidence: Evidence) -> Mapping[str, object]:
 def _judged(content: bytes) -> tuple[Evidence, Policy, Verdict]:
     """Judge a dossier's file. The same bytes give the same verdict, so that a server judges each of them once."""
     evidence_json, policy_json = read_dossier(content)
-    evidence = Evidence.model_validate_json(canonical_json(evidence_json), strict=True)
+    remedy = "Attest the version again with this version of Theragate."
+    evidence = spec_of(
+        Evidence, evidence_json, subject="the evidence", remedy=remedy, error=EvidenceError, private=True
+    )
     policy = Policy.of_json(policy_json)
     try:
         verdict = decide(evidence, policy, evidence_sha256=sha256_json(evidence_json))

@@ -9,16 +9,19 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated
 
-from pydantic import ConfigDict, Field, ValidationError
+from pydantic import ConfigDict, Field
 
 from theragate.digests import canonical_json
 from theragate.release.keys import SigningKey, VerifyingKey
 from theragate.release.refusals import Refusal
-from theragate.study import Spec
+from theragate.study import Spec, spec_of
 
 __all__ = ["LONGEST", "Envelope", "Signature", "Verified", "pae", "read_envelope", "sign", "verify"]
 
 LONGEST = 100_000  # characters: what a tag of a model version holds
+
+_SUBJECT = "the attestation"
+_REMEDY = "Attest the version again: `theragate attest STUDY`."
 
 
 class Signature(Spec):
@@ -89,9 +92,12 @@ def read_envelope(text: str) -> Envelope:
     if len(text) > LONGEST:
         raise _refused(f"{len(text)} characters, of {LONGEST} at most")
     try:
-        return Envelope.model_validate_json(text, strict=True)
-    except (ValidationError, RecursionError) as error:
+        value = json.loads(text)
+    except (ValueError, RecursionError) as error:
         raise _refused("another text") from error
+    return spec_of(
+        Envelope, value, subject=f"{_SUBJECT}, a signed envelope (DSSE)", remedy=_REMEDY, error=Refusal, private=True
+    )
 
 
 def verify(envelope: Envelope, keys: Iterable[VerifyingKey], *, payload_type: str) -> Verified:
@@ -127,9 +133,5 @@ def _decoded(text: str) -> bytes:
 
 
 def _refused(received: str) -> Refusal:
-    return Refusal(
-        "the attestation",
-        rule="it is a signed envelope (DSSE) as `theragate` writes it",
-        received=received,
-        remedy="Attest the version again: `theragate attest STUDY`.",
-    )
+    rule = "it is a signed envelope (DSSE) as `theragate` writes it"
+    return Refusal(_SUBJECT, rule=rule, received=received, remedy=_REMEDY)

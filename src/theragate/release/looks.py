@@ -8,7 +8,6 @@ import json
 from pathlib import Path
 
 from filelock import FileLock
-from pydantic import ValidationError
 
 from theragate.digests import canonical_json, sha256_json
 from theragate.errors import DataError
@@ -104,7 +103,7 @@ def read_looks(path: Path) -> list[Look]:
     for number, line in enumerate(lines, start=1):
         try:
             look = Look.model_validate(json.loads(line), strict=True)
-        except (ValueError, ValidationError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:
             if number == len(lines) and not text.endswith("\n"):
                 break
             raise _damaged(path, f"another text in line {number}") from error

@@ -6,9 +6,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, model_validator
 
-from theragate.digests import canonical_json
 from theragate.errors import ConfigurationError
 from theragate.files import read_json, write_json
 from theragate.gates import read_policy
@@ -16,7 +15,7 @@ from theragate.release.keys import DEVELOPMENT_KEY, VerifyingKey, development_ke
 from theragate.release.names import folded, same_alias
 from theragate.release.waivers import Digest, plain
 from theragate.settings import Settings
-from theragate.study import Name, Spec, load_studies
+from theragate.study import Name, Spec, load_studies, spec_of
 
 __all__ = [
     "Role",
@@ -33,6 +32,9 @@ __all__ = [
 ]
 
 Role = Literal["evaluator", "ledger"]
+
+_REMEDY = "Correct it; see docs/keys.md."
+
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), AfterValidator(plain)]
 
 
@@ -157,16 +159,9 @@ def read_trust(path: Path, *, development: VerifyingKey | None) -> Trust:
         If it is missing, cannot be read or is not JSON.
     """
     raw = read_json(path, remedy="Restore it, or unset THERAGATE_TRUST.")
-    try:
-        if isinstance(raw, dict) and "development" in raw:
-            raise _wrong(path, "no trust file is one of development", "an entry `development`")
-        trust = Trust.model_validate_json(canonical_json(raw), strict=True)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        key = ".".join(map(str, first["loc"])) or "the whole"
-        raise _wrong(path, first["msg"].removeprefix("Value error, "), f"another entry at `{key}`") from error
-    except UnicodeEncodeError as error:
-        raise _wrong(path, "the file is text", "half of a character") from error
+    if isinstance(raw, dict) and "development" in raw:
+        raise _wrong(path, "no trust file is one of development", "an entry `development`")
+    trust = spec_of(Trust, raw, subject=_named(path), remedy=_REMEDY, error=ConfigurationError, private=True)
     if development is not None and any(entry.key == development for entry in trust.keys):
         raise _wrong(path, "it never trusts a development key", "this machine's")
     return trust
@@ -225,7 +220,9 @@ def write_trust(path: Path, trust: Trust) -> None:
     write_json(path, document)
 
 
+def _named(path: Path) -> str:
+    return f"trust file `{path.name}`"
+
+
 def _wrong(path: Path, rule: str, received: str) -> ConfigurationError:
-    return ConfigurationError(
-        f"trust file `{path.name}`", rule=rule, received=received, remedy="Correct it; see docs/keys.md."
-    )
+    return ConfigurationError(_named(path), rule=rule, received=received, remedy=_REMEDY)

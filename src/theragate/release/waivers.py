@@ -7,13 +7,12 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, StringConstraints, ValidationError, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
-from theragate.digests import canonical_json
 from theragate.errors import ConfigurationError
-from theragate.files import read_json, write_json
+from theragate.files import write_json
 from theragate.gates.types import REVIEW, Finding, Verdict
-from theragate.study import Spec
+from theragate.study import Spec, read_spec
 
 __all__ = [
     "FEWEST_WORDS",
@@ -181,19 +180,20 @@ def read_waivers(path: Path, study: str) -> tuple[Waiver, ...]:
     """
     if not path.exists():
         return ()
-    raw = read_json(path, remedy="Restore it from git.")
-    try:
-        # As JSON and strictly: there a date is a text like 2026-11-24, and nothing else.
-        found = WaiverFile.model_validate_json(canonical_json(raw), strict=True)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        key = ".".join(map(str, first["loc"])) or "the whole"
-        raise _wrong(path, rule=_rule(first["type"], first["msg"]), received=f"another entry at `{key}`") from error
-    except UnicodeEncodeError as error:
-        raise _wrong(path, rule="the file is text", received="half of a character") from error
-    if found.study != study:
-        raise _wrong(path, rule=f"the file is of the study `{study}`", received=f"`{found.study}`")
-    return _sorted(found.waivers)
+    subject = "/".join(path.parts[-3:])
+    remedy = "Restore the file from git, and change it with `theragate waive` only."
+    file = read_spec(
+        WaiverFile,
+        path,
+        subject=subject,
+        remedy="Restore it from git.",
+        outdated=remedy,
+        error=ConfigurationError,
+    )
+    if file.study != study:
+        rule = f"the file is of the study `{study}`"
+        raise ConfigurationError(subject, rule=rule, received=f"`{file.study}`", remedy=remedy)
+    return _sorted(file.waivers)
 
 
 def write_waivers(path: Path, study: str, waivers: Sequence[Waiver]) -> None:
@@ -203,17 +203,3 @@ def write_waivers(path: Path, study: str, waivers: Sequence[Waiver]) -> None:
 
 def _sorted(waivers: Sequence[Waiver]) -> tuple[Waiver, ...]:
     return tuple(sorted(waivers, key=lambda waiver: (waiver.code, waiver.study)))
-
-
-def _rule(kind: str, message: str) -> str:
-    known = {"missing": "this key is required", "extra_forbidden": "there is no such key"}
-    return known.get(kind, message.removeprefix("Value error, "))
-
-
-def _wrong(path: Path, *, rule: str, received: str) -> ConfigurationError:
-    return ConfigurationError(
-        "/".join(path.parts[-3:]),
-        rule=rule,
-        received=received,
-        remedy="Restore the file from git, and change it with `theragate waive` only.",
-    )

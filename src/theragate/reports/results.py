@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field
 
 from theragate.errors import ConfigurationError
 from theragate.evidence.catalogue import METRICS
@@ -14,7 +14,7 @@ from theragate.gates.words import capital, interval, plural
 from theragate.reports.effects import design_words, hazard_words
 from theragate.reports.headline import HEADLINE, estimate_text
 from theragate.reports.markdown import escape, table
-from theragate.study import Sentence, Spec, Study
+from theragate.study import Sentence, Spec, Study, spec_of
 
 __all__ = ["Known", "Result", "read_known", "results_page"]
 
@@ -64,16 +64,13 @@ def read_known(content: Any) -> dict[str, tuple[Known, ...]]:
     ConfigurationError
         If it has another form.
     """
-    try:
-        return TypeAdapter(dict[str, tuple[Known, ...]]).validate_python(content)
-    except ValidationError as error:
-        place = ".".join(str(part) for part in error.errors()[0]["loc"])
-        raise ConfigurationError(
-            "docs/published.json",
-            rule="it maps a study to numbers, each with metric, value, what and source",
-            received=f"something else at `{place}`" if place else "something else",
-            remedy="Correct the entry.",
-        ) from error
+    return spec_of(
+        dict[str, tuple[Known, ...]],
+        content,
+        subject="docs/published.json",
+        remedy="It maps a study to numbers, each with metric, value, what and source; correct the entry.",
+        error=ConfigurationError,
+    )
 
 
 def results_page(results: Sequence[Result], known: Mapping[str, Sequence[Known]], *, absent: Sequence[str]) -> str:

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import pandas as pd
-from pydantic import ValidationError
 
 from theragate.cohorts.outcome_columns import read_outcome
 from theragate.cohorts.outcomes import Binary, Outcome, Quantity, Treated
@@ -36,7 +35,7 @@ from theragate.stages.held_out import (
     read_nuisances,
     read_refits,
 )
-from theragate.study import Decision, Spec, Study, load_seed, load_study
+from theragate.study import Decision, Spec, Study, load_seed, load_study, spec_of
 from theragate.validation.types import Validation
 
 __all__ = ["evaluate"]
@@ -154,15 +153,7 @@ def _parsed(kind: type[Form], raw: Any, study: Study, *, file: str, stage: str) 
     """Return a file's content in its form; a file of another study has the wrong form too."""
     remedy = f"Run `dvc repro -f {stage}@{study.name}`."
     subject = f"study `{study.name}`, {file}"
-    try:
-        form = kind.model_validate(raw)
-    except ValidationError as error:
-        raise EvidenceError(
-            subject,
-            rule="the file has this version's form",
-            received=f"{error.error_count()} fields that do not",
-            remedy=remedy,
-        ) from error
+    form = spec_of(kind, raw, subject=subject, remedy=remedy, error=EvidenceError, private=kind is Validation)
     if raw["study"] != study.name:
         raise EvidenceError(subject, rule="the file is of this study", received="one of another study", remedy=remedy)
     return form

@@ -2,13 +2,11 @@
 
 from typing import Any
 
-from pydantic import ValidationError
-
 from theragate.cohorts.outcome_columns import read_outcome
 from theragate.cohorts.parquet import read_table, write_table
 from theragate.digests import sha256_file
 from theragate.errors import EvidenceError
-from theragate.files import read_json, write_json
+from theragate.files import write_json
 from theragate.learning.membership_halves import DIVISIONS
 from theragate.learning.persistence import load
 from theragate.learning.predictor import Predictor
@@ -19,7 +17,7 @@ from theragate.runner.workspace import Workspace
 from theragate.settings import Settings
 from theragate.stages.progress import show_progress
 from theragate.stages.validated import check_validated
-from theragate.study import Spec, Study, load_seed, load_study
+from theragate.study import Spec, Study, load_seed, load_study, read_spec
 
 __all__ = ["refit"]
 
@@ -84,18 +82,15 @@ def refit(workspace: Workspace, settings: Settings) -> str:
 
 def _trained(workspace: Workspace, study: Study) -> tuple[Record, Predictor]:
     """Read the training record and the released model, and refuse them if they are not of one training."""
-    remedy = f"Run `dvc repro train@{study.name}`."
-    raw = read_json(workspace.model("record.json"), remedy=remedy)
     again = f"Run `dvc repro -f train@{study.name}`."
-    try:
-        record = Record.model_validate(raw)
-    except ValidationError as error:
-        raise EvidenceError(
-            f"study `{study.name}`, record.json",
-            rule="the record has this version's form",
-            received=f"{error.error_count()} fields that do not",
-            remedy=again,
-        ) from error
+    record = read_spec(
+        Record,
+        workspace.model("record.json"),
+        subject=f"study `{study.name}`, record.json",
+        remedy=f"Run `dvc repro train@{study.name}`.",
+        outdated=again,
+        error=EvidenceError,
+    )
     released = load(workspace.model("estimator"))
     found = (study.name, released.task, released.family, tuple(released.features))
     if found != (record.study, record.task, record.selected.family, record.features) or record.task != study.task:

@@ -2,13 +2,11 @@
 
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from theragate.digests import sha256_file
 from theragate.errors import DataError
 from theragate.files import read_json
 from theragate.runner.workspace import Workspace
-from theragate.study import AcceptedInputs
+from theragate.study import AcceptedInputs, read_spec
 
 __all__ = ["check_validated", "read_accepted"]
 
@@ -42,12 +40,7 @@ def read_accepted(workspace: Workspace) -> AcceptedInputs:
     """
     remedy = f"Run `dvc repro -f validate@{workspace.study}`."
     path = workspace.data("inputs.json")
-    raw = read_json(path, remedy=remedy)
-    try:
-        accepted = AcceptedInputs.model_validate(raw)
-    except ValidationError as error:
-        received = f"{error.error_count()} fields that do not"
-        raise DataError(str(path), rule="the file has this version's form", received=received, remedy=remedy) from error
+    accepted = read_spec(AcceptedInputs, path, remedy=remedy, private=True)
     if accepted.study != workspace.study:
         raise DataError(str(path), rule="the file is of this study", received="one of another study", remedy=remedy)
     return accepted

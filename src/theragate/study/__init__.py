@@ -29,6 +29,7 @@ from theragate.study.declarations import (
     Validation,
 )
 from theragate.study.params_file import read_parameters
+from theragate.study.reading import Flaw, first_flaw, parse, read_spec, spec_of
 from theragate.study.sources import (
     BundledSource,
     DvcSource,
@@ -39,7 +40,7 @@ from theragate.study.sources import (
     TableFile,
     UrlSource,
 )
-from theragate.study.spec import MARK, NAME, Name, Probability, Sentence, Spec, Unit, marked, parse
+from theragate.study.spec import MARK, NAME, Name, Probability, Sentence, Spec, Unit, marked
 from theragate.study.study import Study, load_seed, load_studies, load_study, study_names
 
 __all__ = [
@@ -57,6 +58,7 @@ __all__ = [
     "EffectOutcome",
     "Features",
     "FileSource",
+    "Flaw",
     "GroupSpec",
     "Holdout",
     "InputRule",
@@ -86,11 +88,14 @@ __all__ = [
     "Unit",
     "UrlSource",
     "Validation",
+    "first_flaw",
     "load_seed",
     "load_studies",
     "load_study",
     "marked",
     "parse",
     "read_parameters",
+    "read_spec",
+    "spec_of",
     "study_names",
 ]

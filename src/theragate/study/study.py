@@ -27,10 +27,11 @@ from theragate.study.declarations import (
     outcome_kind,
 )
 from theragate.study.params_file import as_mapping, read_parameters
+from theragate.study.reading import parse
 from theragate.study.sources import (
     Source,
 )
-from theragate.study.spec import NAME, Name, Spec, marked, parse
+from theragate.study.spec import NAME, Name, Spec, marked
 
 __all__ = ["Study", "load_seed", "load_studies", "load_study", "study_names"]
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import StringConstraints, ValidationError, model_validator
+from pydantic import StringConstraints, model_validator
 
 from theragate.digests import sha256_bytes
 from theragate.errors import ConfigurationError
-from theragate.study import Spec
+from theragate.study import Spec, spec_of
 from theragate.validation._expectation_types import ARGUMENTS, EXPECTATIONS
 from theragate.validation.types import Severity
 
@@ -136,29 +136,10 @@ def _no_constant(name: str) -> float:
 
 
 def _expectation(entry: Any, number: int, subject: str) -> Expectation:
-    try:
-        return Expectation.model_validate(entry)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        meta = entry.get("meta") if isinstance(entry, dict) else None
-        name = meta.get("id") if isinstance(meta, dict) else None
-        at = f"{subject}, expectation {number}" + (f" (`{str(name)[:80]}`)" if name else "")
-        key = ".".join(str(part) for part in first["loc"])
-        if first["type"] == "value_error":
-            raise _wrong_suite(at, rule=first["msg"].removeprefix("Value error, "), received="this entry") from error
-        if first["type"] == "extra_forbidden":
-            raise _wrong_suite(
-                at,
-                rule="its keys are type, kwargs, severity, meta (id, description, unit, reason)",
-                received=f"the unknown key `{key}`",
-            ) from error
-        if first["type"] == "missing":
-            raise _wrong_suite(at, rule=f"`{key}` is required", received="none") from error
-        if not key:
-            raise _wrong_suite(
-                at, rule="it is a mapping with the keys type, kwargs, severity, meta", received=repr(entry)[:80]
-            ) from error
-        raise _wrong_suite(at, rule=f"`{key}`: {first['msg']}", received=repr(first["input"])[:80]) from error
+    meta = entry.get("meta") if isinstance(entry, dict) else None
+    name = meta.get("id") if isinstance(meta, dict) else None
+    at = f"{subject}, expectation {number}" + (f" (`{str(name)[:80]}`)" if name else "")
+    return spec_of(Expectation, entry, subject=at, remedy=REMEDY, error=ConfigurationError)
 
 
 def _wrong_suite(subject: str, *, rule: str, received: str) -> ConfigurationError:
