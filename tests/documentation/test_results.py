@@ -130,7 +130,7 @@ def test_the_readme_counts_who_passes():
     assert sentence.startswith(" every gate")
     assert all(words in sentence for words in ("light chains", "progression of diabetes"))
     assert passing == ["diabetes_progression", "light_chain_mortality"]
-    assert f"from {len(STUDIES)} studies".replace("10", "ten") in README.text
+    assert f"a summary of {len(STUDIES)} studies".replace("10", "ten") in README.text
 
 
 def test_the_benchmarks_on_the_page_are_those_of_the_last_run():
