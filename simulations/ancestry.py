@@ -21,9 +21,9 @@ from theragate.cohorts.sources import read_source
 from theragate.evidence.inputs import HeldOut, QuantityTarget
 from theragate.evidence.measure import measure
 from theragate.evidence.types import CohortFacts, DataFacts, Estimate, Evidence
+from theragate.evidence.writing import interval
 from theragate.gates import read_policy
 from theragate.gates.types import Finding
-from theragate.gates.words import interval
 from theragate.learning import train
 from theragate.reports.markdown import table
 from theragate.study import Study, load_seed, load_study

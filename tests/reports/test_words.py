@@ -11,40 +11,23 @@ from theragate.evidence.types import Estimate
 from theragate.reports._words import (
     attribute_title,
     counts_text,
+    estimate_text,
     importances,
-    interval_text,
-    number_text,
     patients_line,
-    percent_text,
 )
 
 
-@pytest.mark.parametrize(
-    ("value", "digits", "written"),
-    [(0.8149, 2, "0.81"), (-0.5, 1, "−0.5"), (-0.001, 2, "0.00"), (12345.6, 0, "12,346"), (-0.0, 3, "0.000")],
-)
-def test_number(value, digits, written):
-    assert number_text(value, digits) == written
+def test_an_estimate_in_a_figure():
+    assert estimate_text("sensitivity", Estimate(value=0.8, lower=0.7, upper=0.9, method="m")) == "0.80 (0.70 to 0.90)"
+    assert estimate_text("auroc", Estimate(value=0.8, method="m")) == "0.800 (no interval)"
+    assert estimate_text("auroc", Estimate.absent("one class")) == "not estimable: one class"
+    assert estimate_text("auroc", Estimate.absent("withheld: a small cell")) == "withheld: a small cell"
 
 
-@given(st.floats(-1e6, 1e6), st.integers(0, 4))
-@hypothesis_settings(deadline=None)
-def test_a_written_number_reads_back_as_the_rounded_one(value, digits):
-    read = float(number_text(value, digits).replace("−", "-").replace(",", ""))
-    assert math.isclose(read, value, abs_tol=0.5 * 10**-digits + 1e-9)
-    assert not number_text(value, digits).startswith("-")
-
-
-def test_interval():
-    assert interval_text(Estimate(value=0.8, lower=0.7, upper=0.9, method="m")) == "0.80 (0.70 to 0.90)"
-    assert interval_text(Estimate(value=0.8, method="m")) == "0.80 (no interval)"
-    assert interval_text(Estimate.absent("one class")) == "not estimable: one class"
-    assert interval_text(Estimate.absent("withheld: a small cell")) == "withheld: a small cell"
-
-
-@pytest.mark.parametrize(("share", "written"), [(0.1, "10%"), (0.025, "2.5%"), (1.0, "100%"), (0.07, "7%")])
-def test_percent(share, written):
-    assert percent_text(share) == written
+def test_effects_on_one_scale_have_their_decimals_in_common():
+    gain = Estimate(value=-1.48, lower=-12.64, upper=3.14, method="m")
+    assert estimate_text("policy_gain", gain) == "−1.5 (−12.6 to 3.1)"
+    assert estimate_text("policy_gain", gain, scale=(0.0, 176.0)) == "−1 (−13 to 3)"
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,7 @@ class Metric:
     direction
         What is good: ``higher``, ``lower``, ``near_one``, ``near_zero``, or ``none`` where neither is.
     decimals
-        With how many decimals it is written everywhere (see ``evidence/numbers.py``); None: as its size requires, as
+        With how many decimals it is written everywhere (see ``evidence/writing.py``); None: as its size requires, as
         for an effect, which may be a risk or a number of days.
     unit
         ``outcome``: the outcome's own unit; empty for a pure number.

@@ -8,7 +8,8 @@ from theragate.evidence.types import Evidence, OverlapEvidence
 from theragate.gates._base import Gate, Task
 from theragate.gates._judging import NOT_MEASURED
 from theragate.gates.types import Finding, Judged, Severity, Status
-from theragate.gates.words import capital, number, percent, plural
+from theragate.gates.words import capital, plural
+from theragate.numbers import declared, number, percent
 
 __all__ = ["Comparability"]
 
@@ -56,12 +57,12 @@ class Comparability(Gate):
         return self._observed(treatment.overlap)
 
     def _observed(self, overlap: OverlapEvidence) -> Finding:
-        outside, most = overlap.outside.value, self.outside or 0.0
+        outside, most, uneven = overlap.outside.value, self.outside or 0.0, self.imbalance or 0.0
         rows: list[Judged] = []
         if outside is not None:
             rows.append(_row("patients", "chance of treatment below 10% or above 90%", outside, most))
         rows += [
-            _row(feature, "standardised difference after weighting", value, self.imbalance or 0.0)
+            _row(feature, "standardised difference after weighting", value, uneven)
             for feature, value in sorted(overlap.after.items(), key=lambda item: (-item[1], item[0]))
         ]
         if outside is None or not overlap.after:
@@ -70,13 +71,13 @@ class Comparability(Gate):
             )
         feature, worst = overlap.worst_after
         beyond = [row for row in rows if row.status == "fail"]
-        uneven = sum(row.status == "fail" for row in rows[1:])
+        above = sum(row.status == "fail" for row in rows[1:])
         before = max(overlap.before.values(), default=0.0)
         summary = (
             f"Observational: {percent(outside)} of the patients have an estimated chance of treatment beyond 10 to 90% "
             f"(at most {percent(most)} allowed). After weighting the largest standardised difference is "
-            f"{number(worst, 2)} (`{feature}`; {number(before, 2)} before; at most {self.imbalance:g} allowed"
-            + (f"; {plural(uneven, 'feature')} above it" if uneven else "")
+            f"{number(worst, 2)} (`{feature}`; {number(before, 2)} before; at most {declared(uneven)} allowed"
+            + (f"; {plural(above, 'feature')} above it" if above else "")
             + "). What was not recorded is not balanced by this."
         )
         status: Status = "fail" if beyond else "pass"
@@ -90,7 +91,7 @@ def _row(subject: str, metric: str, value: float, most: float) -> Judged:
         value=value,
         lower=value,
         upper=value,
-        limit=f"at most {most:g}",
+        limit=f"at most {declared(most)}",
         status="pass" if value <= most else "fail",
         note="of these patients; it has no error by sampling",
     )

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from theragate.evidence.types import Z95, Estimate, Family
+from theragate.evidence.writing import band, interval
 from theragate.gates._believable import doubt
 from theragate.gates._critical import critical_value, in_order, side_by_side
 from theragate.gates.types import Judged, Status
-from theragate.gates.words import capital, interval, number, plural, rounded_up
+from theragate.gates.words import capital, plural, rounded_up
+from theragate.numbers import declared
 
 __all__ = ["NOT_MEASURED", "Answer", "Limit", "Question", "answer_all", "more_data", "overall_status", "worst"]
 
@@ -42,7 +44,7 @@ class Limit:
         """Return the limit as it stands in a sentence, where a log ratio is written as the ratio itself."""
         if metric != "log_observed_expected" or self.low is None or self.high is None:
             return str(self)
-        return f"interval within {number(math.exp(self.low), 2)} to {number(math.exp(self.high), 2)}"
+        return f"interval within {band('observed_expected', math.exp(self.low), math.exp(self.high))}"
 
     def written(self, metric: str) -> str:
         """Return the limit as it stands in a table, where a log ratio has both forms."""
@@ -53,10 +55,10 @@ class Limit:
 
     def __str__(self) -> str:
         if self.low is not None and self.high is not None:
-            return f"interval within {_plain(self.low)} to {_plain(self.high)}"
+            return f"interval within {declared(self.low)} to {declared(self.high)}"
         if self.low is not None:
-            return f"lower limit {'above' if self.strict else 'at least'} {_plain(self.low)}"
-        return f"upper limit at most {_plain(self.high or 0.0)}"
+            return f"lower limit {'above' if self.strict else 'at least'} {declared(self.low)}"
+        return f"upper limit at most {declared(self.high or 0.0)}"
 
 
 @dataclass(frozen=True)
@@ -249,10 +251,6 @@ def more_data(answers: Sequence[Answer]) -> str:
         f"About {plural(more, question.unit[:-1])} more (there are {question.amount:,}) would decide it, if the "
         f"estimate stays where it is: {question.label}."
     )
-
-
-def _plain(value: float) -> str:
-    return f"{value:g}".replace("-", "−")
 
 
 def _finite(value: float | None) -> float | None:

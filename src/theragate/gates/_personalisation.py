@@ -3,10 +3,11 @@
 from typing import ClassVar
 
 from theragate.evidence.types import Evidence
+from theragate.evidence.writing import average_effect
 from theragate.gates._base import Gate, Task
 from theragate.gates._judging import NOT_MEASURED, Limit, Question, answer_all
 from theragate.gates.types import Finding, Severity
-from theragate.gates.words import effect_words, title
+from theragate.gates.words import title
 
 __all__ = ["Personalisation"]
 
@@ -41,7 +42,7 @@ class Personalisation(Gate):
         finding = self.conclude(answer_all([question], {}))
         if finding.status == "pass":
             return finding
-        average = effect_words(evidence.treatment, evidence.overall.get("average_effect")) or "not known either"
+        average = average_effect(evidence.treatment, evidence.overall.get("average_effect")) or "not known either"
         summary = f"No difference between patients is shown: use the average effect, {average}. {finding.summary}"
         more = finding.status == "insufficient" and question.decidable and not question.on_bad_side
         next_step = f"{self.after_fail} {finding.next_step}" if more else self.after_fail

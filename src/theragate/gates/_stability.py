@@ -8,7 +8,7 @@ from theragate.evidence.types import Estimate, Evidence, StabilityEvidence
 from theragate.gates._base import Gate
 from theragate.gates._judging import NOT_MEASURED, Limit, Question, answer_all
 from theragate.gates.types import Finding, Judged, Severity
-from theragate.gates.words import benefit, number
+from theragate.numbers import number, significant
 
 __all__ = ["Stability"]
 
@@ -66,7 +66,7 @@ class Stability(Gate):
         if value is None:
             return ""
         if self.declared.task == "treatment_effect":
-            size = f"predicted benefit would typically differ by {benefit(value)}"
+            size = f"predicted benefit would typically differ by {significant(value)}"
         elif self.declared.task == "regression":
             size = f"predicted value would typically differ by {number(value, 1)}"
         else:

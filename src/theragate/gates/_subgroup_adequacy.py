@@ -14,6 +14,7 @@ from theragate.gates._groups import MISSING, lacking_groups, withheld_groups
 from theragate.gates._judging import NOT_MEASURED
 from theragate.gates.types import Finding, Judged, Severity
 from theragate.gates.words import capital, group_words, listing, rounded_up, title
+from theragate.numbers import declared, significant
 from theragate.study import NoDecision
 
 __all__ = ["SubgroupAdequacy"]
@@ -109,15 +110,15 @@ class SubgroupAdequacy(Gate):
             estimate = group.metrics.get(metric, NOT_MEASURED)
             why = doubt(estimate, metric, difference=False, exact=False)
             half = math.inf if why else _half(estimate)
-            note = HIDDEN if hidden else why or f"half of the interval's width is {half:.3g}"
+            note = HIDDEN if hidden else why or f"half of the interval's width is {significant(half)}"
             words = group_words(group.attribute, group.label)
             if hidden or why:
                 lack = f"the {title(metric)} in {words} is not known ({'its numbers are withheld' if hidden else why})"
             else:
                 more = rounded_up(group.n * ((half / most) ** 2 - 1)) if half > most else 0
                 lack = (
-                    f"{words} needs about {more:,} more patients for the {title(metric)} to be known to ±{most:g} "
-                    f"(it is ±{half:.2g}, from {group.n:,})"
+                    f"{words} needs about {more:,} more patients for the {title(metric)} to be known to "
+                    f"±{declared(most)} (it is ±{significant(half, 2)}, from {group.n:,})"
                 )
             shown = (None, None, None) if hidden else (estimate.value, estimate.lower, estimate.upper)
             row = _judged(
@@ -127,7 +128,7 @@ class SubgroupAdequacy(Gate):
                 enough=half <= most,
                 shown=shown,
                 note=note,
-                limit=f"half of the interval's width at most {most:g}{_scale(metric)}",
+                limit=f"half of the interval's width at most {declared(most)}{_scale(metric)}",
             )
             rows.append((row, lack))
         return rows
@@ -150,7 +151,10 @@ class SubgroupAdequacy(Gate):
         lacks = [lack for row, lack in rows if row.decides and row.status != "pass"]
         judged = [row for row, _ in rows]
         required = listing([f"{number:,} {KINDS[kind]}" for kind, number in self.needed.items()])
-        known = [f"the {title(metric)} known to ±{most:g}{_scale(metric)}" for metric, most in self.half_width.items()]
+        known = [
+            f"the {title(metric)} known to ±{declared(most)}{_scale(metric)}"
+            for metric, most in self.half_width.items()
+        ]
         required += f", and {listing(known)}" if known else ""
         if not lacks and any(row.decides for row in judged):
             return self.finding("pass", f"Every judged group has at least {required}.", comparisons=judged)

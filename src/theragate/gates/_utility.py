@@ -12,7 +12,8 @@ from theragate.gates._base import Gate, amount_of
 from theragate.gates._groups import MISSING, lacking_groups, withheld_groups
 from theragate.gates._judging import NOT_MEASURED, Limit, Question, Weight, answer_all
 from theragate.gates.types import Finding, Severity
-from theragate.gates.words import benefit, group_words, percent
+from theragate.gates.words import group_words
+from theragate.numbers import percent, significant
 from theragate.study import Decision, NoDecision, TreatmentDecision
 
 __all__ = ["Utility"]
@@ -44,7 +45,7 @@ class _Patients:
 
     def at(self, threshold: float) -> str:
         """Write a threshold: a risk in percent, a benefit in its own unit."""
-        return percent(threshold) if self.metric == METRIC else benefit(threshold)
+        return percent(threshold) if self.metric == METRIC else significant(threshold)
 
 
 class Utility(Gate):

@@ -7,9 +7,9 @@ import numpy as np
 from pydantic import Field
 
 from theragate.learning.predictor import Predictor
+from theragate.numbers import interval_in
 from theragate.personal.benefits import EffectInterval
 from theragate.personal.intervals import QuantityInterval, RiskInterval
-from theragate.personal.number_format import estimate
 from theragate.personal.typicality import SHARES, Typicality
 from theragate.study import AcceptedInputs, Spec
 
@@ -33,7 +33,7 @@ class Sheet(Spec):
     """Aggregates of the cohort only: quantiles, means, axes; no patient's row, and no patient's distance or residual.
 
     ``reference`` are the means of the design's columns; ``labels`` what a clinician calls the features; ``unit`` is
-    that of a prediction (see `theragate.personal.number_format`); ``threshold`` the risk or the benefit from which on
+    that of a prediction (see `theragate.numbers`); ``threshold`` the risk or the benefit from which on
     the study's decision is taken.
     """
 
@@ -52,7 +52,7 @@ class Sheet(Spec):
         """Why nobody gets a number of their own; empty where patients do."""
         if not isinstance(self.interval, EffectInterval) or self.interval.shown:
             return ""
-        average = estimate(self.interval.average, self.interval.average_limits, self.unit)
+        average = interval_in(self.unit, self.interval.average, *self.interval.average_limits)
         return f"the study could not show that benefits differ between patients: the average benefit is {average}"
 
 

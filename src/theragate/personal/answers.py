@@ -12,11 +12,11 @@ from pydantic import ValidationError
 from theragate.errors import DataError, TheragateError
 from theragate.learning.persistence import load_with, save
 from theragate.learning.predictor import Predictor
+from theragate.numbers import declared_in, percent
 from theragate.personal.answer_context import Sheet, misfit, to_bytes
 from theragate.personal.answer_table import COLUMNS, NO_ANSWER, NOT_SURE, PREDICTION
 from theragate.personal.benefits import EffectInterval
 from theragate.personal.drivers import drivers, effects
-from theragate.personal.number_format import told
 from theragate.personal.patient_inputs import Inputs, missing_inputs, read_inputs
 from theragate.personal.typicality import UNLIKE
 from theragate.study import first_flaw
@@ -118,12 +118,12 @@ class Personal:
         lower, upper = table["lower"].to_numpy(), table["upper"].to_numpy()
         doubts.add(
             table["typical"].to_numpy() < UNLIKE,
-            f"unlike the patients learned from: fewer than {UNLIKE:.0%} of them lie so far out",
+            f"unlike the patients learned from: fewer than {percent(UNLIKE)} of them lie so far out",
         )
         if sheet.threshold is not None:
             includes = (lower < sheet.threshold) & (sheet.threshold <= upper)
             turn = "least benefit" if isinstance(sheet.interval, EffectInterval) else "threshold"
-            text = f"the interval includes the decision's {turn} of {told(sheet.threshold, sheet.unit)}"
+            text = f"the interval includes the decision's {turn} of {declared_in(sheet.unit, sheet.threshold)}"
             doubts.add(includes, text)
         if sheet.withheld:
             doubts.add(np.ones(len(table), dtype=bool), sheet.withheld)

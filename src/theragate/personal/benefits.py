@@ -24,7 +24,7 @@ from theragate.evidence.scores import Nuisances, doubly_robust_scores
 from theragate.learning.predictor import Predictor
 from theragate.learning.uncensored_outcome import weights_of
 from theragate.personal.intervals import NORMAL, REFIT, Floats, Held
-from theragate.personal.number_format import stored
+from theragate.personal.rounding import stored
 from theragate.study import Spec
 
 __all__ = ["EffectInterval", "fit_benefits", "held_benefits"]

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from theragate.personal.answer_context import Interval
 from theragate.personal.benefits import EffectInterval
 from theragate.personal.intervals import NORMAL, Floats, Held, QuantityInterval
-from theragate.personal.number_format import stored
+from theragate.personal.rounding import stored
 
 __all__ = ["measure_coverage"]
 

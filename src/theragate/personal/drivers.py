@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from theragate.learning.features import as_features
 from theragate.learning.models import Model
 from theragate.learning.predictor import Predictor
-from theragate.personal.number_format import change
+from theragate.numbers import change
 
 __all__ = ["Explained", "drivers", "effects"]
 
@@ -89,5 +89,5 @@ def drivers(moved: Floats, names: list[str], *, unit: str) -> list[str]:
     lines = []
     for row, places in enumerate(order):
         named = [place for place in places if size[row, place] > _SHARE * total[row]]
-        lines.append("; ".join(f"{names[place]} {change(moved[row, place], unit)}" for place in named))
+        lines.append("; ".join(f"{names[place]} {change(unit, float(moved[row, place]))}" for place in named))
     return lines

@@ -16,14 +16,15 @@ from theragate.learning.predictor import Predictor
 from theragate.learning.scenarios import CLEAN
 from theragate.learning.seeds import derive
 from theragate.learning.tuning_loss import Loss
+from theragate.numbers import PERCENT, POINTS, interval_in
 from theragate.personal.answer_context import Interval, MissingInputs, Sheet
 from theragate.personal.answer_table import NO_ANSWER, NOT_SURE, PREDICTION
 from theragate.personal.answers import Personal
 from theragate.personal.benefits import EffectInterval, fit_benefits, held_benefits
 from theragate.personal.coverage import measure_coverage
 from theragate.personal.intervals import LEVEL, Held, QuantityInterval, fit_interval
-from theragate.personal.number_format import PERCENT, POINTS, estimate, stored
 from theragate.personal.patient_inputs import missing_inputs
+from theragate.personal.rounding import stored
 from theragate.personal.typicality import fit_typicality
 from theragate.study import AcceptedInputs, EffectOutcome, NestedCrossValidation, NoDecision, QuantityOutcome, Study
 
@@ -124,7 +125,7 @@ def _claim(sheet: Sheet, study: Study) -> str:
     adjusted = _ADJUSTED if chosen else ""
     if not sheet.withheld:
         return _EFFECT.format(adjusted=adjusted)
-    average = estimate(interval.average, interval.average_limits, sheet.unit)
+    average = interval_in(sheet.unit, interval.average, *interval.average_limits)
     return _SAME.format(average=average, adjusted=adjusted)
 
 

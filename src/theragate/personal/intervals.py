@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from theragate.personal.number_format import stored
+from theragate.personal.rounding import stored
 from theragate.study import Spec
 
 __all__ = ["LEVEL", "NORMAL", "REFIT", "Floats", "Held", "QuantityInterval", "RiskInterval", "fit_interval"]

@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from theragate.learning.features import MISSING_TEXT, Feature
-from theragate.personal.number_format import stored
+from theragate.personal.rounding import stored
 from theragate.study import Spec
 
 __all__ = ["SHARES", "UNLIKE", "Typicality", "fit_typicality"]

@@ -70,7 +70,7 @@ def compared(desk: Desk, facts: VersionFacts) -> dict[str, Any]:
         "paired": paired,
         "why_not_paired": "" if paired else _unpaired(evidence),
         "differences": {
-            METRICS[item.metric].title: estimate_text(item.metric, item.difference)
+            METRICS[item.metric].title: estimate_text(item.metric, item.difference, difference=True)
             for item in (measured.comparisons if measured is not None and paired else ())
         },
         "changed": {

@@ -9,8 +9,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from theragate.evidence.types import Curve, Evidence
+from theragate.numbers import declared, percent
 from theragate.reports._canvas import BLUE, GREEN, GREY, INK, VERMILLION, new_axes, new_figure
-from theragate.reports._words import event_word, numbers_line, outcome_unit, percent_text
+from theragate.reports._words import event_word, numbers_line, outcome_unit
 from theragate.study import Decision, Study
 
 __all__ = [
@@ -46,7 +47,7 @@ def draw_auc_over_time(evidence: Evidence, study: Study) -> Figure:
     keys.append((chance, "no better than chance"))
     if evidence.horizon is not None:
         line = axes.axvline(evidence.horizon, color=VERMILLION, linewidth=1.2, linestyle=DASHED)
-        keys.append((line, f"horizon of {evidence.horizon:g} {outcome_unit(study)}"))
+        keys.append((line, f"horizon of {declared(evidence.horizon)} {outcome_unit(study)}"))
     axes.set(ylim=(min(0.45, min([*curve.y, *curve.lower]) - 0.02), 1.0))
     axes.set_xlabel(f"Time since the start, {outcome_unit(study)}")
     axes.set_ylabel("Area under the curve at that time")
@@ -70,7 +71,7 @@ def draw_decision(evidence: Evidence, study: Study) -> Figure:
         keys += [(axes.plot(everyone.x, everyone.y, color=GREEN, linestyle=(0, (5, 2)))[0], "act in everyone")]
     keys.append((axes.axhline(0, color=INK, linewidth=1.2, linestyle=DOTTED), "act in no one"))
     line = axes.axvline(decision.threshold, color=VERMILLION, linewidth=1.2, linestyle=DASHED)
-    keys.append((line, f"clinical threshold of {percent_text(decision.threshold)}"))
+    keys.append((line, f"clinical threshold of {percent(decision.threshold)}"))
     highest, lowest = max([0.0, *curve.y, *curve.upper]), min([0.0, *curve.y, *curve.lower])
     if everyone and everyone.y:
         lowest = min(lowest, max(everyone.y))  # that its line is seen, and no more: it falls without end

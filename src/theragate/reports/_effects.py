@@ -4,10 +4,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from theragate.evidence.types import Evidence
+from theragate.evidence.types import Curve, Evidence
+from theragate.numbers import percent, significant
 from theragate.reports._canvas import BLUE, GREEN, GREY, INK, VERMILLION, new_axes, new_figure
 from theragate.reports._curves import DASHED, DOTTED, KEY_LINE, Key, draw_curve, write_key
-from theragate.reports._words import effect_digits, interval_text, outcome_unit, patients_line
+from theragate.reports._words import estimate_text, outcome_unit, patients_line
 from theragate.study import Study, TreatmentDecision
 
 __all__ = ["draw_effects", "draw_overlap", "draw_policy", "draw_toc"]
@@ -18,16 +19,17 @@ def _effect_label(text: str, study: Study) -> str:
     return f"{text}, {unit}" if unit else f"{text}, points of risk"
 
 
-def _numbers(evidence: Evidence, study: Study, *, metric: str, title: str) -> str:
+def _numbers(evidence: Evidence, curve: Curve, *, metric: str, title: str) -> str:
     estimate = evidence.overall.get(metric)
-    return "" if estimate is None else f"{title} {interval_text(estimate, effect_digits(study))}"
+    scale = (*curve.y, *curve.lower, *curve.upper)
+    return "" if estimate is None else f"{title} {estimate_text(metric, estimate, scale=scale)}"
 
 
 def draw_toc(evidence: Evidence, study: Study) -> Figure:
     """Draw by how much the effect in those ranked highest exceeds the average, share by share."""
     figure, top = new_figure(
         "Whether those ranked first benefit more than the average",
-        _numbers(evidence, study, metric="autoc", title="Mean over all shares (AUTOC)"),
+        _numbers(evidence, evidence.curves["toc"], metric="autoc", title="Mean over all shares (AUTOC)"),
     )
     axes = new_axes(figure, top=top + KEY_LINE, left=0.95)
     handles, _ = draw_curve(axes, evidence.curves["toc"], marker="o")
@@ -67,7 +69,7 @@ def draw_policy(evidence: Evidence, study: Study) -> Figure:
     if not isinstance(decision, TreatmentDecision):
         raise TypeError("the value of a policy needs a declared least benefit")
     curve, everyone = evidence.curves["decision"], evidence.curves["decision_treat_all"]
-    gain = _numbers(evidence, study, metric="policy_gain", title="Gain over the better default")
+    gain = _numbers(evidence, curve, metric="policy_gain", title="Gain over the better default")
     figure, top = new_figure(
         "Whether treating by the prediction does more good than harm",
         f"Decision: {decision.action.rstrip('.')}. {gain}",
@@ -109,7 +111,7 @@ def draw_overlap(evidence: Evidence, study: Study) -> Figure:  # noqa: ARG001 - 
     axes.set_xlabel("Estimated chance of treatment")
     axes.set_ylabel("Share of the arm")
     axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-    axes.yaxis.set_major_formatter(lambda value, _: f"{abs(100 * value):.0f}%")
+    axes.yaxis.set_major_formatter(lambda value, _: percent(abs(value), 0))
     write_key(axes, keys, columns=2)
     return figure
 
@@ -117,6 +119,6 @@ def draw_overlap(evidence: Evidence, study: Study) -> Figure:  # noqa: ARG001 - 
 def _units(axes: Axes, study: Study, *, both: bool = False) -> None:
     """Write differences of risks in percentage points."""
     if not outcome_unit(study):
-        axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.3g}".replace("-", "−"))
+        axes.yaxis.set_major_formatter(lambda value, _: significant(100 * value))
         if both:
-            axes.xaxis.set_major_formatter(lambda value, _: f"{100 * value:.3g}".replace("-", "−"))
+            axes.xaxis.set_major_formatter(lambda value, _: significant(100 * value))

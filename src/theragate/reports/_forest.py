@@ -10,9 +10,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
 
 from theragate.evidence.types import Estimate, Evidence, GroupEvidence
+from theragate.numbers import declared, significant, with_limits
 from theragate.reports._canvas import BLUE, EDGE, GREY, INK, SOFT, new_figure
 from theragate.reports._panels import Panel, read_panels
-from theragate.reports._words import absence_text, attribute_title, counts_text, label_place, number_text
+from theragate.reports._words import absence_text, attribute_title, counts_text, label_place
 from theragate.study import Study
 
 __all__ = ["draw_subgroups"]
@@ -166,11 +167,8 @@ def _draw_interval(axes: Axes, estimate: Estimate, *, row: _Row, low: float, hig
 
 
 def _numbers(panel: Panel, estimate: Estimate) -> str:
-    value, lower, upper = (
-        None if number is None else number_text(panel.in_words(number), panel.digits)
-        for number in (estimate.value, estimate.lower, estimate.upper)
-    )
-    return f"{value} (no interval)" if lower is None or upper is None else f"{value} ({lower} to {upper})"
+    limits = [None if limit is None else panel.in_words(limit) for limit in (estimate.lower, estimate.upper)]
+    return with_limits(panel.in_words(estimate.value or 0.0), *limits, decimals=panel.decimals)
 
 
 def _span(panel: Panel, estimates: list[Estimate]) -> tuple[float, float]:
@@ -196,11 +194,11 @@ def _dress(axes: Axes, panel: Panel) -> None:
     axes.tick_params(axis="x", labelsize=7.5, length=3)
     if not panel.ratio:
         axes.xaxis.set_major_locator(MaxNLocator(3, min_n_ticks=2))
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda number, _: f"{number:g}".replace("-", "−")))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda number, _: declared(number)))
         return
     low, high = axes.get_xlim()
     pairs = [pair for pair in RATIOS if low <= math.log(pair[0]) and math.log(pair[1]) <= high]
     marks = [math.log(ratio) for ratio in (pairs[-1] if pairs else ())]
     axes.xaxis.set_major_locator(FixedLocator([0.0, *marks]))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda number, _: f"{math.exp(number):.3g}"))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda number, _: significant(math.exp(number))))
     axes.axvline(0, color="#d0d0d0", linewidth=0.8, zorder=0)

@@ -6,7 +6,7 @@ from matplotlib.ticker import PercentFormatter
 from theragate.evidence.types import Evidence
 from theragate.reports._canvas import BLUE, GREY, VERMILLION, new_axes, new_figure
 from theragate.reports._curves import DASHED, KEY_LINE, Key, write_key
-from theragate.reports._words import interval_text
+from theragate.reports._words import estimate_text
 from theragate.study import Study
 
 __all__ = ["draw_membership"]
@@ -28,7 +28,7 @@ def draw_membership(evidence: Evidence, study: Study) -> Figure:  # noqa: ARG001
         if curve is None or found is None or name not in found.attacks:
             continue
         line = axes.plot(curve.x, curve.y, color=colour, zorder=3)[0]
-        keys.append((line, f"{words}: area {interval_text(found.attacks[name].auc, 3)}"))
+        keys.append((line, f"{words}: area {estimate_text('attack_auc', found.attacks[name].auc)}"))
     keys.append((axes.plot([0, 1], [0, 1], color=GREY, linewidth=1.2, linestyle=DASHED)[0], "no better than chance"))
     axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01))
     axes.set_xlabel("Falsely accused, of patients whom the model did not learn from")

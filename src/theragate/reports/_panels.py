@@ -5,7 +5,9 @@ from dataclasses import dataclass
 
 from theragate.evidence.catalogue import METRICS
 from theragate.evidence.types import Estimate, Evidence
-from theragate.reports._words import effect_digits, metric_digits, outcome_unit, percent_text
+from theragate.evidence.writing import decimals_in_figure
+from theragate.numbers import percent
+from theragate.reports._words import outcome_unit
 from theragate.study import Decision, Study
 
 __all__ = ["Panel", "read_panels"]
@@ -33,7 +35,7 @@ class Panel:
 
     metric: str
     title: str
-    digits: int
+    decimals: int
     ratio: bool
     no_difference: float | None
 
@@ -58,23 +60,25 @@ def read_panels(evidence: Evidence, study: Study) -> list[Panel]:
     if "observed_expected" in measured:
         measured.add(RATIO)
     names = [name for name in _SHOWN[evidence.task] if name in measured]
-    return [_panel(name, study) for name in names]
+    numbers = _numbers(evidence, names)
+    return [_panel(name, study, decimals=decimals_in_figure(name, *numbers)) for name in names]
 
 
-def _panel(metric: str, study: Study) -> Panel:
+def _panel(metric: str, study: Study, *, decimals: int) -> Panel:
     return Panel(
         metric=metric,
         title=_title(metric, study),
-        digits=_digits(metric, study),
+        decimals=decimals,
         ratio=metric == RATIO,
         no_difference=0.0 if metric in _AROUND_ZERO else None,
     )
 
 
-def _digits(metric: str, study: Study) -> int:
-    if METRICS[metric].tasks == ("treatment_effect",):
-        return effect_digits(study)
-    return metric_digits(metric)
+def _numbers(evidence: Evidence, names: list[str]) -> list[float | None]:
+    """Return all numbers of the figure: effects share a unit, and the decimals that the largest of them needs."""
+    measured = [evidence.overall, *(group.metrics for group in evidence.groups)]
+    estimates = [metrics[name] for metrics in measured for name in names if name in metrics]
+    return [number for one in estimates for number in (one.value, one.lower, one.upper)]
 
 
 def _title(metric: str, study: Study) -> str:
@@ -82,7 +86,7 @@ def _title(metric: str, study: Study) -> str:
     if described.unit == "outcome" and outcome_unit(study):
         return f"{described.title}, {outcome_unit(study)}"
     if metric in _AT_THRESHOLD and isinstance(study.decision, Decision):
-        return f"{described.title} at {percent_text(study.decision.threshold)}"
+        return f"{described.title} at {percent(study.decision.threshold)}"
     return described.title
 
 

@@ -8,9 +8,10 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from theragate.evidence.catalogue import METRICS
 from theragate.evidence.types import Curve, Estimate, Evidence
+from theragate.numbers import percent
 from theragate.reports._canvas import GREY, SOFT, VERMILLION, new_axes, new_figure
 from theragate.reports._curves import DASHED, DOTTED, Key, draw_curve
-from theragate.reports._words import event_word, interval_text, metric_digits, outcome_unit, patients_line, percent_text
+from theragate.reports._words import absence_text, estimate_text, event_word, outcome_unit, patients_line
 from theragate.study import Decision, QuantityOutcome, Study
 
 __all__ = ["draw_calibration", "draw_roc"]
@@ -29,7 +30,7 @@ def draw_roc(evidence: Evidence, study: Study) -> Figure:
     metrics = ["auroc"]
     if found and spared and found.value is not None and spared.value is not None:
         point = axes.plot([1 - spared.value], [found.value], "o", color=VERMILLION, markersize=6, zorder=4)[0]
-        threshold = percent_text(study.decision.threshold) if isinstance(study.decision, Decision) else "unknown"
+        threshold = percent(study.decision.threshold) if isinstance(study.decision, Decision) else "unknown"
         keys.append((point, f"threshold of {threshold}"))
         metrics += ["sensitivity", "specificity"]
     chance = axes.plot([0, 1], [0, 1], color=GREY, linewidth=1.2, linestyle=DASHED)[0]
@@ -54,7 +55,7 @@ def draw_calibration(evidence: Evidence, study: Study) -> Figure:
     keys.append((axes.plot(limits, limits, color=GREY, linewidth=1.2, linestyle=DASHED)[0], "perfect agreement"))
     if isinstance(study.decision, Decision):
         line = axes.axvline(study.decision.threshold, color=VERMILLION, linewidth=1.2, linestyle=DOTTED)
-        keys.append((line, f"threshold of {percent_text(study.decision.threshold)}"))
+        keys.append((line, f"threshold of {percent(study.decision.threshold)}"))
     axes.set(xlim=limits, ylim=limits)
     if quantity:
         axes.set_xlabel(f"Predicted {event_word(study)}, {outcome_unit(study)}")
@@ -102,9 +103,9 @@ def _write_number(axes: Axes, metric: str, estimate: Estimate, y: float) -> None
     title = "\n".join(wrap(METRICS[metric].title, 26))
     axes.text(1.06, y, title, transform=axes.transAxes, fontsize=7.5, color=SOFT, va="bottom", linespacing=1.1)
     if estimate.value is None:
-        why = "\n".join(wrap(shorten(interval_text(estimate), 78, placeholder="…"), 27))
+        why = "\n".join(wrap(shorten(absence_text(estimate), 78, placeholder="…"), 27))
         axes.text(1.06, y - 0.02, why, transform=axes.transAxes, fontsize=7, style="italic", color=GREY, va="top")
         return
-    number, _, interval = interval_text(estimate, metric_digits(metric)).partition(" (")
+    number, _, interval = estimate_text(metric, estimate).partition(" (")
     axes.text(1.06, y - 0.065, number, transform=axes.transAxes, fontsize=11, fontweight="bold")
     axes.text(1.06, y - 0.12, f"({interval}", transform=axes.transAxes, fontsize=8, color=SOFT)

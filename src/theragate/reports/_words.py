@@ -1,12 +1,14 @@
-"""How reports put numbers, groups and metrics into words. Light: no plotting library."""
+"""How figures put estimates, counts, groups and columns into words. Light: no plotting library."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from theragate.evidence.catalogue import METRICS
 from theragate.evidence.published import SMALLEST_CELL
 from theragate.evidence.types import Estimate, Evidence
+from theragate.evidence.writing import decimals_in_figure
+from theragate.numbers import declared, with_limits
 from theragate.study import (
     BandedGroups,
     BinaryOutcome,
@@ -21,64 +23,33 @@ __all__ = [
     "absence_text",
     "attribute_title",
     "counts_text",
-    "effect_digits",
+    "estimate_text",
     "event_word",
     "feature_label",
     "importances",
-    "interval_text",
     "label_place",
-    "metric_digits",
-    "number_text",
     "numbers_line",
     "outcome_unit",
     "patients_line",
-    "percent_text",
 ]
 
 NO_BREAK = "\N{NO-BREAK SPACE}"
 
-_FINE = {"auc_at_horizon", "auroc", "brier", "concordance_index", "concordance_index_ipcw", "ece", "ici"}
-_FINE |= {"net_benefit", "net_benefit_gain"}
 
+def estimate_text(metric: str, estimate: Estimate, *, scale: Iterable[float] = ()) -> str:
+    """Write an estimate as ``0.81 (0.77 to 0.85)``, or say why there is none.
 
-def number_text(value: float, digits: int = 2) -> str:
-    """Write a number with a fixed number of decimals, a true minus sign, and never a minus zero."""
-    text = f"{value:,.{digits}f}"
-    if float(text.replace(",", "")) == 0:
-        text = text.lstrip("-")
-    return text.replace("-", "−")
-
-
-def interval_text(estimate: Estimate, digits: int = 2) -> str:
-    """Write an estimate as ``0.81 (0.77 to 0.85)``, or say why there is none."""
+    `scale` are the other numbers on the figure's scale, with which an effect has its decimals in common.
+    """
     if estimate.value is None:
         return absence_text(estimate)
-    value = number_text(estimate.value, digits)
-    if estimate.lower is None or estimate.upper is None:
-        return f"{value} (no interval)"
-    return f"{value} ({number_text(estimate.lower, digits)} to {number_text(estimate.upper, digits)})"
+    decimals = decimals_in_figure(metric, estimate.value, estimate.lower, estimate.upper, *scale)
+    return with_limits(estimate.value, estimate.lower, estimate.upper, decimals=decimals)
 
 
 def absence_text(estimate: Estimate) -> str:
     """Say why there is no estimate."""
     return estimate.why if estimate.why.startswith("withheld") else f"not estimable: {estimate.why}"
-
-
-def percent_text(share: float) -> str:
-    """Write a share as a percentage, with a decimal only where it says something."""
-    return f"{round(share * 100, 1):g}%"
-
-
-def metric_digits(metric: str) -> int:
-    """Return with how many decimals a metric is written."""
-    if METRICS[metric].unit == "outcome":
-        return 1
-    return 3 if metric in _FINE else 2
-
-
-def effect_digits(study: Study) -> int:
-    """Return with how many decimals an effect is written: a difference of risks with three, a time with none."""
-    return 0 if outcome_unit(study) else 3
 
 
 def counts_text(patients: int, events: int | None, non_events: int | None) -> tuple[str, str]:
@@ -133,7 +104,7 @@ def event_word(study: Study) -> str:
     if isinstance(outcome, BinaryOutcome):
         return outcome.positive
     if isinstance(outcome, SurvivalOutcome):
-        return f"event within {outcome.horizon:g} {outcome.unit}"
+        return f"event within {declared(outcome.horizon)} {outcome.unit}"
     return outcome.column.replace("_", " ")
 
 
@@ -159,7 +130,7 @@ def numbers_line(evidence: Evidence, *metrics: str) -> str:
     parts = []
     for metric in metrics:
         if metric in evidence.overall:
-            part = f"{METRICS[metric].title} {interval_text(evidence.overall[metric], metric_digits(metric))}"
+            part = f"{METRICS[metric].title} {estimate_text(metric, evidence.overall[metric])}"
             parts.append(part.replace(" ", NO_BREAK))
     return " · ".join(parts)
 

@@ -11,9 +11,11 @@ from typing import Any
 from theragate.evidence.catalogue import METRICS, metrics_of
 from theragate.evidence.published import SMALLEST_CELL
 from theragate.evidence.types import Evidence
+from theragate.evidence.writing import interval
 from theragate.gates import CONDITIONS
 from theragate.gates.types import Finding, Judged, Verdict
-from theragate.gates.words import benefit, interval, percent, plural, title
+from theragate.gates.words import plural, title
+from theragate.numbers import declared, number, percent, significant
 from theragate.reports.effects import treatment_section
 from theragate.reports.headline import HEADLINE, estimate_text, unknown
 from theragate.reports.markdown import escape, fields, fields_list, table
@@ -131,7 +133,7 @@ def _model_summary(study: Study, evidence: Evidence) -> dict[str, str]:
     elif isinstance(outcome, QuantityOutcome):
         predicted = f"`{outcome.column}`, in {outcome.unit}"
     else:
-        predicted = f"the risk of the event within {outcome.horizon:g} {outcome.unit}"
+        predicted = f"the risk of the event within {declared(outcome.horizon)} {outcome.unit}"
     return {
         "Summary": f"Predicts, for one patient, {predicted}. Outcome: {outcome.description} "
         f"Learned and tested on {_cohort_words(evidence)}",
@@ -151,8 +153,8 @@ def _uses(study: Study) -> dict[str, str]:
     elif isinstance(decision, TreatmentDecision):
         low, high = decision.range
         how = (
-            f"{decision.action.rstrip('.')}, from a predicted benefit of {benefit(decision.threshold)} on; reasonable "
-            f"people differ between {benefit(low)} and {benefit(high)}. Source: {decision.source}"
+            f"{decision.action.rstrip('.')}, from a predicted benefit of {significant(decision.threshold)} on; "
+            f"reasonable people differ between {significant(low)} and {significant(high)}. Source: {decision.source}"
         )
     else:
         how = f"No decision at a threshold is prepared. {decision.none}"
@@ -312,7 +314,7 @@ def _judged_text(row: Judged) -> str:
     if row.value is None:
         return row.note or "not measured"
     if row.metric in COUNTS:
-        return f"{row.value:,.0f}"
+        return number(row.value, 0)
     return interval(row.metric, row.value, lower=row.lower, upper=row.upper, difference=" - " in row.subject)
 
 

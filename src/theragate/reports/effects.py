@@ -2,7 +2,9 @@
 
 from theragate.evidence.published import publish
 from theragate.evidence.types import Evidence, TreatmentEvidence
-from theragate.gates.words import effect_words, group_words, interval, number, percent, plural
+from theragate.evidence.writing import average_effect, band, interval
+from theragate.gates.words import group_words, plural
+from theragate.numbers import number, percent
 from theragate.reports.headline import estimate_text
 from theragate.reports.markdown import fields_list, table
 from theragate.study import EffectOutcome, Study
@@ -69,7 +71,7 @@ def treatment_section(evidence: Evidence, study: Study) -> str:
 
 def _average(evidence: Evidence) -> str:
     estimate = evidence.overall.get("average_effect")
-    return effect_words(evidence.treatment, estimate) or estimate_text("average_effect", estimate)
+    return average_effect(evidence.treatment, estimate) or estimate_text("average_effect", estimate)
 
 
 def _arm_words(treated: bool, n: int, events: int | None) -> str:
@@ -99,20 +101,14 @@ def _overlap_rows(treatment: TreatmentEvidence) -> dict[str, str]:
     if overlap.after:
         feature, after = overlap.worst_after
         worst, before = max(overlap.before.items(), key=lambda item: (item[1], item[0]))
+        arms = f"{number(controls, 0)} controls and {number(treated, 0)} treated"
         rows["Balance of the features"] = (
             f"largest standardised difference {number(before, 2)} (`{worst}`), after weighting {number(after, 2)} "
-            f"(`{feature}`); the weighted arms are worth {controls:.0f} controls and {treated:.0f} treated"
+            f"(`{feature}`); the weighted arms are worth {arms}"
         )
     return rows
 
 
 def _band(treatment: TreatmentEvidence, key: str) -> str:
-    band = treatment.bands.get(key)
-    if band is None:
-        return "–"
-    low, _, high = (
-        interval("average_effect", band.lower, lower=band.lower, upper=band.upper)
-        .partition(" (")[2][:-1]
-        .partition(" to ")
-    )
-    return f"{low} to {high}"
+    simultaneous = treatment.bands.get(key)
+    return "–" if simultaneous is None else band("average_effect", simultaneous.lower, simultaneous.upper)

@@ -4,8 +4,8 @@ from typing import Any
 
 from theragate.evidence.catalogue import METRICS
 from theragate.evidence.types import Estimate, Evidence
+from theragate.evidence.writing import interval
 from theragate.gates.types import Verdict
-from theragate.gates.words import interval
 
 __all__ = ["HEADLINE", "estimate_text", "headline", "metrics_summary", "unknown"]
 
@@ -46,11 +46,11 @@ def metrics_summary(evidence: Evidence, verdict: Verdict) -> dict[str, Any]:
     return summary
 
 
-def estimate_text(metric: str, estimate: Estimate | None) -> str:
-    """Write an estimate with its interval, or that it is not known and why."""
+def estimate_text(metric: str, estimate: Estimate | None, *, difference: bool = False) -> str:
+    """Write an estimate, or a `difference` of two, with its interval, or that it is not known and why."""
     if estimate is None or estimate.value is None:
         return unknown(estimate.why if estimate else "it was not measured")
-    return interval(metric, estimate.value, lower=estimate.lower, upper=estimate.upper)
+    return interval(metric, estimate.value, lower=estimate.lower, upper=estimate.upper, difference=difference)
 
 
 def unknown(reason: str) -> str:

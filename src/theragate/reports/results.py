@@ -10,7 +10,7 @@ from theragate.errors import ConfigurationError
 from theragate.evidence.catalogue import METRICS
 from theragate.evidence.types import Comparison, Evidence
 from theragate.gates.types import Verdict
-from theragate.gates.words import capital, interval, plural
+from theragate.gates.words import capital, plural
 from theragate.reports.effects import design_words, hazard_words
 from theragate.reports.headline import HEADLINE, estimate_text
 from theragate.reports.markdown import escape, table
@@ -141,11 +141,7 @@ def _section(result: Result, known: Sequence[Known]) -> str:
 def _against(metric: str, compared: Comparison | None) -> tuple[str, str]:
     if compared is None:
         return "", ""
-    difference = compared.difference
-    if difference.value is None:
-        return estimate_text(metric, compared.reference), estimate_text(metric, difference)
-    text = interval(metric, difference.value, lower=difference.lower, upper=difference.upper, difference=True)
-    return estimate_text(metric, compared.reference), text
+    return estimate_text(metric, compared.reference), estimate_text(metric, compared.difference, difference=True)
 
 
 def _beside(one: Known) -> str:

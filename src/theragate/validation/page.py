@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from html import escape
 
 from theragate.evidence.published import SMALLEST_CELL
+from theragate.numbers import number, percent
 from theragate.study import Study
 from theragate.validation._page_style import STYLE
 from theragate.validation.types import CheckResult, LeakageFinding, Validation
@@ -94,8 +95,9 @@ def _patients(result: CheckResult, *, published: bool) -> str:
         return "<span class=small>concerns all patients together</span>"
     if published and 0 < result.unexpected < SMALLEST_CELL:
         return f"fewer than {SMALLEST_CELL}"
-    share = f" ({result.unexpected_share:.1%})" if result.unexpected and result.unexpected_share is not None else ""
-    text = f"{result.unexpected:,}{share}"
+    text = f"{result.unexpected:,}"
+    if result.unexpected and result.unexpected_share is not None:
+        text += f" ({percent(result.unexpected_share, 1)})"
     if result.rows and not published:
         more = f" and {result.unexpected - len(result.rows):,} more" if result.unexpected > len(result.rows) else ""
         text += f"<p class=small>ids {escape(', '.join(result.rows))}{more}</p>"
@@ -116,14 +118,15 @@ def _leak(leak: LeakageFinding, study: Study) -> str:
     label = study.features.labels.get(leak.feature)
     name = f"<code>{escape(leak.feature)}</code>" + (f" ({escape(label)})" if label else "")
     kind = "bad" if leak.severity == "critical" else "warn"
-    found = ""
+    measured = ""
     if leak.estimate is not None and leak.lower is not None and leak.upper is not None:
-        found = f"{escape(leak.statistic)} {leak.estimate:.3f} (95% interval {leak.lower:.3f} to {leak.upper:.3f})"
-        found += f", limit {leak.limit:.3f}" if leak.limit is not None else ""
+        limits = f"95% interval {number(leak.lower, 3)} to {number(leak.upper, 3)}"
+        measured = f"{escape(leak.statistic)} {number(leak.estimate, 3)} ({limits})"
+        measured += f", limit {number(leak.limit, 3)}" if leak.limit is not None else ""
     return (
         f"<tr><th scope=row><p>{name}</p><p class=small>{escape(leak.sentence)}</p></th>"
         f'<td data-label="Answer"><span class="mark {kind}">{leak.check.replace("_", " ")}</span> '
-        f'<span class=small>{leak.severity}</span></td><td data-label="Found">{found}</td></tr>'
+        f'<span class=small>{leak.severity}</span></td><td data-label="Found">{measured}</td></tr>'
     )
 
 

@@ -1,0 +1,10 @@
+"""Numbers as they are stored, of so many digits that they are the same on every processor."""
+
+from collections.abc import Iterable
+
+__all__ = ["stored"]
+
+
+def stored(values: Iterable[float]) -> tuple[float, ...]:
+    """Return `values` with nine significant digits."""
+    return tuple(float(f"{value:.9g}") for value in values)
