@@ -134,7 +134,12 @@ class Project:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.params: dict[str, Any] = {"seed": 11, "studies": {STUDY: small_study()}}
+        # The study says every limit itself, so that a test can change any of them.
+        self.params: dict[str, Any] = {
+            "seed": 11,
+            "policies": {"every_study": {}},
+            "studies": {STUDY: {"policy": "every_study", **small_study()}},
+        }
         self.suite: dict[str, Any] = small_suite()
         self.write()
         self.table.parent.mkdir(parents=True, exist_ok=True)

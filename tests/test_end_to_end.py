@@ -128,7 +128,8 @@ def test_an_experiment_is_logged_and_nothing_is_registered(clone):
 def test_an_experiment_in_a_temporary_folder_uses_the_stores_of_the_clone(clone):
     before, looked = runs_and_versions(clone), looks(clone)
     floor = f"studies.{STUDY}.gates.discrimination.floor=0.55"
-    run(clone, "dvc", "exp", "run", "--temp", "-n", "elsewhere", "-S", floor)
+    shared = "+policies.every_study.robustness.margin=0.4"
+    run(clone, "dvc", "exp", "run", "--temp", "-n", "elsewhere", "-S", floor, "-S", shared)
     assert runs_and_versions(clone) == (before[0] + 1, before[1])
     assert looks(clone)[:-1] == looked
     run(clone, "git", "commit", "-qam", "An experiment was looked at")

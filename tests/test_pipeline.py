@@ -12,10 +12,12 @@ from typing import Any
 import grimp
 import pytest
 import yaml
+from dvc.dependency.param import ParamsDependency
+from dvc.repo import Repo
 from support import STUDY, Project
 
 from theragate.runner.command import exit_code
-from theragate.study import Study, load_study
+from theragate.study import Study, load_study, read_parameters
 
 ROOT = Path(__file__).resolve().parents[1]
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
@@ -77,10 +79,31 @@ def test_a_stage_depends_on_its_script(stage):
 KEYS = set(Study.model_fields) - {"name"}
 
 
-def keys_read(stage: str, project: Project, monkeypatch) -> set[str]:
-    """Run a stage in this process; return the keys of the study that it looked at."""
+class Looked(dict[str, Any]):
+    """A mapping of mappings that notes what is looked at in it, as ``gate.limit``."""
+
+    def __init__(self, content: dict[str, Any], *, at: str = "", seen: set[str]) -> None:
+        inside = {
+            key: Looked(each, at=f"{key}.", seen=seen) if isinstance(each, dict) else each
+            for key, each in content.items()
+        }
+        super().__init__(inside)
+        self._at, self._seen = at, seen
+
+    def __getitem__(self, key: str) -> Any:
+        self._seen.add(self._at + key)
+        return super().__getitem__(key)
+
+    def get(self, key: str, default: Any = None) -> Any:
+        self._seen.add(self._at + key)
+        return super().get(key, default)
+
+
+def keys_read(stage: str, project: Project, monkeypatch, *, gates: set[str] | None = None) -> set[str]:
+    """Run a stage in this process; return the keys of the study that it looked at, and add to `gates` which limits."""
     module = importlib.import_module(f"theragate.stages.{stage}")
     seen: set[str] = set()
+    limits: set[str] = set() if gates is None else gates
 
     class Watched(Study):
         def __getattribute__(self, name: str) -> Any:
@@ -90,7 +113,8 @@ def keys_read(stage: str, project: Project, monkeypatch) -> set[str]:
 
     def watched(path: Path, name: str) -> Study:
         study = load_study(path, name)
-        made = Watched.model_construct(**{key: getattr(study, key) for key in Study.model_fields})
+        fields = {key: getattr(study, key) for key in Study.model_fields}
+        made = Watched.model_construct(**fields | {"gates": Looked(study.gates, seen=limits)})
         seen.clear()
         return made
 
@@ -106,14 +130,37 @@ def test_a_stage_depends_on_exactly_the_keys_that_it_reads(tmp_path, monkeypatch
     monkeypatch.setenv("THERAGATE_JOBS", "1")
     for name in ("DVC_ROOT", "DVC_EXP_NAME", "MLFLOW_TRACKING_URI"):
         monkeypatch.delenv(name, raising=False)
+    limits: dict[str, set[str]] = {stage: set() for stage in STAGES}
     for stage, body in STAGES.items():
         prefix = "studies.${key}"
         declared = {param.removeprefix(prefix).removeprefix(".") for param in body["do"]["params"] if prefix in param}
         if declared == {""}:
             continue  # the whole study
-        read = keys_read(stage, project, monkeypatch)
+        read = keys_read(stage, project, monkeypatch, gates=limits[stage])
         sections = {key.split(".")[0] for key in declared}
         assert read == sections, f"{stage} reads {sorted(read)} and declares {sorted(sections)}"
+    # Of what policies share, no stage before `gate` reads anything: each study gives its own ceiling.
+    assert {limit for read in limits.values() for limit in read} == {
+        "suspicious_performance",
+        "suspicious_performance.ceiling",
+    }
+
+
+def test_dvc_follows_the_policy_of_each_study_to_the_stages_that_judge_by_it():
+    """A shared limit that changes is judged anew where it is shared, and nothing is trained again."""
+    studies = read_parameters(ROOT / "params.yaml")["studies"]
+    with Repo(str(ROOT)) as repo:
+        followed = {
+            stage.addressing: sorted(
+                key for dep in stage.deps if isinstance(dep, ParamsDependency) for key in dep.params
+            )
+            for stage in repo.index.stages
+        }
+    for name, entry in studies.items():
+        policies = sorted({"policies.every_study", f"policies.{entry['policy']}"})
+        for stage in STAGES:
+            found = [key for key in followed[f"{stage}@{name}"] if key.startswith("policies")]
+            assert found == (policies if stage in ("gate", "register") else []), f"{stage}@{name}"
 
 
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="the kernels of other processors have other names")

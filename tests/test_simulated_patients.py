@@ -17,7 +17,7 @@ from theragate.stages.ingest import ingest
 from theragate.stages.refit import refit
 from theragate.stages.train import train
 from theragate.stages.validate import validate
-from theragate.study import load_study, read_parameters
+from theragate.study import load_study, resolved_entry
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +25,7 @@ def simulated(tmp_path_factory):
     """The warfarin study with few patients and no search, up to its verdict."""
     folder = tmp_path_factory.mktemp("simulated")
     project = Project(folder)
-    entry = read_parameters(ROOT / "params.yaml")["studies"]["warfarin_dose"]
+    entry = resolved_entry(ROOT / "params.yaml", "warfarin_dose") | {"policy": "every_study"}
     entry["source"]["patients"] = 300
     entry["tuning"] |= {"families": [], "trials": 1}
     project.params["studies"][STUDY] = entry

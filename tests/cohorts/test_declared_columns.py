@@ -6,14 +6,13 @@ from typing import Any
 
 import pandas as pd
 import pytest
-import yaml
 
 from theragate.cohorts.declared_columns import check_columns
 from theragate.errors import DataError
-from theragate.study import Study, parse
+from theragate.study import Study, parse, resolved_entry
 
 NAME = "heart_attack_survival"
-CONTENT = yaml.safe_load((Path(__file__).parents[2] / "params.yaml").read_text(encoding="utf-8"))["studies"][NAME]
+CONTENT = resolved_entry(Path(__file__).parents[2] / "params.yaml", NAME)
 COHORT = pd.DataFrame(columns=["age", "bmi", "gender", "los"])
 
 

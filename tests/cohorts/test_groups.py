@@ -7,17 +7,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from theragate.cohorts.groups import MISSING, read_groups
 from theragate.errors import DataError
-from theragate.study import Study, parse
+from theragate.study import Study, parse, resolved_entry
 
 NAME = "heart_attack_survival"
-CONTENT = yaml.safe_load((Path(__file__).parents[2] / "params.yaml").read_text(encoding="utf-8"))["studies"][NAME]
+CONTENT = resolved_entry(Path(__file__).parents[2] / "params.yaml", NAME)
 PATIENT = "Ada Lovelace"
 
 

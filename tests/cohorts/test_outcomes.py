@@ -1,13 +1,11 @@
 """Outcomes are whole when they are made: complete, finite, of a known code, with something to learn."""
 
-import copy
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -15,14 +13,14 @@ from hypothesis import strategies as st
 from theragate.cohorts.outcome_columns import read_outcome
 from theragate.cohorts.outcomes import Binary, Censored, Quantity
 from theragate.errors import DataError
-from theragate.study import Study, parse
+from theragate.study import Study, parse, resolved_entry
 
-STUDIES = yaml.safe_load((Path(__file__).parents[2] / "params.yaml").read_text(encoding="utf-8"))["studies"]
+PARAMS = Path(__file__).parents[2] / "params.yaml"
 SECRET = 777.125  # a patient's value that no message may repeat
 
 
 def study(name: str, **changes: Any) -> Study:
-    return parse(Study, {"name": name, **copy.deepcopy(STUDIES[name]), **changes}, at=f"studies.{name}")
+    return parse(Study, {"name": name, **resolved_entry(PARAMS, name), **changes}, at=f"studies.{name}")
 
 
 DIAGNOSIS = study("breast_cancer_diagnosis")

@@ -1,13 +1,11 @@
 """Nobody is predicted by a model that learned from that patient, and the same seed gives the same splits."""
 
-import copy
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -15,16 +13,16 @@ from hypothesis import strategies as st
 from theragate.cohorts.outcomes import Binary, Censored, Outcome, Quantity
 from theragate.cohorts.splits import Split, development_rows, inner_folds, outer_splits
 from theragate.errors import DataError
-from theragate.study import Study, parse
+from theragate.study import Study, parse, resolved_entry
 
-STUDIES = yaml.safe_load((Path(__file__).parents[2] / "params.yaml").read_text(encoding="utf-8"))["studies"]
+PARAMS = Path(__file__).parents[2] / "params.yaml"
 NAME = "breast_cancer_diagnosis"
 PATIENTS = 100
 
 
 def study(scheme: str, **keys: Any) -> Study:
     validation = {"scheme": scheme, "inner_folds": 2, "reason": "A test.", **keys}
-    return parse(Study, {"name": NAME, **copy.deepcopy(STUDIES[NAME]), "validation": validation}, at=NAME)
+    return parse(Study, {"name": NAME, **resolved_entry(PARAMS, NAME), "validation": validation}, at=NAME)
 
 
 def nested(*, repeats: int = 2, folds: int = 5, inner: int = 2) -> Study:

@@ -54,11 +54,11 @@ def test_no_gate_may_be_left_out(left_out):
 @pytest.mark.parametrize(
     ("limits", "message"),
     [
-        ({"reason": ...}, r"gates\.{name}\.reason.*this key is required"),
-        ({"reason": ""}, r"gates\.{name}\.reason"),
-        ({"luck": 1.0}, r"gates\.{name}\.luck.*an unknown key"),
-        ({"declared": {}}, r"gates\.{name}`.*unknown key `declared`"),
-        ({"code": "TG999"}, r"gates\.{name}\.code.*an unknown key"),
+        ({"reason": ...}, r"(gates|policies\.\w+)\.{name}\.reason.*this key is required"),
+        ({"reason": ""}, r"(gates|policies\.\w+)\.{name}\.reason"),
+        ({"luck": 1.0}, r"(gates|policies\.\w+)\.{name}\.luck.*an unknown key"),
+        ({"declared": {}}, r"(gates|policies\.\w+)\.{name}`.*unknown key `declared`"),
+        ({"code": "TG999"}, r"(gates|policies\.\w+)\.{name}\.code.*an unknown key"),
     ],
 )
 def test_every_gate_is_strict_about_its_keys(name, limits, message):

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from theragate.errors import ConfigurationError
-from theragate.study import Spec, Study, load_seed, load_studies, load_study, parse, study_names
+from theragate.study import Spec, Study, load_seed, load_studies, load_study, parse, resolved_entry, study_names
 
 PARAMS = Path(__file__).parents[2] / "params.yaml"
-STUDIES = yaml.safe_load(PARAMS.read_text(encoding="utf-8"))["studies"]
+STUDIES = {name: resolved_entry(PARAMS, name) for name in study_names(PARAMS)}
 SURVIVAL = "heart_attack_survival"
 
 
@@ -215,7 +215,7 @@ def test_the_label_of_the_unknown_cannot_be_taken():
 def test_a_study_s_name_is_its_key(params):
     content = {**STUDIES[SURVIVAL], "name": "another_study"}
     path = params(yaml.safe_dump({"seed": 1, "studies": {SURVIVAL: content}}))
-    with pytest.raises(ConfigurationError, match="name"):
+    with pytest.raises(ConfigurationError, match=rf"`studies\.{SURVIVAL}\.name`: .*; received 'another_study'"):
         load_study(path, SURVIVAL)
 
 
@@ -258,7 +258,7 @@ def test_the_place_of_a_syntax_error_is_named(params):
         ("studies: {}", "at least one study; received none"),
         ("studies: {abc: 5}", "studies.abc: it is a mapping of keys to values; received int"),
         ("studies: {abc: }", "studies.abc: it is a mapping"),
-        ("sed: 1\nstudies: {abc: {}}", "its keys are seed, studies; received the unknown key `sed`"),
+        ("sed: 1\nstudies: {abc: {}}", "its keys are seed, policies, studies; received the unknown key `sed`"),
         ("1: 2\nstudies: {abc: {}}", "the unknown key `1`"),
         ("studies: {xyz: {}}", "there are xyz"),
     ],

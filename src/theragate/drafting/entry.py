@@ -11,7 +11,7 @@ from theragate.drafting.limits import draft_gates
 from theragate.drafting.outcome import DraftedOutcome
 from theragate.drafting.words import words_of
 from theragate.evidence.published import SMALLEST_CELL
-from theragate.study import MARK
+from theragate.study import EVERY_STUDY, MARK
 
 __all__ = ["draft_entry"]
 
@@ -32,7 +32,13 @@ SMALL = 2_000  # patients, under whom the split is repeated
 
 
 def draft_entry(
-    name: str, cohort: pd.DataFrame, columns: Columns, outcome: DraftedOutcome, source: dict[str, Any]
+    name: str,
+    cohort: pd.DataFrame,
+    *,
+    columns: Columns,
+    outcome: DraftedOutcome,
+    source: dict[str, Any],
+    policies: bool,
 ) -> dict[str, Any]:
     """Return the entry, as plain values in the order of the file.
 
@@ -46,10 +52,14 @@ def draft_entry(
         What was found out about them.
     source
         The entry ``source``, but for citation and licence.
+    policies
+        Whether there are policies, of which a study has to name one. The draft replaces every limit of it: a person
+        has to see each of them, and to say why it is that one.
     """
     spread = _spread(cohort, outcome)
     return {
         "task": outcome.task,
+        **({"policy": EVERY_STUDY} if policies else {}),
         "card": _card(name),
         "source": source
         | {"citation": f"{MARK}: who collected these data, and when?", "licence": f"{MARK}: who may use them?"},

@@ -26,7 +26,7 @@ from theragate.learning.families import check_families
 from theragate.release.champion import write_champion
 from theragate.release.waivers import write_waivers
 from theragate.runner.workspace import Workspace
-from theragate.study import NAME, Deidentification, FileSource, Study, parse, study_names
+from theragate.study import NAME, Deidentification, FileSource, Study, parse, read_parameters, study_names
 
 __all__ = ["Request", "new_study"]
 
@@ -78,7 +78,14 @@ def new_study(root: Path, request: Request) -> str:
     if request.treatment is not None:
         outcome = draft_treatment(frame, outcome, request.treatment)
     cohort, columns = _cohort(frame, source, outcome, request.name)
-    entry = draft_entry(request.name, cohort, columns, outcome, source)
+    entry = draft_entry(
+        request.name,
+        cohort,
+        columns=columns,
+        outcome=outcome,
+        source=source,
+        policies="policies" in read_parameters(workspace.params),
+    )
     study = _checked(request.name, entry, cohort, outcome)
     params = with_study(workspace.params, request.name, entry, comment=COMMENT.format(file=request.file.name))
     _write(workspace, request.file, draft_suite(request.name, cohort, columns, outcome))
@@ -164,7 +171,7 @@ def _checked(name: str, entry: dict[str, Any], cohort: pd.DataFrame, outcome: Dr
             received=f"one with {patients} ({smallest})",
             remedy="Collect more patients: of so few nothing can be shown.",
         )
-    study = parse(Study, {"name": name, **entry}, at=f"studies.{name}")
+    study = Study.read({key: value for key, value in entry.items() if key != "policy"}, name=name, gate_keys={})
     read_policy(study)
     check_families(study)
     check_columns(cohort, study)

@@ -1,6 +1,6 @@
 """The gates and the release conditions of a study, parsed and named by a digest."""
 
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, TypeVar
 
 from pydantic import SerializeAsAny
@@ -110,21 +110,25 @@ def read_policy(study: Study) -> Policy:
         If one is unknown or left out, or one of its keys is unknown, missing, of a wrong type, or does not fit the
         study's task; the message names the key in ``params.yaml``.
     """
-    at = f"studies.{study.name}.gates"
+    at = study.key("gates")
     asked = {name: gate for name, gate in GATES.items() if study.task in gate.tasks}
     known = (*asked, *CONDITIONS)
     for name in study.gates:
         if name not in known:
             what = f"`{name}`, which is none of theirs" if name in GATES else f"an unknown gate `{name}`"
-            raise _wrong(at, rule=f"the gates of a {study.task} study are {', '.join(known)}", received=what)
+            above = study.key("gates", name).removesuffix(f".{name}")
+            raise _wrong(above, rule=f"the gates of a {study.task} study are {', '.join(known)}", received=what)
     for name in known:
         if name not in study.gates:
             raise _wrong(at, rule="no gate may be left out", received=f"no entry `{name}`")
     declared = Declared.of(study)
     gates = [
-        parse(gate, _entry(study, name) | {"declared": declared}, at=f"{at}.{name}") for name, gate in asked.items()
+        parse(gate, _entry(study, name) | {"declared": declared}, at=partial(study.key, "gates", name))
+        for name, gate in asked.items()
     ]
-    conditions = [parse(kind, _entry(study, name), at=f"{at}.{name}") for name, kind in CONDITIONS.items()]
+    conditions = [
+        parse(kind, _entry(study, name), at=partial(study.key, "gates", name)) for name, kind in CONDITIONS.items()
+    ]
     policy = Policy(declared=declared, gates=tuple(gates), conditions=tuple(conditions))
     # In the order in which everybody reads a policy back, whatever the order in the file: one digest, one verdict.
     return Policy.of_json(policy.document)
@@ -133,7 +137,7 @@ def read_policy(study: Study) -> Policy:
 def _entry(study: Study, name: str) -> dict[str, Any]:
     if "declared" in study.gates[name]:
         raise _wrong(
-            f"studies.{study.name}.gates.{name}",
+            study.key("gates", name, "declared").removesuffix(".declared"),
             rule="a key is one of those in docs/gates",
             received="an unknown key `declared`",
         )

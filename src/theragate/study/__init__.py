@@ -29,6 +29,7 @@ from theragate.study.declarations import (
     Validation,
 )
 from theragate.study.params_file import read_parameters
+from theragate.study.policies import EVERY_STUDY
 from theragate.study.reading import Flaw, first_flaw, parse, read_spec, spec_of
 from theragate.study.sources import (
     BundledSource,
@@ -41,9 +42,10 @@ from theragate.study.sources import (
     UrlSource,
 )
 from theragate.study.spec import MARK, NAME, Name, Probability, Sentence, Spec, Unit, marked
-from theragate.study.study import Study, load_seed, load_studies, load_study, study_names
+from theragate.study.study import Study, load_seed, load_studies, load_study, resolved_entry, study_names
 
 __all__ = [
+    "EVERY_STUDY",
     "MARK",
     "MISSING",
     "NAME",
@@ -96,6 +98,7 @@ __all__ = [
     "parse",
     "read_parameters",
     "read_spec",
+    "resolved_entry",
     "spec_of",
     "study_names",
 ]

@@ -17,7 +17,7 @@ from theragate.errors import ConfigurationError
 
 __all__ = ["as_mapping", "read_parameters"]
 
-KEYS = ("seed", "studies")
+KEYS = ("seed", "policies", "studies")
 
 
 def read_parameters(path: Path) -> dict[str, Any]:

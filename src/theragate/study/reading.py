@@ -1,5 +1,6 @@
 """From plain values and files to specs, and the one line that says which key is wrong, and how."""
 
+from collections.abc import Callable
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar, cast
@@ -110,7 +111,7 @@ def spec_of(
         raise error(subject, rule="it is JSON", received="what JSON cannot say", remedy=remedy) from invalid
 
 
-def parse(kind: type[S], value: Any, *, at: str) -> S:
+def parse(kind: type[S], value: Any, *, at: str | Callable[[str], str]) -> S:
     """Validate what YAML gave; a value of another type is refused and never converted (``"20"``, ``yes`` for 1).
 
     Parameters
@@ -120,7 +121,8 @@ def parse(kind: type[S], value: Any, *, at: str) -> S:
     value
         Mappings, lists and plain values; a whole number is taken where a number is due, and nothing else is converted.
     at
-        The key below which `value` stands in ``params.yaml``.
+        The key below which `value` stands in ``params.yaml``; or what gives the whole key for one inside `value`, whose
+        parts may stand in a study and in a policy.
 
     Raises
     ------
@@ -131,8 +133,9 @@ def parse(kind: type[S], value: Any, *, at: str) -> S:
         return kind.model_validate(_tuples(value), strict=True)
     except ValidationError as error:
         flaw = first_flaw(error, value, unknown="a key is one of those in docs/studies.md")
+        key = ".".join(filter(None, (at, flaw.key))) if isinstance(at, str) else at(flaw.key)
         raise ConfigurationError(
-            f"params.yaml, key `{'.'.join(filter(None, (at, flaw.key)))}`",
+            f"params.yaml, key `{key}`",
             rule=flaw.rule,
             received=flaw.received,
             remedy="Correct params.yaml.",

@@ -1,10 +1,11 @@
 """The studies of ``params.yaml`` as frozen, strict specifications: what is unknown or of a wrong type is refused."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import model_validator
+from pydantic import PrivateAttr, model_validator
 
 from theragate.errors import ConfigurationError
 from theragate.study.declarations import (
@@ -27,19 +28,21 @@ from theragate.study.declarations import (
     outcome_kind,
 )
 from theragate.study.params_file import as_mapping, read_parameters
+from theragate.study.policies import resolve_gates
 from theragate.study.reading import parse
-from theragate.study.sources import (
-    Source,
-)
+from theragate.study.sources import Source
 from theragate.study.spec import NAME, Name, Spec, marked
 
-__all__ = ["Study", "load_seed", "load_studies", "load_study", "study_names"]
+__all__ = ["Study", "load_seed", "load_studies", "load_study", "resolved_entry", "study_names"]
 
 LARGEST_SEED = 2**31 - 1  # all generators take it, and it leaves room for one seed per repeat
 
 
 class Study(Spec):
-    """One prediction problem. See ``docs/studies.md`` for each key in words."""
+    """One prediction problem. See ``docs/studies.md`` for each key in words.
+
+    ``gates`` holds what the study's policy and the study itself say; `key` tells where.
+    """
 
     name: Name
     task: Literal["binary", "regression", "survival", "treatment_effect"]
@@ -55,6 +58,34 @@ class Study(Spec):
     stability: Stability
     scenarios: dict[Name, Scenario]
     gates: dict[str, dict[str, Any]]
+    _gate_keys: dict[str, str] = PrivateAttr(default_factory=dict)
+
+    @classmethod
+    def read(cls, entry: Mapping[str, Any], *, name: str, gate_keys: Mapping[str, str]) -> Self:
+        """Validate an entry into which the policies are worked.
+
+        Parameters
+        ----------
+        entry
+            What stands under ``studies.<name>``, with all gates.
+        name
+            The study's.
+        gate_keys
+            Where in ``params.yaml`` what the study does not say itself stands, as `ResolvedGates` has it.
+
+        Raises
+        ------
+        ConfigurationError
+            In one line that names the key as it stands in the file.
+        """
+
+        study = parse(cls, {"name": name, **entry}, at=lambda below: _key_of(name, below, gate_keys))
+        study._gate_keys.update(gate_keys)
+        return study
+
+    def key(self, *path: str) -> str:
+        """Return the key of ``params.yaml`` under which a part of the study stands, which may be that of a policy."""
+        return _key_of(self.name, ".".join(filter(None, path)), self._gate_keys)
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -92,6 +123,13 @@ class Study(Spec):
     def unreviewed(self) -> tuple[str, ...]:
         """The keys whose text still has the mark of a draft: nobody has written or confirmed it."""
         return marked(self.model_dump(mode="json"))
+
+
+def _key_of(study: str, below: str, gate_keys: Mapping[str, str]) -> str:
+    """Return the key of a part of the study, which is a policy's where the study leaves a limit to it."""
+    section, *path = below.split(".")
+    shared = gate_keys.get(".".join(path[:2])) if section == "gates" else None
+    return ".".join(filter(None, ["studies", study, below] if shared is None else [shared, *path[2:]]))
 
 
 def _columns(measured: Measured) -> tuple[str, ...]:
@@ -132,15 +170,33 @@ def load_study(path: Path, name: str) -> Study:
             received=f"a name that is not there (there are {', '.join(studies)})",
             remedy="Correct the name or add the study.",
         )
-    content = as_mapping(studies[name], f"studies.{name}")
-    if "name" in content:
+    entry, keys = _resolved(read_parameters(path), name)
+    return Study.read(entry, name=name, gate_keys=keys)
+
+
+def resolved_entry(path: Path, name: str) -> dict[str, Any]:
+    """Return what stands under a study's name in ``params.yaml``, with the policies worked into its ``gates``.
+
+    Raises
+    ------
+    ConfigurationError
+        If the file is wrong, or so is the study's ``policy``; the rest of the entry is not looked at.
+    """
+    return _resolved(read_parameters(path), name)[0]
+
+
+def _resolved(parameters: Mapping[str, Any], name: str) -> tuple[dict[str, Any], dict[str, str]]:
+    entry = as_mapping(parameters["studies"][name], f"studies.{name}")
+    if "name" in entry:
         raise ConfigurationError(
             f"params.yaml, key `studies.{name}.name`",
             rule="a study's name is the key that it stands under",
-            received="another one",
+            received=repr(entry["name"]),
             remedy="Remove the key.",
         )
-    return parse(Study, {"name": name, **content}, at=f"studies.{name}")
+    gates = resolve_gates(parameters, name)
+    rest = {key: value for key, value in entry.items() if key not in ("policy", "gates")}
+    return rest | ({} if gates.gates is None and "gates" not in entry else {"gates": gates.gates}), gates.keys
 
 
 def load_studies(path: Path) -> list[Study]:
