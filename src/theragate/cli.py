@@ -48,6 +48,11 @@ def _parser() -> argparse.ArgumentParser:
     results = commands.add_parser("results", help="write docs/results.md: every study beside what is known elsewhere")
     results.set_defaults(command=_results)
 
+    policy = commands.add_parser("policy", help="show what a study is judged by, and where each limit comes from")
+    policy.add_argument("study", metavar="STUDY")
+    policy.add_argument("--json", action="store_true", help="for programs")
+    policy.set_defaults(command=_policy)
+
     verdict = commands.add_parser("verdict", help="show why a study passed or was blocked")
     verdict.add_argument("studies", nargs="+", metavar="STUDY")
     verdict.add_argument("--require-pass", action="store_true", help="exit with 1 unless every verdict is PASS")
@@ -183,6 +188,16 @@ def _results(parsed: argparse.Namespace, root: Path, settings: Settings) -> int:
     from theragate.commands.results import write_results
 
     print(write_results(root))
+    return 0
+
+
+def _policy(parsed: argparse.Namespace, root: Path, settings: Settings) -> int:  # noqa: ARG001 - one form for all
+    from theragate.commands.policy import policy_json, show_policy
+
+    if parsed.json:
+        print(policy_json(root, parsed.study))
+    else:
+        show_policy(root, parsed.study)
     return 0
 
 
