@@ -78,7 +78,6 @@ class Study(Spec):
         ConfigurationError
             In one line that names the key as it stands in the file.
         """
-
         study = parse(cls, {"name": name, **entry}, at=lambda below: _key_of(name, below, gate_keys))
         study._gate_keys.update(gate_keys)
         return study
