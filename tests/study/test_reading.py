@@ -39,7 +39,7 @@ def test_a_missing_file_and_one_that_is_no_json_say_what_restores_them(tmp_path)
     with pytest.raises(DataError, match=r"chart\.json: .*; received no such file\. Restore it\."):
         read_spec(Chart, tmp_path / "chart.json", remedy="Restore it.", outdated="Write it again.")
     (tmp_path / "chart.json").write_text("{")
-    with pytest.raises(DataError, match=r"chart\.json: .*not valid JSON\. Restore it\."):
+    with pytest.raises(DataError, match=r"chart\.json: .*not valid JSON \(line 1\)\. Restore it\."):
         read_spec(Chart, tmp_path / "chart.json", remedy="Restore it.", outdated="Write it again.")
 
 
