@@ -7,7 +7,7 @@ from browsers import Pictures
 from hypothesis import settings
 from support import Project
 
-pytest_plugins = ["made_projects"]
+pytest_plugins = ["clones", "made_projects"]
 
 # How long an example takes says more about the machine than about the code.
 settings.register_profile("any machine", deadline=None)

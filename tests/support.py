@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -169,21 +168,11 @@ class Project:
                     (decided / file).write_text(json.dumps({"study": name} | empty), encoding="utf-8")
 
 
-def clone_of_the_repository(target: Path) -> None:
-    """Copy what git tracks or would track into a new repository with one commit."""
-    listed = subprocess.run(
-        ["git", "ls-files", "-co", "--exclude-standard", "-z"], cwd=ROOT, capture_output=True, check=True
-    )
-    for name in filter(None, listed.stdout.decode().split("\0")):
-        if (ROOT / name).is_file():
-            (target / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, target / name)
-    run(target, "git", "init", "-q", "-b", "main")
-    run(target, "git", "add", "-A")
-    run(target, "git", "commit", "-qm", "A clone")
-
-
 def environment(**more: str) -> dict[str, str]:
+    """Return the variables of a process that a test starts: those of this one, none that Theragate or a tool reads.
+
+    One job, unless `more` says otherwise: on these small cohorts it takes a process less than it takes to start two.
+    """
     # Without the last, every process would compile a clone's modules again.
     ours = ("DVC_", "MLFLOW_", "THERAGATE_", "PYTHONDONTWRITEBYTECODE")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
@@ -192,28 +181,10 @@ def environment(**more: str) -> dict[str, str]:
         for who in ("AUTHOR", "COMMITTER")
         for what, value in (("NAME", "Test"), ("EMAIL", "test@example.org"))
     }
-    return {**kept, **author, "PATH": f"{BIN}{os.pathsep}{kept['PATH']}", **more}
+    return {**kept, **author, "THERAGATE_JOBS": "1", "PATH": f"{BIN}{os.pathsep}{kept['PATH']}", **more}
 
 
 def run(folder: Path, *command: str, code: int = 0, **more: str) -> str:
     done = subprocess.run(command, cwd=folder, env=environment(**more), capture_output=True, text=True, check=False)
     assert done.returncode == code, f"{command} gave {done.returncode}:\n{done.stdout}\n{done.stderr}"
     return done.stdout + done.stderr
-
-
-def small_clone(folder: Path) -> None:
-    """Make `folder` a clone whose only study is the small one, of which nothing was made yet."""
-    clone_of_the_repository(folder)
-    run(folder, "git", "rm", "-rq", "--ignore-unmatch", "dvc.lock", "reports")
-    project = Project(folder)
-    run(folder, "git", "add", "-f", str(project.table))  # drawn, not anybody's: a second clone has it from git
-    run(folder, "git", "add", "-A")
-    run(folder, "git", "commit", "-qm", "The small study")
-
-
-def pipeline_clone(folder: Path) -> None:
-    """Make `folder` a clone whose only study is the small one, run its pipeline, and commit the results."""
-    small_clone(folder)
-    run(folder, "dvc", "repro")
-    run(folder, "git", "add", "-A")
-    run(folder, "git", "commit", "-qm", "Its results")

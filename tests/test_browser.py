@@ -9,17 +9,16 @@ import time
 import pytest
 from browsers import MARKS, need_browser, new_browser, new_page
 from mlflow_plugin.servers import free_port
-from support import STUDY, environment, pipeline_clone, run
+from support import STUDY, environment, run
 
 pytestmark = MARKS
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory):
+def address(tmp_path_factory, pipeline_clone):
     """A server of the UI over two runs of the small study: its first training and an experiment with more folds."""
     need_browser()
-    folder = tmp_path_factory.mktemp("clone")
-    pipeline_clone(folder)
+    folder = pipeline_clone(tmp_path_factory.mktemp("clone"))
     run(folder, "dvc", "exp", "run", "-n", "five-folds", "-S", f"studies.{STUDY}.validation.folds=5")
     port = free_port()
     server = subprocess.Popen(

@@ -1,12 +1,13 @@
 """A deployment as docs/deployment.md and docs/keys.md tell it: real keys, a real server, everybody by command."""
 
 import json
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from mlflow_plugin.servers import PASSWORD, Server, running
-from support import STUDY, run, small_clone, small_cohort
+from support import STUDY, run, small_cohort
 
 pytestmark = pytest.mark.xdist_group("deployment")  # one server and its order of events serve all of these tests
 AUTHOR, MANAGER, EVALUATOR = "alan", "ada", "evaluator"
@@ -44,11 +45,9 @@ class Team:
 
 
 @pytest.fixture(scope="module")
-def team(tmp_path_factory):
+def team(tmp_path_factory, judged_clone):
     folder = tmp_path_factory.mktemp("team")
-    clone = folder / "clone"
-    clone.mkdir()
-    small_clone(clone)
+    clone = shutil.copytree(judged_clone, folder / "clone", symlinks=True)
     keys = Keys(clone / "release" / "trust.json", folder / "ledger.pem", folder / "ci.pem")
     run(clone, "theragate", "keys", "make", "ci", "--role", "evaluator", "--out", str(keys.evaluator_file))
     run(clone, "theragate", "keys", "make", "server", "--role", "ledger", "--out", str(keys.ledger_file))

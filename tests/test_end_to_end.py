@@ -4,14 +4,17 @@ import hashlib
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
+import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 import yaml
 from mlflow import MlflowClient
-from support import STUDY, environment, pipeline_clone, run
+from support import STUDY, environment, run
 
 from theragate.release.dossier import claimed
 
@@ -30,14 +33,12 @@ def digests(folder: Path) -> dict[str, str]:
 
 
 def runs_and_versions(folder: Path) -> tuple[int, int]:
-    code = (
-        "import mlflow; c = mlflow.MlflowClient('sqlite:///mlflow-store/mlflow.db');"
-        "e = [x.experiment_id for x in c.search_experiments()];"
-        "r = [x for x in c.search_runs(e) if 'mlflow.parentRunId' not in x.data.tags];"
-        "print(len(r), len(c.search_model_versions()))"
-    )
-    runs, versions = run(folder, sys.executable, "-c", code).split()[-2:]
-    return int(runs), int(versions)
+    """Count the parent runs and the versions in MLflow's database, which takes MLflow itself seconds to open."""
+    parents = "SELECT count(*) FROM runs WHERE lifecycle_stage = 'active' AND run_uuid NOT IN "
+    children = "(SELECT run_uuid FROM tags WHERE key = 'mlflow.parentRunId')"
+    versions = "SELECT count(*) FROM model_versions WHERE current_stage != 'Deleted_Internal'"
+    with closing(sqlite3.connect(folder / "mlflow-store" / "mlflow.db")) as database:
+        return tuple(database.execute(question).fetchone()[0] for question in (parents + children, versions))
 
 
 def looks(folder: Path) -> list[str]:
@@ -45,11 +46,9 @@ def looks(folder: Path) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def clone(tmp_path_factory):
+def clone(tmp_path_factory, pipeline_clone):
     """A clone whose only study is the small one, after its first `dvc repro`."""
-    folder = tmp_path_factory.mktemp("clone")
-    pipeline_clone(folder)
-    return folder
+    return pipeline_clone(tmp_path_factory.mktemp("clone"))
 
 
 def test_every_output_is_there_and_the_work_tree_is_clean(clone):
@@ -184,7 +183,7 @@ def test_a_training_that_was_killed_goes_on_and_ends_the_same(clone):
     )
     searches = clone / ".theragate" / "searches"
     while process.poll() is None and not any(searches.rglob("*")):
-        pass
+        time.sleep(0.01)
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
     run(clone, "dvc", "repro")

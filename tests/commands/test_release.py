@@ -11,7 +11,7 @@ from unittest import mock
 import numpy as np
 import pandas as pd
 import pytest
-from support import STUDY, environment, pipeline_clone, run, small_cohort
+from support import STUDY, environment, run, small_cohort
 
 import theragate
 from theragate.cli import main
@@ -43,10 +43,9 @@ def listed(folder: Path) -> dict:
 
 
 @pytest.fixture(scope="module")
-def clone(tmp_path_factory):
+def clone(tmp_path_factory, pipeline_clone):
     """A clone whose small study has a committed, attested version."""
-    folder = tmp_path_factory.mktemp("clone")
-    pipeline_clone(folder)
+    folder = pipeline_clone(tmp_path_factory.mktemp("clone"))
     run(folder, "theragate", "sync")
     return folder
 
