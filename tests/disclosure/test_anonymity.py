@@ -50,5 +50,5 @@ def test_the_order_of_rows_changes_nothing_and_coarser_never_makes_l_smaller(fra
 
 @pytest.mark.parametrize(("rows", "columns"), [(0, ["age"]), (2, []), (2, ["weight"])])
 def test_nothing_to_judge_is_refused(rows, columns):
-    with pytest.raises(DataError, match="has rows, and the columns"):
+    with pytest.raises(DataError, match="has rows and the columns"):
         k_anonymity(pd.DataFrame({"age": [1, 2]}).head(rows), columns)

@@ -12,7 +12,8 @@ import pytest
 import xgboost
 from matplotlib.figure import Figure
 
-from theragate.disclosure.scan import Patients, scan
+from theragate.disclosure.patients import Patients
+from theragate.disclosure.scan import scan
 from theragate.errors import DataError, EvidenceError
 
 N = 300

@@ -3,13 +3,13 @@
 import json
 from datetime import date
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
 import pytest
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from theragate.errors import ConfigurationError, DataError
-from theragate.study import Spec, read_spec, spec_of
+from theragate.study import Spec, read_spec, spec_of, unfit
 
 
 class Visit(Spec):
@@ -73,6 +73,24 @@ def test_what_may_be_a_patients_value_is_not_shown():
     ) as refused:
         spec_of(Chart, value, subject="the chart", remedy="Correct it.", private=True)
     assert "128" not in str(refused.value)
+
+
+class Limits(Spec):
+    low: float
+    high: float
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.low > self.high:
+            raise unfit("`low` is at most `high`", f"{self.low:g} and {self.high:g}")
+        return self
+
+
+def test_a_validator_says_which_part_of_its_entry_was_received():
+    with pytest.raises(DataError, match="the limits: `low` is at most `high`; received 3 and 2"):
+        spec_of(Limits, {"low": 3, "high": 2}, subject="the limits", remedy="")
+    with pytest.raises(DataError, match="`low` is at most `high`; received a value that is not shown here"):
+        spec_of(Limits, {"low": 3, "high": 2}, subject="the limits", remedy="", private=True)
 
 
 def test_a_mapping_of_specs_is_read_alike():

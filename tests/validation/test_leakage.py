@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from theragate.study import Study
-from theragate.validation._feature_column import read_column
+from theragate.validation._feature_column import read_feature_column
 from theragate.validation.leakage import find_leaks
 
 SURVIVAL = ("heart_attack_survival", "light_chain_mortality")
@@ -234,7 +234,7 @@ def test_an_empty_feature_is_left_to_the_suite(real):
     ],
 )
 def test_columns_of_every_type_are_read(column, number):
-    read = read_column(column, "x")
+    read = read_feature_column(column, "x")
     assert read.present.tolist() == column.notna().tolist()
     if number is None:
         assert read.number is None
@@ -246,15 +246,15 @@ def test_columns_of_every_type_are_read(column, number):
 
 
 def test_dates_keep_their_order():
-    dates = read_column(pd.Series(pd.to_datetime(["2021-01-01", None, "2020-01-01"])), "x")
-    spans = read_column(pd.Series(pd.to_timedelta([2, None, 1], unit="D")), "x")
+    dates = read_feature_column(pd.Series(pd.to_datetime(["2021-01-01", None, "2020-01-01"])), "x")
+    spans = read_feature_column(pd.Series(pd.to_timedelta([2, None, 1], unit="D")), "x")
     assert dates.ranks.tolist() == spans.ranks.tolist() == [1, 0]
 
 
 def test_levels_hold_enough_patients():
     rare = ["often"] * 30 + ["seldom"] * 4 + ["once"] * 7
-    assert np.bincount(read_column(pd.Series(rare), "x").level).tolist() == [30, 11]
-    cut = read_column(pd.Series(np.random.default_rng(0).normal(size=105)), "x")
+    assert np.bincount(read_feature_column(pd.Series(rare), "x").level).tolist() == [30, 11]
+    cut = read_feature_column(pd.Series(np.random.default_rng(0).normal(size=105)), "x")
     assert np.bincount(cut.level).min() >= 10
-    many = read_column(pd.Series(np.arange(2000.0)), "x")
+    many = read_feature_column(pd.Series(np.arange(2000.0)), "x")
     assert (many.ranks.max(), many.level.max()) == (255, 19)

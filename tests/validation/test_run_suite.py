@@ -206,7 +206,7 @@ def test_no_value_of_a_patient_is_repeated(run, cohort, rule, capfd, tmp_path, m
 
 @pytest.mark.parametrize("entry", ["column_distinct_values_to_be_in_set", "column_kl_divergence_to_be_less_than"])
 def test_expectations_that_repeat_values_are_refused(entry, run, cohort, rule):
-    with pytest.raises(ConfigurationError, match="no known expectation"):
+    with pytest.raises(ConfigurationError, match="an expectation that a suite may use"):
         run(cohort, rule(entry, column="sex", value_set=["f"]))
 
 

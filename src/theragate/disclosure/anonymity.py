@@ -62,7 +62,7 @@ def _check(frame: pd.DataFrame, columns: Sequence[str]) -> None:
     if not len(frame) or not columns or absent:
         raise DataError(
             "a table to be released",
-            rule="it has rows, and the columns by which it is judged",
+            rule="it has rows and the columns by which it is judged",
             received=f"no column `{absent[0]}`" if absent else f"{len(frame)} rows and {len(columns)} columns",
             remedy="Name columns of the table.",
         )

@@ -1,7 +1,8 @@
 """Everything of a study that is bound for MLflow, looked into before anything is written there."""
 
 from theragate.cohorts.parquet import read_table
-from theragate.disclosure.scan import Patients, Scan, scan
+from theragate.disclosure.patients import Patients
+from theragate.disclosure.scan import Scan, scan
 from theragate.runner.workspace import Workspace
 from theragate.tracking.bundle import Bundle
 from theragate.tracking.content import (

@@ -41,7 +41,7 @@ from theragate.study.sources import (
     TableFile,
     UrlSource,
 )
-from theragate.study.spec import MARK, NAME, Name, Probability, Sentence, Spec, Unit, marked
+from theragate.study.spec import MARK, NAME, Name, Probability, Sentence, Spec, Unit, marked, unfit
 from theragate.study.study import Study, load_seed, load_studies, load_study, resolved_entry, study_names
 
 __all__ = [
@@ -101,4 +101,5 @@ __all__ = [
     "resolved_entry",
     "spec_of",
     "study_names",
+    "unfit",
 ]

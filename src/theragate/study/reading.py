@@ -158,9 +158,10 @@ def first_flaw(
     """
     first = _at_the_tag(error.errors(include_url=False)[0])
     rule = first["msg"].removeprefix("Value error, ").replace("Input", "the value", 1)
-    received = {"extra_forbidden": "an unknown key", "missing": "none", "value_error": "this entry"}.get(
-        first["type"], _HIDDEN if private else _shown(first["input"])
-    )
+    received = {"extra_forbidden": "an unknown key", "missing": "none", "value_error": "this entry"}.get(first["type"])
+    if received is None:
+        shown = first["ctx"]["received"] if first["type"] == "unfit" else _shown(first["input"])
+        received = _HIDDEN if private else shown
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
     return Flaw(
         key=".".join(map(str, first["loc"]) if value is None else _key(value, first["loc"])),

@@ -3,8 +3,9 @@
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic_core import PydanticCustomError
 
-__all__ = ["MARK", "NAME", "Name", "Probability", "Sentence", "Spec", "Unit", "marked"]
+__all__ = ["MARK", "NAME", "Name", "Probability", "Sentence", "Spec", "Unit", "marked", "unfit"]
 
 NAME = r"^[a-z][a-z0-9_]{2,63}$"
 MARK = "REVIEW"  # with which a text begins that a person has to write or confirm
@@ -19,6 +20,11 @@ class Spec(BaseModel):
     """A value read from a file: immutable, with no unknown keys, and with finite numbers only."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, populate_by_name=True)
+
+
+def unfit(rule: str, received: str) -> PydanticCustomError:
+    """Return the error of a validator that knows which part of its entry breaks `rule`; the message shows that part."""
+    return PydanticCustomError("unfit", "{rule}", {"rule": rule, "received": received})
 
 
 def marked(value: Any, *, at: str = "") -> tuple[str, ...]:

@@ -11,12 +11,12 @@ from scipy.stats import rankdata
 
 from theragate.evidence.types import Z95
 
-__all__ = ["Measured", "agreement", "auroc", "concordance", "explained", "rank_correlation", "wilson"]
+__all__ = ["Association", "agreement", "auroc", "concordance", "explained", "rank_correlation", "wilson"]
 
 Numbers = NDArray[Any]
 
 
-class Measured(NamedTuple):
+class Association(NamedTuple):
     """A statistic with its two-sided 95% limits."""
 
     estimate: float
@@ -24,7 +24,7 @@ class Measured(NamedTuple):
     upper: float
 
 
-def auroc(score: Numbers, event: Numbers) -> Measured | None:
+def auroc(score: Numbers, event: Numbers) -> Association | None:
     """Area under the ROC curve of `score` (n,) for `event` (n,) bool, in the better of both directions.
 
     None if only one class occurs. The limits are those of Newcombe (Stat Med 2006;25:559,
@@ -37,7 +37,7 @@ def auroc(score: Numbers, event: Numbers) -> Measured | None:
     return _limits(max(area, 1 - area), events, others)
 
 
-def concordance(score: NDArray[np.intp], time: Numbers, event: Numbers) -> Measured | None:
+def concordance(score: NDArray[np.intp], time: Numbers, event: Numbers) -> Association | None:
     """Harrell's concordance of integer scores (n,), in the better of both directions; None without a comparable pair.
 
     A pair is comparable if the shorter time ends with an event; equal scores count one half (Harrell, Stat Med
@@ -62,7 +62,7 @@ def concordance(score: NDArray[np.intp], time: Numbers, event: Numbers) -> Measu
     return _limits(max(won / pairs, 1 - won / pairs), events, max(n - events, events))
 
 
-def explained(level: NDArray[np.intp], value: NDArray[np.float64]) -> Measured | None:
+def explained(level: NDArray[np.intp], value: NDArray[np.float64]) -> Association | None:
     """R² of predicting each patient by the mean of the others in the same level; None if the value does not vary.
 
     Leaving oneself out is cross-fitting without folds. Limits: delta method. A patient alone in a level is
@@ -78,10 +78,10 @@ def explained(level: NDArray[np.intp], value: NDArray[np.float64]) -> Measured |
         return None
     share = 1 - error.sum() / spread.sum()
     half = Z95 * float(np.std((error - (1 - share) * spread) / spread.mean(), ddof=1)) / np.sqrt(n)
-    return Measured(float(share), float(share - half), float(min(share + half, 1.0)))
+    return Association(float(share), float(share - half), float(min(share + half, 1.0)))
 
 
-def agreement(level: NDArray[np.intp], event: Numbers) -> Measured | None:
+def agreement(level: NDArray[np.intp], event: Numbers) -> Association | None:
     """Cohen's kappa between `event` and the commoner class of each patient's level; None if either does not vary.
 
     The limits are Wilson's for the observed agreement, with the agreement by chance held fixed.
@@ -92,29 +92,29 @@ def agreement(level: NDArray[np.intp], event: Numbers) -> Measured | None:
         return None
     chance = float(said.mean() * event.mean() + (1 - said.mean()) * (1 - event.mean()))
     observed = wilson(int((said == event).sum()), n)
-    return Measured(*((part - chance) / (1 - chance) for part in observed))
+    return Association(*((part - chance) / (1 - chance) for part in observed))
 
 
-def rank_correlation(score: Numbers, value: Numbers) -> Measured | None:
+def rank_correlation(score: Numbers, value: Numbers) -> Association | None:
     """Absolute rank correlation of Spearman, limits on Fisher's scale; None if one of the two does not vary."""
     a, b = rankdata(score), rankdata(value)
     if len(a) < 5 or not np.ptp(a) or not np.ptp(b):
         return None
     r = min(abs(float(np.corrcoef(a, b)[0, 1])), 1.0)
     centre, half = np.arctanh(min(r, 1 - 1e-12)), Z95 / np.sqrt(len(a) - 3)
-    return Measured(r, float(np.tanh(centre - half)), float(np.tanh(centre + half)))
+    return Association(r, float(np.tanh(centre - half)), float(np.tanh(centre + half)))
 
 
-def wilson(count: int, n: int) -> Measured:
+def wilson(count: int, n: int) -> Association:
     """Return the share `count` / `n` with Wilson's score limits (J Am Stat Assoc 1927;22:209)."""
     share, z2 = count / n, Z95**2
     centre = (share + z2 / (2 * n)) / (1 + z2 / n)
     half = Z95 * np.sqrt(share * (1 - share) / n + z2 / (4 * n * n)) / (1 + z2 / n)
-    return Measured(share, float(max(centre - half, 0.0)), float(min(centre + half, 1.0)))
+    return Association(share, float(max(centre - half, 0.0)), float(min(centre + half, 1.0)))
 
 
-def _limits(area: float, events: int, others: int) -> Measured:
-    return Measured(area, _lower(area, events, others), 1 - _lower(1 - area, events, others))
+def _limits(area: float, events: int, others: int) -> Association:
+    return Association(area, _lower(area, events, others), 1 - _lower(1 - area, events, others))
 
 
 def _lower(area: float, events: int, others: int) -> float:

@@ -1,8 +1,8 @@
 """The expectations that a suite may use, with their arguments: a literal, so that Great Expectations need not load.
 
-Great Expectations drops a type that it does not know without a word, so that the rule would never be checked. The
-types left out need another database, repeat patients' values in their results, or take code from a file. A test
-compares this list with the installed library.
+Great Expectations silently drops a type that it does not know, so that the rule would never be checked. The types
+left out need a database, repeat patients' values in their results, or take code from a file. A test compares this
+list with the installed library.
 """
 
 from collections.abc import Callable

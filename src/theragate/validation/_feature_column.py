@@ -7,14 +7,14 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-__all__ = ["Column", "read_column"]
+__all__ = ["FeatureColumn", "read_feature_column"]
 
 SMALLEST = 10  # a level of fewer patients would tell the outcome by chance
 LEVELS = 20
 
 
 @dataclass(frozen=True)
-class Column:
+class FeatureColumn:
     """One feature of n patients.
 
     ``present``: (n,) bool. ``number``: (n,) floats, NaN where missing, or None for text that is no number. ``label``:
@@ -38,7 +38,7 @@ class Column:
         return ranks if ranks.max(initial=0) < 256 else _quantiles(number, 256)
 
 
-def read_column(column: pd.Series, name: str) -> Column:
+def read_feature_column(column: pd.Series, name: str) -> FeatureColumn:
     """Read a feature of any type: numbers, truth values, dates and text that spells numbers count as numbers."""
     present = column.notna().to_numpy(dtype=bool)
     number = _numbers(column, present)
@@ -48,7 +48,7 @@ def read_column(column: pd.Series, name: str) -> Column:
     level = label.copy()
     if number is not None and label.max(initial=0) > LEVELS:
         level[present] = _quantiles(number[present], max(2, min(LEVELS, int(present.sum()) // SMALLEST))) + 1
-    return Column(name, present, number, label, _joined(level))
+    return FeatureColumn(name, present, number, label, _joined(level))
 
 
 def _numbers(column: pd.Series, present: NDArray[np.bool_]) -> NDArray[np.float64] | None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from theragate.cohorts.outcomes import Binary, Censored, MeasuredOutcome, Quantity
 from theragate.validation._association import (
-    Measured,
+    Association,
     agreement,
     auroc,
     concordance,
@@ -19,12 +19,12 @@ from theragate.validation._association import (
     rank_correlation,
     wilson,
 )
-from theragate.validation._feature_column import Column
+from theragate.validation._feature_column import FeatureColumn
 from theragate.validation.types import LeakageFinding, Severity
 
 __all__ = ["SIGNS", "tells_treatment"]
 
-MISSINGNESS = 0.80  # AUROC; whether a test was done seldom tells the outcome better than the test itself
+MISSINGNESS = 0.80  # AUROC; that a test was done seldom tells more about the outcome than its result
 STATUS = 0.95  # AUROC for the event status in a survival study, whose declared ceiling is a concordance
 AGREEMENT = 0.90  # Cohen's kappa; two readers of one slide seldom agree so well
 COPY = 0.98  # rank correlation with the outcome; repeated measurements of one quantity reach about 0.95
@@ -33,32 +33,34 @@ FEWEST = 30  # patients with a value, below whom an explained variation is not e
 EXPECTED = 10.0  # patients expected in a cell before its emptiness means something
 
 
-def _missingness(column: Column, outcome: MeasuredOutcome, _ceiling: float) -> LeakageFinding | None:
+def _missingness(column: FeatureColumn, outcome: MeasuredOutcome, _ceiling: float) -> LeakageFinding | None:
     missing = ~column.present
     if not missing.any():
         return None
     statistic = "AUROC of being missing"
     if isinstance(outcome, Quantity):
-        found = _highest([auroc(outcome.value, missing)])
+        association = _highest([auroc(outcome.value, missing)])
         sentence = f"Whether `{column.name}` is missing tells the outcome."
-        return _judged("missingness", column, statistic, found, limit=MISSINGNESS, sentence=sentence)
-    found = _highest([auroc(missing[known].astype(float), event[known]) for known, event in _questions(outcome)])
+        return _judged("missingness", column, statistic, association, limit=MISSINGNESS, sentence=sentence)
+    association = _highest([auroc(missing[known].astype(float), event[known]) for known, event in _questions(outcome)])
     event = outcome.event
-    if found and np.array_equal(missing, event):
+    if association and np.array_equal(missing, event):
         sentence = f"`{column.name}` is missing exactly where the event happened, and for nobody else."
-        return _finding("missingness", column, statistic, found, limit=MISSINGNESS, sentence=sentence)
-    if found and np.array_equal(missing, ~event):
+        return _finding("missingness", column, statistic, association, limit=MISSINGNESS, sentence=sentence)
+    if association and np.array_equal(missing, ~event):
         sentence = f"`{column.name}` is missing exactly where no event happened: it was filled in after the outcome."
-        return _finding("missingness", column, statistic, found, limit=MISSINGNESS, sentence=sentence)
+        return _finding("missingness", column, statistic, association, limit=MISSINGNESS, sentence=sentence)
     sentence = f"Whether `{column.name}` is missing tells who had the event."
-    judged = _judged("missingness", column, statistic, found, limit=MISSINGNESS, sentence=sentence)
-    if judged or found is None or not _one_sided(missing, event):
+    judged = _judged("missingness", column, statistic, association, limit=MISSINGNESS, sentence=sentence)
+    if judged or association is None or not _one_sided(missing, event):
         return judged
     sentence = f"`{column.name}` is filled in, or missing, only for patients of one outcome. Was it recorded later?"
-    return _finding("missingness", column, statistic, found, limit=MISSINGNESS, sentence=sentence, severity="warning")
+    return _finding(
+        "missingness", column, statistic, association, limit=MISSINGNESS, sentence=sentence, severity="warning"
+    )
 
 
-def _value(column: Column, outcome: MeasuredOutcome, ceiling: float) -> LeakageFinding | None:
+def _value(column: FeatureColumn, outcome: MeasuredOutcome, ceiling: float) -> LeakageFinding | None:
     ranks, present = column.ranks, column.present
     sentence = f"`{column.name}` alone tells the outcome better than the study expects of any model."
     if isinstance(outcome, Quantity):
@@ -67,8 +69,8 @@ def _value(column: Column, outcome: MeasuredOutcome, ceiling: float) -> LeakageF
         level, value = column.level[present], outcome.value[present]
         return _judged("value", column, "R²", explained(level, value), limit=ceiling, sentence=sentence)
     if isinstance(outcome, Binary):
-        found = _highest(_status(column, present, outcome.event))
-        return _judged("value", column, "AUROC", found, limit=ceiling, sentence=sentence)
+        association = _highest(_status(column, present, outcome.event))
+        return _judged("value", column, "AUROC", association, limit=ceiling, sentence=sentence)
     time, event = outcome.time, outcome.event
     tried = [concordance(_by_rate(column.level, time, event), time, event)]
     if ranks is not None:
@@ -82,14 +84,14 @@ def _value(column: Column, outcome: MeasuredOutcome, ceiling: float) -> LeakageF
     return _judged("value", column, "AUROC of the event status", _highest(status), limit=limit, sentence=sentence)
 
 
-def _copy(column: Column, outcome: MeasuredOutcome, _ceiling: float) -> LeakageFinding | None:
+def _copy(column: FeatureColumn, outcome: MeasuredOutcome, _ceiling: float) -> LeakageFinding | None:
     present = column.present
     sentence = f"`{column.name}` is the outcome in other words."
     if isinstance(outcome, Quantity):
         value = outcome.value[present]
         if column.number is not None:
-            found = rank_correlation(column.number[present], value)
-            return _judged("copy", column, "rank correlation", found, limit=COPY, sentence=sentence)
+            association = rank_correlation(column.number[present], value)
+            return _judged("copy", column, "rank correlation", association, limit=COPY, sentence=sentence)
         return _finding("copy", column, sentence=sentence) if _renamed(column.label[present], value) else None
     tried = []
     for known, event in _questions(outcome):
@@ -105,19 +107,19 @@ def _copy(column: Column, outcome: MeasuredOutcome, _ceiling: float) -> LeakageF
     return _judged("copy", column, "Cohen's kappa", _highest(tried), limit=AGREEMENT, sentence=sentence)
 
 
-def tells_treatment(column: Column, treated: NDArray[np.bool_]) -> LeakageFinding | None:
+def tells_treatment(column: FeatureColumn, treated: NDArray[np.bool_]) -> LeakageFinding | None:
     """Find the treatment in other words: with such a feature the arms have nobody in common."""
     rows = column.present
     tried = [agreement(column.level[rows], treated[rows])]
     if column.number is not None:
         area = auroc(column.number[rows], treated[rows])
         tried.append(area._replace(estimate=2 * area.estimate - 1, lower=2 * area.lower - 1) if area else None)
-    found = _highest(tried)
+    association = _highest(tried)
     sentence = f"`{column.name}` is the treatment in other words, so that no two patients could be compared."
-    return _judged("treatment", column, "Cohen's kappa", found, limit=AGREEMENT, sentence=sentence)
+    return _judged("treatment", column, "Cohen's kappa", association, limit=AGREEMENT, sentence=sentence)
 
 
-def _outcome_time(column: Column, outcome: MeasuredOutcome, _ceiling: float) -> LeakageFinding | None:
+def _outcome_time(column: FeatureColumn, outcome: MeasuredOutcome, _ceiling: float) -> LeakageFinding | None:
     if not isinstance(outcome, Censored) or column.number is None:
         return None
     number, time = column.number[column.present], outcome.time[column.present]
@@ -135,7 +137,7 @@ def _outcome_time(column: Column, outcome: MeasuredOutcome, _ceiling: float) -> 
     return _judged("outcome_time", column, statistic, equal, limit=limit, sentence=sentence, severity=severity)
 
 
-SIGNS: tuple[Callable[[Column, MeasuredOutcome, float], LeakageFinding | None], ...] = (
+SIGNS: tuple[Callable[[FeatureColumn, MeasuredOutcome, float], LeakageFinding | None], ...] = (
     _missingness,
     _value,
     _copy,
@@ -151,17 +153,17 @@ def _questions(outcome: Binary | Censored) -> list[tuple[NDArray[np.bool_], NDAr
     return [(everyone, outcome.event), (outcome.by_horizon | outcome.free_at_horizon, outcome.by_horizon)]
 
 
-def _status(column: Column, known: NDArray[np.bool_], event: NDArray[np.bool_]) -> list[Measured | None]:
+def _status(column: FeatureColumn, known: NDArray[np.bool_], event: NDArray[np.bool_]) -> list[Association | None]:
     """AUROC of the numbers, and of the event rate in each level, which needs no order among the values."""
     if not known.any():
         return []
     level = column.level[known]
     rate = np.bincount(level, weights=event[known]) / np.maximum(np.bincount(level), 1)
-    found = [auroc(rate[level], event[known])]
+    areas = [auroc(rate[level], event[known])]
     rows = known & column.present
     if column.number is not None and rows.any():
-        found.append(auroc(column.number[rows], event[rows]))
-    return found
+        areas.append(auroc(column.number[rows], event[rows]))
+    return areas
 
 
 def _by_rate(level: NDArray[np.intp], time: NDArray[np.float64], event: NDArray[np.bool_]) -> NDArray[np.intp]:
@@ -185,38 +187,38 @@ def _renamed(label: NDArray[np.intp], value: NDArray[np.float64]) -> bool:
     return pairs == len(values) == len(np.unique(label)) and len(value) - pairs >= EXPECTED
 
 
-def _highest(found: list[Measured | None]) -> Measured | None:
-    return max((measured for measured in found if measured), key=lambda measured: measured.lower, default=None)
+def _highest(associations: list[Association | None]) -> Association | None:
+    return max(filter(None, associations), key=lambda association: association.lower, default=None)
 
 
 def _judged(
     check: Any,
-    column: Column,
+    column: FeatureColumn,
     statistic: str,
-    found: Measured | None,
+    association: Association | None,
     *,
     limit: float,
     sentence: str,
     severity: Severity = "critical",
 ) -> LeakageFinding | None:
     """Return a finding if the whole interval lies above the limit."""
-    if found is None or not found.lower > limit:
+    if association is None or not association.lower > limit:
         return None
-    return _finding(check, column, statistic, found, limit=limit, sentence=sentence, severity=severity)
+    return _finding(check, column, statistic, association, limit=limit, sentence=sentence, severity=severity)
 
 
 def _finding(
     check: Literal["missingness", "value", "copy", "outcome_time"],
-    column: Column,
+    column: FeatureColumn,
     statistic: str = "",
-    found: Measured | None = None,
+    association: Association | None = None,
     *,
     limit: float | None = None,
     sentence: str,
     severity: Severity = "critical",
 ) -> LeakageFinding:
     """Return a finding, its numbers rounded so that they do not depend on the order of a sum."""
-    numbers = {} if found is None else {key: round(float(part), 6) for key, part in found._asdict().items()}
+    numbers = {} if association is None else {key: round(float(part), 6) for key, part in association._asdict().items()}
     return LeakageFinding.model_validate(
         {
             "check": check,

@@ -1,4 +1,4 @@
-"""From a suite to what it says of one patient, for whoever answers for new patients."""
+"""From a study's suite to the rules that hold patient by patient, for answers to new patients."""
 
 from typing import Any
 
@@ -24,8 +24,8 @@ _KINDS: dict[str, Any] = {
 def accepted_inputs(suite: Suite, study: Study) -> AcceptedInputs:
     """Return the rules of `suite` that hold for every single patient.
 
-    A rule with ``mostly`` is about the cohort: somebody may break it. One about means, counts or completeness is too.
-    What a suite says in words (descriptions, reasons) is left out, so that a better wording changes nothing.
+    A rule with ``mostly`` is about the cohort, and single patients may break it; so are rules about means, counts or
+    completeness. A suite's words (descriptions, reasons) are left out, so that a better wording changes nothing.
     """
     rules = (
         _rule(expectation)

@@ -10,7 +10,7 @@ from theragate.cohorts.outcome_columns import read_outcome
 from theragate.cohorts.outcomes import Treated
 from theragate.errors import DataError
 from theragate.study import EffectOutcome, Study
-from theragate.validation._feature_column import read_column
+from theragate.validation._feature_column import read_feature_column
 from theragate.validation._leakage_signs import SIGNS, tells_treatment
 from theragate.validation.types import LeakageFinding
 
@@ -33,29 +33,29 @@ def find_leaks(cohort: pd.DataFrame, study: Study) -> tuple[LeakageFinding, ...]
     At most one finding per feature and check, in the order of the columns. If the outcome cannot be read there is
     one critical finding, ``outcome``, that says so. In few patients intervals are wide and findings rare.
     """
-    found = list(_identity(cohort))
+    findings = list(_identity(cohort))
     try:
         outcome = read_outcome(cohort, study)
     except DataError as error:
         sentence = f"No leak could be looked for. Rule: {error.rule}; found: {error.received}."
         column = next((name for name in study.outcome_columns if f"`{name}`" in error.subject), study.name)
-        return (*found, LeakageFinding(check="outcome", feature=column, severity="critical", sentence=sentence))
+        return (*findings, LeakageFinding(check="outcome", feature=column, severity="critical", sentence=sentence))
     measured = outcome.measured if isinstance(outcome, Treated) else outcome
     hidden = {"patient", *study.outcome_columns, *study.features.dropped}
     ceiling = _ceiling(study)
     for name in cohort.columns:
         if name not in hidden:
-            feature = read_column(cohort[name], name)
+            feature = read_feature_column(cohort[name], name)
             if feature.present.any():
-                found += filter(None, (sign(feature, measured, ceiling) for sign in SIGNS))
+                findings += filter(None, (sign(feature, measured, ceiling) for sign in SIGNS))
                 if isinstance(outcome, Treated):
-                    found += filter(None, (tells_treatment(feature, outcome.treated),))
-    return tuple(found)
+                    findings += filter(None, (tells_treatment(feature, outcome.treated),))
+    return tuple(findings)
 
 
 def treatment_in_other_words(features: pd.DataFrame, treated: NDArray[np.bool_]) -> list[str]:
     """Return the features that tell who was treated, as the check ``treatment`` of `find_leaks` would find them."""
-    columns = (read_column(features[name], name) for name in features.columns if features[name].notna().any())
+    columns = (read_feature_column(features[name], name) for name in features.columns if features[name].notna().any())
     return [column.name for column in columns if tells_treatment(column, treated)]
 
 

@@ -49,11 +49,11 @@ def page(validation: Validation, study: Study, *, published: bool = False) -> st
 def _verdict(validation: Validation) -> str:
     leaks, warnings = len(validation.leaks), len(validation.warnings)
     if validation.passed:
-        kind, head = ("warn" if warnings else "good"), "The cohort may be learned from."
+        tone, head = ("warn" if warnings else "good"), "The cohort may be learned from."
     else:
-        kind, head = "bad", "The study stops here: nothing is learned from this cohort."
+        tone, head = "bad", "The study stops here: nothing is learned from this cohort."
     counts = f"Critical failures: {len(validation.critical)}. Leaks: {leaks}. Warnings: {warnings}."
-    return f'<div class="verdict {kind}"><p><strong>{head}</strong></p><p>{counts}</p></div>'
+    return f'<div class="verdict {tone}"><p><strong>{head}</strong></p><p>{counts}</p></div>'
 
 
 def _facts(validation: Validation) -> str:
@@ -74,7 +74,7 @@ def _checks(title: str, results: list[CheckResult], *, published: bool) -> str:
 
 
 def _check(result: CheckResult, *, published: bool) -> str:
-    word, kind = ("holds", "good") if result.passed else ("fails", "bad" if result.severity == "critical" else "warn")
+    word, tone = ("holds", "good") if result.passed else ("fails", "bad" if result.severity == "critical" else "warn")
     about = " · ".join(
         [*(f"<code>{escape(column)}</code>" for column in result.columns), f"<code>{escape(result.id)}</code>"]
     )
@@ -82,7 +82,7 @@ def _check(result: CheckResult, *, published: bool) -> str:
     lines = [f"<p>{escape(result.description)}</p>"]
     lines += [f"<p class=small>{escape(text)}</p>" for text in (unit, result.reason) if text]
     lines += [f"<p><em>{escape(text)}</em></p>" for text in (result.note,) if text]
-    answer = f'<span class="mark {kind}">{word}</span> <span class=small>{result.severity}</span>'
+    answer = f'<span class="mark {tone}">{word}</span> <span class=small>{result.severity}</span>'
     return (
         f"<tr><th scope=row>{''.join(lines)}<p class=small>{about}</p></th>"
         f'<td data-label="Answer">{answer}</td>'
@@ -117,16 +117,16 @@ def _leaks(leakage: Iterable[LeakageFinding], study: Study) -> str:
 def _leak(leak: LeakageFinding, study: Study) -> str:
     label = study.features.labels.get(leak.feature)
     name = f"<code>{escape(leak.feature)}</code>" + (f" ({escape(label)})" if label else "")
-    kind = "bad" if leak.severity == "critical" else "warn"
-    measured = ""
+    tone = "bad" if leak.severity == "critical" else "warn"
+    statistic = ""
     if leak.estimate is not None and leak.lower is not None and leak.upper is not None:
         limits = f"95% interval {number(leak.lower, 3)} to {number(leak.upper, 3)}"
-        measured = f"{escape(leak.statistic)} {number(leak.estimate, 3)} ({limits})"
-        measured += f", limit {number(leak.limit, 3)}" if leak.limit is not None else ""
+        statistic = f"{escape(leak.statistic)} {number(leak.estimate, 3)} ({limits})"
+        statistic += f", limit {number(leak.limit, 3)}" if leak.limit is not None else ""
     return (
         f"<tr><th scope=row><p>{name}</p><p class=small>{escape(leak.sentence)}</p></th>"
-        f'<td data-label="Answer"><span class="mark {kind}">{leak.check.replace("_", " ")}</span> '
-        f'<span class=small>{leak.severity}</span></td><td data-label="Found">{measured}</td></tr>'
+        f'<td data-label="Answer"><span class="mark {tone}">{leak.check.replace("_", " ")}</span> '
+        f'<span class=small>{leak.severity}</span></td><td data-label="Found">{statistic}</td></tr>'
     )
 
 

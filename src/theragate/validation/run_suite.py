@@ -18,7 +18,7 @@ from theragate.validation.types import CheckResult, Validation
 __all__ = ["validate"]
 
 ROWS = 20  # how many patients a failed check names
-ABSENCE = {"expect_column_to_exist", "expect_column_values_to_be_null"}  # rules that an empty column can meet
+ABSENCE = {"expect_column_to_exist", "expect_column_values_to_be_null"}  # what an empty column can meet
 RESULT_FORMAT = {
     "result_format": "COMPLETE",
     "unexpected_index_column_names": ["patient"],
@@ -55,11 +55,11 @@ def validate(cohort: pd.DataFrame, study: Study, *, suite: Path, cohort_sha256: 
     rules = read_suite(suite, study=study.name)
     _check_form(cohort, study.name)
     useless = {rule.meta.id: note for rule in rules.expectations if (note := _useless(rule, cohort))}
-    found = _run(cohort, [rule for rule in rules.expectations if rule.meta.id not in useless], rules)
+    entries = _run(cohort, [rule for rule in rules.expectations if rule.meta.id not in useless], rules)
     results = [
         _not_applied(rule, useless[rule.meta.id])
         if rule.meta.id in useless
-        else _result(rule, found[rule.meta.id], cohort)
+        else _result(rule, entries[rule.meta.id], cohort)
         for rule in rules.expectations
     ]
     return Validation(
@@ -101,7 +101,7 @@ def _useless(rule: Expectation, cohort: pd.DataFrame) -> str:
 
 @contextmanager
 def _quietly() -> Iterator[None]:
-    """Silence the library's log, which may quote values, and its warnings, which are about its own code."""
+    """Silence the library's log, which may quote values, and its warnings about its own code."""
     level = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
     try:
@@ -131,18 +131,18 @@ def _run(cohort: pd.DataFrame, rules: list[Expectation], suite: Suite) -> dict[s
             try:
                 built.append(ExpectationConfiguration(**raw).to_domain_obj())
             except Exception as error:
-                raise _refused(suite, f"`{rule.meta.id}`, refused with {type(error).__name__}") from error
+                raise _not_understood(suite, f"`{rule.meta.id}`, refused with {type(error).__name__}") from error
         checks = great_expectations.ExpectationSuite(name=suite.study, expectations=built)
         if len(checks.expectations) != len(rules):
-            raise _refused(suite, f"{len(checks.expectations)} of {len(rules)}")
+            raise _not_understood(suite, f"{len(checks.expectations)} of {len(rules)}")
         asset = context.data_sources.add_pandas(suite.study).add_dataframe_asset("cohort")
         batch = asset.add_batch_definition_whole_dataframe("all").get_batch({"dataframe": cohort})
-        found = batch.validate(checks, result_format=RESULT_FORMAT)
-        entries: list[dict[str, Any]] = [entry.to_json_dict() for entry in found.results]
+        results = batch.validate(checks, result_format=RESULT_FORMAT).results
+        entries: list[dict[str, Any]] = [entry.to_json_dict() for entry in results]
         return {entry["expectation_config"]["meta"]["id"]: entry for entry in entries}
 
 
-def _refused(suite: Suite, received: str) -> ConfigurationError:
+def _not_understood(suite: Suite, received: str) -> ConfigurationError:
     return ConfigurationError(
         f"suite of study `{suite.study}`",
         rule="Great Expectations understands every expectation",
@@ -178,7 +178,7 @@ def _raised(information: dict[str, Any]) -> bool:
 
 
 def _note(rule: Expectation, cohort: pd.DataFrame) -> str:
-    """Say what was found instead, where that is about columns or the table and so about no patient."""
+    """Say what was there instead, if that is about columns or the table, and so about no patient."""
     if "type_" in rule.kwargs or "type_list" in rule.kwargs:
         return f"The column is stored as `{cohort[rule.kwargs['column']].dtype}`."
     if rule.type == "expect_table_row_count_to_be_between":
@@ -186,16 +186,16 @@ def _note(rule: Expectation, cohort: pd.DataFrame) -> str:
     if rule.type == "expect_table_columns_to_match_set":
         declared, present = set(rule.kwargs["column_set"]), set(cohort.columns)
         parts = {"absent": sorted(declared - present), "not foreseen": sorted(present - declared)}
-        return " ".join(f"{kind.capitalize()}: {', '.join(names)}." for kind, names in parts.items() if names)
+        return " ".join(f"{what.capitalize()}: {', '.join(names)}." for what, names in parts.items() if names)
     return ""
 
 
-def _check(rule: Expectation, *, passed: bool, **found: Any) -> CheckResult:
+def _check(rule: Expectation, *, passed: bool, **counts: Any) -> CheckResult:
     known = {"severity": rule.severity, "description": rule.meta.description, "reason": rule.meta.reason}
     return CheckResult.model_validate(
         {"id": rule.meta.id, "type": rule.type, "columns": rule.columns, "unit": rule.meta.unit, "passed": passed}
         | known
-        | found
+        | counts
     )
 
 

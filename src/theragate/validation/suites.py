@@ -2,6 +2,7 @@
 
 import difflib
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,7 +11,7 @@ from pydantic import StringConstraints, model_validator
 
 from theragate.digests import sha256_bytes
 from theragate.errors import ConfigurationError
-from theragate.study import Spec, spec_of
+from theragate.study import Spec, spec_of, unfit
 from theragate.validation._expectation_types import ARGUMENTS, EXPECTATIONS
 from theragate.validation.types import Severity
 
@@ -40,22 +41,25 @@ class Expectation(Spec):
     @model_validator(mode="after")
     def _known(self) -> "Expectation":
         if self.type not in EXPECTATIONS:
-            close = difflib.get_close_matches(self.type, EXPECTATIONS, n=1)
-            raise ValueError(f"`{self.type}` is no known expectation" + (f"; is it `{close[0]}`?" if close else ""))
+            nearest = difflib.get_close_matches(self.type, EXPECTATIONS, n=1)
+            hint = f" (the nearest is `{nearest[0]}`)" if nearest else ""
+            raise unfit("its `type` is an expectation that a suite may use", f"`{self.type}`{hint}")
         allowed = EXPECTATIONS[self.type]
         for name, value in self.kwargs.items():
             if name not in (*allowed.needed, *allowed.taken):
-                raise ValueError(f"`{self.type}` takes no argument `{name}`")
-            accepts, rule = ARGUMENTS[name]
+                raise unfit(f"`{self.type}` takes {_listed((*allowed.needed, *allowed.taken))}", f"`{name}`")
+            accepts, form = ARGUMENTS[name]
             if not accepts(value):
-                raise ValueError(f"the argument `{name}` is {rule}")
+                raise unfit(f"the argument `{name}` is {form}", f"`{repr(value)[:80]}`")
         absent = [name for name in allowed.needed if name not in self.kwargs]
         if absent:
-            raise ValueError(f"`{self.type}` needs the argument `{absent[0]}`")
+            raise unfit(f"`{self.type}` needs the argument `{absent[0]}`", _listed(self.kwargs))
         if allowed.one_of and not set(allowed.one_of) & set(self.kwargs):
-            raise ValueError(f"`{self.type}` needs {' or '.join(f'`{name}`' for name in allowed.one_of)}")
-        if self.kwargs.get("min_value", float("-inf")) > self.kwargs.get("max_value", float("inf")):
-            raise ValueError("`min_value` is at most `max_value`")
+            needed = " or ".join(f"`{name}`" for name in allowed.one_of)
+            raise unfit(f"`{self.type}` needs {needed}", _listed(self.kwargs))
+        low, high = self.kwargs.get("min_value", float("-inf")), self.kwargs.get("max_value", float("inf"))
+        if low > high:
+            raise unfit("`min_value` is at most `max_value`", f"{low} and {high}")
         return self
 
     @property
@@ -63,6 +67,10 @@ class Expectation(Spec):
         """The columns that the rule reads; none for a rule about the table."""
         named = [self.kwargs[name] for name in ("column", "column_A", "column_B") if name in self.kwargs]
         return (*named, *self.kwargs.get("column_list", ()))
+
+
+def _listed(arguments: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in arguments) or "no argument"
 
 
 @dataclass(frozen=True)
@@ -82,13 +90,14 @@ def read_suite(path: Path, *, study: str) -> Suite:
     Raises
     ------
     ConfigurationError
-        If the file is missing, is not JSON, belongs to another study or holds no expectation, or an expectation has
-        an unknown type, severity, key or argument, an argument of a wrong form, no id, or another's id.
+        If the file is missing, is not JSON, belongs to another study or holds no expectation, or if an expectation has
+        an unknown type, severity, key or argument, an argument of the wrong form, no id, or the id of another.
     """
     content, raw = _read(path)
     subject = f"suite `{path.name}`"
     if not isinstance(raw, dict) or set(raw) - {"name", "meta", "expectations"}:
-        raise _wrong_suite(subject, rule="its keys are name, meta, expectations", received="something else")
+        received = _listed(raw) if isinstance(raw, dict) else f"JSON of another type ({type(raw).__name__})"
+        raise _wrong_suite(subject, rule="its keys are name, meta, expectations", received=received)
     if raw.get("name") != study:
         raise _wrong_suite(
             subject, rule=f"its `name` is its study's, `{study}`", received=f"`{str(raw.get('name'))[:80]}`"

@@ -1,4 +1,4 @@
-"""The words of validation: a check's result, a leak, and everything found in one cohort."""
+"""The types of validation: a check's result, a leak, and all results for one cohort."""
 
 from typing import Annotated, Literal
 
