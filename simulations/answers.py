@@ -23,7 +23,7 @@ from simulations.truth import Floats
 from theragate.cohorts.outcome_columns import read_outcome
 from theragate.cohorts.outcomes import Outcome
 from theragate.learning import train
-from theragate.personal.fitting import FittedPersonal, fit_personal
+from theragate.personal.fitting import FittedPersonalModel, fit_personal_model
 from theragate.personal.typicality import UNLIKE
 from theragate.study import AcceptedInputs, Study
 
@@ -114,7 +114,7 @@ def observe_benefits(trial: Trial) -> dict[str, float]:
     return found | {"coverage": float(inside.mean()), "width": float((answers["upper"] - answers["lower"]).mean())}
 
 
-def _fitted(cohort: pd.DataFrame, outcome: Outcome, study: Study, *, seed: int) -> FittedPersonal:
+def _fitted(cohort: pd.DataFrame, outcome: Outcome, study: Study, *, seed: int) -> FittedPersonalModel:
     with TemporaryDirectory() as storage:
         trained = train(
             cohort,
@@ -126,7 +126,7 @@ def _fitted(cohort: pd.DataFrame, outcome: Outcome, study: Study, *, seed: int) 
             progress=lambda _done, _total, _text: None,
         )
     accepted = AcceptedInputs(study=study.name, rules=(), top_coded={})
-    return fit_personal(
+    return fit_personal_model(
         trained.predictor, cohort, outcome, study=study, predictions=trained.predictions, accepted=accepted, seed=seed
     )
 

@@ -15,7 +15,7 @@ from theragate.learning.families import FAMILIES
 from theragate.learning.features import as_features, read_features
 from theragate.learning.nuisances import fit_nuisances
 from theragate.learning.predictor import fit_predictor
-from theragate.personal.fitting import FittedPersonal, fit_personal
+from theragate.personal.fitting import FittedPersonalModel, fit_personal_model
 from theragate.study import AcceptedInputs, InputRule, Study, parse
 
 OUTCOMES: dict[str, dict[str, Any]] = {
@@ -97,7 +97,7 @@ class World:
     cohort: pd.DataFrame
     outcome: Outcome
     study: Study
-    fitted: FittedPersonal
+    fitted: FittedPersonalModel
 
 
 @cache
@@ -141,5 +141,5 @@ def make_world(
         cohort,
         outcome,
         study,
-        fit_personal(released, cohort, outcome, study=study, predictions=predictions, accepted=accepted, seed=11),
+        fit_personal_model(released, cohort, outcome, study=study, predictions=predictions, accepted=accepted, seed=11),
     )

@@ -12,7 +12,7 @@ from support import STUDY, Project, small_cohort
 from theragate.cli import main
 from theragate.digests import sha256_tree
 from theragate.personal.answer_table import NO_ANSWER, NOT_SURE, PREDICTION
-from theragate.personal.answers import load_personal
+from theragate.personal.answers import load_personal_model
 from theragate.runner.command import exit_code
 from theragate.stages.ingest import ingest
 from theragate.stages.train import train
@@ -49,7 +49,7 @@ def inputs(root: Path) -> Path:
 
 
 def test_a_trained_model_answers_for_new_patients(root):
-    personal = load_personal(root / "models" / STUDY / "estimator")
+    personal = load_personal_model(root / "models" / STUDY / "estimator")
     new = small_cohort(300, seed=8)  # some are over 90
     answers = personal.answer(new)
     assert set(answers["answer"]) == {PREDICTION, NOT_SURE}
@@ -114,7 +114,7 @@ def test_the_example_is_a_request_and_its_answer(root, capsys):
     assert command.startswith("curl http://127.0.0.1:5999/invocations -H 'Content-Type: application/json'")
     split = json.loads(command.split("-d '", 1)[1].removesuffix("'"))["dataframe_split"]
     frame = pd.DataFrame(split["data"], columns=split["columns"])
-    personal = load_personal(root / "models" / STUDY / "estimator")
+    personal = load_personal_model(root / "models" / STUDY / "estimator")
     assert json.loads(answer)["predictions"][0]["prediction"] == personal.answer(frame)["prediction"].iloc[0]
 
 

@@ -19,7 +19,7 @@ from patients import make_world
 
 from theragate.errors import DataError
 from theragate.personal.answer_table import COLUMNS, NO_ANSWER, NOT_SURE
-from theragate.personal.answers import load_personal, save_personal
+from theragate.personal.answers import load_personal_model, save_personal_model
 from theragate.serving import _load_pyfunc
 
 
@@ -32,7 +32,7 @@ def patients():
 def estimator(tmp_path_factory):
     """The directory of a small logistic regression."""
     folder = tmp_path_factory.mktemp("served") / "estimator"
-    save_personal(make_world("binary", "logistic").fitted.personal, folder)
+    save_personal_model(make_world("binary", "logistic").fitted.personal, folder)
     return folder
 
 
@@ -71,7 +71,7 @@ def loaded(package):
 
 
 def test_a_served_model_answers_as_the_model_does(loaded, estimator, patients):
-    expected = load_personal(estimator).answer(patients)
+    expected = load_personal_model(estimator).answer(patients)
     pd.testing.assert_frame_equal(_load_pyfunc(str(estimator)).predict(patients), expected)
     pd.testing.assert_frame_equal(loaded.predict(patients), expected)
 
@@ -97,7 +97,7 @@ def test_what_is_not_answered_is_none_and_no_nan(loaded, patients):
 
 def test_where_benefits_are_not_shown_to_differ_there_are_no_numbers_of_ones_own(tmp_path):
     made = make_world("treatment_effect", "dr_learner", same=True)
-    save_personal(made.fitted.personal, tmp_path / "estimator")
+    save_personal_model(made.fitted.personal, tmp_path / "estimator")
     served = _load_pyfunc(str(tmp_path / "estimator")).predict(made.cohort)
     assert served["prediction"].tolist() == [None] * 300
     assert (served["answer"] == NOT_SURE).all()
@@ -200,7 +200,7 @@ def test_mlflow_serves_answers_over_http(served, estimator):
     split = {"columns": ["age", "sex", "marker"], "data": [[60, "f", -1.0], [17, "m", 0.5], [80, None, None]]}
     found = json.loads(post(served, dataframe_split=split), parse_constant=no_constant)["predictions"]
     frame = pd.DataFrame(split["data"], columns=split["columns"]).astype({"age": float})
-    expected = load_personal(estimator).answer(frame)
+    expected = load_personal_model(estimator).answer(frame)
     assert [list(one) for one in found] == [list(COLUMNS)] * 3
     assert [one["answer"] for one in found] == list(expected["answer"])
     assert found[0]["prediction"] == expected["prediction"].iloc[0]

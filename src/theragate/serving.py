@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from theragate.personal.answer_table import COLUMNS
-from theragate.personal.answers import Personal, load_personal
+from theragate.personal.answers import PersonalModel, load_personal_model
 
 __all__ = ["ServedModel"]
 
@@ -15,7 +15,7 @@ __all__ = ["ServedModel"]
 class ServedModel:
     """A loaded model behind the interface of MLflow's ``pyfunc`` flavour."""
 
-    def __init__(self, personal: Personal) -> None:
+    def __init__(self, personal: PersonalModel) -> None:
         self.personal = personal
 
     def predict(self, frame: pd.DataFrame, params: Mapping[str, Any] | None = None) -> pd.DataFrame:  # noqa: ARG002 - MLflow passes it
@@ -31,8 +31,8 @@ class ServedModel:
 
         Returns
         -------
-        The table of `theragate.personal.answers.Personal.answer`; the number alone is its column ``prediction``. What
-        is missing is None, since a server would write the word NaN, which is no JSON.
+        The table of `theragate.personal.answers.PersonalModel.answer`, whose column ``prediction`` is the number alone.
+        What is missing is None, since a server would write the word NaN, which is not JSON.
 
         Raises
         ------
@@ -48,4 +48,4 @@ class ServedModel:
 
 def _load_pyfunc(path: str) -> ServedModel:
     """Load the estimator's directory; the name of this function is MLflow's."""
-    return ServedModel(load_personal(Path(path)))
+    return ServedModel(load_personal_model(Path(path)))

@@ -16,7 +16,7 @@ from support import STUDY, environment, run, small_cohort
 import theragate
 from theragate.cli import main
 from theragate.errors import StoreError
-from theragate.personal.answers import load_personal
+from theragate.personal.answers import load_personal_model
 
 pytestmark = pytest.mark.xdist_group("release")  # one clone and its order of events serve all of these tests
 LEE = ("--as", "Dr. Lee")
@@ -131,7 +131,7 @@ def test_the_champion_predicts_what_the_estimator_does(clone, consumer):
     said = run(clone, "theragate", "predict", STUDY, "patients.csv", "--output", "risks.parquet", "--id", "record")
     assert "version 1: 40 patients in risks.parquet; " in said
     risks = pd.read_parquet(clone / "risks.parquet")
-    expected = load_personal(clone / "models" / STUDY / "estimator").answer(pd.read_csv(clone / "patients.csv"))
+    expected = load_personal_model(clone / "models" / STUDY / "estimator").answer(pd.read_csv(clone / "patients.csv"))
     assert risks["record"].tolist() == patients["record"].tolist()
     pd.testing.assert_frame_equal(risks.drop(columns="record"), expected, check_dtype=False)  # a file knows other texts
     champion = theragate.load_champion(STUDY, memory=consumer)

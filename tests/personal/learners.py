@@ -3,14 +3,14 @@
 import numpy as np
 from scipy.special import expit
 
-from theragate.personal.intervals import Held
+from theragate.personal.intervals import HeldOut
 
 
 def held(prediction, target, *, patient=None, weight=None, centre=0.0):
     """Held-out predictions as they are learned from; each row is a patient, unless `patient` says otherwise."""
     ones = np.ones(len(prediction))
     rows = np.arange(len(prediction)) if patient is None else patient
-    return Held(prediction, target, weight=ones if weight is None else weight, patient=rows, centre=centre)
+    return HeldOut(prediction, target, weight=ones if weight is None else weight, patient=rows, centre=centre)
 
 
 def cross_validated(random, features, target, fit, predict, *, repeats, folds=5):

@@ -9,7 +9,7 @@ from theragate.errors import DataError
 from theragate.learning.families import FAMILIES
 from theragate.learning.persistence import load, save
 from theragate.personal.answer_table import COLUMNS, NO_ANSWER, NOT_SURE, PREDICTION
-from theragate.personal.answers import Personal, load_personal, save_personal
+from theragate.personal.answers import PersonalModel, load_personal_model, save_personal_model
 
 ALL = [(task, family) for task, families in FAMILIES.items() for family in families if family != "constant_effect"]
 SIZES = {"causal_forest": 600}  # in half of fewer, its leaves hold everybody
@@ -37,7 +37,7 @@ def test_everybody_learned_from_is_answered(world, task, family):
     assert table["typical"].between(0, 1).all()
     assert set(table["answer"]) <= {PREDICTION, NOT_SURE}
     assert ((table["reason"] == "") == (table["answer"] == PREDICTION)).all()
-    moved = (personal.effects(made.cohort) != 0).any(
+    moved = (personal.feature_effects(made.cohort) != 0).any(
         axis=1
     )  # nothing moves who ends in the leaves of an average patient
     assert ((table["drivers"] != "") == moved).all()
@@ -47,10 +47,10 @@ def test_everybody_learned_from_is_answered(world, task, family):
 @pytest.mark.parametrize(("task", "family"), ALL)
 def test_answers_survive_their_files(world, tmp_path, task, family):
     made = world(task, family, patients=SIZES.get(family, 300))
-    save_personal(made.fitted.personal, tmp_path / "model")
-    save_personal(made.fitted.personal, tmp_path / "again")
+    save_personal_model(made.fitted.personal, tmp_path / "model")
+    save_personal_model(made.fitted.personal, tmp_path / "again")
     assert sha256_tree(tmp_path / "model") == sha256_tree(tmp_path / "again")
-    read = load_personal(tmp_path / "model")
+    read = load_personal_model(tmp_path / "model")
     pd.testing.assert_frame_equal(read.answer(made.cohort), made.fitted.personal.answer(made.cohort))
     assert load(tmp_path / "model").predict(made.cohort).shape == (len(made.cohort),)
 
@@ -73,7 +73,7 @@ def test_near_the_threshold_a_clinician_decides(world):
 
 def test_a_dose_has_no_threshold_to_be_near(world):
     made = world("regression", "linear")
-    assert made.fitted.personal.sheet.threshold is None
+    assert made.fitted.personal.context.threshold is None
     assert not made.fitted.personal.answer(made.cohort)["reason"].str.contains("threshold").any()
 
 
@@ -83,7 +83,7 @@ def test_outside_the_suite_there_is_a_reason_and_no_number(logistic):
     assert answer[["prediction", "lower", "upper", "typical"]].isna().all()
     assert answer["drivers"] == ""
     assert one(logistic, sex="x")["answer"] == NO_ANSWER
-    assert logistic.effects(pd.DataFrame([USUAL | {"age": 17}])).isna().all(axis=None)
+    assert logistic.feature_effects(pd.DataFrame([USUAL | {"age": 17}])).isna().all(axis=None)
 
 
 def test_unusual_by_the_suite_is_a_doubt(logistic):
@@ -142,7 +142,7 @@ def test_no_row_of_a_patient_is_in_the_files(world, tmp_path):
     made = world("regression", "xgboost", patients=300)
     larger = world("regression", "xgboost", patients=1200)
     for name, one_world in (("small", made), ("large", larger)):
-        save_personal(one_world.fitted.personal, tmp_path / name)
+        save_personal_model(one_world.fitted.personal, tmp_path / name)
     small, large = ((tmp_path / name / "personal.json").stat().st_size for name in ("small", "large"))
     assert abs(large - small) < 100
     text = (tmp_path / "small" / "personal.json").read_text()
@@ -151,7 +151,7 @@ def test_no_row_of_a_patient_is_in_the_files(world, tmp_path):
 
 @pytest.fixture
 def stored(logistic, tmp_path):
-    save_personal(logistic, tmp_path / "model")
+    save_personal_model(logistic, tmp_path / "model")
     return tmp_path / "model"
 
 
@@ -164,18 +164,18 @@ def rewrite(directory, **changes):
     sheet.write_text(json.dumps(content))
 
 
-def test_a_changed_sheet_is_refused(stored):
+def test_a_changed_context_is_refused(stored):
     path = stored / "personal.json"
     path.write_text(path.read_text().replace("0.45", "0.99"))
     with pytest.raises(DataError, match=r"personal\.json`: it has the digest that predictor\.json names"):
-        load_personal(stored)
+        load_personal_model(stored)
 
 
-def test_a_sheet_that_nobody_vouches_for_is_refused(logistic, stored, tmp_path):
+def test_a_context_that_nobody_vouches_for_is_refused(logistic, stored, tmp_path):
     save(logistic.predictor, tmp_path / "plain")
     (tmp_path / "plain" / "personal.json").write_bytes((stored / "personal.json").read_bytes())
     with pytest.raises(DataError, match=r"received no `personal\.json`"):
-        load_personal(tmp_path / "plain")
+        load_personal_model(tmp_path / "plain")
 
 
 @pytest.mark.parametrize(
@@ -183,22 +183,22 @@ def test_a_sheet_that_nobody_vouches_for_is_refused(logistic, stored, tmp_path):
     [
         (
             {"version": 1},
-            r"is of the form that this version .*; received one of another form\. Train again with `dvc repro`",
+            r"is of form 2, which this version .*; received form 1\. Train again with `dvc repro`",
         ),
-        ({"harm": 1}, "wrong in harm"),
-        ({"threshold": 7}, "one that is not in `threshold`"),
-        ({"threshold": -1}, "wrong in threshold"),
-        ({"reference": [0.0]}, "one that is not in `reference`"),
+        ({"harm": 1}, "key `harm`: there is no such key"),
+        ({"threshold": 7}, "one whose `threshold` does not fit"),
+        ({"threshold": -1}, "key `threshold`: the value should be greater than or equal to 0"),
+        ({"reference": [0.0]}, "one whose `reference` does not fit"),
         (
             {"interval": {"kind": "quantity", "spread": [1, 0], "least": 1, "lower": -1, "upper": 1}},
-            "one that is not in `interval`",
+            "one whose `interval` does not fit",
         ),
     ],
 )
-def test_a_sheet_that_does_not_fit_is_refused(stored, changes, message):
+def test_a_context_that_does_not_fit_is_refused(stored, changes, message):
     rewrite(stored, **changes)
     with pytest.raises(DataError, match=message):
-        load_personal(stored)
+        load_personal_model(stored)
 
 
 @pytest.mark.parametrize(
@@ -215,14 +215,14 @@ def test_a_measure_that_does_not_fit_is_refused(stored, changes, message):
     measure = json.loads((stored / "personal.json").read_text())["typicality"]
     rewrite(stored, typicality=measure | changes)
     with pytest.raises(DataError, match=message):
-        load_personal(stored)
+        load_personal_model(stored)
 
 
 def test_a_predictor_alone_answers_nobody(logistic, tmp_path):
     save(logistic.predictor, tmp_path / "plain")
     with pytest.raises(DataError, match="what it takes to answer for one patient"):
-        load_personal(tmp_path / "plain")
+        load_personal_model(tmp_path / "plain")
 
 
 def test_it_is_a_value(logistic):
-    assert logistic == Personal(logistic.predictor, logistic.sheet)
+    assert logistic == PersonalModel(logistic.predictor, logistic.context)

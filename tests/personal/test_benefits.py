@@ -7,7 +7,7 @@ from patients import gain, make_world
 from personal.learners import cross_validated, held, least_squares, linear, with_intercept
 
 from theragate.personal.answer_table import NO_ANSWER, NOT_SURE, PREDICTION
-from theragate.personal.benefits import EffectInterval, fit_benefits, held_benefits
+from theragate.personal.benefits import EffectInterval, fit_benefits, held_out_benefits
 from theragate.personal.coverage import measure_coverage
 
 USUAL = {"age": 60.0, "sex": "f", "marker": -1.0}
@@ -162,8 +162,8 @@ def test_without_a_shown_difference_nobody_gets_a_number_of_their_own(world):
     assert (table["drivers"] == "").all()
     assert table["typical"].notna().all()
     assert table["reason"].str.contains(NOT_SHOWN + r"\d+\.\d \(\d+\.\d to \d+\.\d\) metres").all()
-    assert personal.effects(made.cohort).isna().all(axis=None)
-    low, high = personal.sheet.interval.average_limits
+    assert personal.feature_effects(made.cohort).isna().all(axis=None)
+    low, high = personal.context.interval.average_limits
     assert low < 40 < high
     assert one(personal, age=17)["answer"] == NO_ANSWER
 
@@ -197,7 +197,7 @@ def test_of_a_treatment_chosen_in_practice_the_claim_has_its_condition(world):
 
 
 def test_a_reference_of_one_effect_for_all_is_personal_for_nobody(world):
-    interval = world("treatment_effect", "constant_effect").fitted.personal.sheet.interval
+    interval = world("treatment_effect", "constant_effect").fitted.personal.context.interval
     assert (interval.slope, interval.shown) == (0, False)
 
 
@@ -223,15 +223,15 @@ def test_a_released_model_of_one_effect_for_all_is_so_too_whatever_its_folds_did
             }.items()
         ]
     )
-    found = held_benefits(constant, made.cohort, made.outcome, predictions=differing)
+    found = held_out_benefits(constant, made.cohort, made.outcome, predictions=differing)
     assert not fit_benefits(found).shown
     own = made.fitted.personal.predictor
-    assert fit_benefits(held_benefits(own, made.cohort, made.outcome, predictions=differing)).shown
+    assert fit_benefits(held_out_benefits(own, made.cohort, made.outcome, predictions=differing)).shown
 
 
 def test_who_is_held_out_once_is_all_that_counts(world):
     made = world("treatment_effect", FAMILY, patients=600, held_out=300)
-    interval = made.fitted.personal.sheet.interval
+    interval = made.fitted.personal.context.interval
     assert made.fitted.record["measured"]["patients"] == 300
     predicted = made.fitted.personal.predictor.predict(made.cohort.iloc[300:])
     assert interval.centre == pytest.approx(predicted.mean())
@@ -247,6 +247,6 @@ def test_events_are_told_in_percentage_points(world):
         decision={"none": "Nobody asks."},
         subgroups={},
     )
-    sheet = made.fitted.personal.sheet
-    assert (sheet.unit, sheet.threshold) == ("percentage points", None)
-    assert sheet.withheld.endswith(" percentage points")
+    context = made.fitted.personal.context
+    assert (context.unit, context.threshold) == ("percentage points", None)
+    assert context.withheld.endswith(" percentage points")

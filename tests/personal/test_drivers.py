@@ -5,7 +5,7 @@ import pytest
 
 from theragate.learning.families import FAMILIES
 from theragate.learning.features import as_features
-from theragate.personal.drivers import drivers, effects
+from theragate.personal.drivers import drivers, feature_effects
 
 ALL = [
     (task, family)
@@ -37,8 +37,8 @@ def at_average(predictor, frame, moved):
 @pytest.mark.parametrize(("task", "family"), ALL)
 def test_effects_add_up_to_the_prediction(world, task, family):
     made = world(task, family)
-    predictor, reference = made.fitted.personal.predictor, np.array(made.fitted.personal.sheet.reference)
-    moved = effects(predictor, made.cohort, reference)
+    predictor, reference = made.fitted.personal.predictor, np.array(made.fitted.personal.context.reference)
+    moved = feature_effects(predictor, made.cohort, reference)
     assert moved.shape == (300, 3)
     left = at_average(predictor, made.cohort, moved)
     assert np.ptp(left) < 1e-4 * max(1.0, abs(left).max())  # trees sum in 32 bits
@@ -61,32 +61,33 @@ def test_a_column_of_the_design_comes_from_one_feature(world, task, family):
 
 def test_a_linear_model_by_hand(world):
     made = world("regression", "linear")
-    predictor, reference = made.fitted.personal.predictor, np.array(made.fitted.personal.sheet.reference)
+    predictor, reference = made.fitted.personal.predictor, np.array(made.fitted.personal.context.reference)
     older = made.cohort.head(1).assign(age=made.cohort["age"].mean() + 10)
     average = made.cohort.head(1).assign(age=made.cohort["age"].mean())
     slope = (predictor.predict(older) - predictor.predict(average)) / 10
-    assert effects(predictor, older, reference)[0, 0] == pytest.approx(10 * slope[0], rel=1e-6)
-    assert effects(predictor, average, reference)[0, 0] == pytest.approx(0, abs=1e-6)
+    assert feature_effects(predictor, older, reference)[0, 0] == pytest.approx(10 * slope[0], rel=1e-6)
+    assert feature_effects(predictor, average, reference)[0, 0] == pytest.approx(0, abs=1e-6)
 
 
 @pytest.mark.parametrize(("task", "family"), [("binary", "spline_logistic"), ("survival", "ridge_cox")])
 def test_a_model_without_values_of_its_own_gets_the_same_where_features_only_add(world, task, family):
     made = world(task, family)
-    predictor, reference = made.fitted.personal.predictor, np.array(made.fitted.personal.sheet.reference)
+    predictor, reference = made.fitted.personal.predictor, np.array(made.fitted.personal.context.reference)
     other = replace(predictor, model=Unexplained(predictor.model))
     np.testing.assert_allclose(
-        effects(other, made.cohort, reference), effects(predictor, made.cohort, reference), atol=1e-9
+        feature_effects(other, made.cohort, reference), feature_effects(predictor, made.cohort, reference), atol=1e-9
     )
 
 
 def test_a_model_without_values_of_its_own_adds_up_where_features_interact(world):
     made = world("survival", "xgboost_cox")
-    predictor, reference = made.fitted.personal.predictor, np.array(made.fitted.personal.sheet.reference)
+    predictor, reference = made.fitted.personal.predictor, np.array(made.fitted.personal.context.reference)
     other = replace(predictor, model=Unexplained(predictor.model))
-    left = at_average(other, made.cohort, effects(other, made.cohort, reference))
+    left = at_average(other, made.cohort, feature_effects(other, made.cohort, reference))
     assert np.ptp(left) < 1e-6
     same = np.corrcoef(
-        effects(other, made.cohort, reference).ravel(), effects(predictor, made.cohort, reference).ravel()
+        feature_effects(other, made.cohort, reference).ravel(),
+        feature_effects(predictor, made.cohort, reference).ravel(),
     )
     assert same[0, 1] > 0.9
 

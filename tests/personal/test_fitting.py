@@ -37,22 +37,22 @@ def test_patients_without_a_known_outcome_say_nothing_of_the_risk(world):
 
 def test_who_is_held_out_is_not_learned_from(world):
     made = world("regression", "linear", held_out=100)
-    measure = made.fitted.personal.sheet.typicality
+    measure = made.fitted.personal.context.typicality
     ages = {column.name: column for column in measure.columns}["age"]
     assert ages.median == made.cohort["age"].iloc[:200].median()
     assert made.fitted.record["measured"]["patients"] == 100
 
 
 def test_scenarios_and_gaps_say_what_may_be_missing(world):
-    missing = world("binary", "logistic").fitted.personal.sheet.missing
+    missing = world("binary", "logistic").fitted.personal.context.missing
     assert missing.known == ("marker",)
     assert missing.most == 1
 
 
 def test_the_outcomes_bounds_are_those_of_the_suite(world):
-    interval = world("regression", "linear").fitted.personal.sheet.interval
+    interval = world("regression", "linear").fitted.personal.context.interval
     assert (interval.low, interval.high) == (1, 200)
 
 
 def test_labels_are_those_of_the_features(world):
-    assert world("binary", "logistic").fitted.personal.sheet.labels == {"marker": "blood marker, mg/dl"}
+    assert world("binary", "logistic").fitted.personal.context.labels == {"marker": "blood marker, mg/dl"}

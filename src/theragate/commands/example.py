@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from theragate.personal.answers import load_personal
+from theragate.personal.answers import load_personal_model
 from theragate.runner.workspace import Workspace
 from theragate.serving import ServedModel
 
@@ -18,7 +18,7 @@ def example(root: Path, study: str, *, url: str) -> str:
     DataError
         If the study has no trained model here, or a damaged one.
     """
-    personal = load_personal(Workspace(root, study).model("estimator"))
+    personal = load_personal_model(Workspace(root, study).model("estimator"))
     patient = personal.example()
     request = json.dumps({"dataframe_split": patient.to_dict(orient="split", index=False)}, ensure_ascii=False)
     quoted = request.replace("'", r"'\''")

@@ -1,7 +1,7 @@
-"""What a model knows besides its predictions, as one file of numbers and words: ``personal.json``."""
+"""What it takes, besides a predictor, to answer for one patient: the content of ``personal.json``."""
 
 import json
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Final, Literal, TypeAlias
 
 import numpy as np
 from pydantic import Field
@@ -13,15 +13,17 @@ from theragate.personal.intervals import QuantityInterval, RiskInterval
 from theragate.personal.typicality import SHARES, Typicality
 from theragate.study import AcceptedInputs, Spec
 
-__all__ = ["Interval", "MissingInputs", "Sheet", "misfit", "to_bytes"]
+__all__ = ["FORM", "AnswerContext", "Interval", "MissingInputs", "mismatch", "to_bytes"]
+
+FORM: Final = 2  # of `personal.json`
 
 Interval: TypeAlias = QuantityInterval | RiskInterval | EffectInterval
 
 
 class MissingInputs(Spec):
-    """Whom the model can answer although something is missing.
+    """For whom the model can answer although inputs are missing.
 
-    ``known`` are the features that at least 1% of the patients learned from (and ten of them) lacked, or that a
+    ``known`` are the features that at least 1% of the patients learned from (and at least ten) lacked, or that a
     scenario of the study took away; ``most`` is how many may be missing at once.
     """
 
@@ -29,15 +31,15 @@ class MissingInputs(Spec):
     most: Annotated[int, Field(ge=0)]
 
 
-class Sheet(Spec):
+class AnswerContext(Spec):
     """Aggregates of the cohort only: quantiles, means, axes; no patient's row, and no patient's distance or residual.
 
     ``reference`` are the means of the design's columns; ``labels`` what a clinician calls the features; ``unit`` is
-    that of a prediction (see `theragate.numbers`); ``threshold`` the risk or the benefit from which on
-    the study's decision is taken.
+    that of a prediction (see `theragate.numbers`); ``threshold`` the risk or the benefit from which on the study's
+    decision is taken.
     """
 
-    version: Literal[2] = 2
+    version: Literal[2] = FORM
     accepted: AcceptedInputs
     labels: dict[str, str]
     reference: tuple[float, ...]
@@ -56,22 +58,22 @@ class Sheet(Spec):
         return f"the study could not show that benefits differ between patients: the average benefit is {average}"
 
 
-def to_bytes(sheet: Sheet) -> bytes:
-    """Return the file's content; an equal sheet gives equal bytes."""
-    content = sheet.model_dump(mode="json")
+def to_bytes(context: AnswerContext) -> bytes:
+    """Return the file's content; an equal context gives equal bytes."""
+    content = context.model_dump(mode="json")
     return (json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":")) + "\n").encode()
 
 
-def misfit(sheet: Sheet, predictor: Predictor) -> str:
-    """Return what in `sheet` is not that of `predictor`; empty if all is."""
-    measure = sheet.typicality
+def mismatch(context: AnswerContext, predictor: Predictor) -> str:
+    """Return the first field of `context` that does not fit `predictor`; empty if all do."""
+    measure = context.typicality
     axes = np.array(measure.axes, dtype=object)
-    kind = predictor.model.response.kind
-    kind = kind if kind in ("quantity", "effect") else "risk"
+    response = predictor.model.response.kind
+    interval = response if response in ("quantity", "effect") else "risk"
     wrong = {
-        "reference": len(sheet.reference) != len(predictor.design.sources(predictor.schema)),
-        "interval": sheet.interval.kind != kind,
-        "threshold": kind == "risk" and sheet.threshold is not None and not 0 < sheet.threshold < 1,
+        "reference": len(context.reference) != len(predictor.design.sources(predictor.schema)),
+        "interval": context.interval.kind != interval,
+        "threshold": interval == "risk" and context.threshold is not None and not 0 < context.threshold < 1,
         "columns": [(column.name, column.text) for column in measure.columns]
         != [(feature.name, feature.type == "text") for feature in predictor.schema],
         "axes": axes.shape != (len(measure.variances), len(measure.centre)) or min(measure.variances) <= 0,

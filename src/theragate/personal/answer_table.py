@@ -17,7 +17,7 @@ COLUMNS: Final[dict[str, type]] = {
     "reason": str,
     "drivers": str,
 }
-"""What `Personal.answer` returns, one row per patient.
+"""What `PersonalModel.answer` returns, one row per patient.
 
 ``prediction``: the risk (0 to 1), the quantity or the benefit in the study's unit; missing where ``answer`` is
 `NO_ANSWER`, and for everybody where benefits are not shown to differ between patients.

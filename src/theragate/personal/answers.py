@@ -1,37 +1,40 @@
 """Answers for one patient or for ten thousand: a table of patients in, one answer per patient out."""
 
+import json
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from pydantic import ValidationError
 
 from theragate.errors import DataError, TheragateError
 from theragate.learning.persistence import load_with, save
 from theragate.learning.predictor import Predictor
 from theragate.numbers import declared_in, percent
-from theragate.personal.answer_context import Sheet, misfit, to_bytes
+from theragate.personal.answer_context import FORM, AnswerContext, mismatch, to_bytes
 from theragate.personal.answer_table import COLUMNS, NO_ANSWER, NOT_SURE, PREDICTION
 from theragate.personal.benefits import EffectInterval
-from theragate.personal.drivers import drivers, effects
-from theragate.personal.patient_inputs import Inputs, missing_inputs, read_inputs
+from theragate.personal.drivers import drivers, feature_effects
+from theragate.personal.patient_inputs import PatientInputs, missing_inputs, read_inputs
 from theragate.personal.typicality import UNLIKE
-from theragate.study import first_flaw
+from theragate.study import spec_of
 
-__all__ = ["Personal", "load_personal", "save_personal"]
+__all__ = ["PersonalModel", "load_personal_model", "save_personal_model"]
 
 Floats: TypeAlias = NDArray[np.float64]
 
+_REMEDY = "Restore the directory with `dvc checkout`, or train again with `dvc repro`."
+
 
 @dataclass(frozen=True)
-class Personal:
-    """A model with all that it takes to answer for one patient."""
+class PersonalModel:
+    """A model with everything it takes to answer for one patient."""
 
     predictor: Predictor
-    sheet: Sheet
+    context: AnswerContext
 
     def answer(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Answer for the patients of `frame`.
@@ -58,38 +61,40 @@ class Personal:
         inputs = self._read(frame)
         answered = ~inputs.refused.any
         table = pd.DataFrame(
-            {name: np.nan if kind is float else "" for name, kind in COLUMNS.items()}, index=range(len(frame))
-        ).astype({name: object for name, kind in COLUMNS.items() if kind is str})
+            {name: np.nan if dtype is float else "" for name, dtype in COLUMNS.items()}, index=range(len(frame))
+        ).astype({name: object for name, dtype in COLUMNS.items() if dtype is str})
         features = inputs.features.loc[answered]
         if answered.any():
-            table.loc[answered, "typical"] = self.sheet.typicality.share(features)
-        if answered.any() and not self.sheet.withheld:
+            table.loc[answered, "typical"] = self.context.typicality.share(features)
+        if answered.any() and not self.context.withheld:
             prediction = self.predictor.predict(features)
-            lower, upper = self.sheet.interval.limits(prediction)
+            lower, upper = self.context.interval.limits(prediction)
             for name, values in {"prediction": prediction, "lower": lower, "upper": upper}.items():
                 table.loc[answered, name] = values
             table.loc[answered, "drivers"] = self._drivers(features)
         self._doubt(inputs, table)
         table["answer"] = np.where(~answered, NO_ANSWER, np.where(inputs.doubts.any, NOT_SURE, PREDICTION))
         table["reason"] = np.where(answered, inputs.doubts.texts, inputs.refused.texts)
-        return table.astype({name: object for name, kind in COLUMNS.items() if kind is str}).set_axis(frame.index)
+        return table.astype({name: object for name, dtype in COLUMNS.items() if dtype is str}).set_axis(frame.index)
 
-    def effects(self, frame: pd.DataFrame) -> pd.DataFrame:
+    def feature_effects(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Return how far each feature moves each prediction from that of an average patient, one column per feature.
 
         A row sums to the prediction less that at the average score, in the prediction's unit; it is missing where
-        `answer` has no prediction. See `theragate.personal.drivers.effects`.
+        `answer` has no prediction. See `theragate.personal.drivers.feature_effects`.
         """
         inputs = self._read(frame)
         answered = ~inputs.refused.any
         moved = np.full((len(frame), len(self.predictor.schema)), np.nan)
-        if answered.any() and not self.sheet.withheld:
-            moved[answered] = effects(self.predictor, inputs.features.loc[answered], np.array(self.sheet.reference))
+        if answered.any() and not self.context.withheld:
+            moved[answered] = feature_effects(
+                self.predictor, inputs.features.loc[answered], np.array(self.context.reference)
+            )
         return pd.DataFrame(moved, columns=self.predictor.features, index=frame.index)
 
     def example(self) -> pd.DataFrame:
         """Return one made-up patient, all of whose values are medians and commonest categories."""
-        columns = self.sheet.typicality.columns
+        columns = self.context.typicality.columns
         values = {
             column.name: [column.categories[int(np.argmax(column.shares))] if column.categories else None]
             if column.text
@@ -98,47 +103,47 @@ class Personal:
         }
         return pd.DataFrame(values)
 
-    def _read(self, frame: pd.DataFrame) -> Inputs:
-        columns = self.sheet.typicality.columns
+    def _read(self, frame: pd.DataFrame) -> PatientInputs:
+        columns = self.context.typicality.columns
         return read_inputs(
             frame.reset_index(drop=True),
             self.predictor.schema,
-            accepted=self.sheet.accepted,
+            accepted=self.context.accepted,
             categories={column.name: column.categories for column in columns if column.text},
         )
 
     def _drivers(self, features: pd.DataFrame) -> list[str]:
-        moved = effects(self.predictor, features, np.array(self.sheet.reference))
-        names = [self.sheet.labels.get(name, name) for name in self.predictor.features]
-        return drivers(moved, names, unit=self.sheet.unit)
+        moved = feature_effects(self.predictor, features, np.array(self.context.reference))
+        names = [self.context.labels.get(name, name) for name in self.predictor.features]
+        return drivers(moved, names, unit=self.context.unit)
 
-    def _doubt(self, inputs: Inputs, table: pd.DataFrame) -> None:
-        """Add to the doubts whatever keeps a number from being relied on."""
-        doubts, sheet = inputs.doubts, self.sheet
+    def _doubt(self, inputs: PatientInputs, table: pd.DataFrame) -> None:
+        """Add to the doubts whatever makes a number unreliable."""
+        doubts, context = inputs.doubts, self.context
         lower, upper = table["lower"].to_numpy(), table["upper"].to_numpy()
         doubts.add(
             table["typical"].to_numpy() < UNLIKE,
             f"unlike the patients learned from: fewer than {percent(UNLIKE)} of them lie so far out",
         )
-        if sheet.threshold is not None:
-            includes = (lower < sheet.threshold) & (sheet.threshold <= upper)
-            turn = "least benefit" if isinstance(sheet.interval, EffectInterval) else "threshold"
-            text = f"the interval includes the decision's {turn} of {declared_in(sheet.unit, sheet.threshold)}"
+        if context.threshold is not None:
+            includes = (lower < context.threshold) & (context.threshold <= upper)
+            turn = "least benefit" if isinstance(context.interval, EffectInterval) else "threshold"
+            text = f"the interval includes the decision's {turn} of {declared_in(context.unit, context.threshold)}"
             doubts.add(includes, text)
-        if sheet.withheld:
-            doubts.add(np.ones(len(table), dtype=bool), sheet.withheld)
+        if context.withheld:
+            doubts.add(np.ones(len(table), dtype=bool), context.withheld)
         else:
             unknown = np.isnan(lower) | np.isnan(upper)
             doubts.add(unknown, "too few patients were held out to say how far it may be off")
         missing = missing_inputs(inputs.features)
-        for place, name in enumerate(self.predictor.features):
-            if name not in sheet.missing.known:
-                doubts.add(missing[:, place], f"{name} is missing, and the model was never tested without it")
-        many = missing.sum(axis=1) > max(sheet.missing.most, 1)
+        for column, name in enumerate(self.predictor.features):
+            if name not in context.missing.known:
+                doubts.add(missing[:, column], f"{name} is missing, and the model was never tested without it")
+        many = missing.sum(axis=1) > max(context.missing.most, 1)
         doubts.add(many, "more inputs are missing than the model was tested with")
 
 
-def save_personal(personal: Personal, directory: Path) -> None:
+def save_personal_model(personal: PersonalModel, directory: Path) -> None:
     """Write a model with its answers to `directory`, whose former content is replaced; equal ones give equal bytes.
 
     Raises
@@ -146,49 +151,46 @@ def save_personal(personal: Personal, directory: Path) -> None:
     StoreError
         If the disk does not take the files.
     """
-    save(personal.predictor, directory, personal=to_bytes(personal.sheet))
+    save(personal.predictor, directory, personal=to_bytes(personal.context))
 
 
-def load_personal(directory: Path) -> Personal:
-    """Read what `save_personal` wrote, without running anything that its files bring along.
+def load_personal_model(directory: Path) -> PersonalModel:
+    """Read what `save_personal_model` wrote, without running anything that its files bring along.
 
     Raises
     ------
     DataError
-        If a file is missing, damaged, of another version or no part of such a model.
+        If a file is missing, damaged, of another version or not part of such a model.
     """
+    broken = partial(DataError, f"model `{directory}`", remedy=_REMEDY)
     predictor, content = load_with(directory)
     if content is None:
-        raise _refused(directory, "the model has what it takes to answer for one patient", "no `personal.json`")
-    try:
-        sheet = Sheet.model_validate_json(content)
-    except ValidationError as error:
-        flaw = first_flaw(error, private=True)
-        if flaw.key == "version":
-            raise _refused(
-                directory,
-                "`personal.json` is of the form that this version of Theragate reads",
-                "one of another form",
-                remedy="Train again with `dvc repro`: answers of another form are not guessed at.",
-            ) from error
-        rule = f"`personal.json` is of this version's form: {flaw.rule}"
-        raise _refused(directory, rule, f"one that is wrong in {flaw.key or 'its keys'}") from error
-    wrong = misfit(sheet, predictor)
+        rule = "the model has what it takes to answer for one patient"
+        raise broken(rule=rule, received="no `personal.json`")
+    context = _read_context(content, directory)
+    wrong = mismatch(context, predictor)
     if wrong:
-        raise _refused(directory, "`personal.json` belongs to the predictor", f"one that is not in `{wrong}`")
-    personal = Personal(predictor, sheet)
+        raise broken(rule="`personal.json` belongs to the predictor", received=f"one whose `{wrong}` does not fit")
+    personal = PersonalModel(predictor, context)
     try:
         personal.answer(personal.example())
     except (TheragateError, ArithmeticError, LookupError, TypeError, ValueError) as error:
-        raise _refused(directory, "the model can answer", f"one that cannot ({type(error).__name__})") from error
+        raise broken(rule="the model can answer", received=f"a model that cannot ({type(error).__name__})") from error
     return personal
 
 
-def _refused(
-    directory: Path,
-    rule: str,
-    received: str,
-    *,
-    remedy: str = "Restore the directory with `dvc checkout`, or train again with `dvc repro`.",
-) -> DataError:
-    return DataError(f"model `{directory}`", rule=rule, received=received, remedy=remedy)
+def _read_context(content: bytes, directory: Path) -> AnswerContext:
+    file = f"model `{directory / 'personal.json'}`"
+    try:
+        value = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise DataError(file, rule="it is valid JSON", received="a file that is not", remedy=_REMEDY) from error
+    form = value.get("version", FORM) if isinstance(value, dict) else FORM
+    if form != FORM:
+        raise DataError(
+            file,
+            rule=f"it is of form {FORM}, which this version of Theragate reads",
+            received=f"form {str(form)[:20]}",
+            remedy="Train again with `dvc repro`: answers of another form are not guessed at.",
+        )
+    return spec_of(AnswerContext, value, subject=file, remedy=_REMEDY, private=True)

@@ -1,6 +1,6 @@
 """What patients like this one gain on average from a treatment, learned from the held-out predictions of training.
 
-Nobody's own benefit is ever seen, since nobody is both treated and not, so that no interval can claim to hold it. What
+Nobody's own benefit is ever seen, since nobody is both treated and not, so no interval can claim to hold it. What
 is given is a confidence interval of the *average* benefit among patients to whom the model gives this prediction. It
 is the best linear predictor of the benefit by the prediction: doubly robust scores, whose mean in any group of patients
 is their mean benefit, are regressed on the held-out predictions (Semenova, Chernozhukov, Econom J 2021;24:264; for
@@ -23,15 +23,15 @@ from theragate.cohorts.outcomes import Treated
 from theragate.evidence.scores import Nuisances, doubly_robust_scores
 from theragate.learning.predictor import Predictor
 from theragate.learning.uncensored_outcome import weights_of
-from theragate.personal.intervals import NORMAL, REFIT, Floats, Held
-from theragate.personal.rounding import stored
+from theragate.personal.intervals import NORMAL, REFIT, Floats, HeldOut
+from theragate.personal.rounding import nine_digits
 from theragate.study import Spec
 
-__all__ = ["EffectInterval", "fit_benefits", "held_benefits"]
+__all__ = ["EffectInterval", "fit_benefits", "held_out_benefits"]
 
 _NORMAL95 = 1.959963984540054  # 97.5% of a standard normal distribution lie below
 _NUISANCES = [field.name for field in fields(Nuisances)]
-_SAME = 1e-9  # predictions that differ by less, relative to their size, are one prediction for everybody
+_SAME = 1e-9  # predictions that differ by less, relative to their size, are the same for everybody
 
 Variance = Annotated[float, Field(ge=0)]
 
@@ -56,30 +56,32 @@ class EffectInterval(Spec):
 
     def line(self, prediction: Floats) -> tuple[Floats, Floats]:
         """Return the mean benefit of patients with each prediction and how far either limit is from it, (n,) each."""
-        place = prediction - self.centre
+        distance = prediction - self.centre
         first, second, both = self.covariance
-        variance = np.maximum(first + 2 * place * both + place**2 * second, 0.0)
-        return self.average + self.slope * place, NORMAL * REFIT * np.sqrt(variance)
+        variance = np.maximum(first + 2 * distance * both + distance**2 * second, 0.0)
+        return self.average + self.slope * distance, NORMAL * REFIT * np.sqrt(variance)
 
     @property
     def average_limits(self) -> tuple[float, float]:
-        """Between what the average benefit of all patients lies, with 95% confidence."""
+        """The 95% confidence limits of the average benefit of all patients."""
         reach = _NORMAL95 * self.covariance[0] ** 0.5
         return self.average - reach, self.average + reach
 
     @property
     def slope_limits(self) -> tuple[float, float]:
-        """Between what the slope lies, with 95% confidence."""
+        """The 95% confidence limits of the slope."""
         reach = _NORMAL95 * REFIT * self.covariance[1] ** 0.5
         return self.slope - reach, self.slope + reach
 
     @property
     def shown(self) -> bool:
-        """Whether the study has shown that those of whom more is predicted gain more."""
+        """Whether the study has shown that patients with a higher prediction gain more."""
         return self.slope_limits[0] > 0
 
 
-def held_benefits(predictor: Predictor, cohort: pd.DataFrame, outcome: Treated, *, predictions: pd.DataFrame) -> Held:
+def held_out_benefits(
+    predictor: Predictor, cohort: pd.DataFrame, outcome: Treated, *, predictions: pd.DataFrame
+) -> HeldOut:
     """Return the held-out predictions, each from its fold's mean, around the released model's, and the scores.
 
     Parameters
@@ -95,41 +97,44 @@ def held_benefits(predictor: Predictor, cohort: pd.DataFrame, outcome: Treated, 
     wanted = predictions[predictions["model"].isin(["selected", *_NUISANCES])]
     table = wanted.set_index(index)["prediction"].unstack("model").reset_index()
     rows = pd.Index(cohort["patient"]).get_indexer(table["patient"])
-    held_out, place = np.unique(rows, return_inverse=True)
-    own = outcome.take(held_out)
-    weight = weights_of(own, own)[place]
+    patients, position = np.unique(rows, return_inverse=True)
+    own = outcome.take(patients)
+    weight = weights_of(own, own)[position]
     nuisances = Nuisances(**{name: table[name].to_numpy() for name in _NUISANCES})
-    scores = doubly_robust_scores(own.reached[place], own.treated[place], weight, nuisances)
-    released = predictor.predict(cohort.iloc[held_out])
+    scores = doubly_robust_scores(own.reached[position], own.treated[position], weight, nuisances)
+    released = predictor.predict(cohort.iloc[patients])
     centre = float(released.mean())
     apart = (table["selected"] - table.groupby(["repeat", "fold"])["selected"].transform("mean")).to_numpy()
     if _all_same(released - centre, centre):
-        apart = np.zeros(len(rows))  # whatever the models of folds do, this one tells nobody from anybody
-    return Held(centre + apart, scores, weight=np.ones(len(rows)), patient=rows, centre=centre)
+        apart = np.zeros(len(rows))  # whatever the folds' models do, this one predicts the same for everybody
+    return HeldOut(centre + apart, scores, weight=np.ones(len(rows)), patient=rows, centre=centre)
 
 
-def fit_benefits(held: Held) -> EffectInterval:
+def fit_benefits(held_out: HeldOut) -> EffectInterval:
     """Regress the scores on the predictions; every patient counts once, however often predicted."""
-    place = held.prediction - held.centre
-    weight = 1 / np.bincount(held.patient)[held.patient]
-    scale, same = float(np.sqrt(np.average(place**2, weights=weight))), _all_same(place, held.centre)
-    design = np.column_stack([np.ones_like(place), *([] if same else [place / scale])])
+    distance = held_out.prediction - held_out.centre
+    weight = 1 / np.bincount(held_out.patient)[held_out.patient]
+    scale, same = float(np.sqrt(np.average(distance**2, weights=weight))), _all_same(distance, held_out.centre)
+    design = np.column_stack([np.ones_like(distance), *([] if same else [distance / scale])])
     inverse = np.linalg.inv((design * weight[:, None]).T @ design)
-    found = inverse @ (design.T @ (weight * held.target))
-    influence = np.zeros((held.patients, len(found)))
-    np.add.at(influence, held.patient, design * (weight * (held.target - design @ found))[:, None])
-    free = max(held.patients - len(found), 1)
-    covariance = inverse @ (influence.T @ influence) @ inverse * held.patients / free
-    (centre, average) = stored([held.centre, found[0]])
+    coefficients = inverse @ (design.T @ (weight * held_out.target))
+    influence = np.zeros((held_out.patients, len(coefficients)))
+    np.add.at(influence, held_out.patient, design * (weight * (held_out.target - design @ coefficients))[:, None])
+    free = max(held_out.patients - len(coefficients), 1)
+    covariance = inverse @ (influence.T @ influence) @ inverse * held_out.patients / free
+    (centre, average) = nine_digits([held_out.centre, coefficients[0]])
     if same:
         return EffectInterval(
-            centre=centre, average=average, slope=0.0, covariance=(stored([covariance[0, 0]])[0], 0.0, 0.0)
+            centre=centre, average=average, slope=0.0, covariance=(nine_digits([covariance[0, 0]])[0], 0.0, 0.0)
         )
-    first, second, both = stored([covariance[0, 0], covariance[1, 1] / scale**2, covariance[0, 1] / scale])
+    first, second, both = nine_digits([covariance[0, 0], covariance[1, 1] / scale**2, covariance[0, 1] / scale])
     return EffectInterval(
-        centre=centre, average=average, slope=stored([found[1] / scale])[0], covariance=(first, second, both)
+        centre=centre,
+        average=average,
+        slope=nine_digits([coefficients[1] / scale])[0],
+        covariance=(first, second, both),
     )
 
 
-def _all_same(place: Floats, centre: float) -> bool:
-    return float(np.abs(place).max()) <= _SAME * (1 + abs(centre))
+def _all_same(distance: Floats, centre: float) -> bool:
+    return float(np.abs(distance).max()) <= _SAME * (1 + abs(centre))

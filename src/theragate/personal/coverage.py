@@ -8,56 +8,56 @@ from numpy.typing import NDArray
 
 from theragate.personal.answer_context import Interval
 from theragate.personal.benefits import EffectInterval
-from theragate.personal.intervals import NORMAL, Floats, Held, QuantityInterval
-from theragate.personal.rounding import stored
+from theragate.personal.intervals import NORMAL, Floats, HeldOut, QuantityInterval
+from theragate.personal.rounding import nine_digits
 
 __all__ = ["measure_coverage"]
 
 _FOLDS = 10
 _FIFTHS = 5
 
-Measured: TypeAlias = dict[str, float | int]
+Coverage: TypeAlias = dict[str, float | int]
 
 
-def measure_coverage(held: Held, fit: Callable[[Held], Interval], *, seed: int) -> Measured:
+def measure_coverage(held_out: HeldOut, fit: Callable[[HeldOut], Interval], *, seed: int) -> Coverage:
     """Return how intervals that `fit` learns from nine tenths of the patients held in the last, tenth by tenth.
 
     A quantity's interval holds a patient's own value or not. Nobody sees a risk or a benefit, so that the coverage of
     those cannot be counted; their agreement with groups of patients can, within what chance does to a group.
     """
-    fold = (np.random.default_rng(seed).permutation(held.patients) % _FOLDS)[held.patient]
-    intervals = {number: fit(held.of(fold != number)) for number in np.unique(fold)}
+    fold = (np.random.default_rng(seed).permutation(held_out.patients) % _FOLDS)[held_out.patient]
+    intervals = {number: fit(held_out.of(fold != number)) for number in np.unique(fold)}
     lower, upper = np.empty(len(fold)), np.empty(len(fold))
     for number, interval in intervals.items():
-        lower[fold == number], upper[fold == number] = interval.limits(held.prediction[fold == number])
+        lower[fold == number], upper[fold == number] = interval.limits(held_out.prediction[fold == number])
     width = float(np.nanmean(upper - lower)) if np.isfinite(upper - lower).any() else 0.0
-    found: Measured = {"patients": held.patients, "mean_width": stored([width])[0]}
+    summary: Coverage = {"patients": held_out.patients, "mean_width": nine_digits([width])[0]}
     benefits = {number: interval for number, interval in intervals.items() if isinstance(interval, EffectInterval)}
     if benefits:
-        return found | _benefits(held, fold, benefits)
+        return summary | _benefits(held_out, fold, benefits)
     if any(isinstance(interval, QuantityInterval) for interval in intervals.values()):
-        inside = (lower <= held.target) & (held.target <= upper)
-        return found | {"coverage": round(float(inside.mean()), 4)}
-    return found | {"fifths": _FIFTHS, "fifths_in_agreement": _agreeing(held, lower, upper)}
+        inside = (lower <= held_out.target) & (held_out.target <= upper)
+        return summary | {"coverage": round(float(inside.mean()), 4)}
+    return summary | {"fifths": _FIFTHS, "fifths_in_agreement": _agreeing(held_out, lower, upper)}
 
 
-def _agreeing(held: Held, lower: Floats, upper: Floats) -> int:
+def _agreeing(held_out: HeldOut, lower: Floats, upper: Floats) -> int:
     """Return in how many fifths of the predictions the share with the event agrees with the interval."""
     agreeing = 0
-    for rows in _fifths(held):
-        weight, target = held.weight[rows], held.target[rows]
+    for rows in _fifths(held_out):
+        weight, target = held_out.weight[rows], held_out.target[rows]
         total = weight.sum()
         share = float((weight * target).sum() / total)
-        times = len(rows) / len(_counts(held, rows))
+        times = len(rows) / len(_counts(held_out, rows))
         error = np.sqrt(times * (np.square(weight) * np.square(target - share)).sum()) / total
-        middle = float((weight * held.prediction[rows]).sum() / total)
+        middle = float((weight * held_out.prediction[rows]).sum() / total)
         error = max(error, np.sqrt(middle * (1 - middle) / (len(rows) / times)))
         low, high = ((weight * limit[rows]).sum() / total for limit in (lower, upper))
         agreeing += bool(low - NORMAL * error <= share <= high + NORMAL * error)
     return agreeing
 
 
-def _benefits(held: Held, fold: NDArray[np.intp], intervals: dict[int, EffectInterval]) -> Measured:
+def _benefits(held_out: HeldOut, fold: NDArray[np.intp], intervals: dict[int, EffectInterval]) -> Coverage:
     """Return in how many groups the mean doubly robust score agrees with the interval, in tenths and over all of them.
 
     The mean of a group is itself an estimate: it agrees where it lies no farther from the line than limits that know of
@@ -66,26 +66,26 @@ def _benefits(held: Held, fold: NDArray[np.intp], intervals: dict[int, EffectInt
     """
     middle, reach = np.empty(len(fold)), np.empty(len(fold))
     for number, interval in intervals.items():
-        middle[fold == number], reach[fold == number] = interval.line(held.prediction[fold == number])
+        middle[fold == number], reach[fold == number] = interval.line(held_out.prediction[fold == number])
     apart, ratios = dict[str, list[bool]](fifths=[], groups=[]), []
-    for fifth in _fifths(held):
-        spread = float(held.target[fifth].std(ddof=1))
+    for fifth in _fifths(held_out):
+        spread = float(held_out.target[fifth].std(ddof=1))
         parts = [fifth[fold[fifth] == number] for number in intervals]
         for name, rows in (("fifths", fifth), *(("groups", part) for part in parts if len(part))):
-            noise = NORMAL * spread * float(np.sqrt(np.square(_counts(held, rows)).sum())) / len(rows)
-            distance = abs(float((held.target[rows] - middle[rows]).mean()))
+            noise = NORMAL * spread * float(np.sqrt(np.square(_counts(held_out, rows)).sum())) / len(rows)
+            distance = abs(float((held_out.target[rows] - middle[rows]).mean()))
             apart[name].append(distance <= float(np.hypot(noise, reach[rows].mean())))
             if name == "groups":
                 ratios.append(noise / max(float(reach[rows].mean()), 1e-12))
-    counts = {name: len(found) for name, found in apart.items()}
-    agreeing = {f"{name}_in_agreement": sum(found) for name, found in apart.items()}
+    counts = {name: len(agree) for name, agree in apart.items()}
+    agreeing = {f"{name}_in_agreement": sum(agree) for name, agree in apart.items()}
     return counts | agreeing | {"noise_to_reach": round(float(np.mean(ratios)), 2)}
 
 
-def _fifths(held: Held) -> list[NDArray[np.intp]]:
-    return np.array_split(np.argsort(held.prediction, kind="stable"), _FIFTHS)
+def _fifths(held_out: HeldOut) -> list[NDArray[np.intp]]:
+    return np.array_split(np.argsort(held_out.prediction, kind="stable"), _FIFTHS)
 
 
-def _counts(held: Held, rows: NDArray[np.intp]) -> NDArray[np.intp]:
+def _counts(held_out: HeldOut, rows: NDArray[np.intp]) -> NDArray[np.intp]:
     """Return how often each patient of `rows` is in them: who was predicted in several repeats is one patient."""
-    return np.unique(held.patient[rows], return_counts=True)[1]
+    return np.unique(held_out.patient[rows], return_counts=True)[1]

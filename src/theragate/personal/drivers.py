@@ -11,7 +11,7 @@ from theragate.learning.models import Model
 from theragate.learning.predictor import Predictor
 from theragate.numbers import change
 
-__all__ = ["Explained", "drivers", "effects"]
+__all__ = ["Explained", "drivers", "feature_effects"]
 
 Floats: TypeAlias = NDArray[np.float64]
 
@@ -27,7 +27,7 @@ class Explained(Protocol):
         """Return what each column adds to the score, shape (n, columns); ``reference`` are the columns' means."""
 
 
-def effects(predictor: Predictor, frame: pd.DataFrame, reference: Floats) -> Floats:
+def feature_effects(predictor: Predictor, frame: pd.DataFrame, reference: Floats) -> Floats:
     """Return how far each feature moves the prediction of each patient, in the prediction's unit.
 
     Parameters
@@ -52,7 +52,7 @@ def effects(predictor: Predictor, frame: pd.DataFrame, reference: Floats) -> Flo
     score = predictor.model.score(matrix)
     if isinstance(predictor.model, Explained):
         columns = predictor.model.contributions(matrix, reference)
-        parts = np.stack([columns[:, sources == place].sum(axis=1) for place in range(features)], axis=1)
+        parts = np.stack([columns[:, sources == feature].sum(axis=1) for feature in range(features)], axis=1)
     else:
         parts = _exchanged(predictor.model, matrix, reference, sources=sources, features=features)
     moved = parts.sum(axis=1)
@@ -70,10 +70,10 @@ def _exchanged(model: Model, matrix: Floats, reference: Floats, *, sources: NDAr
     for order in (range(features), range(features - 1, -1, -1)):
         patient = np.tile(reference, (len(matrix), 1))
         before = model.score(patient)
-        for place in order:
-            patient[:, sources == place] = matrix[:, sources == place]
+        for feature in order:
+            patient[:, sources == feature] = matrix[:, sources == feature]
             after = model.score(patient)
-            parts[:, place] += (after - before) / 2
+            parts[:, feature] += (after - before) / 2
             before = after
     return parts
 
@@ -87,7 +87,7 @@ def drivers(moved: Floats, names: list[str], *, unit: str) -> list[str]:
     order = np.argsort(-size, axis=1, kind="stable")[:, :_NAMED]
     total = size.sum(axis=1)
     lines = []
-    for row, places in enumerate(order):
-        named = [place for place in places if size[row, place] > _SHARE * total[row]]
-        lines.append("; ".join(f"{names[place]} {change(unit, float(moved[row, place]))}" for place in named))
+    for row, largest in enumerate(order):
+        named = [feature for feature in largest if size[row, feature] > _SHARE * total[row]]
+        lines.append("; ".join(f"{names[feature]} {change(unit, float(moved[row, feature]))}" for feature in named))
     return lines

@@ -1,4 +1,4 @@
-"""From a training to its answers for one patient, and how well their intervals held on held-out patients."""
+"""From a training to its answers for one patient, and how well their intervals held for held-out patients."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,20 +17,20 @@ from theragate.learning.scenarios import CLEAN
 from theragate.learning.seeds import derive
 from theragate.learning.tuning_loss import Loss
 from theragate.numbers import PERCENT, POINTS, interval_in
-from theragate.personal.answer_context import Interval, MissingInputs, Sheet
+from theragate.personal.answer_context import AnswerContext, Interval, MissingInputs
 from theragate.personal.answer_table import NO_ANSWER, NOT_SURE, PREDICTION
-from theragate.personal.answers import Personal
-from theragate.personal.benefits import EffectInterval, fit_benefits, held_benefits
+from theragate.personal.answers import PersonalModel
+from theragate.personal.benefits import EffectInterval, fit_benefits, held_out_benefits
 from theragate.personal.coverage import measure_coverage
-from theragate.personal.intervals import LEVEL, Held, QuantityInterval, fit_interval
+from theragate.personal.intervals import LEVEL, HeldOut, QuantityInterval, fit_interval
 from theragate.personal.patient_inputs import missing_inputs
-from theragate.personal.rounding import stored
+from theragate.personal.rounding import nine_digits
 from theragate.personal.typicality import fit_typicality
 from theragate.study import AcceptedInputs, EffectOutcome, NestedCrossValidation, NoDecision, QuantityOutcome, Study
 
-__all__ = ["FittedPersonal", "fit_personal"]
+__all__ = ["FittedPersonalModel", "fit_personal_model"]
 
-_SOME = 10  # patients who lacked a feature, before it counts as known to be missing at times
+_SOME = 10  # patients must lack a feature before it counts as known to be missing at times
 _QUANTITY = "Of 10 patients like those of the cohort, 9 have their own value inside the interval."
 _RISK = (
     "Of patients to whom the model gives this prediction, the share with the event lies inside the interval, with 90% "
@@ -48,14 +48,14 @@ _ADJUSTED = ", as far as what was recorded explains who was treated"
 
 
 @dataclass(frozen=True)
-class FittedPersonal:
+class FittedPersonalModel:
     """``record``: what the intervals claim and how they held, fit for JSON and free of small groups."""
 
-    personal: Personal
+    personal: PersonalModel
     record: dict[str, Any]
 
 
-def fit_personal(
+def fit_personal_model(
     predictor: Predictor,
     cohort: pd.DataFrame,
     outcome: Outcome,
@@ -64,7 +64,7 @@ def fit_personal(
     predictions: pd.DataFrame,
     accepted: AcceptedInputs,
     seed: int,
-) -> FittedPersonal:
+) -> FittedPersonalModel:
     """Learn the interval, what is typical and who is average; on one thread, so that sums give the same bits.
 
     Parameters
@@ -87,45 +87,49 @@ def fit_personal(
         if not isinstance(study.validation, NestedCrossValidation):
             learned = np.setdiff1d(learned, rows)  # who is held out once stays out of the released model
         features = as_features(cohort.iloc[learned], predictor.schema).reset_index(drop=True)
-        fit: Callable[[Held], Interval] = fit_benefits
+        fit: Callable[[HeldOut], Interval] = fit_benefits
         if isinstance(outcome, Treated):
-            held = held_benefits(predictor, cohort, outcome, predictions=clean)
+            held_out = held_out_benefits(predictor, cohort, outcome, predictions=clean)
         else:
-            held = _held(outcome, rows, learned, clean.loc[clean["model"] == "selected", "prediction"].to_numpy())
+            held_out = _held_out(
+                outcome, rows, learned, clean.loc[clean["model"] == "selected", "prediction"].to_numpy()
+            )
             low, high = _bounds(study, accepted)
             fit = partial(fit_interval, risk=not isinstance(outcome, Quantity), low=low, high=high)
-        sheet = Sheet(
+        context = AnswerContext(
             accepted=accepted,
             labels={name: label for name, label in study.features.labels.items() if name in predictor.features},
-            reference=stored(_means(predictor.design.matrix(features))),
+            reference=nine_digits(_means(predictor.design.matrix(features))),
             unit=_unit(study),
             threshold=None if isinstance(study.decision, NoDecision) else study.decision.threshold,
-            interval=fit(held),
+            interval=fit(held_out),
             typicality=fit_typicality(features, predictor.schema, seed=derive(seed, study.name, "typicality")),
             missing=_missing(features, study, predictor.features),
         )
-        personal = Personal(predictor, sheet)
-        measured = {} if sheet.withheld else measure_coverage(held, fit, seed=derive(seed, study.name, "coverage"))
+        personal = PersonalModel(predictor, context)
+        measured = (
+            {} if context.withheld else measure_coverage(held_out, fit, seed=derive(seed, study.name, "coverage"))
+        )
         record = {
             "level": LEVEL,
-            "claim": _claim(sheet, study),
+            "claim": _claim(context, study),
             "measured": measured,
             "answers": _answers(personal.answer(features)),
-            **_differences(sheet.interval),
+            **_differences(context.interval),
         }
-        return FittedPersonal(personal, record)
+        return FittedPersonalModel(personal, record)
 
 
-def _claim(sheet: Sheet, study: Study) -> str:
+def _claim(context: AnswerContext, study: Study) -> str:
     """Say what the interval claims; of a treatment that was chosen in practice, also on what condition."""
-    interval = sheet.interval
+    interval = context.interval
     if not isinstance(interval, EffectInterval):
         return _QUANTITY if isinstance(interval, QuantityInterval) else _RISK
     chosen = isinstance(study.outcome, EffectOutcome) and study.outcome.treatment.propensity is None
     adjusted = _ADJUSTED if chosen else ""
-    if not sheet.withheld:
+    if not context.withheld:
         return _EFFECT.format(adjusted=adjusted)
-    average = interval_in(sheet.unit, interval.average, *interval.average_limits)
+    average = interval_in(context.unit, interval.average, *interval.average_limits)
     return _SAME.format(average=average, adjusted=adjusted)
 
 
@@ -133,7 +137,7 @@ def _differences(interval: Interval) -> dict[str, Any]:
     """Return whether benefits are shown to differ: the slope of doubly robust scores on predictions, 95% limits."""
     if not isinstance(interval, EffectInterval):
         return {}
-    lower, upper = stored(interval.slope_limits)
+    lower, upper = nine_digits(interval.slope_limits)
     return {"differences": {"shown": interval.shown, "slope": interval.slope, "lower": lower, "upper": upper}}
 
 
@@ -143,16 +147,16 @@ def _unit(study: Study) -> str:
     return study.outcome.unit if isinstance(study.outcome, QuantityOutcome) else PERCENT
 
 
-def _held(
+def _held_out(
     outcome: MeasuredOutcome, rows: NDArray[np.intp], learned: NDArray[np.intp], prediction: NDArray[np.float64]
-) -> Held:
+) -> HeldOut:
     loss = Loss.of(outcome.take(rows), development=outcome.take(learned))
-    known = loss.weight > 0  # whoever is lost before the horizon says nothing of the risk
-    return Held(prediction[known], loss.target[known], weight=loss.weight[known], patient=rows[known])
+    known = loss.weight > 0  # a patient lost before the horizon says nothing about the risk
+    return HeldOut(prediction[known], loss.target[known], weight=loss.weight[known], patient=rows[known])
 
 
 def _bounds(study: Study, accepted: AcceptedInputs) -> tuple[float | None, float | None]:
-    """Return between which values the suite says that the outcome lies, whatever the patient."""
+    """Return the bounds that the suite sets to the outcome of any patient."""
     if isinstance(study.outcome, QuantityOutcome):
         for rule in accepted.rules:
             if rule.decisive and rule.kind == "between" and rule.columns == (study.outcome.column,):

@@ -20,10 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from theragate.personal.rounding import stored
+from theragate.personal.rounding import nine_digits
 from theragate.study import Spec
 
-__all__ = ["LEVEL", "NORMAL", "REFIT", "Floats", "Held", "QuantityInterval", "RiskInterval", "fit_interval"]
+__all__ = ["LEVEL", "NORMAL", "REFIT", "Floats", "HeldOut", "QuantityInterval", "RiskInterval", "fit_interval"]
 
 LEVEL = 0.9
 
@@ -38,7 +38,7 @@ _LEAST = 0.3  # no spread is smaller than this share of the mean one
 Floats: TypeAlias = NDArray[np.float64]
 
 
-class Held:
+class HeldOut:
     """Held-out predictions: ``patient`` numbers the patients, of whom each may occur once per repeat.
 
     ``target`` is the value, 1 for the event, or a doubly robust score; ``weight`` that of the inverse probability of
@@ -52,9 +52,9 @@ class Held:
         numbers, self.patient = np.unique(patient, return_inverse=True)
         self.patients = len(numbers)
 
-    def of(self, rows: NDArray[np.bool_]) -> "Held":
+    def of(self, rows: NDArray[np.bool_]) -> "HeldOut":
         """Return some of the rows."""
-        return Held(
+        return HeldOut(
             self.prediction[rows],
             self.target[rows],
             weight=self.weight[rows],
@@ -96,36 +96,36 @@ class RiskInterval(Spec):
     def limits(self, prediction: Floats) -> tuple[Floats, Floats]:
         """Return lower and upper limits, each of shape (n,)."""
         odds = _log_odds(prediction)
-        place = (odds - self.centre) / self.scale
-        middle = odds + self.coefficients[0] + self.coefficients[1] * place
+        standardised = (odds - self.centre) / self.scale
+        middle = odds + self.coefficients[0] + self.coefficients[1] * standardised
         first, second, both = self.covariance
-        reach = NORMAL * REFIT * np.sqrt(np.maximum(first + 2 * place * both + place**2 * second, 0.0))
+        reach = NORMAL * REFIT * np.sqrt(np.maximum(first + 2 * standardised * both + standardised**2 * second, 0.0))
         lower, upper = _inverse(middle - reach), _inverse(middle + reach)
         return np.minimum(lower, prediction), np.maximum(upper, prediction)
 
 
 def fit_interval(
-    held: Held, *, risk: bool, low: float | None = None, high: float | None = None
+    held_out: HeldOut, *, risk: bool, low: float | None = None, high: float | None = None
 ) -> QuantityInterval | RiskInterval:
     """Learn the interval of a risk, or of a quantity that lies between `low` and `high`."""
-    return _fit_risk(held) if risk else _fit_quantity(held, low, high)
+    return _fit_risk(held_out) if risk else _fit_quantity(held_out, low, high)
 
 
-def _fit_quantity(held: Held, low: float | None, high: float | None) -> QuantityInterval:
-    residual = held.target - held.prediction
+def _fit_quantity(held_out: HeldOut, low: float | None, high: float | None) -> QuantityInterval:
+    residual = held_out.target - held_out.prediction
     size = np.abs(residual)
     # A straight line through the sizes of the residuals: larger doses are off by more.
-    design = np.column_stack([np.ones_like(held.prediction), held.prediction])
+    design = np.column_stack([np.ones_like(held_out.prediction), held_out.prediction])
     line = np.linalg.lstsq(design, size, rcond=None)[0]
-    spread = stored(line)
-    (least,) = stored([max(_LEAST * float(size.mean()), 1e-12)])
-    scaled = residual / _spread(held.prediction, (spread[0], spread[1]), least)
-    lower, upper = -_quantile(-scaled, held.patients), _quantile(scaled, held.patients)
+    spread = nine_digits(line)
+    (least,) = nine_digits([max(_LEAST * float(size.mean()), 1e-12)])
+    scaled = residual / _spread(held_out.prediction, (spread[0], spread[1]), least)
+    lower, upper = -_quantile(-scaled, held_out.patients), _quantile(scaled, held_out.patients)
     return QuantityInterval(
         spread=(spread[0], spread[1]),
         least=least,
-        lower=stored([lower])[0] if np.isfinite(lower) else None,
-        upper=stored([upper])[0] if np.isfinite(upper) else None,
+        lower=nine_digits([lower])[0] if np.isfinite(lower) else None,
+        upper=nine_digits([upper])[0] if np.isfinite(upper) else None,
         low=low,
         high=high,
     )
@@ -141,26 +141,30 @@ def _quantile(values: Floats, patients: int) -> float:
     return float(np.quantile(values, share)) if share <= 1 else float("inf")
 
 
-def _fit_risk(held: Held) -> RiskInterval:
-    odds = _log_odds(held.prediction)
-    (centre, scale) = stored([float(odds.mean()), float(odds.std()) or 1.0])
+def _fit_risk(held_out: HeldOut) -> RiskInterval:
+    odds = _log_odds(held_out.prediction)
+    (centre, scale) = nine_digits([float(odds.mean()), float(odds.std()) or 1.0])
     design = np.column_stack([np.ones_like(odds), (odds - centre) / scale])
     # Every patient counts once, however often predicted.
-    weight = held.weight / np.bincount(held.patient)[held.patient]
-    found = np.zeros(2)
+    weight = held_out.weight / np.bincount(held_out.patient)[held_out.patient]
+    coefficients = np.zeros(2)
     for _ in range(50):
-        risk = _inverse(odds + design @ found)
+        risk = _inverse(odds + design @ coefficients)
         information = (design * (weight * risk * (1 - risk))[:, None]).T @ design + np.eye(2) / _PRIOR**2
-        step = np.linalg.solve(information, design.T @ (weight * (held.target - risk)) - found / _PRIOR**2)
-        found = found + step
+        step = np.linalg.solve(information, design.T @ (weight * (held_out.target - risk)) - coefficients / _PRIOR**2)
+        coefficients = coefficients + step
         if np.abs(step).max() < 1e-10:
             break
-    scores = np.zeros((held.patients, 2))
-    np.add.at(scores, held.patient, design * (weight * (held.target - _inverse(odds + design @ found)))[:, None])
+    scores = np.zeros((held_out.patients, 2))
+    np.add.at(
+        scores,
+        held_out.patient,
+        design * (weight * (held_out.target - _inverse(odds + design @ coefficients)))[:, None],
+    )
     inverse = np.linalg.inv(information)
-    covariance = inverse @ (scores.T @ scores) @ inverse * held.patients / max(held.patients - 2, 1)
-    first, second, both = stored([covariance[0, 0], covariance[1, 1], covariance[0, 1]])
-    intercept, slope = stored(found)
+    covariance = inverse @ (scores.T @ scores) @ inverse * held_out.patients / max(held_out.patients - 2, 1)
+    first, second, both = nine_digits([covariance[0, 0], covariance[1, 1], covariance[0, 1]])
+    intercept, slope = nine_digits(coefficients)
     return RiskInterval(centre=centre, scale=scale, coefficients=(intercept, slope), covariance=(first, second, both))
 
 

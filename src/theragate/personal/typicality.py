@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from theragate.learning.features import MISSING_TEXT, Feature
-from theragate.personal.rounding import stored
+from theragate.personal.rounding import nine_digits
 from theragate.study import Spec
 
 __all__ = ["SHARES", "UNLIKE", "Typicality", "fit_typicality"]
@@ -92,11 +92,11 @@ def fit_typicality(frame: pd.DataFrame, schema: tuple[Feature, ...], *, seed: in
     levels = np.minimum((1 - np.array(SHARES)) * (len(frame) + 1) / len(frame), 1.0)
     return Typicality(
         columns=columns,
-        centre=stored(shape.centre),
-        axes=tuple(stored(axis) for axis in shape.axes),
-        variances=stored(shape.variances),
-        rest=stored([shape.rest])[0],
-        distances=stored(np.quantile(distance, levels)),
+        centre=nine_digits(shape.centre),
+        axes=tuple(nine_digits(axis) for axis in shape.axes),
+        variances=nine_digits(shape.variances),
+        rest=nine_digits([shape.rest])[0],
+        distances=nine_digits(np.quantile(distance, levels)),
     )
 
 
@@ -104,11 +104,11 @@ def _column(values: pd.Series, feature: Feature) -> Column:
     if feature.type == "text":
         shares = values[values != MISSING_TEXT].value_counts(normalize=True).sort_index()
         categories = tuple(map(str, shares.index))
-        return Column(name=feature.name, text=True, categories=categories, shares=stored(shares.to_numpy()))
+        return Column(name=feature.name, text=True, categories=categories, shares=nine_digits(shares.to_numpy()))
     known = values.dropna().to_numpy()
     if len(known) == 0:
         return Column(name=feature.name, text=False)
-    median, deviation = stored([float(np.median(known)), float(np.std(known))])
+    median, deviation = nine_digits([float(np.median(known)), float(np.std(known))])
     return Column(name=feature.name, text=False, median=median, deviation=deviation or 1.0)
 
 

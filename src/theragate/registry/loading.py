@@ -21,7 +21,7 @@ if TYPE_CHECKING:  # pandas and the model's libraries are imported when a model 
     import pandas as pd
     from numpy.typing import NDArray
 
-    from theragate.personal.answers import Personal
+    from theragate.personal.answers import PersonalModel
 
 __all__ = ["Champion", "load_champion"]
 
@@ -37,7 +37,7 @@ class Champion:
     version: str
     event: Event
     attestation: Attestation
-    personal: "Personal"
+    personal: "PersonalModel"
 
     def predict(self, frame: "pd.DataFrame") -> "NDArray[np.float64]":
         """Return the numbers of `answer` alone: one way of reading a patient's values, and one number.
@@ -69,7 +69,7 @@ class Champion:
 
         Returns
         -------
-        The table of `theragate.personal.answers.Personal.answer`.
+        The table of `theragate.personal.answers.PersonalModel.answer`.
 
         Raises
         ------
@@ -132,7 +132,7 @@ def load_champion(
         stated = check_statement(event, envelope, pinned, day=first_day(event, desk.rows))
         package = desk.registry.fetch_package(study, event.version, Path(folder))
         check_package(event, package)
-        from theragate.personal.answers import load_personal  # scikit-learn takes a second to import
+        from theragate.personal.answers import load_personal_model  # scikit-learn takes a second to import
 
-        personal = load_personal(package / "data" / "estimator")
+        personal = load_personal_model(package / "data" / "estimator")
     return Champion(study, event.version, event, stated.attestation, personal)

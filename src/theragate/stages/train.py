@@ -6,8 +6,8 @@ from theragate.cohorts.outcome_columns import read_outcome
 from theragate.cohorts.parquet import read_table, write_table
 from theragate.files import write_json
 from theragate.learning import train as train_study
-from theragate.personal.answers import save_personal
-from theragate.personal.fitting import fit_personal
+from theragate.personal.answers import save_personal_model
+from theragate.personal.fitting import fit_personal_model
 from theragate.runner.workspace import Workspace
 from theragate.settings import Settings
 from theragate.stages.progress import show_progress
@@ -44,7 +44,7 @@ def train(workspace: Workspace, settings: Settings) -> str:
             storage=searches,
             progress=progress,
         )
-    fitted = fit_personal(
+    fitted = fit_personal_model(
         trained.predictor,
         cohort,
         outcome,
@@ -53,7 +53,7 @@ def train(workspace: Workspace, settings: Settings) -> str:
         accepted=accepted,
         seed=seed,
     )
-    save_personal(fitted.personal, workspace.model("estimator"))
+    save_personal_model(fitted.personal, workspace.model("estimator"))
     write_table(workspace.model("predictions.parquet"), trained.predictions)
     write_json(workspace.model("record.json"), {**trained.record, "personal": fitted.record})
     shutil.rmtree(searches, ignore_errors=True)
