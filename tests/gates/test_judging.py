@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from theragate.evidence.types import Estimate
-from theragate.gates._judging import Limit, Question, answer_all, more_data, overall_status, worst
+from theragate.gates._conclusion import more_data, overall_status, worst
+from theragate.gates._judging import Limit, Question, answer_all
 
 ORDER = {"fail": 0, "insufficient": 1, "pass": 2}
 ordinary = st.floats(-5, 5, allow_nan=False)

@@ -12,7 +12,7 @@ from theragate.evidence.catalogue import METRICS
 from theragate.evidence.types import Estimate, Evidence
 from theragate.gates import CONDITIONS, GATES, decide, read_policy
 from theragate.gates.types import Verdict
-from theragate.reports import card as card_module
+from theragate.reports import _card_metrics
 from theragate.reports.card import model_card
 from theragate.reports.headline import HEADLINE, headline, metrics_summary
 from theragate.reports.verdict import Acceptance, verdict_table
@@ -186,7 +186,7 @@ def test_the_verdict_table_has_a_row_for_each_gate_and_what_to_do():
 
 
 def test_every_gate_and_condition_has_its_place_on_the_card():
-    placed = [*card_module.USEFULNESS, *card_module.FAIRNESS, *card_module.SAFETY]
+    placed = [*_card_metrics.USEFULNESS, *_card_metrics.FAIRNESS, *_card_metrics.SAFETY]
     assert sorted(placed) == sorted(GATES)
     card = card_of(good_evidence(STUDIES["survival"]))
     assert all(f"| {kind.code} {kind.title} | " in card for kind in CONDITIONS.values())

@@ -8,9 +8,9 @@ from pydantic import ConfigDict
 
 from theragate.evidence.published import SMALLEST_CELL
 from theragate.evidence.types import Evidence
-from theragate.gates._judging import Answer, more_data, overall_status, worst
+from theragate.gates._conclusion import more_data, overall_status, summed_up
+from theragate.gates._judging import Answer
 from theragate.gates.types import Finding, Judged, Severity, Status
-from theragate.gates.words import capital, plural
 from theragate.study import (
     Decision,
     EffectOutcome,
@@ -166,20 +166,8 @@ class Gate(Spec):
         next_step = {"fail": self.after_fail, "insufficient": more_data(answers)}.get(status, "")
         return self.finding(
             status,
-            _summary(answers),
+            summed_up(answers),
             next_step=next_step,
             comparisons=[answer.judged for answer in answers],
             warnings=warnings,
         )
-
-
-def _summary(answers: Sequence[Answer]) -> str:
-    deciding = [answer for answer in answers if answer.decides]
-    if len(deciding) <= 3:
-        return capital("; ".join(answer.sentence for answer in deciding)) + "."
-    counts = {status: sum(answer.status == status for answer in deciding) for status in ("pass", "fail")}
-    open_ones = len(deciding) - counts["pass"] - counts["fail"]
-    parts = [f"{counts['pass']} of {plural(len(deciding), 'comparison')} keep their limits"]
-    parts += [f"{counts['fail']} break{'s' if counts['fail'] == 1 else ''} one"] * bool(counts["fail"])
-    parts += [f"{open_ones} {'is' if open_ones == 1 else 'are'} not certain"] * bool(open_ones)
-    return f"{', '.join(parts)}. Closest to its limit or beyond: {worst(deciding).sentence}."

@@ -87,7 +87,7 @@ def _simulated(correlation: tuple[tuple[float, ...], ...], seed: int) -> float:
 def _uncorrelated_parts(correlation: np.ndarray) -> list[slice]:
     """Return the families that stand side by side: their draws need no product of the whole matrix."""
     size = len(correlation)
-    last = [int(np.flatnonzero(row)[-1]) if row.any() else place for place, row in enumerate(correlation)]
+    last = [int(np.flatnonzero(row)[-1]) if row.any() else position for position, row in enumerate(correlation)]
     reach = np.maximum.accumulate(np.maximum(last, np.arange(size)))
     ends = [*(np.flatnonzero(reach[:-1] == np.arange(size - 1)) + 1).tolist(), size]
     return [slice(start, end) for start, end in zip([0, *ends[:-1]], ends, strict=True)]

@@ -50,7 +50,7 @@ def decide(evidence: Evidence, policy: Policy, *, evidence_sha256: str) -> Verdi
             remedy=f"Run `dvc repro evaluate@{declared.study}`.",
         )
     gates = {gate.name: gate for gate in policy.gates}
-    judged = [_found(name, kind, gates, declared, evidence) for name, kind in GATES.items()]
+    judged = [_finding(name, kind, gates, declared, evidence) for name, kind in GATES.items()]
     findings = (*review(declared), *judged)
     return Verdict(
         study=evidence.study,
@@ -65,7 +65,7 @@ def decide(evidence: Evidence, policy: Policy, *, evidence_sha256: str) -> Verdi
     )
 
 
-def _found(name: str, kind: type[Gate], gates: dict[str, Gate], declared: Declared, evidence: Evidence) -> Finding:
+def _finding(name: str, kind: type[Gate], gates: dict[str, Gate], declared: Declared, evidence: Evidence) -> Finding:
     if declared.task not in kind.tasks:
         return Finding(
             code=kind.code,

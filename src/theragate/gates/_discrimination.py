@@ -52,8 +52,8 @@ class Discrimination(Gate):
         return self.conclude(answer_all(questions, {}))
 
     def _against_reference(self, evidence: Evidence) -> Question:
-        found = {comparison.metric: comparison.difference for comparison in evidence.comparisons}
-        difference = found.get(self.metric)
+        differences = {comparison.metric: comparison.difference for comparison in evidence.comparisons}
+        difference = differences.get(self.metric)
         same = difference is not None and difference.value == difference.lower == difference.upper == 0
         return self._question(
             evidence,

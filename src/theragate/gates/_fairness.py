@@ -174,7 +174,7 @@ class Fairness(Gate):
         ]
 
     def _between(self, evidence: Evidence) -> list[Question]:
-        found = {(c.metric, c.attribute, frozenset((c.group, c.other))): c for c in evidence.contrasts}
+        contrasts = {(c.metric, c.attribute, frozenset((c.group, c.other))): c for c in evidence.contrasts}
         hidden = withheld_groups(evidence)
         pairs = [
             (one, other)
@@ -182,7 +182,7 @@ class Fairness(Gate):
             if one.attribute == other.attribute and " & " not in one.attribute and not self._rests_on_outcome(one)
         ]
         return [
-            self._contrast(metric, (one, other), found=found, hidden=hidden)
+            self._contrast(metric, (one, other), contrasts=contrasts, hidden=hidden)
             for metric in self.between_groups
             for one, other in pairs
         ]
@@ -192,11 +192,11 @@ class Fairness(Gate):
         metric: str,
         pair: tuple[GroupEvidence, GroupEvidence],
         *,
-        found: dict[tuple[str, str, frozenset[str]], Contrast],
+        contrasts: dict[tuple[str, str, frozenset[str]], Contrast],
         hidden: frozenset[str],
     ) -> Question:
         one, other = pair
-        contrast = found.get((metric, one.attribute, frozenset((one.label, other.label))))
+        contrast = contrasts.get((metric, one.attribute, frozenset((one.label, other.label))))
         if contrast is not None and contrast.group == other.label:
             one, other = other, one
         key = f"{one.key} - {other.key}"

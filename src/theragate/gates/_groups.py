@@ -22,9 +22,9 @@ def lacking_groups(attributes: Mapping[str, _Attribute], evidence: Evidence) -> 
     """Return the judged attributes of which a declared group is not in the evidence, each with a sentence."""
     lacking = {}
     for name, attribute in attributes.items():
-        found = {group.label for group in evidence.groups if group.attribute == name and group.label != MISSING}
-        if attribute.judged and len(found) < attribute.groups:
-            lacking[name] = f"only {len(found)} of {attribute.groups} declared groups are in the evidence"
+        present = {group.label for group in evidence.groups if group.attribute == name and group.label != MISSING}
+        if attribute.judged and len(present) < attribute.groups:
+            lacking[name] = f"only {len(present)} of {attribute.groups} declared groups are in the evidence"
     return lacking
 
 

@@ -10,10 +10,9 @@ from theragate.evidence.writing import band, interval
 from theragate.gates._believable import doubt
 from theragate.gates._critical import critical_value, in_order, side_by_side
 from theragate.gates.types import Judged, Status
-from theragate.gates.words import capital, plural, rounded_up
 from theragate.numbers import declared
 
-__all__ = ["NOT_MEASURED", "Answer", "Limit", "Question", "answer_all", "more_data", "overall_status", "worst"]
+__all__ = ["NOT_MEASURED", "Answer", "Limit", "Question", "Weight", "answer_all"]
 
 Weight = Literal["decides", "blocks on harm", "listed"]
 
@@ -211,46 +210,8 @@ def _joint(questions: Sequence[Question], families: Mapping[str, Family]) -> Fam
 
 def _numbers(question: Question) -> tuple[float, ...]:
     estimate = question.estimate
-    found = (estimate.value, estimate.lower, estimate.upper, estimate.se)
-    return tuple(math.inf if number is None else number for number in found)
-
-
-def overall_status(answers: Sequence[Answer]) -> Status:
-    """Return the gate's answer: harm fails, all must pass, and where nothing decides nothing is known."""
-    deciding = [answer.status for answer in answers if answer.decides]
-    if "fail" in deciding:
-        return "fail"
-    return "pass" if deciding and set(deciding) == {"pass"} else "insufficient"
-
-
-def worst(answers: Sequence[Answer]) -> Answer:
-    """Return the deciding answer that is most in question."""
-    order = {"fail": 0, "insufficient": 1, "not_applicable": 2, "pass": 3}
-    deciding = [answer for answer in answers if answer.decides]
-    return min(deciding, key=lambda answer: (order[answer.status], -answer.question.data_needed))
-
-
-def more_data(answers: Sequence[Answer]) -> str:
-    """Say roughly how much more data would decide, for the answer that needs most."""
-    question = worst(answers).question
-    if not question.decidable:
-        why = "" if question.why_not == NOT_MEASURED.why else f": {question.why_not}"
-        return f"{capital(question.label)} has to be measured first{why}."
-    if question.on_bad_side:
-        return (
-            f"{capital(question.label)} lies on the wrong side of its limit already: more data would probably end in "
-            "a fail. Improve the model, or have a named person accept the finding."
-        )
-    if question.withheld or question.amount is None:
-        return f"More {question.unit} are needed for: {question.label}."
-    factor = question.data_needed
-    if factor > 100:
-        return f"No realistic number of {question.unit} would decide: {question.label} is too close to its limit."
-    more = rounded_up(question.amount * (factor - 1))
-    return (
-        f"About {plural(more, question.unit[:-1])} more (there are {question.amount:,}) would decide it, if the "
-        f"estimate stays where it is: {question.label}."
-    )
+    numbers = (estimate.value, estimate.lower, estimate.upper, estimate.se)
+    return tuple(math.inf if number is None else number for number in numbers)
 
 
 def _finite(value: float | None) -> float | None:

@@ -40,13 +40,13 @@ class Privacy(Gate):
 
     def judge(self, evidence: Evidence) -> Finding:
         """Ask for the upper limits of each attack's success."""
-        found = evidence.membership
-        questions = [question for attack in self._asked for question in self._questions(attack, found)]
+        audit = evidence.membership
+        questions = [question for attack in self._asked for question in self._questions(attack, audit)]
         finding = self.conclude(answer_all(questions, {}))
-        if found is None or found.non_members >= FEWEST_NON_MEMBERS:
+        if audit is None or audit.non_members >= FEWEST_NON_MEMBERS:
             return finding
         few = (
-            f"the true positive rate is not measured: {found.non_members:,} patients whom a model did not learn from "
+            f"the true positive rate is not measured: {audit.non_members:,} patients whom a model did not learn from "
             f"are fewer than {FEWEST_NON_MEMBERS}"
         )
         return finding.model_copy(update={"warnings": (*finding.warnings, few)})
@@ -56,11 +56,11 @@ class Privacy(Gate):
         """An effect has no loss that an attacker could see: nobody's own is ever known."""
         return ("likelihood_ratio",) if self.declared.task == "treatment_effect" else tuple(ATTACKS)
 
-    def _questions(self, attack: str, found: MembershipEvidence | None) -> Iterator[Question]:
+    def _questions(self, attack: str, audit: MembershipEvidence | None) -> Iterator[Question]:
         nothing = AttackEvidence(auc=NOT_MEASURED, true_positive_rate=NOT_MEASURED)
-        measured = found.attacks.get(attack, nothing) if found is not None else nothing
+        measured = audit.attacks.get(attack, nothing) if audit is not None else nothing
         asked = [("attack_auc", "the area under the ROC curve", measured.auc, self.attack_auc)]
-        if found is not None and found.non_members >= FEWEST_NON_MEMBERS:
+        if audit is not None and audit.non_members >= FEWEST_NON_MEMBERS:
             rate, limit = measured.true_positive_rate, self.true_positive_rate
             asked.append(("attack_true_positive_rate", "the true positive rate at 5% false positives", rate, limit))
         for metric, label, estimate, high in asked:
@@ -68,14 +68,14 @@ class Privacy(Gate):
                 subject=attack.replace("_", " "),
                 metric=metric,
                 label=f"{label} of {ATTACKS[attack]}",
-                estimate=_of_enough(estimate, found),
+                estimate=_of_enough(estimate, audit),
                 limit=Limit(high=high),
-                amount=found.patients if found else None,
+                amount=audit.patients if audit else None,
                 unit="patients",
             )
 
 
-def _of_enough(estimate: Estimate, found: MembershipEvidence | None) -> Estimate:
-    if found is not None and found.models < AUDITED_MODELS:
-        return Estimate.absent(f"it was measured on {found.models} of the {AUDITED_MODELS} models that are due")
+def _of_enough(estimate: Estimate, audit: MembershipEvidence | None) -> Estimate:
+    if audit is not None and audit.models < AUDITED_MODELS:
+        return Estimate.absent(f"it was measured on {audit.models} of the {AUDITED_MODELS} models that are due")
     return estimate

@@ -42,13 +42,13 @@ class Robustness(Gate):
                 next_step="Declare under `scenarios` which inputs go missing or vary in practice, and by how much.",
             )
         amount, unit = amount_of(evidence)
-        found = {scenario.name: scenario.differences.get(self.metric) for scenario in evidence.scenarios}
+        differences = {scenario.name: scenario.differences.get(self.metric) for scenario in evidence.scenarios}
         questions = [
             Question(
                 subject=f"{name} - clean",
                 metric=self.metric,
                 label=f"the change in {title(self.metric)} under {name.replace('_', ' ')}",
-                estimate=found.get(name) or NOT_MEASURED,
+                estimate=differences.get(name) or NOT_MEASURED,
                 limit=Limit(low=-self.margin),
                 amount=amount,
                 unit=unit,

@@ -33,36 +33,36 @@ class Stability(Gate):
 
     def judge(self, evidence: Evidence) -> Finding:
         """Ask for the upper limit of the difference; optimism is listed and decides nothing."""
-        found = evidence.stability
-        fewer = found is not None and found.refits < self.declared.refits
+        stability = evidence.stability
+        fewer = stability is not None and stability.refits < self.declared.refits
         question = Question(
             subject="overall",
             metric=METRIC,
             label="the mean difference between one patient's predictions",
-            estimate=found.difference if found and not fewer else Estimate.absent(self._lacking(found)),
+            estimate=stability.difference if stability and not fewer else Estimate.absent(self._lacking(stability)),
             limit=Limit(high=self.mean_absolute_difference),
-            amount=found.refits if found else None,
+            amount=stability.refits if stability else None,
             unit="refits",
-            context=f"over {found.refits:,} refits" if found else "",
+            context=f"over {stability.refits:,} refits" if stability else "",
         )
         finding = self.conclude(answer_all([question], {}))
-        if found is None:
+        if stability is None:
             return finding
-        rows = [_listed(name, estimate) for name, estimate in found.optimism.items()]
+        rows = [_listed(name, estimate) for name, estimate in stability.optimism.items()]
         return finding.model_copy(
             update={
-                "summary": f"{self._in_words(found) if question.decidable else ''}{finding.summary}",
+                "summary": f"{self._in_words(stability) if question.decidable else ''}{finding.summary}",
                 "comparisons": (*finding.comparisons, *rows),
             }
         )
 
-    def _lacking(self, found: StabilityEvidence | None) -> str:
-        if found is None:
+    def _lacking(self, stability: StabilityEvidence | None) -> str:
+        if stability is None:
             return NOT_MEASURED.why
-        return f"it was measured in {found.refits:,} of the {self.declared.refits:,} refits that the study declares"
+        return f"it was measured in {stability.refits:,} of the {self.declared.refits:,} refits that the study declares"
 
-    def _in_words(self, found: StabilityEvidence) -> str:
-        value = found.difference.value
+    def _in_words(self, stability: StabilityEvidence) -> str:
+        value = stability.difference.value
         if value is None:
             return ""
         if self.declared.task == "treatment_effect":

@@ -13,7 +13,7 @@ from theragate.evidence.types import Estimate, Evidence, GroupEvidence
 from theragate.numbers import declared, significant, with_limits
 from theragate.reports._canvas import BLUE, EDGE, GREY, INK, SOFT, new_figure
 from theragate.reports._panels import Panel, read_panels
-from theragate.reports._words import absence_text, attribute_title, counts_text, label_place
+from theragate.reports._words import absence_text, attribute_title, counts_text, label_order
 from theragate.study import Study
 
 __all__ = ["draw_subgroups"]
@@ -54,11 +54,11 @@ def draw_subgroups(evidence: Evidence, study: Study) -> Figure:
     table = figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(total - TOP, -TOP), zorder=2)
     table.set_axis_off()
     _write_rows(table, rows, counts=EDGE + labels, width=width)
-    for place, panel in enumerate(panels):
-        left = EDGE + labels + counts + GAP + place * (PLOT + NUMBERS + GAP)
+    for column, panel in enumerate(panels):
+        left = EDGE + labels + counts + GAP + column * (PLOT + NUMBERS + GAP)
         box = (left / width, BOTTOM / total, PLOT / width, height / total)
         axes = figure.add_axes(box, ylim=(height, 0))
-        _draw_panel(axes, table, panel, rows=rows, place=place, left=left)
+        _draw_panel(axes, table, panel, rows=rows, column=column, left=left)
     note = "Dashed: no difference. Bars: 95% intervals."
     if evidence.groups:
         note = f"Filled: judged by the fairness gate. Hollow: listed only. {note}"
@@ -99,23 +99,23 @@ def _columns(evidence: Evidence) -> int:
 def _by_attribute(evidence: Evidence, study: Study) -> dict[str, list[GroupEvidence]]:
     """Return attributes in their order, crossed ones last, with their groups in the order of their labels."""
     attributes: dict[str, list[GroupEvidence]] = {}
-    for group in sorted(evidence.groups, key=lambda group: label_place(study, group.attribute, group.label)):
+    for group in sorted(evidence.groups, key=lambda group: label_order(study, group.attribute, group.label)):
         attributes.setdefault(group.attribute, []).append(group)
     order = list(dict.fromkeys(group.attribute for group in evidence.groups))
     return {name: attributes[name] for name in sorted(order, key=lambda name: " & " in name)}
 
 
 def _write_rows(table: Axes, rows: list[_Row], *, counts: float, width: float) -> None:
-    for place, head in enumerate(("patients", "events")[: len(rows[0].counts)], start=1):
-        table.text(counts + place * COUNTS - 0.08, -0.12, head, fontsize=8, color=SOFT, ha="right")
+    for column, head in enumerate(("patients", "events")[: len(rows[0].counts)], start=1):
+        table.text(counts + column * COUNTS - 0.08, -0.12, head, fontsize=8, color=SOFT, ha="right")
     table.plot([EDGE, width - EDGE], [-0.05, -0.05], color=GREY, linewidth=0.8)
     for row in rows:
         if not row.counts:
             _write(table, EDGE, row.y, row.text, fontweight="bold")
             continue
         _write(table, EDGE if row.overall else EDGE + 0.14, row.y, row.text)
-        for place, count in enumerate(row.counts, start=1):
-            _write(table, counts + place * COUNTS - 0.08, row.y, count, ha="right")
+        for column, count in enumerate(row.counts, start=1):
+            _write(table, counts + column * COUNTS - 0.08, row.y, count, ha="right")
 
 
 def _write(table: Axes, x: float, y: float, text: str, **style: Any) -> None:
@@ -127,8 +127,8 @@ def _write(table: Axes, x: float, y: float, text: str, **style: Any) -> None:
         table.text(x, y + 0.043, text, va="baseline", **style)
 
 
-def _draw_panel(axes: Axes, table: Axes, panel: Panel, *, rows: list[_Row], place: int, left: float) -> None:
-    estimates = [(row, row.estimates[place]) for row in rows if row.counts]
+def _draw_panel(axes: Axes, table: Axes, panel: Panel, *, rows: list[_Row], column: int, left: float) -> None:
+    estimates = [(row, row.estimates[column]) for row in rows if row.counts]
     low, high = _span(panel, [estimate for _, estimate in estimates])
     axes.set_xlim(low, high)
     _dress(axes, panel)

@@ -37,13 +37,13 @@ def draw_importances(record: dict[str, Any], study: Study) -> Figure:
         axes.set_axis_off()
         axes.text(0.5, 0.5, "Importances were not measured.", ha="center", va="center", color=GREY)
         return figure
-    places = range(len(shown))
+    positions = range(len(shown))
     means, spreads = [mean for _, mean, _ in shown], [sd for _, _, sd in shown]
-    axes.barh(places, means, height=0.62, color=BLUE, alpha=0.85)
-    axes.errorbar(means, places, xerr=spreads, fmt="none", ecolor=INK, elinewidth=1, capsize=2)
+    axes.barh(positions, means, height=0.62, color=BLUE, alpha=0.85)
+    axes.errorbar(means, positions, xerr=spreads, fmt="none", ecolor=INK, elinewidth=1, capsize=2)
     axes.axvline(0, color=GREY, linewidth=0.8)
     axes.set(ylim=(len(shown) - 0.4, -0.6))
-    axes.set_yticks(places, labels, fontsize=8)
+    axes.set_yticks(positions, labels, fontsize=8)
     axes.tick_params(axis="y", length=0)
     axes.xaxis.set_major_locator(MaxNLocator(5))
     axes.grid(visible=False, axis="y")

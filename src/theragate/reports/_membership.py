@@ -16,19 +16,19 @@ ATTACKS = {"likelihood_ratio": ("likelihood ratio", BLUE), "loss": ("loss", VERM
 
 def draw_membership(evidence: Evidence, study: Study) -> Figure:  # noqa: ARG001 - the signature of all figures
     """Draw each attack's ROC curve, the mean over the models."""
-    found = evidence.membership
+    audit = evidence.membership
     figure, top = new_figure(
         "Whether the predictions tell who was learned from",
-        f"{found.models} models of the recipe, each of a random half of {found.patients:,} patients" if found else "",
+        f"{audit.models} models of the recipe, each of a random half of {audit.patients:,} patients" if audit else "",
     )
     axes = new_axes(figure, top=top + 2 * KEY_LINE)
     keys: list[Key] = []
     for name, (words, colour) in ATTACKS.items():
         curve = evidence.curves.get(f"membership_{name}")
-        if curve is None or found is None or name not in found.attacks:
+        if curve is None or audit is None or name not in audit.attacks:
             continue
         line = axes.plot(curve.x, curve.y, color=colour, zorder=3)[0]
-        keys.append((line, f"{words}: area {estimate_text('attack_auc', found.attacks[name].auc)}"))
+        keys.append((line, f"{words}: area {estimate_text('attack_auc', audit.attacks[name].auc)}"))
     keys.append((axes.plot([0, 1], [0, 1], color=GREY, linewidth=1.2, linestyle=DASHED)[0], "no better than chance"))
     axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01))
     axes.set_xlabel("Falsely accused, of patients whom the model did not learn from")

@@ -26,10 +26,11 @@ def draw_roc(evidence: Evidence, study: Study) -> Figure:
     )
     axes = new_axes(figure, top=top, right=SIDE)
     keys: list[Key] = [draw_curve(axes, evidence.curves["roc"])]
-    found, spared = evidence.overall.get("sensitivity"), evidence.overall.get("specificity")
+    sensitivity, specificity = evidence.overall.get("sensitivity"), evidence.overall.get("specificity")
     metrics = ["auroc"]
-    if found and spared and found.value is not None and spared.value is not None:
-        point = axes.plot([1 - spared.value], [found.value], "o", color=VERMILLION, markersize=6, zorder=4)[0]
+    if sensitivity and specificity and sensitivity.value is not None and specificity.value is not None:
+        at = [1 - specificity.value], [sensitivity.value]
+        point = axes.plot(*at, "o", color=VERMILLION, markersize=6, zorder=4)[0]
         threshold = percent(study.decision.threshold) if isinstance(study.decision, Decision) else "unknown"
         keys.append((point, f"threshold of {threshold}"))
         metrics += ["sensitivity", "specificity"]

@@ -27,7 +27,7 @@ __all__ = [
     "event_word",
     "feature_label",
     "importances",
-    "label_place",
+    "label_order",
     "numbers_line",
     "outcome_unit",
     "patients_line",
@@ -80,15 +80,15 @@ def attribute_title(study: Study, attribute: str) -> str:
     return " × ".join(titles)
 
 
-def label_place(study: Study, attribute: str, label: str) -> tuple[tuple[int, int], ...]:
-    """Return where a label stands among those of its attribute: as declared, bands ascending, the unknown last."""
+def label_order(study: Study, attribute: str, label: str) -> tuple[tuple[int, int], ...]:
+    """Return the position of a label among those of its attribute: as declared, bands ascending, the unknown last."""
     keys, labels = attribute.split(" & "), label.split(" & ")
     if len(keys) != len(labels):  # groups withheld together
         return ((4, 0),)
-    return tuple(_place(study, *pair) for pair in zip(keys, labels, strict=True))
+    return tuple(_position(study, *pair) for pair in zip(keys, labels, strict=True))
 
 
-def _place(study: Study, key: str, label: str) -> tuple[int, int]:
+def _position(study: Study, key: str, label: str) -> tuple[int, int]:
     spec = study.subgroups.get(key)
     names: tuple[str, ...] = ()
     if isinstance(spec, LabelledGroups):

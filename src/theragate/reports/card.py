@@ -8,33 +8,20 @@ that numbers of a few patients are kept out of it (see ``gates/_groups.py``).
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from theragate.evidence.catalogue import METRICS, metrics_of
-from theragate.evidence.published import SMALLEST_CELL
+from theragate.evidence.catalogue import METRICS
 from theragate.evidence.types import Evidence
-from theragate.evidence.writing import interval
 from theragate.gates import CONDITIONS
-from theragate.gates.types import Finding, Judged, Verdict
-from theragate.gates.words import plural, title
-from theragate.numbers import declared, number, percent, significant
+from theragate.gates.types import Verdict
+from theragate.numbers import percent, significant
+from theragate.reports._card_metrics import key_metrics
+from theragate.reports._card_model import model_summary, trust_ingredients
 from theragate.reports.effects import treatment_section
-from theragate.reports.headline import HEADLINE, estimate_text, unknown
-from theragate.reports.markdown import escape, fields, fields_list, table
-from theragate.reports.verdict import ANSWERS, Acceptance, decision_words, waiver_table
-from theragate.study import BinaryOutcome, Decision, EffectOutcome, QuantityOutcome, Study, TreatmentDecision
+from theragate.reports.headline import HEADLINE, unknown
+from theragate.reports.markdown import escape, fields, table
+from theragate.reports.verdict import Acceptance, decision_words, finding_of, waiver_table
+from theragate.study import Decision, Study, TreatmentDecision
 
 __all__ = ["model_card"]
-
-APART = "The released model is the one that was tested: it was fitted without the patients held out."
-REFIT = {
-    "nested_cross_validation": "The released model is refitted on all patients; that refit itself was not tested.",
-    "holdout": APART,
-    "temporal": APART,
-    "site": APART,
-}
-COUNTS = ("events", "non_events", "patients")
-USEFULNESS = ("discrimination", "personalisation", "calibration", "utility", "non_inferiority")
-FAIRNESS = ("fairness", "subgroup_adequacy")
-SAFETY = ("data_quality", "comparability", "suspicious_performance", "robustness", "stability", "privacy")
 
 
 def model_card(
@@ -71,12 +58,12 @@ def model_card(
         fields("Release information", _release(evidence, verdict, look=look)),
         f"### Waivers\n\n{waiver_table(waivers)}",
         f"### Release conditions\n\n{_conditions(study)}",
-        fields("Model summary", _model_summary(study, evidence)),
+        fields("Model summary", model_summary(study, evidence)),
         *filter(None, [treatment_section(evidence, study)]),
         fields("Uses and directions", _uses(study)),
         fields("Warnings", _warnings(study, verdict)),
-        fields("Trust ingredients", _trust(study, evidence, record, provenance)),
-        *_key_metrics(study, evidence, verdict),
+        fields("Trust ingredients", trust_ingredients(study, evidence, record, provenance)),
+        *key_metrics(study, evidence, verdict),
         fields("Resources", _resources(study, evidence, verdict)),
         fields("Bibliography", {"Data": study.source.citation} | _bibliography(evidence)),
     ]
@@ -124,23 +111,6 @@ def _conditions(study: Study) -> str:
     return f"{table(('Condition', 'What it protects', 'Reason'), rows)}\n\n{now}"
 
 
-def _model_summary(study: Study, evidence: Evidence) -> dict[str, str]:
-    outcome = study.outcome
-    if isinstance(outcome, EffectOutcome):
-        predicted = f"how much more {outcome.treatment.name} would do for this patient than {outcome.treatment.control}"
-    elif isinstance(outcome, BinaryOutcome):
-        predicted = f"the probability of `{outcome.positive}`"
-    elif isinstance(outcome, QuantityOutcome):
-        predicted = f"`{outcome.column}`, in {outcome.unit}"
-    else:
-        predicted = f"the risk of the event within {declared(outcome.horizon)} {outcome.unit}"
-    return {
-        "Summary": f"Predicts, for one patient, {predicted}. Outcome: {outcome.description} "
-        f"Learned and tested on {_cohort_words(evidence)}",
-        "Keywords": f"{evidence.task}, {evidence.family.replace('_', ' ')}, {study.name.replace('_', ' ')}",
-    }
-
-
 def _uses(study: Study) -> dict[str, str]:
     decision = study.decision
     if isinstance(decision, Decision):
@@ -169,153 +139,13 @@ def _uses(study: Study) -> dict[str, str]:
 
 def _warnings(study: Study, verdict: Verdict) -> dict[str, str]:
     gates = [warning for finding in verdict.findings for warning in finding.warnings]
-    found = _finding(verdict, "fairness")
+    fairness = finding_of(verdict, "fairness")
     return {
         "Known risks and limitations": _sentences(study.card.cautions),
-        "Known biases or ethical considerations": found.summary if found else unknown("fairness was not judged"),
+        "Known biases or ethical considerations": fairness.summary if fairness else unknown("fairness was not judged"),
         "Warnings of the gates": _sentences(gates) or "None.",
         "Clinical risk level": unknown("a clinician has to declare it"),
     }
-
-
-def _trust(
-    study: Study, evidence: Evidence, record: Mapping[str, Any], provenance: Mapping[str, Any]
-) -> dict[str, str]:
-    columns = record.get("features")
-    dropped = study.features.dropped
-    return {
-        "Outcomes and outputs": study.outcome.description,
-        "Model type": _model_words(evidence, record),
-        "Answer for one patient": _personal_words(record),
-        "Input data source": f"{study.source.citation} Licence: {study.source.licence}",
-        "Version of the source": str(provenance.get("version") or unknown("ingestion recorded none")),
-        "Input data types": ", ".join(map(str, columns)) if columns else unknown("the training record lists none"),
-        "Columns kept from the model": " ".join(f"`{column}`: {reason}" for column, reason in dropped.items())
-        or "None.",
-        "Development data characterization": _cohort_words(evidence),
-        "Bias mitigation approaches": "None was applied; differences are measured and judged.",
-        "Ongoing maintenance": unknown("no plan is declared"),
-        "Funding source": unknown("params.yaml has no field for it"),
-        "Stakeholders consulted": unknown("params.yaml has no field for it"),
-    }
-
-
-def _model_words(evidence: Evidence, record: Mapping[str, Any]) -> str:
-    selected = record.get("selected", {})
-    params = selected.get("params", {}) if isinstance(selected, Mapping) else {}
-    settings = ", ".join(f"{name} {_value(value)}" for name, value in sorted(params.items()))
-    rule = record.get("selection", {}).get("rule", "")
-    return (
-        f"`{evidence.family}`{f' ({settings})' if settings else ''}, compared with the simple reference "
-        f"`{evidence.reference_family}`. {rule}"
-    ).strip()
-
-
-def _personal_words(record: Mapping[str, Any]) -> str:
-    """Say what the interval beside a prediction claims, how it held, and how often a clinician is asked to decide."""
-    personal = record.get("personal")
-    if personal is None:
-        return unknown("the training record says nothing of it")
-    measured, answers = personal["measured"], personal["answers"]
-    refused = "Inputs that the study does not accept get a reason and no number."
-    differences = personal.get("differences")
-    if differences is not None and not differences["shown"]:
-        return f"{personal['claim']} {refused}"
-    if not measured:
-        held = ""
-    elif "coverage" in measured:
-        held = f" Of {plural(measured['patients'], 'held-out patient')}, {percent(measured['coverage'])} were inside."
-    else:
-        what = "the share with the event" if differences is None else "their mean doubly robust score"
-        held = (
-            f" In {measured['fifths_in_agreement']} of {measured['fifths']} groups of held-out patients with like "
-            f"predictions, {what} agreed with it."
-        )
-    sure = answers["prediction"]
-    return (
-        f"A prediction with an interval and what drove it. {personal['claim']}{held} Of the patients learned from, "
-        f"{percent(sure)} would get a prediction to rely on; for the others, the answer is that a clinician decides. "
-        f"{refused}"
-    )
-
-
-def _value(value: Any) -> str:
-    if value is None:
-        return "unset"
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def _key_metrics(study: Study, evidence: Evidence, verdict: Verdict) -> list[str]:
-    # The log ratio is written as the ratio, which has a row of its own.
-    measured = [metric for metric in metrics_of(evidence.task) if metric.name in evidence.overall]
-    overall = table(
-        ("Metric", "Overall (95% interval)", "What it says"),
-        [
-            (
-                f"{metric.title} (report only)" if metric.report_only else metric.title,
-                estimate_text(metric.name, evidence.overall[metric.name]),
-                metric.description,
-            )
-            for metric in measured
-            if metric.name != "log_observed_expected"
-        ],
-    )
-    sections = {
-        "Usefulness, usability and efficacy": (USEFULNESS, overall),
-        "Fairness and equity": (
-            FAIRNESS,
-            f"{_comparisons(verdict, 'subgroup_adequacy')}\n\n{_comparisons(verdict, 'fairness')}",
-        ),
-        "Safety and reliability": (SAFETY, _comparisons(verdict, "robustness")),
-    }
-    parts = ["## Key metrics"]
-    for heading, (gates, results) in sections.items():
-        parts += [f"### {heading}", _key_metric(study, evidence, [_finding(verdict, gate) for gate in gates], results)]
-    return parts
-
-
-def _key_metric(study: Study, evidence: Evidence, findings: Sequence[Finding | None], results: str) -> str:
-    known = [finding for finding in findings if finding is not None]
-    scheme = study.validation
-    rows = {
-        "Test type": f"Internal validation, {scheme.scheme.replace('_', ' ')}.",
-        "Testing data description": _cohort_words(evidence),
-        "Validation process and justification": f"{scheme.reason} {REFIT[scheme.scheme]}",
-    }
-    judged = table(
-        ("Gate", "Severity", "Metric goal", "Answer", "Interpretation"),
-        [
-            (finding.title, finding.severity, finding.reason, ANSWERS[finding.status], finding.summary)
-            for finding in known
-        ],
-    )
-    return f"{judged}\n\n{fields_list(rows)}\n\n**Results**\n\n{results}"
-
-
-def _comparisons(verdict: Verdict, gate: str) -> str:
-    finding = _finding(verdict, gate)
-    if finding is None or not finding.comparisons:
-        return finding.summary if finding else "Not judged."
-    rows = [
-        (
-            row.subject,
-            title(row.metric),
-            _judged_text(row),
-            row.limit,
-            row.status,
-            "decides" if row.decides else "listed",
-        )
-        for row in finding.comparisons
-    ]
-    return table(("Patients", "Metric", "Estimate (95% interval)", "Limit", "Answer", "Weight"), rows)
-
-
-def _judged_text(row: Judged) -> str:
-    if row.value is None:
-        return row.note or "not measured"
-    if row.metric in COUNTS:
-        return number(row.value, 0)
-    return interval(row.metric, row.value, lower=row.lower, upper=row.upper, difference=" - " in row.subject)
 
 
 def _resources(study: Study, evidence: Evidence, verdict: Verdict) -> dict[str, str]:
@@ -332,23 +162,6 @@ def _resources(study: Study, evidence: Evidence, verdict: Verdict) -> dict[str, 
 def _bibliography(evidence: Evidence) -> dict[str, str]:
     sources = [METRICS[name].source for name in HEADLINE[evidence.task]]
     return {"Measures": "; ".join(dict.fromkeys(sources)) + "."}
-
-
-def _cohort_words(evidence: Evidence) -> str:
-    cohort = evidence.cohort
-    words = plural(cohort.patients, "simulated patient" if cohort.simulated else "patient")
-    if cohort.events is None:
-        return f"{words}."
-    if min(cohort.events, cohort.patients - cohort.events) < SMALLEST_CELL:
-        return f"{words}, few of them with or without the event."
-    lost = cohort.censored_before_horizon
-    return f"{words}, {cohort.events:,} with the event" + (
-        f", {lost:,} lost to follow-up before the horizon." if lost else "."
-    )
-
-
-def _finding(verdict: Verdict, gate: str) -> Finding | None:
-    return next((finding for finding in verdict.findings if finding.gate == gate), None)
 
 
 def _sentences(texts: Sequence[str]) -> str:

@@ -7,7 +7,7 @@ from theragate.gates.types import Finding, Verdict
 from theragate.gates.words import plural
 from theragate.reports.markdown import escape, table
 
-__all__ = ["ANSWERS", "Acceptance", "decision_words", "looks_words", "verdict_table", "waiver_table"]
+__all__ = ["ANSWERS", "Acceptance", "decision_words", "finding_of", "looks_words", "verdict_table", "waiver_table"]
 
 ANSWERS = {"pass": "pass", "fail": "**fail**", "insufficient": "**insufficient**", "not_applicable": "not applicable"}
 LONGEST_REASON = 160  # of a description, in which there is little room; the card has all of it
@@ -55,13 +55,18 @@ def verdict_table(
     return "\n\n".join([*parts, table(("Gate", "Answer", "In a sentence", "Next step"), rows)]) + "\n"
 
 
+def finding_of(verdict: Verdict, gate: str) -> Finding | None:
+    """Return the finding of a gate; None where the verdict has none."""
+    return next((finding for finding in verdict.findings if finding.gate == gate), None)
+
+
 def decision_words(verdict: Verdict) -> str:
     """Say in a sentence why the decision is what it is."""
     if verdict.decision == "PASS":
         return "every gate passes or does not apply."
     if verdict.decision == "NOT_PERSONALISED":
-        found = next(finding for finding in verdict.blocking if not finding.waivable)
-        return f"nothing personal is released. {found.summary}"
+        decisive = next(finding for finding in verdict.blocking if not finding.waivable)
+        return f"nothing personal is released. {decisive.summary}"
     names = ", ".join(finding.title.lower() for finding in verdict.blocking)
     return f"{plural(len(verdict.blocking), 'finding')} must be resolved or accepted by name: {names}."
 

@@ -1,0 +1,113 @@
+"""What the card says of the model itself: what it predicts, from what, and what its answer for one patient is worth."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from theragate.evidence.published import SMALLEST_CELL
+from theragate.evidence.types import Evidence
+from theragate.gates.words import plural
+from theragate.numbers import declared, percent
+from theragate.reports.headline import unknown
+from theragate.study import BinaryOutcome, EffectOutcome, QuantityOutcome, Study
+
+__all__ = ["cohort_words", "model_summary", "trust_ingredients"]
+
+
+def model_summary(study: Study, evidence: Evidence) -> dict[str, str]:
+    """Return what the model predicts, and from how many patients it was learned."""
+    outcome = study.outcome
+    if isinstance(outcome, EffectOutcome):
+        predicted = f"how much more {outcome.treatment.name} would do for this patient than {outcome.treatment.control}"
+    elif isinstance(outcome, BinaryOutcome):
+        predicted = f"the probability of `{outcome.positive}`"
+    elif isinstance(outcome, QuantityOutcome):
+        predicted = f"`{outcome.column}`, in {outcome.unit}"
+    else:
+        predicted = f"the risk of the event within {declared(outcome.horizon)} {outcome.unit}"
+    return {
+        "Summary": f"Predicts, for one patient, {predicted}. Outcome: {outcome.description} "
+        f"Learned and tested on {cohort_words(evidence)}",
+        "Keywords": f"{evidence.task}, {evidence.family.replace('_', ' ')}, {study.name.replace('_', ' ')}",
+    }
+
+
+def trust_ingredients(
+    study: Study, evidence: Evidence, record: Mapping[str, Any], provenance: Mapping[str, Any]
+) -> dict[str, str]:
+    """Return where the data and the model come from, and what nobody has declared."""
+    columns = record.get("features")
+    dropped = study.features.dropped
+    return {
+        "Outcomes and outputs": study.outcome.description,
+        "Model type": _model_words(evidence, record),
+        "Answer for one patient": _personal_words(record),
+        "Input data source": f"{study.source.citation} Licence: {study.source.licence}",
+        "Version of the source": str(provenance.get("version") or unknown("ingestion recorded none")),
+        "Input data types": ", ".join(map(str, columns)) if columns else unknown("the training record lists none"),
+        "Columns kept from the model": " ".join(f"`{column}`: {reason}" for column, reason in dropped.items())
+        or "None.",
+        "Development data characterization": cohort_words(evidence),
+        "Bias mitigation approaches": "None was applied; differences are measured and judged.",
+        "Ongoing maintenance": unknown("no plan is declared"),
+        "Funding source": unknown("params.yaml has no field for it"),
+        "Stakeholders consulted": unknown("params.yaml has no field for it"),
+    }
+
+
+def _model_words(evidence: Evidence, record: Mapping[str, Any]) -> str:
+    selected = record.get("selected", {})
+    params = selected.get("params", {}) if isinstance(selected, Mapping) else {}
+    settings = ", ".join(f"{name} {_value(value)}" for name, value in sorted(params.items()))
+    rule = record.get("selection", {}).get("rule", "")
+    return (
+        f"`{evidence.family}`{f' ({settings})' if settings else ''}, compared with the simple reference "
+        f"`{evidence.reference_family}`. {rule}"
+    ).strip()
+
+
+def _personal_words(record: Mapping[str, Any]) -> str:
+    """Say what the interval beside a prediction claims, how it held, and how often a clinician is asked to decide."""
+    personal = record.get("personal")
+    if personal is None:
+        return unknown("the training record says nothing of it")
+    measured, answers = personal["measured"], personal["answers"]
+    refused = "Inputs that the study does not accept get a reason and no number."
+    differences = personal.get("differences")
+    if differences is not None and not differences["shown"]:
+        return f"{personal['claim']} {refused}"
+    if not measured:
+        held = ""
+    elif "coverage" in measured:
+        held = f" Of {plural(measured['patients'], 'held-out patient')}, {percent(measured['coverage'])} were inside."
+    else:
+        what = "the share with the event" if differences is None else "their mean doubly robust score"
+        held = (
+            f" In {measured['fifths_in_agreement']} of {measured['fifths']} groups of held-out patients with like "
+            f"predictions, {what} agreed with it."
+        )
+    sure = answers["prediction"]
+    return (
+        f"A prediction with an interval and what drove it. {personal['claim']}{held} Of the patients learned from, "
+        f"{percent(sure)} would get a prediction to rely on; for the others, the answer is that a clinician decides. "
+        f"{refused}"
+    )
+
+
+def _value(value: Any) -> str:
+    if value is None:
+        return "unset"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def cohort_words(evidence: Evidence) -> str:
+    """Return how many patients there are, and how many of them had the event, unless these are few."""
+    cohort = evidence.cohort
+    words = plural(cohort.patients, "simulated patient" if cohort.simulated else "patient")
+    if cohort.events is None:
+        return f"{words}."
+    if min(cohort.events, cohort.patients - cohort.events) < SMALLEST_CELL:
+        return f"{words}, few of them with or without the event."
+    lost = cohort.censored_before_horizon
+    return f"{words}, {cohort.events:,} with the event" + (
+        f", {lost:,} lost to follow-up before the horizon." if lost else "."
+    )
