@@ -1,0 +1,87 @@
+"""What a command of `theragate` is made of: its words, its arguments, its function, and what the function is given."""
+
+import argparse
+from collections.abc import Callable, MutableMapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from theragate.settings import Settings
+
+__all__ = ["STUDY", "Argument", "Call", "Command", "MisuseError", "add_commands", "argument", "count", "day"]
+
+
+@dataclass(frozen=True)
+class Call:
+    """One run of a command: the parsed command line, and all that the command may know of the world around it."""
+
+    parsed: argparse.Namespace
+    root: Path
+    settings: Settings
+    environ: MutableMapping[str, str]
+    today: date
+
+
+@dataclass(frozen=True)
+class Argument:
+    """An argument as `argparse` takes it."""
+
+    names: tuple[str, ...]
+    options: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command, or a group of them.
+
+    ``run`` imports what it needs when it is called, and returns its exit code, or a text to print after which the code
+    is 0. A group has ``actions`` in its place.
+    """
+
+    name: str
+    help: str
+    run: Callable[[Call], int | str] | None = None
+    arguments: Sequence[Argument] = ()
+    actions: Sequence["Command"] = ()
+    epilog: str = ""
+
+
+class MisuseError(Exception):
+    """A command line that `argparse` accepts and the command does not; exit code 2."""
+
+
+def argument(*names: str, **options: Any) -> Argument:
+    """Return an argument; see `argparse.ArgumentParser.add_argument`."""
+    return Argument(names, options)
+
+
+STUDY = argument("study", metavar="STUDY")
+
+
+def add_commands(parser: argparse.ArgumentParser, commands: Sequence[Command], *, metavar: str = "COMMAND") -> None:
+    """Let `parser` read one of `commands`; the parsed line then has their ``run`` and the whole name as ``prog``."""
+    subparsers = parser.add_subparsers(required=True, metavar=metavar)
+    for command in commands:
+        own = subparsers.add_parser(command.name, help=command.help, epilog=command.epilog or None)
+        for each in command.arguments:
+            own.add_argument(*each.names, **each.options)
+        if command.run is None:
+            add_commands(own, command.actions, metavar="ACTION")
+        else:
+            own.set_defaults(run=command.run, prog=own.prog)
+
+
+def day(text: str) -> date:
+    """Read a day of the calendar from the command line."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError("a day is written as 2026-12-31") from error
+
+
+def count(text: str) -> int:
+    """Read a positive number from the command line."""
+    if not (text.isascii() and text.isdecimal()) or int(text) < 1:
+        raise argparse.ArgumentTypeError("a positive whole number, such as 2")
+    return int(text)

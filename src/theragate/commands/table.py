@@ -1,0 +1,251 @@
+"""All commands of `theragate`, in the order in which its help lists them. Heavy imports wait until a command runs."""
+
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from theragate.commands.frame import STUDY, Call, Command, MisuseError, argument, count, day
+from theragate.commands.release import PREDICT, RELEASE
+
+__all__ = ["COMMANDS"]
+
+
+def _check(call: Call) -> str:
+    from theragate.commands.check import check
+
+    return check(call.root)
+
+
+def _repro(call: Call) -> int:
+    from theragate.commands.repro import repro
+
+    cores = call.settings.jobs
+    return repro(call.root, call.parsed.targets, jobs=call.parsed.jobs or min(2, cores), cores=cores)
+
+
+def _summary(call: Call) -> int:
+    from theragate.commands.summary import show_summary
+
+    return 0 if show_summary(call.root, call.settings) else 1
+
+
+def _results(call: Call) -> str:
+    from theragate.commands.results import write_results
+
+    return write_results(call.root)
+
+
+def _policy(call: Call) -> int | str:
+    from theragate.commands.policy import policy_json, show_policy
+
+    if call.parsed.json:
+        return policy_json(call.root, call.parsed.study)
+    show_policy(call.root, call.parsed.study)
+    return 0
+
+
+def _verdict(call: Call) -> int:
+    from theragate.commands.summary import show_verdict
+
+    shown = [show_verdict(call.root, study, call.settings) for study in call.parsed.studies]
+    good = all(verdict.passed or (call.parsed.accept_waivers and verdict.accepted) for verdict in shown)
+    return 0 if good or not call.parsed.require_pass else 1
+
+
+def _waive(call: Call) -> str:
+    from theragate.commands.waive import waive, withdraw
+
+    parsed = call.parsed
+    given = {name: getattr(parsed, name) for name in ("reason", "by", "expires")}
+    if parsed.withdraw:
+        if any(value is not None for value in given.values()):
+            raise MisuseError("--withdraw goes without --reason, --by and --expires")
+        return withdraw(call.root, parsed.study, parsed.code)
+    absent = [f"--{name}" for name, value in given.items() if value is None]
+    if absent:
+        raise MisuseError(f"a waiver needs {', '.join(absent)}")
+    return waive(call.root, parsed.study, parsed.code, **given, today=call.today)
+
+
+def _champion(call: Call) -> str:
+    from theragate.commands.champion import name_champion
+
+    return name_champion(call.root, call.parsed.study, call.settings, call.environ)
+
+
+def _attest(call: Call) -> str:
+    from theragate.publishing.attest import attest
+
+    return attest(call.root, call.parsed.study, call.settings, call.environ)
+
+
+def _make_key(call: Call) -> str:
+    from theragate.commands.keys import make_key
+
+    parsed = call.parsed
+    return "\n".join(make_key(call.settings, call.environ, parsed.name, roles=parsed.roles, out=parsed.out))
+
+
+def _list_keys(call: Call) -> str:
+    from theragate.commands.keys import list_keys
+
+    return "\n".join(list_keys(call.settings, call.environ, today=call.today))
+
+
+def _rotate_key(call: Call) -> str:
+    from theragate.commands.keys import rotate_key
+
+    parsed = call.parsed
+    return "\n".join(rotate_key(call.settings, call.environ, parsed.name, out=parsed.out, today=call.today))
+
+
+def _revoke_key(call: Call) -> str:
+    from theragate.commands.keys import revoke_key
+
+    since = call.parsed.since or call.today
+    return "\n".join(revoke_key(call.settings, call.environ, call.parsed.name, since=since))
+
+
+def _new_study(call: Call) -> str:
+    from theragate.drafting.new_study import Request, new_study
+
+    parsed = call.parsed
+    columns = {"outcome": parsed.outcome, "time": parsed.time, "treatment": parsed.treatment}
+    return new_study(call.root, Request(parsed.name, parsed.file, **columns))
+
+
+def _sync(call: Call) -> int:
+    from theragate.publishing.sync import sync
+
+    return _show(sync(call.root, call.settings))
+
+
+def _example(call: Call) -> str:
+    from theragate.commands.example import example
+
+    return example(call.root, call.parsed.study, url=call.parsed.url)
+
+
+def _ui(call: Call) -> int:
+    from theragate.mlflow_plugin.server import Listening, serve
+
+    _sync(call)
+    return serve(call.settings, Listening(port=call.parsed.port), embedded=True)
+
+
+def _server(call: Call) -> int:
+    from theragate.mlflow_plugin.server import Listening, serve
+
+    parsed = call.parsed
+    return serve(call.settings, Listening(parsed.host, parsed.port, parsed.workers), embedded=parsed.embedded)
+
+
+def _show(lines: Iterable[tuple[str, bool]]) -> int:
+    """Print lines as they come, those about a failure on standard error; return the exit code."""
+    code = 0
+    for line, good in lines:
+        print(line, file=sys.stdout if good else sys.stderr)
+        code = code if good else 1
+    return code
+
+
+_KEY = argument("name", metavar="NAME")
+_OUT = argument("--out", metavar="FILE", type=Path, help="default: private/keys/NAME.pem")
+_ROLE = argument("--role", choices=("evaluator", "ledger"), action="append", required=True, dest="roles")
+_PORT = argument("--port", type=int, choices=range(1024, 65536), default=5000, metavar="PORT")
+
+_KEYS = (
+    Command("make", "make a key pair, and list its public half in the trust file", _make_key, (_KEY, _ROLE, _OUT)),
+    Command("list", "show the keys that count here", _list_keys),
+    Command("rotate", "make a successor; the old key counts through today", _rotate_key, (_KEY, _OUT)),
+    Command(
+        "revoke",
+        "revoke a key, so that it no longer counts",
+        _revoke_key,
+        (_KEY, argument("--from", metavar="YYYY-MM-DD", dest="since", type=day, help="default: today (UTC)")),
+    ),
+)
+
+COMMANDS: tuple[Command, ...] = (
+    Command("check", "check params.yaml and the suites, before anything runs", _check),
+    Command(
+        "repro",
+        "run the pipeline: `dvc repro --keep-going`, several studies side by side",
+        _repro,
+        (
+            argument("targets", nargs="*", metavar="STAGE", help="as train@STUDY; all if none"),
+            argument("--jobs", type=count, metavar="N", help="stages at the same time; default: 2, on one core 1"),
+        ),
+    ),
+    Command("summary", "show every study with its metrics and verdict", _summary),
+    Command("results", "write docs/results.md: every study beside what is known elsewhere", _results),
+    Command(
+        "policy",
+        "show what a study is judged by, and where each limit comes from",
+        _policy,
+        (STUDY, argument("--json", action="store_true", help="for programs")),
+    ),
+    Command(
+        "verdict",
+        "show why a study passed or was blocked",
+        _verdict,
+        (
+            argument("studies", nargs="+", metavar="STUDY"),
+            argument("--require-pass", action="store_true", help="exit with 1 unless every verdict is PASS"),
+            argument(
+                "--accept-waivers",
+                action="store_true",
+                help="with --require-pass: let waivers that count today accept what blocks",
+            ),
+        ),
+    ),
+    Command(
+        "waive",
+        "accept one finding by name, until a day; or take that back",
+        _waive,
+        (
+            STUDY,
+            argument("code", metavar="CODE", help="the finding's code, such as TG003"),
+            argument("--reason", metavar="TEXT", help="why the finding is acceptable, in some words"),
+            argument("--by", metavar="NAME", help="who accepts it"),
+            argument("--expires", metavar="YYYY-MM-DD", help="the last day on which the waiver counts (UTC)"),
+            argument("--withdraw", action="store_true", help="take the waiver of CODE back"),
+        ),
+    ),
+    Command("champion", "name the registry's champion as the one to compare with", _champion, (STUDY,)),
+    Command("attest", "recompute a study from its commit, and sign what comes out the same", _attest, (STUDY,)),
+    Command("keys", "make, list, rotate and revoke the keys of a deployment", actions=_KEYS),
+    Command(
+        "new-study",
+        "draft a study from a table: entry, suite, files; for you to review",
+        _new_study,
+        (
+            argument("name", metavar="NAME", help="small letters, digits and _"),
+            argument("--from", dest="file", required=True, type=Path, metavar="FILE", help="a .csv or .parquet table"),
+            argument("--outcome", metavar="COL", help="the column to predict; with --time, the event (1 or 0)"),
+            argument("--time", metavar="COL", help="the time until the event or the end of follow-up"),
+            argument("--treatment", metavar="COL", help="who was treated (two values): compare treatments"),
+        ),
+    ),
+    Command("sync", "write to MLflow what it lacks of the pipeline's results", _sync),
+    Command(
+        "example",
+        "show a request to a server of the model, and its answer",
+        _example,
+        (STUDY, argument("--url", default="http://127.0.0.1:5001", help="where the model is served")),
+    ),
+    RELEASE,
+    PREDICT,
+    Command("ui", "sync, then open the registry on this machine: `server --embedded`", _ui, (_PORT,)),
+    Command(
+        "server",
+        "start the release server, on which everybody signs in",
+        _server,
+        (
+            argument("--embedded", action="store_true", help="for one person on this machine; nobody signs in"),
+            argument("--host", default="127.0.0.1", help="where to listen (127.0.0.1)"),
+            argument("--workers", type=int, choices=range(1, 65), default=1, metavar="N", help="processes (1)"),
+            _PORT,
+        ),
+    ),
+)
