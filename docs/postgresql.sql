@@ -1,5 +1,5 @@
--- PostgreSQL of a release server: run as the owner of MLflow's tables, once, after the server's first start.
--- The tests run this very file against a real PostgreSQL.
+-- PostgreSQL for a release server: run this once, as the owner of MLflow's tables, after the server's first start.
+-- The tests run this file against a real PostgreSQL.
 
 -- 1. The server's own role: it serves MLflow, appends to the ledger, and can neither change a row nor drop a rule.
 DO $$ BEGIN
@@ -13,7 +13,7 @@ GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO theragate_server;
 REVOKE UPDATE, DELETE, TRUNCATE ON theragate_ledger, theragate_dossiers FROM theragate_server;
 REVOKE INSERT, UPDATE, DELETE ON alembic_version FROM theragate_server;
 
--- 2. The ledger is append-only for everybody, the owner included, unless he drops the rule first.
+-- 2. The ledger is append-only for everybody, including the owner unless they drop the rule first.
 CREATE OR REPLACE FUNCTION theragate_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   RAISE EXCEPTION 'the ledger of releases is append-only';
@@ -22,7 +22,7 @@ DROP TRIGGER IF EXISTS theragate_append_only ON theragate_ledger;
 CREATE TRIGGER theragate_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON theragate_ledger
   FOR EACH STATEMENT EXECUTE FUNCTION theragate_append_only();
 
--- 3. `champion`, in any spelling, is what the last row says, when a transaction commits.
+-- 3. When a transaction commits, `champion`, in any spelling, is what the last row says.
 CREATE OR REPLACE FUNCTION theragate_champion(model text) RETURNS integer LANGUAGE sql STABLE AS $$
   WITH last AS (
     SELECT * FROM theragate_ledger
