@@ -26,7 +26,7 @@ from theragate.evidence.inputs import HeldOut
 from theragate.evidence.metrics.effects import Ranking, ranked
 from theragate.learning.families import FAMILIES
 from theragate.learning.features import Feature
-from theragate.learning.nuisances import fit_nuisances, weights_of
+from theragate.learning.nuisances import fit_nuisances, inverse_censoring_weights
 from theragate.learning.predictor import Predictor, fit_predictor
 
 __all__ = ["WORLDS", "Seen", "Trial", "cohorts", "observe", "run", "summary"]
@@ -208,7 +208,7 @@ def _target(outcome: Treated, world: World) -> EffectTarget:
     censored = measured if isinstance(measured, Censored) else None
     return EffectTarget(
         reached=outcome.reached,
-        weight=weights_of(outcome, outcome),
+        weight=inverse_censoring_weights(outcome, outcome),
         treated=outcome.treated,
         time=censored.time if censored else None,
         event=censored.event if censored else None,

@@ -18,9 +18,10 @@ from theragate.evidence.catalogue import Task
 from theragate.learning import families
 from theragate.learning.families import FAMILIES, Family, check_width
 from theragate.learning.features import Feature, read_features
+from theragate.learning.null_model import null_prediction
 from theragate.learning.persistence import load, save
 from theragate.learning.predictor import Predictor, fit_predictor
-from theragate.learning.tuning_loss import Loss, null_prediction
+from theragate.learning.tuning_loss import Loss
 
 ALL = [(task, family) for task, named in FAMILIES.items() for family in named]
 

@@ -196,7 +196,7 @@ def test_two_processes_give_the_bytes_of_one(problem, trained, monkeypatch) -> N
 
 def test_small_work_starts_no_process(problem, monkeypatch) -> None:
     released = quick(problem("binary"), "logistic")
-    monkeypatch.setattr(room, "shared_out", lambda do, works, *, jobs, of: _counted(do, works, jobs))
+    monkeypatch.setattr(room, "run_in_workers", lambda do, works, *, jobs, of: _counted(do, works, jobs))
     refitted(problem("binary"), released, {"penalty": 1.0}, jobs=2)
 
 

@@ -10,7 +10,12 @@ from sksurv.ensemble import RandomSurvivalForest
 
 from theragate.cohorts.outcomes import Censored
 from theragate.learning.families import FAMILIES, FitError, Training
-from theragate.learning.survival_forest import Forest, ForestModel, pack_forest, unpack_forest
+from theragate.learning.survival_forest import (
+    SurvivalForest,
+    SurvivalForestModel,
+    pack_survival_forest,
+    unpack_survival_forest,
+)
 
 FAMILY = FAMILIES["survival"]["random_survival_forest"]
 
@@ -26,13 +31,13 @@ def training(patients: int = 120, *, horizon: float = 2.0) -> Training:
 
 
 @pytest.fixture(scope="module")
-def forest() -> Forest:
+def forest() -> SurvivalForest:
     return FAMILY.fit(training(), FAMILY.fixed, seed=3).forest
 
 
-def by_hand() -> Forest:
+def by_hand() -> SurvivalForest:
     """One tree with one split on column 0 at 1.5; missing values go right."""
-    return Forest(
+    return SurvivalForest(
         roots=np.array([0], dtype=np.int32),
         left=np.array([1, -1, -1], dtype=np.int32),
         right=np.array([2, -1, -1], dtype=np.int32),
@@ -86,16 +91,16 @@ def test_coarse_times_let_nobody_cross_the_horizon(monkeypatch):
 
 
 def test_a_risk_of_nothing_and_of_certainty_come_back():
-    certain = ForestModel(replace(by_hand(), risk=np.array([0.5, 0.0, 1.0])), FAMILY_RESPONSE)
+    certain = SurvivalForestModel(replace(by_hand(), risk=np.array([0.5, 0.0, 1.0])), FAMILY_RESPONSE)
     score = certain.score(np.array([[1.0], [2.0]]))
     np.testing.assert_array_equal(certain.response.of(score), [0.0, 1.0])
 
 
 def test_packed_and_unpacked_it_is_the_same(forest):
-    again = unpack_forest(pack_forest(forest))
-    for field in fields(Forest):
+    again = unpack_survival_forest(pack_survival_forest(forest))
+    for field in fields(SurvivalForest):
         np.testing.assert_array_equal(getattr(again, field.name), getattr(forest, field.name))
-    assert pack_forest(again) == pack_forest(forest)
+    assert pack_survival_forest(again) == pack_survival_forest(forest)
 
 
 @pytest.mark.parametrize(
@@ -123,7 +128,7 @@ def test_arrays_that_are_no_forest_are_refused(name, value):
 
 
 def test_a_split_on_a_column_beyond_the_design_is_refused():
-    with pytest.raises(ValueError, match="a column that the design has not"):
+    with pytest.raises(ValueError, match="a column that the design lacks"):
         replace(by_hand(), feature=np.array([3, -2, -2], dtype=np.int32)).mean_risk(np.zeros((1, 3)))
 
 
@@ -142,24 +147,24 @@ def test_a_pickle_among_the_arrays_is_refused(forest):
     pickled = io.BytesIO()
     np.save(pickled, np.array([{"harm": 1}], dtype=object), allow_pickle=True)
     with pytest.raises(ValueError, match="another type or length"):
-        unpack_forest(rewritten(pack_forest(forest), name="risk.npy", member=pickled.getvalue()))
+        unpack_survival_forest(rewritten(pack_survival_forest(forest), name="risk.npy", member=pickled.getvalue()))
 
 
 def test_a_header_that_claims_more_than_there_is_makes_no_room_for_it(forest):
     claimed = io.BytesIO()
     np.lib.format.write_array_header_1_0(claimed, {"descr": "<f8", "fortran_order": False, "shape": (10**15,)})
     with pytest.raises(ValueError, match="another type or length"):
-        unpack_forest(rewritten(pack_forest(forest), name="risk.npy", member=claimed.getvalue()))
+        unpack_survival_forest(rewritten(pack_survival_forest(forest), name="risk.npy", member=claimed.getvalue()))
 
 
 def test_a_stray_or_compressed_member_is_refused(forest):
-    packed = pack_forest(forest)
+    packed = pack_survival_forest(forest)
     with pytest.raises(ValueError, match="members that no forest has"):
-        unpack_forest(rewritten(packed, name="more.npy", member=b""))
+        unpack_survival_forest(rewritten(packed, name="more.npy", member=b""))
     with zipfile.ZipFile(io.BytesIO(packed)) as archive:
         risk = archive.read("risk.npy")
     with pytest.raises(ValueError, match="compressed"):
-        unpack_forest(rewritten(packed, name="risk.npy", member=risk, compress=zipfile.ZIP_DEFLATED))
+        unpack_survival_forest(rewritten(packed, name="risk.npy", member=risk, compress=zipfile.ZIP_DEFLATED))
 
 
 def test_no_event_among_the_patients_is_no_solution():

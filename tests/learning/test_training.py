@@ -10,7 +10,7 @@ from theragate.cohorts.splits import outer_splits
 from theragate.digests import sha256_json, sha256_tree
 from theragate.errors import ConfigurationError, StoreError
 from theragate.learning import Trained, save, train
-from theragate.learning.tuning_loss import null_prediction
+from theragate.learning.null_model import null_prediction
 
 TASKS = ["binary", "regression", "survival"]
 HOLDOUT = {"scheme": "holdout", "fraction": 0.3, "inner_folds": 3, "reason": "For the tests."}

@@ -127,12 +127,12 @@ def test_killed_in_the_middle_and_started_again_it_ends_the_same(problem, whole,
         import pandas as pd
         from theragate.cohorts.outcomes import Binary
         from theragate.learning.features import Feature
-        from theragate.learning.inner_fold import Fold
+        from theragate.learning.inner_fold import InnerFold
         from theragate.learning.tuning import Search, tune
 
         here = Path(sys.argv[1])
         calls = 0
-        score = Fold.score
+        score = InnerFold.score
 
         def counted(self, *arguments, **keywords):
             global calls
@@ -141,7 +141,7 @@ def test_killed_in_the_middle_and_started_again_it_ends_the_same(problem, whole,
                 os.kill(os.getpid(), signal.SIGKILL)
             return score(self, *arguments, **keywords)
 
-        Fold.score = counted
+        InnerFold.score = counted
         cohort = pd.read_parquet(here / "cohort.parquet")
         tune(
             cohort,

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from theragate.cohorts.outcomes import Binary, Censored, Quantity
 from theragate.errors import DataError
-from theragate.learning.tuning_loss import Loss, null_prediction
+from theragate.learning.null_model import null_prediction
+from theragate.learning.tuning_loss import Loss
 
 
 def censored(times: list[float], events: list[int], horizon: float) -> Censored:

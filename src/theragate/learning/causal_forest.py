@@ -1,18 +1,17 @@
 """A causal forest as plain numbers: how it is kept, checked and walked."""
 
-import io
-import zipfile
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from theragate.learning.models import Response
+from theragate.learning.tree_arrays import LEAF, check_children, pack_arrays, unpack_arrays
 
 __all__ = ["CausalForestModel", "pack_causal_forest", "unpack_causal_forest"]
 
 _ROWS = ("left", "right", "feature", "threshold", "moment", "weight")
-_MEMBER = "nodes.npy"
+_TABLE, _TYPE = "nodes", "<f8"
 
 
 @dataclass(frozen=True)
@@ -41,62 +40,48 @@ class CausalForestModel:
 
     @property
     def roots(self) -> NDArray[np.intp]:
-        """The nodes that are no node's child, one per tree."""
+        """The nodes without a parent, one per tree."""
         return np.setdiff1d(np.arange(len(self.left)), np.concatenate([self.left, self.right]))
 
     def score(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the effect for each row of `matrix`, shape (n,)."""
-        place = np.tile(self.roots, (len(matrix), 1))
+        node = np.tile(self.roots, (len(matrix), 1))
         rows = np.arange(len(matrix))[:, None]
         while True:
-            inner = self.left[place] >= 0
+            inner = self.left[node] >= 0
             if not inner.any():
                 break
-            below = matrix[rows, self.feature[place]] <= self.threshold[place]
-            place = np.where(inner, np.where(below, self.left[place], self.right[place]), place)
-        return np.asarray(self.moment[place].sum(axis=1) / self.weight[place].sum(axis=1), dtype=np.float64)
+            below = matrix[rows, self.feature[node]] <= self.threshold[node]
+            node = np.where(inner, np.where(below, self.left[node], self.right[node]), node)
+        return np.asarray(self.moment[node].sum(axis=1) / self.weight[node].sum(axis=1), dtype=np.float64)
 
 
 def pack_causal_forest(model: CausalForestModel) -> bytes:
     """Return the bytes of an ``.npz`` file with one row per property of the nodes; equal forests give equal bytes."""
-    member = io.BytesIO()
-    rows = np.stack([np.asarray(getattr(model, name), dtype="<f8") for name in _ROWS])
-    np.lib.format.write_array(member, rows, version=(1, 0), allow_pickle=False)
-    content = io.BytesIO()
-    with zipfile.ZipFile(content, "w", zipfile.ZIP_STORED) as archive:
-        archive.writestr(zipfile.ZipInfo(_MEMBER), member.getvalue())  # without a time
-    return content.getvalue()
+    return pack_arrays({_TABLE: np.stack([np.asarray(getattr(model, name), dtype=_TYPE) for name in _ROWS])})
 
 
 def unpack_causal_forest(content: bytes, response: Response) -> CausalForestModel:
-    """Return the forest that `pack_causal_forest` packed.
+    """Return the forest that `pack_causal_forest` packed; nothing in the file is run.
 
     Raises
     ------
     ValueError
-        If the content is no array of finite floats, or its nodes are no trees: a child comes after its parent, once.
+        If the content is not one table of finite numbers, or its nodes are not trees: every child comes after its
+        parent, and is a child once.
     OSError, zipfile.BadZipFile
         If it is cut off.
     """
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        members = [(member.filename, member.compress_type) for member in archive.infolist()]
-        if members != [(_MEMBER, zipfile.ZIP_STORED)]:
-            raise ValueError("members that no causal forest has")
-        table = np.lib.format.read_array(io.BytesIO(archive.read(_MEMBER)), allow_pickle=False)
-    if table.dtype != np.float64 or table.ndim != 2 or len(table) != len(_ROWS) or not np.isfinite(table).all():
-        raise ValueError("no table of finite numbers")
+    table = unpack_arrays(content, {_TABLE: _TYPE}, dimensions=2)[_TABLE]
+    if len(table) != len(_ROWS) or not np.isfinite(table).all():
+        raise ValueError("a table with other rows, or without finite numbers")
     left, right, feature = (row.astype(np.intp) for row in table[:3])
     if not (np.array_equal(np.stack([left, right, feature]), table[:3]) and (feature >= 0).all()):
-        raise ValueError("a place that is no whole number")
-    places, inner = np.arange(table.shape[1]), left >= 0
-    children = np.concatenate([left[inner], right[inner]])
-    if (
-        not np.array_equal(inner, right >= 0)
-        or (children <= np.tile(places[inner], 2)).any()
-        or (children >= len(places)).any()
-        or len(np.unique(children)) != len(children)
-    ):
-        raise ValueError("nodes that are no trees")
+        raise ValueError("a node or a column that is not a whole number")
+    check_children(left, right, ends=table.shape[1])
+    children = np.concatenate([left[left != LEAF], right[right != LEAF]])
+    if len(np.unique(children)) != len(children):
+        raise ValueError("a node with two parents")
     if (table[5] <= 0).any():
         raise ValueError("a node without patients")
     return CausalForestModel(left, right, feature, table[3], table[4], table[5], response)

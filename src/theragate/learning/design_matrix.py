@@ -17,7 +17,7 @@ __all__ = ["Design", "DesignKind", "fit_design"]
 
 DesignKind = Literal["linear", "splines", "trees"]
 
-# The usual places of five knots, in quantiles (Harrell, Regression Modeling Strategies, 2nd edition, table 2.3).
+# The usual positions of five knots, as quantiles (Harrell, Regression Modeling Strategies, 2nd edition, table 2.3).
 _KNOTS = (0.05, 0.275, 0.5, 0.725, 0.95)
 
 
@@ -34,11 +34,11 @@ class Design:
 
     def sources(self, features: tuple[Feature, ...]) -> NDArray[np.intp]:
         """Return for each column of the matrix the position in `features` of the one that it comes from."""
-        places = {feature.name: place for place, feature in enumerate(features)}
+        positions = {feature.name: position for position, feature in enumerate(features)}
         sources = np.zeros(len(self.transformer.get_feature_names_out()), dtype=np.intp)
         for name, step, columns in self.transformer.transformers_:
             here = self.transformer.output_indices_[name]
-            of_step = np.array([places[column] for column in columns], dtype=np.intp)
+            of_step = np.array([positions[column] for column in columns], dtype=np.intp)
             sources[here] = _repeated(step, of_step, width=here.stop - here.start)
         return sources
 
@@ -82,14 +82,14 @@ def fit_design(kind: DesignKind, frame: pd.DataFrame, features: tuple[Feature, .
     return Design(transformer, transformer.output_indices_.get("curves", slice(0, 0)))
 
 
-def _repeated(step: Any, places: NDArray[np.intp], *, width: int) -> NDArray[np.intp]:
-    """Return the place of the feature behind each of the `width` columns that a fitted step makes of `places`."""
+def _repeated(step: Any, positions: NDArray[np.intp], *, width: int) -> NDArray[np.intp]:
+    """Return the position of the feature behind each of the `width` columns that a fitted step makes of `positions`."""
     if isinstance(step, OneHotEncoder):
-        return np.repeat(places, [len(categories) for categories in step.categories_])
+        return np.repeat(positions, [len(categories) for categories in step.categories_])
     indicator = getattr(step[0], "indicator_", None) if isinstance(step, Pipeline) else None
     if indicator is not None:
-        return np.concatenate([places, places[indicator.features_]])
-    return np.repeat(places, width // len(places))
+        return np.concatenate([positions, positions[indicator.features_]])
+    return np.repeat(positions, width // len(positions))
 
 
 def _knots(column: pd.Series) -> NDArray[np.float64]:

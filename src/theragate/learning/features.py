@@ -28,8 +28,8 @@ def read_features(cohort: pd.DataFrame, study: Study) -> tuple[Feature, ...]:
     Raises
     ------
     ConfigurationError
-        If a dropped column is not there (its name may be mistyped, and the real one would be learned from), or no
-        feature is left.
+        If a dropped column is absent (its name may be mistyped, and the real one would be learned from), or no feature
+        is left.
     DataError
         If a numeric feature holds an infinite value.
     """
@@ -38,7 +38,7 @@ def read_features(cohort: pd.DataFrame, study: Study) -> tuple[Feature, ...]:
         raise ConfigurationError(
             f"params.yaml, key `studies.{study.name}.features.dropped`",
             rule="a dropped column is a column of the cohort",
-            received=f"`{absent[0]}`, which is none",
+            received=f"`{absent[0]}`, which is not",
             remedy="Correct the name, or remove the entry.",
         )
     unseen = {"patient", *study.outcome_columns, *study.features.dropped}
@@ -71,7 +71,7 @@ def as_features(frame: pd.DataFrame, features: tuple[Feature, ...]) -> pd.DataFr
         raise _unfit_feature(
             absent[0],
             rule="every feature of the model is a column of the data",
-            received=f"{len(absent)} columns too few",
+            received=f"no such column (of {len(features)} features, {len(absent)} are absent)",
         )
     columns = {feature.name: _as_feature(frame[feature.name], feature) for feature in features}
     return pd.DataFrame(columns, index=frame.index, copy=False)

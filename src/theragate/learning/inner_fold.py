@@ -11,10 +11,10 @@ from theragate.learning.features import Feature, as_features
 from theragate.learning.nuisances import fit_nuisances, scores
 from theragate.learning.tuning_loss import Loss
 
-__all__ = ["Fold"]
+__all__ = ["InnerFold"]
 
 
-class Fold:
+class InnerFold:
     """A part to learn from and a part to score on.
 
     Parameters

@@ -1,4 +1,4 @@
-"""What has to be known of patients besides the effect: expected outcomes in each arm, and the chance of treatment."""
+"""Nuisance models: the expected outcome in each arm, and the propensity of treatment."""
 
 from dataclasses import dataclass
 
@@ -15,11 +15,11 @@ from theragate.learning.families.logistic import SplineLogistic
 from theragate.learning.features import Feature
 from theragate.learning.models import Model
 from theragate.learning.overlap import check_overlap
-from theragate.learning.uncensored_outcome import learned_values, weights_of
+from theragate.learning.uncensored_outcome import inverse_censoring_weights, uncensored_outcome
 
 __all__ = ["NuisanceModels", "fit_nuisances", "scores"]
 
-# An estimated propensity is held off 0 and 1, beyond which one patient would stand for fifty.
+# An estimated propensity is kept away from 0 and 1: no patient stands for more than fifty.
 BOUND = 0.02
 
 
@@ -38,8 +38,8 @@ class NuisanceModels:
         if isinstance(self.propensity, float):
             chance = np.full(len(frame), self.propensity)
         else:
-            found = self.propensity
-            chance = np.clip(found.response.of(found.score(matrix)), BOUND, 1 - BOUND)
+            model = self.propensity
+            chance = np.clip(model.response.of(model.score(matrix)), BOUND, 1 - BOUND)
         return Nuisances(control=self.control.score(matrix), treated=self.treated.score(matrix), propensity=chance)
 
 
@@ -51,13 +51,13 @@ def fit_nuisances(frame: pd.DataFrame, outcome: Treated, schema: tuple[Feature, 
     Raises
     ------
     DataError
-        If the arms have nobody in common; see `check_overlap`.
+        If the arms do not overlap; see `check_overlap`.
     FitError
         If there is no stable solution.
     """
     design = fit_design("splines", frame, schema)
     matrix = design.matrix(frame)
-    values = learned_values(outcome)
+    values = uncensored_outcome(outcome)
     control, treated = (_expected(matrix[arm], values[arm], design) for arm in (~outcome.treated, outcome.treated))
     if outcome.propensity is not None:
         return NuisanceModels(design, control, treated, outcome.propensity)
@@ -71,7 +71,7 @@ def scores(
     frame: pd.DataFrame, outcome: Treated, *, development: Treated, models: NuisanceModels
 ) -> NDArray[np.float64]:
     """Return doubly robust scores of patients from whom `models` did not learn, (n,)."""
-    weight = weights_of(outcome, development)
+    weight = inverse_censoring_weights(outcome, development)
     return doubly_robust_scores(outcome.reached, outcome.treated, weight, models.predict(frame))
 
 

@@ -1,4 +1,4 @@
-"""Whether the features tell treated patients from controls: then the arms have nobody in common."""
+"""Whether the arms overlap, or the features tell treated patients from controls."""
 
 import numpy as np
 import pandas as pd
@@ -15,18 +15,18 @@ from theragate.learning.models import Model
 
 __all__ = ["check_overlap", "check_random_assignment"]
 
-# Of both arms: for how many patients the features may tell the arm, before nothing can be compared at all.
-_TOLD = 0.95
+# In each arm, the share of patients whose arm the features may tell; above it nothing can be compared.
+_SEPARABLE = 0.95
 _FOLDS = 3
 
 
 def check_random_assignment(frame: pd.DataFrame, outcome: Treated, schema: tuple[Feature, ...]) -> None:
-    """Refuse an assignment that is declared as random and that the features foretell.
+    """Refuse an assignment that is declared to be random although the features predict it.
 
     Raises
     ------
     DataError
-        If they tell, of nearly all patients of both arms, how they were treated.
+        If the features tell how nearly all patients of both arms were treated.
     """
     features = as_features(frame, schema)
     design = fit_design("splines", features, schema)
@@ -36,10 +36,10 @@ def check_random_assignment(frame: pd.DataFrame, outcome: Treated, schema: tuple
 
 
 def check_overlap(training: Training, outcome: Treated, propensity: Model) -> None:
-    """Refuse arms that have nobody in common.
+    """Refuse arms that do not overlap.
 
-    In few patients of many features any two arms can be told apart by chance, by a model that has seen the patients.
-    What decides is therefore what is told of patients from whom a model did not learn.
+    With few patients and many features, a model that has seen the patients can tell any two arms apart by chance. What
+    decides is therefore how well a model tells the arms of patients from whom it did not learn.
 
     Parameters
     ----------
@@ -53,39 +53,39 @@ def check_overlap(training: Training, outcome: Treated, propensity: Model) -> No
     Raises
     ------
     DataError
-        If the features tell, of nearly all patients of both arms, how they were treated.
+        If the features tell how nearly all patients of both arms were treated.
     """
-    if _told(propensity.response.of(propensity.score(training.matrix)), outcome.treated) > _TOLD:
+    if _separable_share(propensity.response.of(propensity.score(training.matrix)), outcome.treated) > _SEPARABLE:
         rule = "treated patients and controls overlap: either was possible for patients of both kinds"
         _refuse(_held_out(training, outcome.treated), outcome.name, rule)
 
 
-def _refuse(told: float, subject: str, rule: str) -> None:
-    if told > _TOLD:
+def _refuse(share: float, subject: str, rule: str) -> None:
+    if share > _SEPARABLE:
         raise DataError(
             subject,
             rule=rule,
-            received=f"features that tell, of {told:.0%} of the patients of each arm at least, how they were treated",
+            received=f"features that tell how at least {share:.0%} of the patients of each arm were treated",
             remedy="Look for a feature that follows from the treatment, and drop it; or compare other patients.",
         )
 
 
-def _told(chance: NDArray[np.float64], treated: NDArray[np.bool_]) -> float:
-    """Return the share of patients whose likelier arm is theirs, in the arm in which it is the smaller."""
+def _separable_share(chance: NDArray[np.float64], treated: NDArray[np.bool_]) -> float:
+    """Return the share of patients whose likelier arm is their own, in the arm where it is smaller."""
     return min(float(np.mean((chance >= 0.5)[arm] == treated[arm])) for arm in (treated, ~treated))
 
 
 def _held_out(training: Training, treated: NDArray[np.bool_]) -> float:
-    """Return `_told` by models like `SplineLogistic` that have learned from other patients."""
+    """Return `_separable_share` by models like `SplineLogistic` that have learned from other patients."""
     matrix, chance = _narrow(training.bent(SplineLogistic.fixed["curvature"])), np.full(len(treated), 0.5)
     folds = min(_FOLDS, int(treated.sum()), int((~treated).sum()))
     if folds < 2:
-        return 0.0  # of a single patient nothing is told
+        return 0.0  # a single patient shows nothing
     params = {"penalty": SplineLogistic.fixed["penalty"]}
     for train, test in StratifiedKFold(folds, shuffle=True, random_state=0).split(matrix, treated):
         model = Logistic().fit(Training(matrix[train], Binary(treated[train]), slice(0, 0)), params, seed=0)
         chance[test] = model.response.of(model.score(matrix[test]))
-    return _told(chance, treated)
+    return _separable_share(chance, treated)
 
 
 def _narrow(matrix: NDArray[np.float64]) -> NDArray[np.float64]:

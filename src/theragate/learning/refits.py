@@ -15,9 +15,10 @@ from theragate.learning.families import FAMILIES, Params
 from theragate.learning.features import Feature, as_features, read_features
 from theragate.learning.membership_halves import DIVISIONS, Division, DivisionWork, fit_halves, table_of_halves
 from theragate.learning.predictor import Predictor
+from theragate.learning.refit_tables import table_of_champion, table_of_refits
 from theragate.learning.refit_work import FitResult, FitWork, fit_and_predict
 from theragate.learning.seeds import derive
-from theragate.learning.workers import shared_out
+from theragate.learning.workers import run_in_workers
 from theragate.study import Study
 
 __all__ = ["Recipe", "Refitted", "refit"]
@@ -125,9 +126,9 @@ def refit(
         why, folds = f"its recipe has no stable solution in {failed[0]}", []
     own = FitResult(-1, learned, released.predict(cohort))
     return Refitted(
-        refits=_table_of_refits(cohort["patient"], [own, *samples]),
+        refits=table_of_refits(cohort["patient"], [own, *samples]),
         halves=table_of_halves(cohort["patient"].iloc[learned], divisions),
-        champion=_table_of_champion(cohort["patient"], splits if folds else [], folds),
+        champion=table_of_champion(cohort["patient"], splits if folds else [], folds),
         why=why,
     )
 
@@ -211,7 +212,7 @@ def _obstacle(champion: Recipe, study: Study, schema: tuple[Feature, ...]) -> st
     """Return why the champion's recipe cannot be tried on this cohort; nothing if it can."""
     families = FAMILIES[study.task]
     if champion.family not in families:
-        return f"its family, `{champion.family}`, is none of a {study.task} study"
+        return f"its family, `{champion.family}`, is not one of a {study.task} study"
     if set(champion.params) != set(families[champion.family].fixed):
         return f"its parameters are not those that `{champion.family}` has in this version"
     known = {feature.name for feature in schema}
@@ -229,40 +230,8 @@ def _done(
     worth = len(works) * (_PER_FIT + len(works[0].frame)) >= _WORTH_PROCESSES
     results: dict[int, Result] = {}
     progress(0, len(works), title)
-    with closing(shared_out(_do, works, jobs=jobs if worth else 1, of="the refits")) as stream:
+    with closing(run_in_workers(_do, works, jobs=jobs if worth else 1, of="the refits")) as stream:
         for result in stream:
             results[result.position] = result
             progress(len(results), len(works), works[result.position].name)
     return [results[work.position] for work in works]
-
-
-def _table_of_refits(patients: pd.Series, results: list[FitResult]) -> pd.DataFrame:
-    n = len(patients)
-    order = patients.reset_index(drop=True).sort_values(kind="stable").index.to_numpy()
-    drawn = [np.bincount(result.rows, minlength=n)[order] for result in results]
-    predicted = [result.prediction[order] for result in results if result.prediction is not None]
-    return pd.DataFrame(
-        {
-            "refit": np.repeat(np.arange(len(results), dtype=np.int16), n),
-            "patient": patients.iloc[np.tile(order, len(results))].to_numpy(),
-            "drawn": np.concatenate(drawn).astype(np.int16),
-            "prediction": np.concatenate(predicted),
-        }
-    ).astype({"patient": patients.dtype})
-
-
-def _table_of_champion(patients: pd.Series, splits: list[Split], results: list[FitResult]) -> pd.DataFrame:
-    parts = [
-        pd.DataFrame(
-            {
-                "repeat": split.repeat,
-                "fold": split.fold,
-                "patient": patients.to_numpy()[split.test],
-                "prediction": result.prediction,
-            }
-        )
-        for split, result in zip(splits, results, strict=True)
-    ]
-    table = pd.concat(parts) if parts else pd.DataFrame(columns=["repeat", "fold", "patient", "prediction"])
-    types = {"repeat": np.int16, "fold": np.int16, "patient": patients.dtype, "prediction": np.float64}
-    return table.astype(types).sort_values(["repeat", "patient"], kind="stable", ignore_index=True)

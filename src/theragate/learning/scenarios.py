@@ -14,7 +14,7 @@ CLEAN = "clean"
 
 
 def check_scenarios(study: Study, schema: tuple[Feature, ...]) -> None:
-    """Refuse a scenario that stresses what is no feature, or adds noise to text.
+    """Refuse a scenario that stresses a column which is not a feature, or adds noise to text.
 
     Raises
     ------
@@ -30,7 +30,10 @@ def check_scenarios(study: Study, schema: tuple[Feature, ...]) -> None:
         for column in (*scenario.missing, *scenario.noise):
             if column not in types:
                 raise _unfit_scenario(
-                    study, name, rule="a scenario stresses features of the model", received=f"`{column}`, which is none"
+                    study,
+                    name,
+                    rule="a scenario stresses features of the model",
+                    received=f"`{column}`, which is not one",
                 )
         for column in scenario.noise:
             if types[column] == "text":

@@ -14,14 +14,15 @@ from theragate.learning.families import FitError
 from theragate.learning.features import Feature
 from theragate.learning.importance import permutation_importance
 from theragate.learning.nuisances import fit_nuisances, scores
+from theragate.learning.null_model import null_prediction
 from theragate.learning.predictor import Predictor, fit_predictor
 from theragate.learning.scenarios import CLEAN
 from theragate.learning.seeds import derive
 from theragate.learning.selection import Selection, TrialResult, select
 from theragate.learning.tuning import Search, tune
-from theragate.learning.tuning_loss import Loss, null_prediction
+from theragate.learning.tuning_loss import Loss
 
-__all__ = ["SplitResult", "SplitWork", "work"]
+__all__ = ["SplitResult", "SplitWork", "search_and_predict"]
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class SplitResult:
     importances: NDArray[np.float64]
 
 
-def work(split: SplitWork) -> SplitResult:
+def search_and_predict(split: SplitWork) -> SplitResult:
     """Search, fit, and predict the held-out patients, on one thread: sums in one order give the same bits.
 
     Raises
@@ -101,8 +102,8 @@ def _nuisances(
         models = fit_nuisances(split.frame, outcome, split.schema)
     except FitError as error:
         raise _unfit(split, "of expected outcomes and propensity") from error
-    found = models.predict(clean)
-    parts = {"control": found.control, "treated": found.treated, "propensity": found.propensity}
+    expected = models.predict(clean)
+    parts = {"control": expected.control, "treated": expected.treated, "propensity": expected.propensity}
     loss = Loss.of_effects(scores(clean, held_out, development=outcome, models=models))
     return {(name, CLEAN): values for name, values in parts.items()}, loss
 

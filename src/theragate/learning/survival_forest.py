@@ -3,19 +3,16 @@
 A leaf's whole survival curve steps at the times of single patients; the one number that is predicted from does not.
 """
 
-import io
-import zipfile
 from dataclasses import dataclass, fields
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from theragate.learning.models import Response
+from theragate.learning.tree_arrays import LEAF, check_children, pack_arrays, unpack_arrays
 
-__all__ = ["Forest", "ForestModel", "pack_forest", "unpack_forest"]
+__all__ = ["SurvivalForest", "SurvivalForestModel", "pack_survival_forest", "unpack_survival_forest"]
 
-_LEAF = -1
 # What each array holds, as it is stored on every machine.
 _TYPES = {
     "roots": "<i4",
@@ -29,7 +26,7 @@ _TYPES = {
 
 
 @dataclass(frozen=True)
-class Forest:
+class SurvivalForest:
     """The nodes of all trees, one after the other, parents before their children.
 
     ``roots``: shape (trees,), where each tree begins. All else has shape (nodes,): ``left`` and ``right`` are the
@@ -39,7 +36,7 @@ class Forest:
     Raises
     ------
     ValueError
-        If the arrays are no forest, so that whoever follows them could be led in a circle or out of them.
+        If the arrays are not a forest: whoever follows them could be led in a circle or out of them.
     """
 
     roots: NDArray[np.int32]
@@ -62,15 +59,12 @@ class Forest:
         if self.roots[-1] >= nodes:
             raise ValueError("a tree without nodes")
         ends = np.append(self.roots[1:], nodes)[np.searchsorted(self.roots, np.arange(nodes), side="right") - 1]
-        inner = self.left != _LEAF
-        for child in (self.left, self.right):
-            descends = (child > np.arange(nodes)) & (child < ends)
-            if not np.where(inner, descends, child == _LEAF).all():
-                raise ValueError("a node that does not descend within its tree")
+        check_children(self.left, self.right, ends=ends)
+        inner = self.left != LEAF
         if not ((self.feature[inner] >= 0).all() and np.isfinite(self.threshold).all()):
-            raise ValueError("a split that is none")
+            raise ValueError("a split on no column, or at no finite threshold")
         if not ((self.risk >= 0) & (self.risk <= 1)).all():
-            raise ValueError("a risk that is none")
+            raise ValueError("a risk outside 0 to 1")
 
     def mean_risk(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the mean of the trees' risks for each row of `matrix`, shape (n,).
@@ -78,31 +72,31 @@ class Forest:
         Raises
         ------
         ValueError
-            If a split asks for a column that the matrix has not.
+            If a split asks for a column that the matrix lacks.
         """
         if self.feature.max(initial=0) >= matrix.shape[1]:
-            raise ValueError("a split on a column that the design has not")
-        # Trees are grown on 32-bit floats, and what is equal there has to be equal here; what is beyond them is far.
+            raise ValueError("a split on a column that the design lacks")
+        # Trees are grown on 32-bit floats, and what is equal there must be equal here; larger values become infinite.
         with np.errstate(over="ignore"):
             single = matrix.astype(np.float32)
         rows = np.arange(len(matrix))[:, None]
         node = np.broadcast_to(self.roots, (len(matrix), len(self.roots)))
-        while (self.left[node] != _LEAF).any():
+        while (self.left[node] != LEAF).any():
             value = single[rows, np.maximum(self.feature[node], 0)]
             goes_left = np.where(np.isnan(value), self.missing_left[node], value <= self.threshold[node])
             child = np.where(goes_left, self.left[node], self.right[node])
-            node = np.where(self.left[node] == _LEAF, node, child)
+            node = np.where(self.left[node] == LEAF, node, child)
         return np.asarray(self.risk[node].mean(axis=1), dtype=np.float64)
 
 
 @dataclass(frozen=True)
-class ForestModel:
+class SurvivalForestModel:
     """A forest as a model whose score is the complementary log-log of the mean risk, so that `response` gives it back.
 
     ``response`` is a risk with a hazard of 1.
     """
 
-    forest: Forest
+    forest: SurvivalForest
     response: Response
 
     def score(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -111,43 +105,17 @@ class ForestModel:
             return np.asarray(np.log(-np.log1p(-self.forest.mean_risk(matrix))), dtype=np.float64)
 
 
-def pack_forest(forest: Forest) -> bytes:
+def pack_survival_forest(forest: SurvivalForest) -> bytes:
     """Return the bytes of an ``.npz`` file; an equal forest gives equal bytes."""
-    content = io.BytesIO()
-    with zipfile.ZipFile(content, "w", zipfile.ZIP_STORED) as archive:
-        for name, kind in _TYPES.items():
-            member = io.BytesIO()
-            np.lib.format.write_array(member, getattr(forest, name).astype(kind), version=(1, 0), allow_pickle=False)
-            archive.writestr(zipfile.ZipInfo(f"{name}.npy"), member.getvalue())  # without a time
-    return content.getvalue()
+    return pack_arrays({name: getattr(forest, name).astype(dtype) for name, dtype in _TYPES.items()})
 
 
-def unpack_forest(content: bytes) -> Forest:
-    """Return the forest that `pack_forest` packed; nothing in the file is run, and no more is read than is there.
+def unpack_survival_forest(content: bytes) -> SurvivalForest:
+    """Return the forest that `pack_survival_forest` packed; nothing in the file is run.
 
     Raises
     ------
     OSError, ValueError, zipfile.BadZipFile
-        If the content is no whole file of `pack_forest`.
+        If the content is not a whole file of `pack_survival_forest`.
     """
-    arrays = {}
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        if [member.filename for member in archive.infolist()] != [f"{name}.npy" for name in _TYPES]:
-            raise ValueError("members that no forest has")
-        for member, name in zip(archive.infolist(), _TYPES, strict=True):
-            if member.compress_type != zipfile.ZIP_STORED:
-                raise ValueError("a member that is compressed")
-            arrays[name] = _array(archive.read(member), _TYPES[name])
-    return Forest(**arrays)
-
-
-def _array(content: bytes, kind: str) -> NDArray[Any]:
-    """Read one array; numpy's own reader would make room for whatever size the header claims."""
-    stream = io.BytesIO(content)
-    if np.lib.format.read_magic(stream) != (1, 0):
-        raise ValueError("an array of another version")
-    shape, _, dtype = np.lib.format.read_array_header_1_0(stream)
-    values = content[stream.tell() :]
-    if dtype != np.dtype(kind) or len(shape) != 1 or shape[0] * dtype.itemsize != len(values):
-        raise ValueError("an array of another type or length")
-    return np.frombuffer(values, dtype=dtype)
+    return SurvivalForest(**unpack_arrays(content, _TYPES))

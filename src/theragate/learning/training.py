@@ -19,9 +19,9 @@ from theragate.learning.problem_digest import problem_digest
 from theragate.learning.record import predictions_table, training_record
 from theragate.learning.scenarios import CLEAN, check_scenarios, stressed
 from theragate.learning.seeds import derive
-from theragate.learning.split_work import SplitResult, SplitWork, work
+from theragate.learning.split_work import SplitResult, SplitWork, search_and_predict
 from theragate.learning.tuning import Search
-from theragate.learning.workers import shared_out
+from theragate.learning.workers import run_in_workers
 from theragate.study import Study
 
 __all__ = ["Trained", "train"]
@@ -92,7 +92,7 @@ def train(
     progress(0, len(works), study.name)
     # The released model's search is the longest, so it goes first.
     order = [works[-1], *works[:-1]]
-    with closing(shared_out(work, order, jobs=jobs, of="the training")) as stream:
+    with closing(run_in_workers(search_and_predict, order, jobs=jobs, of="the training")) as stream:
         for result in stream:
             results[result.position] = result
             progress(len(results), len(works), works[result.position].name)

@@ -14,7 +14,7 @@ from theragate.cohorts.outcomes import Outcome
 from theragate.cohorts.splits import inner_folds
 from theragate.learning.families import FAMILIES, FitError
 from theragate.learning.features import Feature
-from theragate.learning.inner_fold import Fold
+from theragate.learning.inner_fold import InnerFold
 from theragate.learning.search_journal import open_journal
 from theragate.learning.seeds import derive
 from theragate.learning.selection import TrialResult
@@ -65,7 +65,7 @@ def tune(
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     splits = inner_folds(outcome, search.inner_folds, seed=derive(seed, "inner folds"))
-    folds = [Fold(frame, outcome, train=train, test=test, schema=schema) for train, test in splits]
+    folds = [InnerFold(frame, outcome, train=train, test=test, schema=schema) for train, test in splits]
     with open_journal(journal) as storage:
         # Running means over two folds or more are compared with those of the finished trials on the same folds.
         pruner = optuna.pruners.MedianPruner(n_startup_trials=len(search.first), n_warmup_steps=1)
@@ -83,7 +83,7 @@ def _finished(study: optuna.Study) -> list[FrozenTrial]:
     return [trial for trial in trials if trial.state.is_finished() and "interrupted" not in trial.user_attrs]
 
 
-def _run(study: optuna.Study, number: int, *, search: Search, folds: list[Fold], seed: int) -> None:
+def _run(study: optuna.Study, number: int, *, search: Search, folds: list[InnerFold], seed: int) -> None:
     trial, family, params = _draw(study, number, search=search, seed=derive(seed, "sampler", number))
     kind = FAMILIES[search.task][family]
     losses: list[float] = []

@@ -1,19 +1,18 @@
-"""The proper scores that tuning minimises, and the predictions of no model at all."""
+"""The proper scores that tuning minimises."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sksurv.nonparametric import CensoringDistributionEstimator, kaplan_meier_estimator
+from sksurv.nonparametric import CensoringDistributionEstimator
 from sksurv.util import Surv
 
 from theragate.cohorts.outcomes import Binary, Censored, Outcome, Quantity, Treated
 from theragate.errors import DataError
-from theragate.learning.uncensored_outcome import learned_values
 
-__all__ = ["Loss", "null_prediction"]
+__all__ = ["Loss"]
 
-# One patient whom a model calls certain, wrongly, must not decide a search alone: her loss is at most 9.2.
+# One patient about whom a model is wrongly certain must not decide a search alone: the loss is at most 9.2.
 _CERTAIN = 1e-4
 
 
@@ -25,7 +24,7 @@ class Loss:
     * regression: squared error;
     * survival: log loss of the risk by the horizon, weighted by the inverse probability of being uncensored, so that
       its expectation is that without censoring (Graf et al., Stat Med 1999;18:2529). The log loss is preferred to the
-      Brier score, which hardly sees whether a risk is .001 or .02;
+      Brier score, which hardly tells a risk of .001 from one of .02;
     * treatment effect: squared distance from doubly robust scores, whose expectation is the effect itself, so that on
       average it differs by a constant from the squared error of the effect, which nobody can see.
 
@@ -80,25 +79,8 @@ def _weights(outcome: Censored, development: Censored) -> NDArray[np.float64]:
             remedy="Choose an earlier horizon or fewer folds.",
         )
     censoring = CensoringDistributionEstimator().fit(Surv.from_arrays(development.event, development.time))
-    # Nobody beyond the last time of the development rows has a probability of their own; the last one is theirs.
+    # Beyond the last time of the development rows the last probability holds.
     until = np.minimum(np.minimum(outcome.time, outcome.horizon), development.time.max())
     uncensored = censoring.predict_proba(until)
     known = outcome.by_horizon | outcome.free_at_horizon
     return np.where(known, 1 / np.where(known, uncensored, 1.0), 0.0)
-
-
-def null_prediction(outcome: Outcome) -> float:
-    """Return what is predicted for everybody without a model: prevalence, mean, or Kaplan–Meier risk by the horizon.
-
-    For an effect it is the plain difference between the arms, in which confounding stays.
-    """
-    if isinstance(outcome, Quantity):
-        return float(np.mean(outcome.value))
-    if isinstance(outcome, Treated):
-        values = learned_values(outcome)
-        return float(values[outcome.treated].mean() - values[~outcome.treated].mean())
-    if isinstance(outcome, Binary):
-        return float(np.mean(outcome.event))
-    time, survival = kaplan_meier_estimator(outcome.event, outcome.time)
-    before = np.searchsorted(time, outcome.horizon, side="right")
-    return float(1 - survival[before - 1]) if before else 0.0

@@ -1,4 +1,4 @@
-"""What treated patients and controls reached, freed from censoring."""
+"""The outcome of treated patients and controls, freed from censoring by inverse probability weights."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -6,10 +6,10 @@ from numpy.typing import NDArray
 from theragate.cohorts.outcomes import Censored, Treated
 from theragate.evidence.scores import censoring_weights, uncensored_values
 
-__all__ = ["learned_values", "weights_of"]
+__all__ = ["inverse_censoring_weights", "uncensored_outcome"]
 
 
-def weights_of(outcome: Treated, development: Treated) -> NDArray[np.float64]:
+def inverse_censoring_weights(outcome: Treated, development: Treated) -> NDArray[np.float64]:
     """Return the weight of each patient of `outcome`, (n,); the censoring is learned from `development`."""
     if not isinstance(outcome.measured, Censored) or not isinstance(development.measured, Censored):
         return np.ones(len(outcome))
@@ -18,10 +18,10 @@ def weights_of(outcome: Treated, development: Treated) -> NDArray[np.float64]:
     event = np.concatenate([part.measured.event for part in both if isinstance(part.measured, Censored)])
     treated = np.concatenate([part.treated for part in both])
     source = np.arange(len(time)) >= len(outcome)
-    found = censoring_weights(time, event, treated, horizon=outcome.measured.horizon, among=source)
-    return found[: len(outcome)]
+    weights = censoring_weights(time, event, treated, horizon=outcome.measured.horizon, among=source)
+    return weights[: len(outcome)]
 
 
-def learned_values(outcome: Treated) -> NDArray[np.float64]:
-    """Return what is learned from, (n,): what each patient reached, freed from censoring."""
-    return uncensored_values(outcome.reached, outcome.treated, weights_of(outcome, outcome))
+def uncensored_outcome(outcome: Treated) -> NDArray[np.float64]:
+    """Return what each patient reached, freed from censoring, shape (n,): what effects are learned from."""
+    return uncensored_values(outcome.reached, outcome.treated, inverse_censoring_weights(outcome, outcome))

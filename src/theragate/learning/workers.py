@@ -15,18 +15,18 @@ from joblib.externals import loky
 
 from theragate.errors import StoreError
 
-__all__ = ["shared_out"]
+__all__ = ["run_in_workers"]
 
 Work = TypeVar("Work")
 Result = TypeVar("Result")
 
 
-def shared_out(
+def run_in_workers(
     do: Callable[[Work], Result], works: Sequence[Work], *, jobs: int, of: str
 ) -> Generator[Result, None, None]:
     """Do all works in `jobs` processes (1: in this one) and yield their results as they come.
 
-    The generator's end, by whatever cause, is the end of its processes.
+    However the generator ends, its processes end with it.
 
     Parameters
     ----------
@@ -50,14 +50,14 @@ def shared_out(
         yield from map(do, works)
         return
     order = list(works)
-    # Started with the first worker, it would end the deafness to Ctrl-C which the workers are to inherit.
+    # If started with the first worker, it would undo the blocking of Ctrl-C that the workers are to inherit.
     resource_tracker.ensure_running()
     executor = loky.get_reusable_executor(
         max_workers=min(jobs, len(works)), initializer=_follow, initargs=(os.getpid(),)
     )
     try:
-        # No more than can run is handed over, and until it is taken, so that nothing waits in a queue when the end
-        # comes early: the executor's own thread would stumble over it.
+        # Only as much as can run is handed over, so that nothing waits in a queue when the end comes early: the
+        # executor's own thread would stumble over it.
         running: set[Future[Result]] = set()
         while order or running:
             while order and len(running) < jobs:
@@ -71,8 +71,8 @@ def shared_out(
         raise StoreError(
             f"a worker process of {of}",
             rule="it works to the end",
-            received="its death, most often for want of memory",
-            remedy="Run the same command again, with fewer jobs; a training goes on where it stopped.",
+            received="its death, most often from lack of memory",
+            remedy="Run the same command again, with fewer jobs; a training resumes where it stopped.",
         ) from error
     finally:
         # Idle workers would keep their memory, and busy ones work on after an error or Ctrl-C.
@@ -83,8 +83,8 @@ def shared_out(
 def _interrupted_later() -> Iterator[None]:
     """Hold back Ctrl-C while work is handed over.
 
-    The processes that are started meanwhile inherit this thread's deafness: Ctrl-C is the parent's affair alone. The
-    executor's own threads are not deaf, so what they hear is kept for the end as well.
+    The processes started meanwhile inherit the blocked signal: Ctrl-C concerns the parent alone. The executor's own
+    threads do not block it, so what they receive is kept until the end as well.
     """
     heard: list[int] = []
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
@@ -103,7 +103,7 @@ def _interrupted_later() -> Iterator[None]:
 def _follow(parent: int) -> None:
     """End this worker when its parent is gone; a journal that is cut off then is mended by its next reader.
 
-    Its libraries' advice to programmers is nothing that a user can act on, as in the parent.
+    Warnings of its libraries are not shown, as in the parent: users cannot act on them.
     """
     warnings.filterwarnings("ignore")
 

@@ -22,7 +22,7 @@ from pydantic import Field
 from theragate.cohorts.outcomes import Treated
 from theragate.evidence.scores import Nuisances, doubly_robust_scores
 from theragate.learning.predictor import Predictor
-from theragate.learning.uncensored_outcome import weights_of
+from theragate.learning.uncensored_outcome import inverse_censoring_weights
 from theragate.personal.intervals import NORMAL, REFIT, Floats, HeldOut
 from theragate.personal.rounding import nine_digits
 from theragate.study import Spec
@@ -99,7 +99,7 @@ def held_out_benefits(
     rows = pd.Index(cohort["patient"]).get_indexer(table["patient"])
     patients, position = np.unique(rows, return_inverse=True)
     own = outcome.take(patients)
-    weight = weights_of(own, own)[position]
+    weight = inverse_censoring_weights(own, own)[position]
     nuisances = Nuisances(**{name: table[name].to_numpy() for name in _NUISANCES})
     scores = doubly_robust_scores(own.reached[position], own.treated[position], weight, nuisances)
     released = predictor.predict(cohort.iloc[patients])

@@ -6,15 +6,9 @@ from typing import Final
 from theragate.errors import ConfigurationError, DataError
 from theragate.learning.families.base import Family, FitError, Params, Training
 from theragate.learning.families.boosted import Boosted, BoostedTimes
+from theragate.learning.families.causal_forest import CausalForest
 from theragate.learning.families.cox import Coxnet, RidgeCox, SplineCox, StrongRidgeCox
-from theragate.learning.families.effect_learners import (
-    CausalForest,
-    ConstantEffect,
-    DRLearner,
-    SLearner,
-    TLearner,
-    XLearner,
-)
+from theragate.learning.families.effect_learners import ConstantEffect, DRLearner, SLearner, TLearner, XLearner
 from theragate.learning.families.linear import ElasticNetRegression, Linear, SplineRidge
 from theragate.learning.families.logistic import Logistic, SplineLogistic
 from theragate.learning.families.survival_forest import RandomSurvivalForest
@@ -55,12 +49,12 @@ FAMILIES: Final[Mapping[str, Mapping[str, Family]]] = {
 
 
 def check_families(study: Study) -> None:
-    """Refuse a study whose ``tuning`` names a family that its task has not, or one twice.
+    """Refuse a study whose ``tuning`` names a family that its task lacks, or one twice.
 
     Raises
     ------
     ConfigurationError
-        With the names of the families that the task has.
+        With the names of the task's families.
     """
     known = FAMILIES[study.task]
     for key, names in (("reference", (study.tuning.reference,)), ("families", study.tuning.families)):
@@ -99,7 +93,7 @@ def check_width(study: Study, *, features: int, patients: int) -> None:
             others = ", ".join(name for name, family in known.items() if not family.light)
             raise DataError(
                 f"study `{study.name}`, family `{light[0]}`",
-                rule="it learns from at least as many patients as there are features, in every inner fold",
+                rule="in every inner fold it learns from at least as many patients as there are features",
                 received=f"{features:,} features and {patients:,} patients",
                 remedy=f"Name another family under `tuning.{key}` ({others}), or drop features.",
             )

@@ -1,32 +1,27 @@
-"""Learners of individual treatment effects: EconML's, from which only numbers are kept."""
+"""Learners of individual treatment effects: EconML's meta-learners, of which only coefficients are kept."""
 
-import warnings
 from abc import abstractmethod
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from theragate.cohorts.outcomes import Treated
-from theragate.learning.causal_forest import CausalForestModel
-from theragate.learning.families.base import Family, FitError, Params, Training, numerical_errors
+from theragate.learning.families.base import Family, FitError, Params, Training
+from theragate.learning.families.effect_training import (
+    CROSS_FITS,
+    RIDGE,
+    Floats,
+    arms_and_values,
+    quiet_numerical_errors,
+)
 from theragate.learning.models import LinearModel, Response
 
-__all__ = ["CausalForest", "ConstantEffect", "DRLearner", "SLearner", "TLearner", "XLearner"]
-
-Floats = NDArray[np.float64]
-
-# Of the outcome models inside a learner, on standardised features and per patient: they need not be tuned, since the
-# errors of outcome models and propensity enter an effect as a product only.
-_RIDGE = 10.0
-_CROSS_FITS = 3
-_TREES = 100
+__all__ = ["ConstantEffect", "DRLearner", "SLearner", "TLearner", "XLearner"]
 
 
 class ConstantEffect(Family):
-    """The same effect for everybody: the mean of doubly robust scores. It is what personalising has to beat."""
+    """The same effect for everybody: the mean of doubly robust scores. It is what personalisation has to beat."""
 
     design: ClassVar = "linear"
     fixed: ClassVar[Params] = {}
@@ -39,8 +34,9 @@ class ConstantEffect(Family):
         """Average the scores of a cross-fitted DR-learner."""
         from sklearn.dummy import DummyRegressor
 
-        matrix, arms, values = _learned_from(training, training.matrix)
-        with _quietly():
+        matrix = training.matrix
+        arms, values = arms_and_values(training)
+        with quiet_numerical_errors():
             learner = _dr_learner(DummyRegressor(), arms, seed=seed).fit(values, arms.treated, X=matrix)
             effect = float(np.ravel(learner.effect(matrix[:1]))[0])
         return LinearModel(np.zeros(matrix.shape[1]), effect, Response("effect"))
@@ -60,16 +56,17 @@ class _LinearEffect(Family):
         }
 
     def fit(self, training: Training, params: Params, *, seed: int) -> LinearModel:
-        """Fit the learner, and read its coefficients off the effects of patients who have one column only."""
+        """Fit the learner, and read its coefficients off the effects of patients with one column set."""
         curvature = params["curvature"]
-        matrix, arms, values = _learned_from(training, training.bent(curvature))
-        with _quietly():
+        matrix = training.bent(curvature)
+        arms, values = arms_and_values(training)
+        with quiet_numerical_errors():
             effect = self._effect(matrix, arms, values, params["penalty"], seed)
             single = np.vstack([np.zeros(matrix.shape[1]), np.eye(matrix.shape[1])])
-            found = np.ravel(effect(single))
-        if not np.isfinite(found).all():
+            effects = np.ravel(effect(single))
+        if not np.isfinite(effects).all():
             raise FitError("an effect is not finite")
-        return LinearModel(training.unbent(found[1:] - found[0], curvature), float(found[0]), Response("effect"))
+        return LinearModel(training.unbent(effects[1:] - effects[0], curvature), float(effects[0]), Response("effect"))
 
     @abstractmethod
     def _effect(
@@ -123,7 +120,7 @@ class SLearner(_LinearEffect):
 
         from theragate.learning.families.effect_components import InteractedRidge
 
-        model = InteractedRidge(penalty=_RIDGE, interaction_penalty=penalty)
+        model = InteractedRidge(penalty=RIDGE, interaction_penalty=penalty)
         learner = Learner(overall_model=model).fit(values, arms.treated, X=matrix)
         return lambda patients: np.asarray(learner.effect(patients))
 
@@ -145,7 +142,7 @@ class XLearner(_LinearEffect):
 
         # The propensity only weighs the two regressions, for which any weight is right; one for all keeps it linear.
         share = KnownPropensity(chance=float(arms.treated.mean()))
-        learner = Learner(models=_ridge(_RIDGE), propensity_model=share, cate_models=_ridge(penalty))
+        learner = Learner(models=_ridge(RIDGE), propensity_model=share, cate_models=_ridge(penalty))
         learner.fit(values, arms.treated, X=matrix)
         return lambda patients: np.asarray(learner.effect(patients))
 
@@ -158,67 +155,6 @@ class DRLearner(_LinearEffect):
     ) -> Callable[[Floats], Floats]:
         learner = _dr_learner(_ridge(penalty), arms, seed=seed).fit(values, arms.treated, X=matrix)
         return lambda patients: np.asarray(learner.effect(patients))
-
-
-class CausalForest(Family):
-    """An honest causal forest on cross-fitted residuals (Athey, Tibshirani, Wager, Ann Stat 2019;47:1148)."""
-
-    design: ClassVar = "linear"
-    fixed: ClassVar[Params] = {"leaf": 40, "depth": 4}
-    stored: ClassVar = "causal_forest"
-
-    def suggest(self, trial: Any, prefix: str) -> dict[str, Any]:
-        """Draw the fewest patients of a leaf, and the depth."""
-        return {
-            "leaf": trial.suggest_int(f"{prefix}leaf", 15, 100, log=True),
-            "depth": trial.suggest_int(f"{prefix}depth", 1, 6),
-        }
-
-    def fit(self, training: Training, params: Params, *, seed: int) -> CausalForestModel:
-        """Grow a hundred trees on one thread, and keep their numbers."""
-        from econml.grf import CausalForest as Forest
-
-        from theragate.learning.families.effect_components import residuals
-
-        matrix, arms, values = _learned_from(training, training.matrix)
-        with _quietly():
-            outcome, treatment = residuals(
-                matrix, values, arms.treated, propensity=arms.propensity, penalty=_RIDGE, folds=_CROSS_FITS, seed=seed
-            )
-            forest = Forest(
-                n_estimators=_TREES,
-                min_samples_leaf=int(params["leaf"]),
-                max_depth=int(params["depth"]),
-                max_samples=0.45,
-                fit_intercept=False,
-                inference=False,
-                n_jobs=1,
-                random_state=seed,
-            ).fit(matrix, treatment, outcome)
-        return _plain([tree.tree_ for tree in forest.estimators_])
-
-
-def _plain(trees: list[Any]) -> CausalForestModel:
-    """Put the trees side by side; a node of one tree keeps its place behind those of the trees before."""
-    starts = np.cumsum([0, *(tree.node_count for tree in trees[:-1])])
-
-    def children(side: str) -> NDArray[np.intp]:
-        parts = [getattr(tree, side) for tree in trees]
-        return np.concatenate(
-            [np.where(part >= 0, part + start, -1) for part, start in zip(parts, starts, strict=True)]
-        ).astype(np.intp)
-
-    weight = np.concatenate([tree.jac[:, 0] for tree in trees]).astype(np.float64)
-    effect = np.concatenate([tree.value[:, 0, 0] for tree in trees]).astype(np.float64)
-    return CausalForestModel(
-        left=children("children_left"),
-        right=children("children_right"),
-        feature=np.maximum(np.concatenate([tree.feature for tree in trees]), 0).astype(np.intp),
-        threshold=np.concatenate([tree.threshold for tree in trees]).astype(np.float64),
-        moment=weight * effect,
-        weight=weight,
-        response=Response("effect"),
-    )
 
 
 def _dr_learner(final: Any, arms: Treated, *, seed: int) -> Any:
@@ -234,10 +170,10 @@ def _dr_learner(final: Any, arms: Treated, *, seed: int) -> Any:
     )
     return Learner(
         model_propensity=propensity,
-        model_regression=_ridge(_RIDGE),
+        model_regression=_ridge(RIDGE),
         model_final=final,
         min_propensity=0.02,
-        cv=_CROSS_FITS,
+        cv=CROSS_FITS,
         random_state=seed,
     )
 
@@ -246,22 +182,3 @@ def _ridge(penalty: float) -> Any:
     from sklearn.linear_model import Ridge
 
     return Ridge(alpha=penalty, solver="cholesky")
-
-
-def _learned_from(training: Training, matrix: Floats) -> tuple[Floats, Treated, Floats]:
-    from theragate.learning.uncensored_outcome import learned_values
-
-    outcome = training.outcome
-    if not isinstance(outcome, Treated):
-        raise TypeError("an effect is learned from treated patients and controls")
-    return matrix, outcome, learned_values(outcome)
-
-
-@contextmanager
-def _quietly() -> Iterator[None]:
-    """Turn numerical failures into `FitError`; what a library says about its own future is nothing to act on."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        # AttributeError and the like are defects and stay what they are; ValueError: an arm too small to be divided.
-        with numerical_errors(ValueError):
-            yield

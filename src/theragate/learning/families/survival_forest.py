@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from theragate.cohorts.outcomes import Censored
 from theragate.learning.families.base import Family, FitError, Params, Training, numerical_errors
 from theragate.learning.models import Response
-from theragate.learning.survival_forest import Forest, ForestModel
+from theragate.learning.survival_forest import SurvivalForest, SurvivalForestModel
 
 __all__ = ["RandomSurvivalForest"]
 
@@ -34,7 +34,7 @@ class RandomSurvivalForest(Family):
             "columns": trial.suggest_float(f"{prefix}columns", 0.05, 0.6, log=True),
         }
 
-    def fit(self, training: Training, params: Params, *, seed: int) -> ForestModel:
+    def fit(self, training: Training, params: Params, *, seed: int) -> SurvivalForestModel:
         """Grow the trees one after the other, on bootstrap samples."""
         from sksurv.ensemble import RandomSurvivalForest as Grower
         from sksurv.util import Surv
@@ -56,7 +56,7 @@ class RandomSurvivalForest(Family):
         if before == 0:
             raise FitError("nobody is followed up to the horizon")
         trees = [tree.tree_ for tree in grower.estimators_]
-        return ForestModel(_forest(trees, before - 1), Response("risk", 1.0))
+        return SurvivalForestModel(_forest(trees, before - 1), Response("risk", 1.0))
 
 
 def _coarse(outcome: Censored) -> NDArray[np.float64]:
@@ -66,7 +66,7 @@ def _coarse(outcome: Censored) -> NDArray[np.float64]:
     return np.asarray(grid[np.searchsorted(grid, outcome.time)], dtype=np.float64)
 
 
-def _forest(trees: list[Any], step: int) -> Forest:
+def _forest(trees: list[Any], step: int) -> SurvivalForest:
     """Join the trees of scikit-survival, whose leaves hold (cumulative hazard, survival) at each step."""
     roots = np.cumsum([0, *(tree.node_count for tree in trees[:-1])]).astype(np.int32)
 
@@ -81,7 +81,7 @@ def _forest(trees: list[Any], step: int) -> Forest:
         return np.concatenate(parts).astype(np.int32)
 
     survival = np.concatenate([tree.value[:, step, 1] for tree in trees])
-    return Forest(
+    return SurvivalForest(
         roots=roots,
         left=child("children_left"),
         right=child("children_right"),

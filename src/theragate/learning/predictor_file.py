@@ -1,0 +1,95 @@
+"""What ``predictor.json`` says, and the names of the files beside it."""
+
+from typing import Annotated, Final, Literal, Self
+
+from pydantic import Field, model_validator
+
+from theragate.learning.families import FAMILIES
+from theragate.study import Spec, unfit
+
+__all__ = [
+    "BOOSTER",
+    "CAUSAL_FOREST",
+    "DESIGN",
+    "FILES",
+    "PERSONAL",
+    "PREDICTOR",
+    "SURVIVAL_FOREST",
+    "Column",
+    "Linear",
+    "PredictorFile",
+]
+
+PREDICTOR, DESIGN, PERSONAL = "predictor.json", "design.skops", "personal.json"
+BOOSTER, SURVIVAL_FOREST, CAUSAL_FOREST = "booster.ubj", "forest.npz", "causal_forest.npz"
+
+FILES: Final = {
+    "coefficients": {DESIGN},
+    "booster": {DESIGN, BOOSTER},
+    "forest": {DESIGN, SURVIVAL_FOREST},
+    "causal_forest": {DESIGN, CAUSAL_FOREST},
+}
+"""The files of a model, by what its family is stored as."""
+
+# The response of each task, and whether it may have a horizon.
+_RESPONSES: Final = {
+    "binary": ("probability", (False,)),
+    "regression": ("quantity", (False,)),
+    "survival": ("risk", (True,)),
+    "treatment_effect": ("effect", (False, True)),
+}
+
+
+class Column(Spec):
+    """One input of the predictor."""
+
+    name: str
+    type: Literal["number", "text"]
+
+
+class Linear(Spec):
+    """The coefficients of a linear model, one per column of the design."""
+
+    names: tuple[str, ...] = Field(description="the columns of the design")
+    coefficients: tuple[float, ...]
+    intercept: float
+
+    @model_validator(mode="after")
+    def _equally_long(self) -> Self:
+        if len(self.names) != len(self.coefficients):
+            raise unfit("it has one coefficient per column", f"{len(self.coefficients)} for {len(self.names)}")
+        return self
+
+
+class PredictorFile(Spec):
+    """The content of ``predictor.json``, and what has to agree in it."""
+
+    version: Literal[1] = 1
+    task: Literal["binary", "regression", "survival", "treatment_effect"]
+    family: str
+    inputs: Annotated[tuple[Column, ...], Field(min_length=1)]
+    horizon: Annotated[float, Field(gt=0)] | None
+    response: Literal["probability", "quantity", "risk", "effect"]
+    hazard: Annotated[float, Field(ge=0)]
+    linear: Linear | None
+    scale: float = Field(default=1.0, description="what turns the sum of boosted trees into the score")
+    files: dict[str, str] = Field(description="the other files and their SHA-256")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        response, horizons = _RESPONSES[self.task]
+        if self.response != response:
+            raise unfit(f"the response of a {self.task} model is `{response}`", f"`{self.response}`")
+        if (self.horizon is not None) not in horizons:
+            raise unfit("the horizon is that of the task", "none" if self.horizon is None else f"{self.horizon:g}")
+        families = FAMILIES[self.task]
+        if self.family not in families:
+            raise unfit(f"a family of the task is one of {', '.join(families)}", f"`{self.family}`")
+        stored = families[self.family].stored
+        if (self.linear is None) != (stored != "coefficients"):
+            received = "no coefficients" if self.linear is None else f"{len(self.linear.names)} coefficients"
+            raise unfit("a linear family has coefficients, and trees have none", received)
+        if set(self.files) - {PERSONAL} != FILES[stored]:
+            files = ", ".join(sorted(self.files)) or "none"
+            raise unfit(f"the files of the family are {', '.join(sorted(FILES[stored]))}", files)
+        return self
