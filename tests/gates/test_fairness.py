@@ -54,7 +54,7 @@ def test_a_small_judged_group_is_insufficient_and_more_events_are_asked_for():
     finding = judge(MEN, few, *AGES)
     assert finding.status == "insufficient"
     # half-width .3136, distance .15: 4.4 times 40 events
-    assert "About 140 events more (there are 40)" in finding.next_step
+    assert "About 140 more events (there are 40)" in finding.next_step
 
 
 def test_a_judged_group_without_an_estimate_never_passes():

@@ -157,7 +157,7 @@ def test_without_a_standard_error_no_joint_band_fails():
 def test_how_much_more_data_would_decide():
     # half-width .0392, distance .02: (1.96)^2 = 3.84 times the data, 284 more than 100
     answers = answer_all([question(estimate(0.72, 0.02), Limit(low=0.7))], {})
-    assert "About 290 events more (there are 100)" in more_data(answers)
+    assert "About 290 more events (there are 100)" in more_data(answers)
 
 
 def test_a_point_estimate_beyond_the_limit_is_told_apart():

@@ -39,7 +39,7 @@ def test_a_champion_on_a_changed_cohort_is_said_to_have_been_run_again(survival)
     again = champion(estimate(0.005, 0.004), metric="concordance_index", same_cohort=False)
     finding = gate_of("non_inferiority").judge(changed(survival, champion=again))
     assert finding.status == "pass"
-    assert "so its recipe was run again on this one" in finding.summary
+    assert "so its recipe was run again on the new one" in finding.summary
 
 
 def test_a_champion_that_could_not_be_run_blocks_and_says_why(survival):

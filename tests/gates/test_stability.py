@@ -39,7 +39,7 @@ def test_more_refits_decide_what_is_uncertain(survival):
     finding = gate_of("stability").judge(changed(survival, stability=found))
     assert finding.status == "insufficient"
     # half-width .0098, distance .005: 3.84 times 50 refits
-    assert "About 150 refits more (there are 50)" in finding.next_step
+    assert "About 150 more refits (there are 50)" in finding.next_step
 
 
 def test_fewer_refits_than_declared_are_no_stability(survival):

@@ -22,7 +22,7 @@ def test_adequacy_counts_exactly_and_says_what_is_missing(survival):
         women = group("sex", "female", events=events)
         finding = gate.judge(with_groups(survival, [group("sex", "male"), women, *ages]))
         assert finding.status == status
-    assert "Sex female lacks 1 with the event (it has 99)" in finding.summary
+    assert "Sex female lacks 1 patient with the event (it has 99)" in finding.summary
 
 
 def test_adequacy_lists_missing_and_intersections_without_judging_them(survival):
@@ -43,7 +43,7 @@ def test_adequacy_shows_no_count_of_a_few_patients(survival):
     women = group("sex", "female", n=500, events=7)
     finding = gate_of("subgroup_adequacy").judge(with_groups(survival, [group("sex", "male"), women, *ages]))
     assert finding.status == "insufficient"
-    assert "Sex female has too few with the event" in finding.summary
+    assert "Sex female has too few patients with the event" in finding.summary
     assert all(row.value is None for row in finding.comparisons if row.subject.startswith("sex="))
 
 

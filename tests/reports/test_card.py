@@ -290,8 +290,8 @@ def test_the_card_says_what_an_answer_for_one_patient_is_worth() -> None:
     assert "85.8% would get a prediction to rely on" in card
     dose = PERSONAL | {"measured": {"patients": 1234, "mean_width": 9.1, "coverage": 0.904}}
     card = card_of(good_evidence(STUDIES["regression"]), record=RECORD | {"personal": dose})
-    assert "Of 1,234 held-out patients, 90.4% were inside." in card
+    assert "Of 1,234 held-out patients, 90.4% had an outcome inside it." in card
 
 
 def test_the_card_says_that_a_record_knows_no_answers() -> None:
-    assert "the training record says nothing of it" in card_of(good_evidence(STUDIES["binary"]))
+    assert "the training record says nothing about it" in card_of(good_evidence(STUDIES["binary"]))

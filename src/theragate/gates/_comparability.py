@@ -23,10 +23,12 @@ class Comparability(Gate):
     name: ClassVar[str] = "comparability"
     title: ClassVar[str] = "Arms that can be compared"
     severity: ClassVar[Severity] = "critical"
-    protects: ClassVar[str] = "Against an effect that is the difference between the patients and not of the treatment."
+    protects: ClassVar[str] = (
+        "Against an effect that comes from differences between the patients and not from the treatment."
+    )
     after_fail: ClassVar[str] = (
-        "Compare patients who might have had either treatment, or record what doctors decided by; do not report an "
-        "effect until then."
+        "Compare patients who might have had either treatment, or record what doctors based the choice on; until then, "
+        "report no effect."
     )
     tasks: ClassVar[tuple[Task, ...]] = ("treatment_effect",)
     elsewhere: ClassVar[str] = "The study compares no treatments."
@@ -53,7 +55,9 @@ class Comparability(Gate):
                 next_step="Run the stage `evaluate` again.",
             )
         if treatment.assigned == "at_random":
-            return self.finding("pass", f"Treatment was assigned at random, to {percent(treatment.propensity or 0)}.")
+            return self.finding(
+                "pass", f"Treatment was assigned at random, to {percent(treatment.propensity or 0)} of the patients."
+            )
         return self._observed(treatment.overlap)
 
     def _observed(self, overlap: OverlapEvidence) -> Finding:
@@ -74,11 +78,11 @@ class Comparability(Gate):
         above = sum(row.status == "fail" for row in rows[1:])
         before = max(overlap.before.values(), default=0.0)
         summary = (
-            f"Observational: {percent(outside)} of the patients have an estimated chance of treatment beyond 10 to 90% "
-            f"(at most {percent(most)} allowed). After weighting the largest standardised difference is "
+            f"Observational: {percent(outside)} of the patients have an estimated chance of treatment below 10% or "
+            f"above 90% (at most {percent(most)} allowed). After weighting, the largest standardised difference is "
             f"{number(worst, 2)} (`{feature}`; {number(before, 2)} before; at most {declared(uneven)} allowed"
             + (f"; {plural(above, 'feature')} above it" if above else "")
-            + "). What was not recorded is not balanced by this."
+            + "). Weighting does not balance what was not recorded."
         )
         status: Status = "fail" if beyond else "pass"
         return self.finding(status, summary, next_step=self.after_fail if beyond else "", comparisons=rows)

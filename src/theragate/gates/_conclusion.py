@@ -1,4 +1,4 @@
-"""From the answers to all questions of a gate to its own: the status, the summary, and the next step."""
+"""From the answers to a gate's questions to its finding: the status, the summary and the next step."""
 
 from collections.abc import Sequence
 
@@ -32,18 +32,19 @@ def more_data(answers: Sequence[Answer]) -> str:
         return f"{capital(question.label)} has to be measured first{why}."
     if question.on_bad_side:
         return (
-            f"{capital(question.label)} lies on the wrong side of its limit already: more data would probably end in "
+            f"{capital(question.label)} is already on the wrong side of its limit: more data would probably end in "
             "a fail. Improve the model, or have a named person accept the finding."
         )
     if question.withheld or question.amount is None:
         return f"More {question.unit} are needed for: {question.label}."
     factor = question.data_needed
     if factor > 100:
-        return f"No realistic number of {question.unit} would decide: {question.label} is too close to its limit."
+        return f"No realistic number of {question.unit} would decide it: {question.label} is too close to its limit."
     more = rounded_up(question.amount * (factor - 1))
+    unit = question.unit if more > 1 else question.unit[:-1]
     return (
-        f"About {plural(more, question.unit[:-1])} more (there are {question.amount:,}) would decide it, if the "
-        f"estimate stays where it is: {question.label}."
+        f"About {more:,} more {unit} (there are {question.amount:,}) would decide it, if the estimate stays where it "
+        f"is: {question.label}."
     )
 
 
@@ -55,6 +56,8 @@ def summed_up(answers: Sequence[Answer]) -> str:
     counts = {status: sum(answer.status == status for answer in deciding) for status in ("pass", "fail")}
     open_ones = len(deciding) - counts["pass"] - counts["fail"]
     parts = [f"{counts['pass']} of {plural(len(deciding), 'comparison')} keep their limits"]
-    parts += [f"{counts['fail']} break{'s' if counts['fail'] == 1 else ''} one"] * bool(counts["fail"])
+    parts += [f"{counts['fail']} {'breaks its own' if counts['fail'] == 1 else 'break theirs'}"] * bool(counts["fail"])
     parts += [f"{open_ones} {'is' if open_ones == 1 else 'are'} not certain"] * bool(open_ones)
-    return f"{', '.join(parts)}. Closest to its limit or beyond: {worst(deciding).sentence}."
+    extreme = worst(deciding)
+    lead = "Closest to its limit" if extreme.status == "pass" else "Most in question"
+    return f"{', '.join(parts)}. {lead}: {extreme.sentence}."

@@ -15,7 +15,7 @@ Count = Annotated[int, Field(ge=0)]
 
 
 class DataQuality(Gate):
-    """No critical expectation failed, no leak was found, and not more than a few warnings."""
+    """No critical expectation fails, no leak is found, and there are no more than a few warnings."""
 
     code: ClassVar[str] = "TG001"
     name: ClassVar[str] = "data_quality"
@@ -27,7 +27,7 @@ class DataQuality(Gate):
     max_warnings: Count
 
     def judge(self, evidence: Evidence) -> Finding:
-        """Fail on a critical failure or a leak; ask for a person where there are many warnings or no checks."""
+        """Fail on a critical failure or a leak; leave many warnings, or no checks at all, to a person."""
         data = evidence.data
         checked = f"{plural(data.expectations, 'expectation')} checked"
         warnings = [f"Expectation `{name}` is not met." for name in data.warnings]
@@ -40,7 +40,7 @@ class DataQuality(Gate):
             next_step = "Declare expectations for this study and validate again."
             return self.finding("insufficient", "No expectation was checked.", next_step=next_step)
         summary = (
-            f"{checked}: none critical failed, {plural(len(data.warnings), 'warning')} "
+            f"{checked}: no critical one failed, {plural(len(data.warnings), 'warning')} "
             f"(at most {self.max_warnings} allowed), no leak found."
         )
         if len(data.warnings) > self.max_warnings:

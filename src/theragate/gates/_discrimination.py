@@ -21,11 +21,11 @@ class Discrimination(Gate):
     title: ClassVar[str] = "Telling patients apart"
     severity: ClassVar[Severity] = "major"
     protects: ClassVar[str] = (
-        "Against a model that ranks patients little better than chance, or worse than a simple one."
+        "Against a model that ranks patients little better than chance, or worse than a simple model does."
     )
-    after_fail: ClassVar[str] = "Do not release. Use the reference model, or find features that say more."
+    after_fail: ClassVar[str] = "Do not release it. Use the reference model, or find features that tell more."
     tasks: ClassVar[tuple[Task, ...]] = PREDICTIONS
-    elsewhere: ClassVar[str] = "Nobody's own benefit is ever observed; how well it is ranked is asked by TG013."
+    elsewhere: ClassVar[str] = "No patient's own benefit is ever observed; TG013 asks how well it is ranked."
 
     metric: str
     floor: float

@@ -44,10 +44,10 @@ class Fairness(Gate):
     title: ClassVar[str] = "Fairness to groups of patients"
     severity: ClassVar[Severity] = "critical"
     protects: ClassVar[str] = (
-        "Against a model that is right on average and wrong for women, for the old, for a minority."
+        "Against a model that is right on average, but wrong for women, for the old, or for a minority."
     )
     after_fail: ClassVar[str] = (
-        "Do not release. Find out why the group is served worse: fewer patients, other causes, or a missing feature."
+        "Do not release it. Find out why the group is served worse: fewer patients, other causes, or a missing feature."
     )
 
     share_that_blocks: Annotated[float, Field(gt=0, lt=1)]
@@ -86,7 +86,7 @@ class Fairness(Gate):
         return self.finding(
             "insufficient",
             f"Not assessable: {recorded or 'no protected attribute was recorded'}.",
-            next_step="Record an attribute such as sex or age; until then a named person has to accept this.",
+            next_step="Record an attribute such as sex or age; until then, a named person has to accept this.",
             comparisons=[answer.judged for answer in answers],
             warnings=warnings,
         )

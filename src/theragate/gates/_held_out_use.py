@@ -23,12 +23,12 @@ class HeldOutUse(Condition):
     name: ClassVar[str] = "held_out_use"
     title: ClassVar[str] = "Held-out data that are still fresh"
     severity: ClassVar[Severity] = "major"
-    protects: ClassVar[str] = "Against an estimate that looks good because it was asked until it did."
+    protects: ClassVar[str] = "Against an estimate that looks good because people kept asking until it did."
 
     most: Annotated[int, Field(ge=1)]
 
     def judge(self, facts: ReleaseFacts) -> Finding:
-        """Leave open what is worn, and what nobody has counted."""
+        """Answer `insufficient` where the data are worn, and where nobody has counted."""
         if facts.looks == 0:
             return self.finding(
                 "insufficient",
@@ -38,8 +38,8 @@ class HeldOutUse(Condition):
         if facts.looks > self.most:
             return self.finding(
                 "insufficient",
-                f"The estimate is worn: these held-out data have decided {plural(facts.looks, 'time')}, and more than "
-                f"{self.most} were not to be trusted.",
+                f"The estimate is worn: these held-out data have decided {plural(facts.looks, 'time')}, more than the "
+                f"{self.most} up to which it is trusted.",
                 next_step="Measure the model on patients about whom no verdict has been given yet.",
             )
         return self.finding(

@@ -1,4 +1,4 @@
-"""TG011: what is released can be made again."""
+"""TG011: what is released can be reproduced."""
 
 from typing import ClassVar
 
@@ -18,10 +18,10 @@ class Lineage(Condition):
     name: ClassVar[str] = "lineage"
     title: ClassVar[str] = "A model that can be made again"
     severity: ClassVar[Severity] = "major"
-    protects: ClassVar[str] = "Against a model that nobody can make again, examine or correct."
+    protects: ClassVar[str] = "Against a model that nobody can reproduce, examine or correct."
 
     def judge(self, facts: ReleaseFacts) -> Finding:
-        """Fail where one of the three is not so; each has its own remedy."""
+        """Fail where one of the three does not hold; each has its own remedy."""
         breaches = [*_commit(facts), *_lock(facts), *_environment(facts)]
         if not breaches:
             return self.finding(
@@ -40,7 +40,7 @@ def _commit(facts: ReleaseFacts) -> list[tuple[str, str]]:
     if facts.commit is None:
         return [("the project has no commit in git", "Commit the project with git.")]
     if not facts.clean:
-        return [(f"files differ from commit {facts.commit[:12]} or are not in it", "Commit them, or put them away.")]
+        return [(f"files differ from commit {facts.commit[:12]} or are not in it", "Commit them, or stash them.")]
     return []
 
 
@@ -55,13 +55,13 @@ def _lock(facts: ReleaseFacts) -> list[tuple[str, str]]:
 def _environment(facts: ReleaseFacts) -> list[tuple[str, str]]:
     parts = []
     if facts.missing:
-        parts.append(f"{_shortened(facts.missing)} of requirements.lock not installed")
+        parts.append(f"lacks {_shortened(facts.missing)} of requirements.lock")
     if facts.others:
-        parts.append(f"{_shortened(facts.others)} in another version than requirements.lock names")
+        parts.append(f"has {_shortened(facts.others)} in versions that requirements.lock does not name")
     if not parts:
         return []
-    remedy = "Make the environment of requirements.lock anew, and run `dvc repro` in it."
-    return [(f"the environment has {listing(parts)}", remedy)]
+    remedy = "Create the environment of requirements.lock again, and run `dvc repro` in it."
+    return [(f"the environment {listing(parts)}", remedy)]
 
 
 def _shortened(names: tuple[str, ...]) -> str:

@@ -22,7 +22,7 @@ class NonInferiority(Gate):
     name: ClassVar[str] = "non_inferiority"
     title: ClassVar[str] = "No worse than the model in use"
     severity: ClassVar[Severity] = "major"
-    protects: ClassVar[str] = "Against replacing the model in use by a newer one that tells patients apart less well."
+    protects: ClassVar[str] = "Against replacing the model in use with a newer one that tells patients apart less well."
     after_fail: ClassVar[str] = "Keep the model in use."
 
     metric: str
@@ -54,7 +54,7 @@ class NonInferiority(Gate):
         how = (
             "Both were tested on the same patients of the cohort that the champion was released on."
             if champion.same_cohort
-            else "The cohort has changed since the champion's release, so its recipe was run again on this one."
+            else "The cohort has changed since the champion's release, so its recipe was run again on the new one."
         )
         return finding if champion.why else finding.model_copy(update={"summary": f"{finding.summary} {how}"})
 

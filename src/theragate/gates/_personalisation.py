@@ -21,7 +21,7 @@ class Personalisation(Gate):
     name: ClassVar[str] = "personalisation"
     title: ClassVar[str] = "Patients who benefit more than others"
     severity: ClassVar[Severity] = "critical"
-    protects: ClassVar[str] = "Against a personal number for each patient where chance alone makes patients differ."
+    protects: ClassVar[str] = "Against a personal number for each patient where patients differ only by chance."
     after_fail: ClassVar[str] = "Use the average effect for everybody, as the card gives it."
     tasks: ClassVar[tuple[Task, ...]] = ("treatment_effect",)
     elsewhere: ClassVar[str] = "The study compares no treatments."

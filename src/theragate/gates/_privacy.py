@@ -23,7 +23,7 @@ ATTACKS = {"likelihood_ratio": "the attack by likelihood ratio", "loss": "the at
 
 
 class Privacy(Gate):
-    """Attackers who know the recipe hardly tell patients who were learned from, from others."""
+    """Attackers who know the recipe can hardly tell patients who were learned from, from others."""
 
     code: ClassVar[str] = "TG015"
     name: ClassVar[str] = "privacy"
@@ -31,7 +31,7 @@ class Privacy(Gate):
     severity: ClassVar[Severity] = "major"
     protects: ClassVar[str] = "Against a model whose predictions give away that a patient was in the cohort."
     after_fail: ClassVar[str] = (
-        "Learn from more patients, use fewer or simpler features, or penalise more; until then show predictions only "
+        "Learn from more patients, use fewer or simpler features, or penalise more; until then, show predictions only "
         "to those who may see who is in the cohort."
     )
 
@@ -53,7 +53,7 @@ class Privacy(Gate):
 
     @property
     def _asked(self) -> tuple[str, ...]:
-        """An effect has no loss that an attacker could see: nobody's own is ever known."""
+        """The possible attacks: an effect has no loss that an attacker could see, since nobody's own is known."""
         return ("likelihood_ratio",) if self.declared.task == "treatment_effect" else tuple(ATTACKS)
 
     def _questions(self, attack: str, audit: MembershipEvidence | None) -> Iterator[Question]:

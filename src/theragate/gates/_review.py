@@ -26,7 +26,7 @@ def review(declared: Declared) -> tuple[Finding, ...]:
             title="A declaration that a person has reviewed",
             severity="critical",
             protects="Against a model whose use and limits nobody has thought about.",
-            reason="A draft knows the data, and neither the patients nor what the model is for.",
+            reason="A draft knows the data, but neither the patients nor what the model is for.",
             status="insufficient",
             summary=f"UNREVIEWED: {plural(len(keys), 'text')} of the study in params.yaml still begin with REVIEW: "
             f"{listing([*shown, *more])}.",

@@ -20,9 +20,9 @@ class Robustness(Gate):
     name: ClassVar[str] = "robustness"
     title: ClassVar[str] = "Robustness to poorer inputs"
     severity: ClassVar[Severity] = "major"
-    protects: ClassVar[str] = "Against a model that works on the cohort's tidy inputs and not on a busy day's."
+    protects: ClassVar[str] = "Against a model that works on the cohort's tidy inputs, but not on those of a busy day."
     after_fail: ClassVar[str] = (
-        "Require the input that was missing or noisy at the point of use, or train for its absence."
+        "Require the input that was missing or noisy at the point of use, or train the model to do without it."
     )
 
     metric: str
@@ -38,7 +38,7 @@ class Robustness(Gate):
         if not self.declared.scenarios:
             return self.finding(
                 "insufficient",
-                "The study declares no scenario, so it is not known how the model stands poorer inputs.",
+                "The study declares no scenario, so it is not known how the model copes with poorer inputs.",
                 next_step="Declare under `scenarios` which inputs go missing or vary in practice, and by how much.",
             )
         amount, unit = amount_of(evidence)

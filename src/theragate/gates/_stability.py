@@ -1,4 +1,4 @@
-"""TG009: a patient's prediction does not hang on who else happened to be in the cohort."""
+"""TG009: a patient's prediction does not depend on who else happened to be in the cohort."""
 
 from typing import Annotated, ClassVar
 
@@ -22,9 +22,7 @@ class Stability(Gate):
     name: ClassVar[str] = "stability"
     title: ClassVar[str] = "The same answer from other patients"
     severity: ClassVar[Severity] = "major"
-    protects: ClassVar[str] = (
-        "Against a number that would have been another one, had other patients been in the cohort."
-    )
+    protects: ClassVar[str] = "Against a number that would have been different, had other patients been in the cohort."
     after_fail: ClassVar[str] = (
         "Learn from more patients, use fewer or simpler features, or penalise more; do not show the number until then."
     )

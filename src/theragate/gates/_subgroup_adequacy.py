@@ -1,4 +1,4 @@
-"""TG007: each judged group has patients enough for fairness to be judged at all."""
+"""TG007: each judged group has enough patients for fairness to be judged at all."""
 
 import math
 from collections.abc import Callable
@@ -13,13 +13,13 @@ from theragate.gates._believable import doubt
 from theragate.gates._groups import MISSING, lacking_groups, withheld_groups
 from theragate.gates._judging import NOT_MEASURED
 from theragate.gates.types import Finding, Judged, Severity
-from theragate.gates.words import capital, group_words, listing, rounded_up, title
+from theragate.gates.words import capital, group_words, listing, plural, rounded_up, title
 from theragate.numbers import declared, significant
 from theragate.study import NoDecision
 
 __all__ = ["SubgroupAdequacy"]
 
-KINDS = {"events": "with the event", "non_events": "without the event", "patients": "patients"}
+KINDS = {"events": " with the event", "non_events": " without the event", "patients": ""}  # of patients
 AT_THE_THRESHOLD = {"net_benefit_gain", "policy_gain", "selection_rate", "sensitivity", "specificity"}
 HIDDEN = "withheld, since a group of this attribute has few patients"
 
@@ -35,7 +35,7 @@ class SubgroupAdequacy(Gate):
     name: ClassVar[str] = "subgroup_adequacy"
     title: ClassVar[str] = "Enough patients in each group"
     severity: ClassVar[Severity] = "major"
-    protects: ClassVar[str] = "Against calling a model fair to a group of which hardly anybody was in the cohort."
+    protects: ClassVar[str] = "Against calling a model fair to a group that was hardly in the cohort."
     after_fail: ClassVar[str] = ""
 
     events: Count | None = None
@@ -150,7 +150,7 @@ class SubgroupAdequacy(Gate):
     def _concluded(self, rows: list[Row]) -> Finding:
         lacks = [lack for row, lack in rows if row.decides and row.status != "pass"]
         judged = [row for row, _ in rows]
-        required = listing([f"{number:,} {KINDS[kind]}" for kind, number in self.needed.items()])
+        required = listing([f"{plural(number, 'patient')}{KINDS[kind]}" for kind, number in self.needed.items()])
         known = [
             f"the {title(metric)} known to ±{declared(most)}{_scale(metric)}"
             for metric, most in self.half_width.items()
@@ -162,7 +162,7 @@ class SubgroupAdequacy(Gate):
         return self.finding(
             "insufficient",
             capital(summary),
-            next_step="Collect more patients of these groups before anything is concluded about them.",
+            next_step="Collect data on more patients of these groups before concluding anything about them.",
             comparisons=judged,
         )
 
@@ -194,8 +194,8 @@ def _judged(
 def _lack(group: GroupEvidence, kind: str, count: int | None, *, needed: int) -> str:
     words = group_words(group.attribute, group.label)
     if count is None:
-        return f"{words} has too few {KINDS[kind]}"
-    return f"{words} lacks {needed - count:,} {KINDS[kind]} (it has {count:,})"
+        return f"{words} has too few patients{KINDS[kind]}"
+    return f"{words} lacks {plural(needed - count, 'patient')}{KINDS[kind]} (it has {count:,})"
 
 
 def _half(estimate: Estimate) -> float:

@@ -21,7 +21,7 @@ class SuspiciousPerformance(Gate):
     title: ClassVar[str] = "Too good to be true"
     severity: ClassVar[Severity] = "critical"
     protects: ClassVar[str] = "Against a model that has seen the answer: a leak looks like an excellent result."
-    after_fail: ClassVar[str] = "Hold the model for a leakage check: ask of each feature when it becomes known."
+    after_fail: ClassVar[str] = "Hold the model back for a leakage check: find out when each feature becomes known."
 
     metric: str
     ceiling: float
@@ -47,5 +47,5 @@ class SuspiciousPerformance(Gate):
         if not evidence.data.leakage:
             return finding
         leaks = listing([f"`{name}`" for name in evidence.data.leakage])
-        summary = f"The leakage check holds {leaks} for a copy of the outcome. {finding.summary}"
+        summary = f"The leakage check takes {leaks} for a copy of the outcome. {finding.summary}"
         return finding.model_copy(update={"status": "fail", "summary": summary, "next_step": self.after_fail})

@@ -1,4 +1,4 @@
-"""TG005: patients gain, compared with treating all of them or none, and no group of them loses."""
+"""TG005: patients gain, compared with treating all of them or none, and no group loses."""
 
 import math
 from dataclasses import dataclass
@@ -55,9 +55,7 @@ class Utility(Gate):
     name: ClassVar[str] = "utility"
     title: ClassVar[str] = "Benefit of deciding by the model"
     severity: ClassVar[Severity] = "critical"
-    protects: ClassVar[str] = (
-        "Against a model that does more harm in a decision than treating everybody, or nobody, would."
-    )
+    protects: ClassVar[str] = "Against a model by which deciding does more harm than treating everybody, or nobody."
     after_fail: ClassVar[str] = "Do not decide by this model: the better default serves patients better."
 
     tolerance: Annotated[float, Field(ge=0)]

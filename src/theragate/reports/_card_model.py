@@ -69,7 +69,7 @@ def _personal_words(record: Mapping[str, Any]) -> str:
     """Say what the interval beside a prediction claims, how it held, and how often a clinician is asked to decide."""
     personal = record.get("personal")
     if personal is None:
-        return unknown("the training record says nothing of it")
+        return unknown("the training record says nothing about it")
     measured, answers = personal["measured"], personal["answers"]
     refused = "Inputs that the study does not accept get a reason and no number."
     differences = personal.get("differences")
@@ -78,7 +78,8 @@ def _personal_words(record: Mapping[str, Any]) -> str:
     if not measured:
         held = ""
     elif "coverage" in measured:
-        held = f" Of {plural(measured['patients'], 'held-out patient')}, {percent(measured['coverage'])} were inside."
+        patients = plural(measured["patients"], "held-out patient")
+        held = f" Of {patients}, {percent(measured['coverage'])} had an outcome inside it."
     else:
         what = "the share with the event" if differences is None else "their mean doubly robust score"
         held = (

@@ -89,12 +89,12 @@ def _basic(study: Study) -> dict[str, str]:
 
 def _release(evidence: Evidence, verdict: Verdict, *, look: int) -> dict[str, str]:
     stage = {
-        "PASS": "Passed by its gates; not approved by anybody",
+        "PASS": "Passed its gates; not approved by anybody yet",
         "NOT_PERSONALISED": "Not personalised: the average effect is the result, and no model is released",
     }.get(verdict.decision, "Blocked by its gates")
     return {
         "Release stage": stage + (" (simulated cohort)" if evidence.cohort.simulated else ""),
-        "Use of the held-out data": f"This verdict is look {look} at them; each look makes the next one less sure.",
+        "Use of the held-out data": f"This verdict is look {look} at them; each look makes the next less reliable.",
         "Release date": unknown("a card is written before any release"),
         "Release version": f"model {verdict.model_sha256[:12]}, evidence {verdict.evidence_sha256[:12]}",
         "Global availability": unknown("nobody has declared where it may be used"),
@@ -117,17 +117,17 @@ def _uses(study: Study) -> dict[str, str]:
         low, high = decision.range
         action, threshold = decision.action.rstrip("."), percent(decision.threshold)
         how = (
-            f"{action}, from a predicted risk of {threshold} on; reasonable people differ between {percent(low)} and "
-            f"{percent(high)}. Source: {decision.source}"
+            f"{action}, at a predicted risk of {threshold} or more; reasonable people choose between {percent(low)} "
+            f"and {percent(high)}. Source: {decision.source}"
         )
     elif isinstance(decision, TreatmentDecision):
         low, high = decision.range
         how = (
-            f"{decision.action.rstrip('.')}, from a predicted benefit of {significant(decision.threshold)} on; "
-            f"reasonable people differ between {significant(low)} and {significant(high)}. Source: {decision.source}"
+            f"{decision.action.rstrip('.')}, at a predicted benefit of {significant(decision.threshold)} or more; "
+            f"reasonable people choose between {significant(low)} and {significant(high)}. Source: {decision.source}"
         )
     else:
-        how = f"No decision at a threshold is prepared. {decision.none}"
+        how = f"The study prepares no decision at a threshold. {decision.none}"
     return {
         "Intended use and workflow": study.card.intended_use,
         "Primary intended users": study.card.users,

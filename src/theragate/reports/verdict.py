@@ -34,7 +34,7 @@ def verdict_table(
 ) -> str:
     """Return the verdict as Markdown: decision, looks, waivers, release conditions, then a table of the gates.
 
-    What is short comes first, because MLflow's descriptions are cut at their end.
+    What is short comes first because MLflow's descriptions are cut at their end.
     """
     rows = [
         (
