@@ -47,10 +47,12 @@ def test_every_folder_is_where_the_page_says(name):
     assert (HOUSE / name).is_dir() or (ROOT / name).is_dir()
 
 
-SAID = [
-    *re.findall(r"`(\w+)` in `([\w/]+\.py)`", PAGE.text),
-    *re.findall(r"`(\w+)` \(`([\w/]+\.py)`\)", Page(ROOT / "CONTRIBUTING.md").text),
-]
+SAID = sorted(
+    {
+        *re.findall(r"`(\w+)` in `([\w/]+\.py)`", PAGE.text),
+        *re.findall(r"`(\w+)` \(`([\w/]+\.py)`\)", Page(ROOT / "CONTRIBUTING.md").text),
+    }
+)
 
 
 @pytest.mark.parametrize(("name", "file"), SAID, ids=[" in ".join(said) for said in SAID])
