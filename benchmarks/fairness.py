@@ -10,7 +10,7 @@ from fairlearn.metrics import MetricFrame, false_positive_rate, selection_rate, 
 from numpy.typing import NDArray
 from sklearn.metrics import accuracy_score
 
-from theragate.evidence.counting import confusion, count, draw_counts
+from theragate.evidence.sampling.counts import confusion, count, draw_counts
 
 ROWS, RESAMPLES, FAIRLEARN_RESAMPLES = 100_000, 2000, 40
 FEW, MANY, TRIES = 10**4, 10**7, 5

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from theragate.evidence.inputs import BinaryTarget, HeldOut
+from theragate.evidence.inputs.predictions import BinaryTarget, HeldOut
 from theragate.evidence.measure import RESAMPLES, measure
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -18,7 +18,7 @@ from theragate.cohorts.groups import read_groups
 from theragate.cohorts.outcome_columns import read_outcome
 from theragate.cohorts.outcomes import Quantity
 from theragate.cohorts.sources import read_source
-from theragate.evidence.inputs import HeldOut, QuantityTarget
+from theragate.evidence.inputs.predictions import HeldOut, QuantityTarget
 from theragate.evidence.measure import measure
 from theragate.evidence.types import CohortFacts, DataFacts, Estimate, Evidence
 from theragate.evidence.writing import interval

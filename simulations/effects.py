@@ -20,9 +20,9 @@ from simulations.parallel import PROCESSES, generator, shared_out
 from simulations.shares import quantile, share
 from theragate.cohorts.outcomes import Binary, Censored, Quantity, Treated
 from theragate.cohorts.splits import inner_folds
-from theragate.evidence.effect_inputs import EffectHeldOut, EffectTarget
-from theragate.evidence.effects import measure_effects
-from theragate.evidence.inputs import HeldOut
+from theragate.evidence.inputs.effects import EffectHeldOut, EffectTarget
+from theragate.evidence.inputs.predictions import HeldOut
+from theragate.evidence.measuring.effects import measure_effects
 from theragate.evidence.metrics.effects import Ranking, ranked
 from theragate.learning.families import FAMILIES
 from theragate.learning.features import Feature

@@ -14,7 +14,7 @@ from simulations.parallel import PROCESSES, generator, shared_out
 from simulations.shares import share
 from simulations.studies import simulated_study
 from simulations.truth import Floats, threshold_truth
-from theragate.evidence.inputs import BinaryTarget, HeldOut
+from theragate.evidence.inputs.predictions import BinaryTarget, HeldOut
 from theragate.evidence.measure import Measured, measure
 from theragate.evidence.types import CohortFacts, DataFacts, Evidence
 from theragate.gates import GATES, Gate

@@ -15,8 +15,8 @@ from sklearn.model_selection import StratifiedKFold
 
 from simulations.parallel import PROCESSES, generator, shared_out
 from simulations.truth import Floats
-from theragate.evidence.inputs import BinaryTarget
-from theragate.evidence.membership import Halves, measure_membership
+from theragate.evidence.inputs.predictions import BinaryTarget
+from theragate.evidence.refits.membership import Halves, measure_membership
 
 __all__ = ["WORLDS", "Audit", "observe", "run"]
 

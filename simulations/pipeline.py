@@ -23,10 +23,10 @@ from simulations.truth import Floats, concordance_truth, quantity_truth, risk_tr
 from theragate.cohorts.outcome_columns import read_outcome
 from theragate.cohorts.outcomes import Outcome
 from theragate.evidence.catalogue import METRICS
-from theragate.evidence.inputs import BinaryTarget, HeldOut, QuantityTarget, SurvivalTarget, Target
+from theragate.evidence.inputs.predictions import BinaryTarget, HeldOut, QuantityTarget, SurvivalTarget, Target
+from theragate.evidence.intervals.widening import kind_of
 from theragate.evidence.measure import measure
 from theragate.evidence.types import Estimate, to_scale
-from theragate.evidence.widening import kind_of
 from theragate.learning import Predictor, train
 
 __all__ = ["TASKS", "Learned", "Training", "cohorts", "learned", "measured", "run", "summary", "tabulated"]

@@ -13,7 +13,7 @@ from scipy.special import expit, logit
 from scipy.stats import gamma, norm
 
 from simulations.truth import Floats, concordance_truth, quantity_truth, risk_truth
-from theragate.evidence.inputs import BinaryTarget, HeldOut, QuantityTarget, SurvivalTarget, Target
+from theragate.evidence.inputs.predictions import BinaryTarget, HeldOut, QuantityTarget, SurvivalTarget, Target
 
 __all__ = ["WORLDS", "Population", "World"]
 

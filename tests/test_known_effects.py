@@ -11,9 +11,9 @@ from theragate.cohorts.outcome_columns import read_outcome
 from theragate.cohorts.outcomes import Censored
 from theragate.cohorts.sources import read_source
 from theragate.cohorts.splits import inner_folds
-from theragate.evidence.comparability import treatment_evidence
-from theragate.evidence.effect_inputs import EffectHeldOut
-from theragate.evidence.inputs import HeldOut
+from theragate.evidence.inputs.effects import EffectHeldOut
+from theragate.evidence.inputs.predictions import HeldOut
+from theragate.evidence.measuring.comparability import treatment_evidence
 from theragate.learning.families import FAMILIES
 from theragate.learning.features import Feature, read_features
 from theragate.learning.predictor import fit_predictor

@@ -19,8 +19,8 @@ from simulations.shares import quantile, share
 from simulations.tables import broken_claims, fill, pooled
 from simulations.truth import concordance_truth, quantity_truth, risk_truth
 from simulations.worlds import WORLDS
+from theragate.evidence.intervals.widening import factor
 from theragate.evidence.types import Estimate
-from theragate.evidence.widening import factor
 
 DOCS = Path(__file__).parents[1] / "docs"
 COHORTS, UNLIKELY = 16, 1e-5

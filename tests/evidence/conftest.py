@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from theragate.evidence.inputs import BinaryTarget, HeldOut, QuantityTarget, SurvivalTarget
+from theragate.evidence.inputs.predictions import BinaryTarget, HeldOut, QuantityTarget, SurvivalTarget
 
 Cohort = tuple[BinaryTarget | SurvivalTarget | QuantityTarget, HeldOut]
 Maker = Callable[..., Cohort]

@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from theragate.evidence import measurement
-from theragate.evidence.cells import pool_of_cells
-from theragate.evidence.inputs import QuantityTarget
+from theragate.evidence.inputs.predictions import QuantityTarget
 from theragate.evidence.measure import measure
-from theragate.evidence.panels import panel
-from theragate.evidence.pools import Pool
+from theragate.evidence.measuring import predictions
+from theragate.evidence.measuring.panels import panel
+from theragate.evidence.sampling.cells import pool_of_cells
+from theragate.evidence.sampling.pools import Pool
 
 # Where patients differ by a kink, or where weights for censoring are taken as known, cells err on the wide side.
 WIDE = {
@@ -25,7 +25,7 @@ def both_ways(make_cohort, task, monkeypatch):
     target, held_out = make_cohort(task, n=3000, seed=3)
     held_out = replace(held_out, champion=held_out.reference[:, ::1] * 0.98)
     patients = measure(target, held_out, resamples=1000, seed=1)
-    monkeypatch.setattr(measurement, "LARGE", 1000)
+    monkeypatch.setattr(predictions, "LARGE", 1000)
     return patients, measure(target, held_out, resamples=1000, seed=1)
 
 

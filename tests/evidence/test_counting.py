@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score
 
-from theragate.evidence.counting import confusion, count, draw_counts
-from theragate.evidence.decisions import decisions, paired_decisions, points_of
-from theragate.evidence.inputs import BinaryTarget
-from theragate.evidence.resampling import draw_cells, draws
+from theragate.evidence.inputs.predictions import BinaryTarget
+from theragate.evidence.measuring.decisions import decisions, paired_decisions, points_of
+from theragate.evidence.sampling.counts import confusion, count, draw_counts
+from theragate.evidence.sampling.draws import draw_cells, draws
 
 
 def sample(n=400, *, kinds=4, seed=0):

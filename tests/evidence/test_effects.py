@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from theragate.errors import EvidenceError
-from theragate.evidence.effect_inputs import EffectHeldOut, EffectTarget
-from theragate.evidence.effects import measure_effects
-from theragate.evidence.inputs import HeldOut
+from theragate.evidence.inputs.effects import EffectHeldOut, EffectTarget
+from theragate.evidence.inputs.predictions import HeldOut
+from theragate.evidence.measuring.effects import measure_effects
 
 RESAMPLES, N, REPEATS = 200, 400, 2
 

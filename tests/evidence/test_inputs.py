@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from theragate.errors import EvidenceError
-from theragate.evidence.inputs import BinaryTarget, QuantityTarget, check
+from theragate.evidence.inputs.order import in_canonical_order
+from theragate.evidence.inputs.predictions import BinaryTarget, QuantityTarget, check
 from theragate.evidence.measure import measure
-from theragate.evidence.ordering import in_canonical_order
 
 
 def refused(target, held_out, match):

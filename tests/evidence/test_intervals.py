@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from theragate.evidence.catalogue import METRICS
-from theragate.evidence.intervals import (
+from theragate.evidence.intervals.limits import (
     FEWEST,
     benefit,
     between_groups,

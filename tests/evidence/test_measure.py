@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from threadpoolctl import threadpool_limits
 
 from theragate.evidence.catalogue import METRICS, metrics_of
-from theragate.evidence.inputs import BinaryTarget
+from theragate.evidence.inputs.predictions import BinaryTarget
+from theragate.evidence.intervals.widening import factor
 from theragate.evidence.measure import measure
 from theragate.evidence.types import Estimate
-from theragate.evidence.widening import factor
 
 FAST = 200
 

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
 from theragate.errors import EvidenceError
-from theragate.evidence.effect_inputs import EffectTarget
-from theragate.evidence.inputs import BinaryTarget, QuantityTarget, SurvivalTarget
-from theragate.evidence.membership import Halves, measure_membership
+from theragate.evidence.inputs.effects import EffectTarget
+from theragate.evidence.inputs.predictions import BinaryTarget, QuantityTarget, SurvivalTarget
+from theragate.evidence.refits.membership import Halves, measure_membership
 from theragate.evidence.types import MembershipEvidence
 
 

@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 from sksurv.nonparametric import kaplan_meier_estimator
 
-from theragate.evidence.scores import Nuisances, censoring_weights, doubly_robust_scores, uncensored_values
+from theragate.evidence.inputs.doubly_robust import (
+    Nuisances,
+    censoring_weights,
+    doubly_robust_scores,
+    uncensored_values,
+)
 
 
 def test_scores_by_hand():

@@ -10,8 +10,8 @@ from sklearn.metrics import brier_score_loss, r2_score, roc_auc_score, root_mean
 from sksurv.metrics import concordance_index_censored
 
 from theragate.errors import EvidenceError
-from theragate.evidence.inputs import BinaryTarget, QuantityTarget, SurvivalTarget
-from theragate.evidence.stability import Refits, instability_curve, measure_stability
+from theragate.evidence.inputs.predictions import BinaryTarget, QuantityTarget, SurvivalTarget
+from theragate.evidence.refits.stability import Refits, instability_curve, measure_stability
 
 
 def samples(rng, n: int, b: int) -> np.ndarray:

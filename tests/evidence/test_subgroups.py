@@ -1,6 +1,6 @@
 import numpy as np
 
-from theragate.evidence.subgroups import atoms, coded, subgroups
+from theragate.evidence.inputs.groups import atoms, coded, subgroups
 
 LABELS = {"sex": np.array(["f", "m", "f", "Missing"]), "band": np.array(["old", "old", "young", "old"])}
 

@@ -1,8 +1,8 @@
 import pytest
 
 from theragate.evidence.catalogue import METRICS
+from theragate.evidence.intervals.widening import factor, kind_of, widened
 from theragate.evidence.types import Z95, Estimate
-from theragate.evidence.widening import factor, kind_of, widened
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,7 @@ class Metric:
     contrasted
         Whether groups are compared by it: only what does not move with the mix of cases, or is asked of fairness.
     scale, interval
-        On which scale its error is nearly normal, and how its limits are made (see ``evidence/intervals.py``).
+        On which scale its error is nearly normal, and how its limits are made (see ``evidence/intervals/limits.py``).
     """
 
     name: str

@@ -8,15 +8,22 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from theragate.errors import EvidenceError
-from theragate.evidence.benefits import range_members
 from theragate.evidence.catalogue import METRICS
-from theragate.evidence.curves import auc_over_time, calibration_curve, decision_curves, error_curve, roc_curve
-from theragate.evidence.decisions import paired_decisions
-from theragate.evidence.inputs import BinaryTarget, HeldOut, QuantityTarget, SurvivalTarget, Target, check
-from theragate.evidence.intervals import paired, sampled
-from theragate.evidence.measurement import COMPARED, GroupPlace, Measurement
-from theragate.evidence.ordering import in_canonical_order
-from theragate.evidence.results import Member, compared, contrasted, difference, family, member
+from theragate.evidence.inputs.order import in_canonical_order
+from theragate.evidence.inputs.predictions import BinaryTarget, HeldOut, QuantityTarget, SurvivalTarget, Target, check
+from theragate.evidence.intervals.limits import paired, sampled
+from theragate.evidence.intervals.widening import widened
+from theragate.evidence.measuring.curves import (
+    auc_over_time,
+    calibration_curve,
+    decision_curves,
+    error_curve,
+    roc_curve,
+)
+from theragate.evidence.measuring.decisions import paired_decisions
+from theragate.evidence.measuring.net_benefit import range_members
+from theragate.evidence.measuring.predictions import COMPARED, GroupPlace, Measurement
+from theragate.evidence.measuring.results import Member, compared, contrasted, difference, family, member
 from theragate.evidence.types import (
     Comparison,
     Contrast,
@@ -27,7 +34,6 @@ from theragate.evidence.types import (
     ScenarioEvidence,
     ThresholdEvidence,
 )
-from theragate.evidence.widening import widened
 
 __all__ = ["RESAMPLES", "Measured", "measure"]
 
@@ -63,8 +69,8 @@ def measure(target: Target, held_out: HeldOut, *, resamples: int = RESAMPLES, se
 
     What is estimated is the performance of the mean prediction of the repeats, by sampling of patients. Standard
     errors and correlations come from a joint bootstrap (of patients, of cells of patients alike in a large cohort, or
-    of counts), or from influence values (see ``intervals.py``). The order of the patients and the names of groups and
-    patients change nothing; the same input and seed give the same numbers.
+    of counts), or from influence values (see ``intervals/limits.py``). The order of the patients and the names of
+    groups and patients change nothing; the same input and seed give the same numbers.
 
     Parameters
     ----------
@@ -80,7 +86,7 @@ def measure(target: Target, held_out: HeldOut, *, resamples: int = RESAMPLES, se
     Raises
     ------
     EvidenceError
-        If the input cannot be measured (see `theragate.evidence.inputs.check`), or there are too few resamples.
+        If the input cannot be measured (see `inputs.predictions.check`), or there are too few resamples.
     """
     if resamples < _FEWEST_RESAMPLES:
         raise EvidenceError(

@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from theragate.cohorts.outcomes import Binary, Quantity, Treated
-from theragate.evidence.scores import Nuisances, doubly_robust_scores
+from theragate.evidence.inputs.doubly_robust import Nuisances, doubly_robust_scores
 from theragate.learning.design_matrix import Design, fit_design
 from theragate.learning.families.base import FitError, Training
 from theragate.learning.families.linear import SplineRidge

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from theragate.cohorts.outcomes import Censored, Treated
-from theragate.evidence.scores import censoring_weights, uncensored_values
+from theragate.evidence.inputs.doubly_robust import censoring_weights, uncensored_values
 
 __all__ = ["inverse_censoring_weights", "uncensored_outcome"]
 

@@ -20,7 +20,7 @@ import pandas as pd
 from pydantic import Field
 
 from theragate.cohorts.outcomes import Treated
-from theragate.evidence.scores import Nuisances, doubly_robust_scores
+from theragate.evidence.inputs.doubly_robust import Nuisances, doubly_robust_scores
 from theragate.learning.predictor import Predictor
 from theragate.learning.uncensored_outcome import inverse_censoring_weights
 from theragate.personal.intervals import NORMAL, REFIT, Floats, HeldOut

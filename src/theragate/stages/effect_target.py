@@ -5,8 +5,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from theragate.cohorts.outcomes import Binary, Censored, Treated
-from theragate.evidence.effect_inputs import EffectTarget
-from theragate.evidence.scores import censoring_weights
+from theragate.evidence.inputs.doubly_robust import censoring_weights
+from theragate.evidence.inputs.effects import EffectTarget
 from theragate.study import EffectOutcome, Study, TreatmentDecision
 
 __all__ = ["covariates_of", "effect_target"]

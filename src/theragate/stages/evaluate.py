@@ -11,12 +11,12 @@ from theragate.cohorts.parquet import is_simulated, read_table
 from theragate.digests import sha256_file, sha256_tree
 from theragate.errors import EvidenceError
 from theragate.evidence.catalogue import report_only
-from theragate.evidence.effect_inputs import EffectHeldOut, EffectTarget
-from theragate.evidence.effects import measure_effects
-from theragate.evidence.inputs import BinaryTarget, QuantityTarget, SurvivalTarget, Target
+from theragate.evidence.inputs.effects import EffectHeldOut, EffectTarget
+from theragate.evidence.inputs.predictions import BinaryTarget, QuantityTarget, SurvivalTarget, Target
 from theragate.evidence.measure import Measured, measure
-from theragate.evidence.membership import measure_membership
-from theragate.evidence.stability import instability_curve, measure_stability
+from theragate.evidence.measuring.effects import measure_effects
+from theragate.evidence.refits.membership import measure_membership
+from theragate.evidence.refits.stability import instability_curve, measure_stability
 from theragate.evidence.types import ChampionEvidence, CohortFacts, DataFacts, Evidence, TreatmentEvidence
 from theragate.files import read_json, whole_directory, write_json
 from theragate.reports.figures import draw_figures

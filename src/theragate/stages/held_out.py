@@ -12,9 +12,9 @@ from theragate.cohorts.groups import read_groups
 from theragate.cohorts.outcome_columns import read_outcome
 from theragate.cohorts.splits import development_rows, outer_splits
 from theragate.errors import EvidenceError
-from theragate.evidence.inputs import HeldOut
-from theragate.evidence.membership import Halves
-from theragate.evidence.stability import Refits
+from theragate.evidence.inputs.predictions import HeldOut
+from theragate.evidence.refits.membership import Halves
+from theragate.evidence.refits.stability import Refits
 from theragate.evidence.types import AUDITED_MODELS
 from theragate.study import EffectOutcome, NestedCrossValidation, Study, SurvivalOutcome
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from theragate.evidence.metrics.arrays import Floats, ratio
-from theragate.evidence.pools import Cells
+from theragate.evidence.sampling.pools import Cells
 
 __all__ = ["NetBenefit", "ThresholdRange", "net_benefit"]
 

@@ -8,7 +8,7 @@ import numpy as np
 from theragate.evidence.metrics.arrays import Floats, ratio
 from theragate.evidence.metrics.gradients import gradients
 from theragate.evidence.metrics.smoothing import LocalRegression, sorted_by
-from theragate.evidence.pools import Cells
+from theragate.evidence.sampling.pools import Cells
 
 __all__ = ["NEAR", "QuantityScore", "conformal_width"]
 

@@ -12,7 +12,7 @@ from theragate.evidence.metrics.gradients import gradients
 from theragate.evidence.metrics.precision import Levels
 from theragate.evidence.metrics.recalibration import Recalibration
 from theragate.evidence.metrics.smoothing import LocalRegression, sorted_by
-from theragate.evidence.pools import Cells
+from theragate.evidence.sampling.pools import Cells
 
 __all__ = ["RiskScore"]
 

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from theragate.evidence.metrics.arrays import Floats
-from theragate.evidence.pools import Cells
+from theragate.evidence.sampling.pools import Cells
 
 __all__ = ["SPAN", "LocalRegression", "sorted_by"]
 

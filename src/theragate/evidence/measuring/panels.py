@@ -6,15 +6,15 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from theragate.evidence.inputs import BinaryTarget, QuantityTarget, SurvivalTarget, Target
-from theragate.evidence.intervals import FEWEST
+from theragate.evidence.inputs.predictions import BinaryTarget, QuantityTarget, SurvivalTarget, Target
+from theragate.evidence.intervals.limits import FEWEST
 from theragate.evidence.metrics.arrays import Floats
 from theragate.evidence.metrics.censoring import RiskPatients, binary_patients, survival_patients
 from theragate.evidence.metrics.quantity import QuantityScore, conformal_width
 from theragate.evidence.metrics.ranks import Ranked, area_under_curve, concordance
 from theragate.evidence.metrics.risk import RiskScore
 from theragate.evidence.metrics.smoothing import sorted_by
-from theragate.evidence.pools import Part, Pool
+from theragate.evidence.sampling.pools import Part, Pool
 
 __all__ = ["Panel", "QuantityPanel", "RiskPanel", "counted", "panel", "risk_patients"]
 
@@ -31,7 +31,7 @@ def panel(
 
 
 def counted(target: Target, pool: Pool) -> bool:
-    """Whether a threshold's decisions are plain counts of patients, which `counting` measures."""
+    """Whether a threshold's decisions are plain counts of patients, which `sampling.counts` measures."""
     return isinstance(target, BinaryTarget) and target.threshold is not None and not pool.repeated
 
 

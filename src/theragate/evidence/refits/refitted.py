@@ -3,8 +3,8 @@
 import numpy as np
 
 from theragate.errors import EvidenceError
-from theragate.evidence.effect_inputs import EffectTarget
-from theragate.evidence.inputs import QuantityTarget, Target
+from theragate.evidence.inputs.effects import EffectTarget
+from theragate.evidence.inputs.predictions import QuantityTarget, Target
 from theragate.evidence.metrics.arrays import Floats
 
 __all__ = ["check_values", "patients_of", "refused"]

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from theragate.evidence.metrics.arrays import Floats
-from theragate.evidence.resampling import draw_cells, draws
+from theragate.evidence.sampling.draws import draw_cells, draws
 
 __all__ = ["Cells", "Part", "Pool"]
 

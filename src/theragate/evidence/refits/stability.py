@@ -7,13 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import t as student
 
-from theragate.evidence.crossed import crossed
-from theragate.evidence.effect_inputs import EffectTarget
-from theragate.evidence.inputs import BinaryTarget, QuantityTarget, Target
+from theragate.evidence.inputs.effects import EffectTarget
+from theragate.evidence.inputs.predictions import BinaryTarget, QuantityTarget, Target
 from theragate.evidence.metrics.arrays import Floats
 from theragate.evidence.metrics.censoring import RiskPatients, binary_patients, survival_patients
 from theragate.evidence.metrics.ranks import area_under_curve, concordance
-from theragate.evidence.refitted import check_values, patients_of, refused
+from theragate.evidence.refits.refitted import check_values, patients_of, refused
+from theragate.evidence.sampling.crossed import crossed
 from theragate.evidence.types import Z95, Curve, Estimate, StabilityEvidence
 
 __all__ = ["Refits", "instability_curve", "measure_stability"]

@@ -68,7 +68,7 @@ class HeldOut:
         Shape (n,): whose row it is, where a patient may have several; None where each row is one patient.
     cross_validated
         Whether the predicting models learned from the other patients of this very cohort, so that limits have to be
-        wider (see `theragate.evidence.widening`).
+        wider (see `theragate.evidence.intervals.widening`).
     """
 
     selected: Floats

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from theragate.evidence.decisions import Benefits
+from theragate.evidence.measuring.decisions import Benefits
+from theragate.evidence.measuring.panels import Panel, RiskPanel
 from theragate.evidence.metrics.arrays import Floats
 from theragate.evidence.metrics.benefit import NetBenefit, ThresholdRange
 from theragate.evidence.metrics.quantity import QuantityScore
 from theragate.evidence.metrics.risk import RiskScore
-from theragate.evidence.panels import Panel, RiskPanel
-from theragate.evidence.pools import Pool
+from theragate.evidence.sampling.pools import Pool
 
 __all__ = ["ROC_GRID", "Replicates", "resample"]
 

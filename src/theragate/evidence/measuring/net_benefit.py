@@ -5,14 +5,14 @@ from collections.abc import Mapping
 import numpy as np
 
 from theragate.evidence.catalogue import METRICS
-from theragate.evidence.decisions import Benefits
-from theragate.evidence.intervals import FEWEST, benefit, sampled
+from theragate.evidence.intervals.limits import FEWEST, benefit, sampled
+from theragate.evidence.intervals.widening import widened
+from theragate.evidence.measuring.decisions import Benefits
+from theragate.evidence.measuring.panels import Panel
+from theragate.evidence.measuring.results import Member
 from theragate.evidence.metrics.arrays import Floats
 from theragate.evidence.metrics.benefit import NetBenefit
-from theragate.evidence.panels import Panel
-from theragate.evidence.results import Member
 from theragate.evidence.types import Estimate, ThresholdEvidence
-from theragate.evidence.widening import widened
 
 __all__ = ["range_members", "threshold_evidence"]
 

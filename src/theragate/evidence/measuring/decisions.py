@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from theragate.evidence.counting import Confusion, confusion, count, draw_counts
-from theragate.evidence.inputs import BinaryTarget, SurvivalTarget
+from theragate.evidence.inputs.predictions import BinaryTarget, SurvivalTarget
 from theragate.evidence.metrics.arrays import Floats
 from theragate.evidence.metrics.benefit import NetBenefit
+from theragate.evidence.sampling.counts import Confusion, confusion, count, draw_counts
 
 __all__ = ["DECIDED", "Benefits", "Decisions", "decisions", "paired_decisions", "points_of", "range_of"]
 

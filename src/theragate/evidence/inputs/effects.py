@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from theragate.errors import EvidenceError
-from theragate.evidence.inputs import HeldOut
+from theragate.evidence.inputs.doubly_robust import Nuisances, doubly_robust_scores
+from theragate.evidence.inputs.predictions import HeldOut
 from theragate.evidence.metrics.arrays import Floats
-from theragate.evidence.scores import Nuisances, doubly_robust_scores
 
 __all__ = ["EffectHeldOut", "EffectTarget", "check_effects", "in_order", "within_folds"]
 

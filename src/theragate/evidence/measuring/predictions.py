@@ -6,20 +6,20 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from theragate.evidence.benefits import threshold_evidence
-from theragate.evidence.bootstrap import resample
 from theragate.evidence.catalogue import METRICS, Metric, Task, metrics_of
-from theragate.evidence.cells import LARGE, pool_of_cells
-from theragate.evidence.decisions import DECIDED, Benefits, Decisions, decisions, points_of, range_of
-from theragate.evidence.inputs import BinaryTarget, HeldOut, QuantityTarget, SurvivalTarget, Target
+from theragate.evidence.inputs.groups import Subgroup, atoms, coded, subgroups
+from theragate.evidence.inputs.order import codes_of
+from theragate.evidence.inputs.predictions import BinaryTarget, HeldOut, QuantityTarget, SurvivalTarget, Target
+from theragate.evidence.intervals.widening import factor
+from theragate.evidence.measuring.decisions import DECIDED, Benefits, Decisions, decisions, points_of, range_of
+from theragate.evidence.measuring.net_benefit import threshold_evidence
+from theragate.evidence.measuring.panels import Panel, counted, panel
+from theragate.evidence.measuring.results import Blocks, Results, results
 from theragate.evidence.metrics.arrays import Floats
-from theragate.evidence.ordering import codes_of
-from theragate.evidence.panels import Panel, counted, panel
-from theragate.evidence.pools import Pool
-from theragate.evidence.results import Blocks, Results, results
-from theragate.evidence.subgroups import Subgroup, atoms, coded, subgroups
+from theragate.evidence.sampling.bootstrap import resample
+from theragate.evidence.sampling.cells import LARGE, pool_of_cells
+from theragate.evidence.sampling.pools import Pool
 from theragate.evidence.types import ThresholdEvidence
-from theragate.evidence.widening import factor
 
 __all__ = ["COMPARED", "GroupPlace", "Measurement", "Place"]
 

@@ -3,10 +3,10 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from theragate.evidence.inputs import BinaryTarget, QuantityTarget, SurvivalTarget, Target
+from theragate.evidence.inputs.predictions import BinaryTarget, QuantityTarget, SurvivalTarget, Target
 from theragate.evidence.metrics.arrays import Floats, logit
 from theragate.evidence.metrics.quantity import NEAR, conformal_width
-from theragate.evidence.pools import Pool
+from theragate.evidence.sampling.pools import Pool
 
 __all__ = ["LARGE", "pool_of_cells"]
 

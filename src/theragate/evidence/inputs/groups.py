@@ -7,7 +7,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from theragate.evidence.ordering import by_appearance
+from theragate.evidence.inputs.order import by_appearance
 
 __all__ = ["MISSING", "Labels", "Subgroup", "atoms", "coded", "subgroups"]
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from theragate.evidence.inputs import BinaryTarget, HeldOut, SurvivalTarget, Target
+from theragate.evidence.inputs.predictions import BinaryTarget, HeldOut, SurvivalTarget, Target
 
 __all__ = ["by_appearance", "codes_of", "in_canonical_order"]
 

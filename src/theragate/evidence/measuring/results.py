@@ -7,13 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from theragate.evidence.catalogue import Metric
-from theragate.evidence.decisions import Decisions
-from theragate.evidence.intervals import between_groups, on_scale, paired, ranking, sampled
+from theragate.evidence.intervals.limits import between_groups, on_scale, paired, ranking, sampled
+from theragate.evidence.intervals.widening import widened
+from theragate.evidence.measuring.decisions import Decisions
+from theragate.evidence.measuring.panels import Panel
 from theragate.evidence.metrics.arrays import Floats
 from theragate.evidence.metrics.ranks import Ranked
-from theragate.evidence.panels import Panel
 from theragate.evidence.types import Comparison, Estimate, Family
-from theragate.evidence.widening import widened
 
 __all__ = ["Blocks", "Member", "Results", "compared", "contrasted", "difference", "family", "member", "results"]
 

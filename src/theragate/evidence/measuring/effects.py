@@ -8,9 +8,13 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from theragate.evidence.catalogue import METRICS
-from theragate.evidence.comparability import treatment_evidence
-from theragate.evidence.effect_inputs import EffectHeldOut, EffectTarget, check_effects, in_order, within_folds
-from theragate.evidence.effect_places import (
+from theragate.evidence.inputs.effects import EffectHeldOut, EffectTarget, check_effects, in_order, within_folds
+from theragate.evidence.inputs.groups import coded, subgroups
+from theragate.evidence.intervals.limits import between_groups, paired
+from theragate.evidence.intervals.widening import widened
+from theragate.evidence.measure import RESAMPLES, Measured
+from theragate.evidence.measuring.comparability import treatment_evidence
+from theragate.evidence.measuring.effect_samples import (
     Effects,
     Place,
     estimates,
@@ -23,12 +27,9 @@ from theragate.evidence.effect_places import (
     thresholds_of,
     widening,
 )
-from theragate.evidence.intervals import between_groups, paired
-from theragate.evidence.measure import RESAMPLES, Measured
+from theragate.evidence.measuring.results import Member, family
 from theragate.evidence.metrics.arrays import Floats
 from theragate.evidence.metrics.effects import Ranking, ranked, toc
-from theragate.evidence.results import Member, family
-from theragate.evidence.subgroups import coded, subgroups
 from theragate.evidence.types import (
     Z95,
     Comparison,
@@ -41,7 +42,6 @@ from theragate.evidence.types import (
     ThresholdEvidence,
     TreatmentEvidence,
 )
-from theragate.evidence.widening import widened
 
 __all__ = ["measure_effects"]
 

@@ -8,13 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
-from theragate.evidence.effect_inputs import EffectTarget
-from theragate.evidence.intervals import wilson
+from theragate.evidence.inputs.effects import EffectTarget
+from theragate.evidence.inputs.groups import Subgroup
+from theragate.evidence.intervals.limits import wilson
+from theragate.evidence.intervals.widening import factor, widened
 from theragate.evidence.metrics.arrays import Floats
 from theragate.evidence.metrics.effects import Ranking, moments, ranked
-from theragate.evidence.subgroups import Subgroup
 from theragate.evidence.types import Z95, Estimate
-from theragate.evidence.widening import factor, widened
 
 __all__ = [
     "Effects",

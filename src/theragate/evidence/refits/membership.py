@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from theragate.evidence.crossed import crossed
-from theragate.evidence.effect_inputs import EffectTarget
-from theragate.evidence.inputs import BinaryTarget, QuantityTarget, SurvivalTarget, Target
+from theragate.evidence.inputs.effects import EffectTarget
+from theragate.evidence.inputs.predictions import BinaryTarget, QuantityTarget, SurvivalTarget, Target
 from theragate.evidence.metrics.arrays import Floats
-from theragate.evidence.refitted import check_values, patients_of, refused
+from theragate.evidence.refits.refitted import check_values, patients_of, refused
+from theragate.evidence.sampling.crossed import crossed
 from theragate.evidence.types import FEWEST_NON_MEMBERS, AttackEvidence, Curve, Estimate, MembershipEvidence
 
 __all__ = ["Audit", "Halves", "measure_membership"]

@@ -3,14 +3,14 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from theragate.evidence.bootstrap import ROC_GRID
-from theragate.evidence.inputs import SurvivalTarget
-from theragate.evidence.intervals import ranking
+from theragate.evidence.inputs.predictions import SurvivalTarget
+from theragate.evidence.intervals.limits import ranking
+from theragate.evidence.measuring.panels import risk_patients
 from theragate.evidence.metrics.arrays import Floats
 from theragate.evidence.metrics.precision import Levels
 from theragate.evidence.metrics.ranks import area_under_curve
 from theragate.evidence.metrics.smoothing import sorted_by
-from theragate.evidence.panels import risk_patients
+from theragate.evidence.sampling.bootstrap import ROC_GRID
 from theragate.evidence.types import Z95, Curve, ThresholdEvidence
 
 __all__ = ["auc_over_time", "calibration_curve", "decision_curves", "error_curve", "roc_curve"]

@@ -1,0 +1,1 @@
+"""What is measured: outcomes, held-out predictions and groups, checked at the door."""

@@ -1,0 +1,1 @@
+"""From a value and how it varies to an estimate with limits."""

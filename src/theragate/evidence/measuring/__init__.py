@@ -1,0 +1,1 @@
+"""From outcomes and predictions to evidence."""

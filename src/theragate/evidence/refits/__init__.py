@@ -1,0 +1,1 @@
+"""What predictions of models that were fitted again say: stability, and who was learned from."""

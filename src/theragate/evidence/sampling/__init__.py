@@ -1,0 +1,1 @@
+"""What is drawn with replacement, and what is computed in the draws."""
