@@ -4,8 +4,12 @@ SHELL := /bin/bash
 BIN := .venv/bin
 ENVIRONMENT := .venv/installed
 ACTIVATE := source $(BIN)/activate
+# The groups of tests start in the order of tests/distribution.py: the longest first.
+WORKERS := -n 2 --dist loadgroup --no-loadscope-reorder
+CORE := $(addprefix tests/,disclosure evidence gates release study contracts/test_gates.py contracts/test_metrics.py \
+  test_digests.py test_files.py test_settings.py)
 
-.PHONY: help repro test test-browser docs screenshots check lint ui bench simulate lock clean
+.PHONY: help repro test test-fast test-browser docs screenshots check lint ui bench simulate lock clean
 
 help: ## Show the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -15,7 +19,10 @@ repro: $(ENVIRONMENT) ## Run the pipeline on all studies, two stages at a time (
 	  { status=0; theragate repro $(if $(JOBS),--jobs $(JOBS)) || status=1; theragate sync || status=1; theragate summary || status=1; exit $$status; }
 
 test: $(ENVIRONMENT) ## Run the tests, real servers included
-	@$(ACTIVATE) && python -m pytest -q -n 2 --dist loadgroup -m "not browser"
+	@$(ACTIVATE) && python -m pytest -q $(WORKERS) -m "not browser"
+
+test-fast: $(ENVIRONMENT) ## Run the tests of the pure core: evidence, gates, release, study, digests, files
+	@$(ACTIVATE) && python -m pytest -q $(WORKERS) -m "not slow" $(CORE)
 
 test-browser: $(ENVIRONMENT) ## Run the tests that need a system Chromium
 	@$(ACTIVATE) && python -m pytest -q -n 2 --dist loadfile -m browser

@@ -7,7 +7,7 @@ from browsers import Pictures
 from hypothesis import settings
 from support import Project
 
-pytest_plugins = ["clones", "made_projects"]
+pytest_plugins = ["clones", "distribution", "made_projects"]
 
 # How long an example takes says more about the machine than about the code.
 settings.register_profile("any machine", deadline=None)
@@ -39,8 +39,3 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     path = tmp_path_factory.mktemp("fresh") / "mlflow.db"
     prepare(Stores(f"sqlite:///{path}", f"sqlite:///{path}", ""))
     return path.read_bytes()
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the longest: the groups of tests that share a clone."""
-    items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)

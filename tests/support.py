@@ -1,7 +1,10 @@
 """A small study that runs in seconds, from a CSV file, as a user would declare one."""
 
+import contextlib
+import itertools
 import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -169,10 +172,6 @@ class Project:
 
 
 def environment(**more: str) -> dict[str, str]:
-    """Return the variables of a process that a test starts: those of this one, none that Theragate or a tool reads.
-
-    One job, unless `more` says otherwise: on these small cohorts it takes a process less than it takes to start two.
-    """
     # Without the last, every process would compile a clone's modules again.
     ours = ("DVC_", "MLFLOW_", "THERAGATE_", "PYTHONDONTWRITEBYTECODE")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
@@ -181,10 +180,36 @@ def environment(**more: str) -> dict[str, str]:
         for who in ("AUTHOR", "COMMITTER")
         for what, value in (("NAME", "Test"), ("EMAIL", "test@example.org"))
     }
-    return {**kept, **author, "THERAGATE_JOBS": "1", "PATH": f"{BIN}{os.pathsep}{kept['PATH']}", **more}
+    return {**kept, **author, "PATH": f"{BIN}{os.pathsep}{kept['PATH']}", **more}
 
 
 def run(folder: Path, *command: str, code: int = 0, **more: str) -> str:
     done = subprocess.run(command, cwd=folder, env=environment(**more), capture_output=True, text=True, check=False)
     assert done.returncode == code, f"{command} gave {done.returncode}:\n{done.stdout}\n{done.stderr}"
     return done.stdout + done.stderr
+
+
+def dvc_repository(folder: Path) -> None:
+    """Make `folder` a git repository with DVC, as `dvc init` does in a second."""
+    run(folder, "git", "init", "-q", "-b", "main")
+    (folder / ".dvc" / "tmp").mkdir(parents=True)
+    (folder / ".dvc" / "config").touch()
+    (folder / ".dvc" / ".gitignore").write_text("/config.local\n/tmp\n/cache\n", encoding="utf-8")
+    run(folder, "git", "add", ".dvc")
+
+
+_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+_PORTS = itertools.count(20_000 + 500 * _WORKER)
+
+
+def free_port() -> int:
+    """Return a loopback port that no other test is given and no client of any program is likely to take.
+
+    The system hands out ports from 32768 on: one that was free when it was asked for may be a client's a second later,
+    when a server wants to listen there.
+    """
+    for port in _PORTS:
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("a count has no end")

@@ -8,8 +8,7 @@ import time
 
 import pytest
 from browsers import MARKS, need_browser, new_browser, new_page
-from mlflow_plugin.servers import free_port
-from support import STUDY, environment, run
+from support import STUDY, environment, free_port, run
 
 pytestmark = MARKS
 

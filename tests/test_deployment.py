@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from clones import run
 from mlflow_plugin.servers import PASSWORD, Server, running
-from support import STUDY, run, small_cohort
+from support import STUDY, small_cohort
 
 pytestmark = pytest.mark.xdist_group("deployment")  # one server and its order of events serve all of these tests
 AUTHOR, MANAGER, EVALUATOR = "alan", "ada", "evaluator"

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 import yaml
+from clones import run
 from mlflow import MlflowClient
-from support import STUDY, environment, run
+from support import STUDY, environment
 
 from theragate.release.dossier import claimed
 

@@ -17,7 +17,7 @@ PART = "*.part"
 def run(code: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
     """Run Python code in a process of its own, which may die."""
     command = [sys.executable, "-c", code, *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
 
 
 def contents(directory: Path) -> dict[str, str]:
@@ -203,7 +203,7 @@ def test_many_writers_of_one_folder_leave_one_whole_folder(tmp_path):
         "        for name in 'abc': (temporary / name).write_text(sys.argv[2])\n"
     )
     writers = [subprocess.Popen([sys.executable, "-c", code, str(target), str(number)]) for number in range(3)]
-    assert [writer.wait(timeout=60) for writer in writers] == [0, 0, 0]
+    assert [writer.wait(timeout=300) for writer in writers] == [0, 0, 0]
     assert contents(target) in [dict.fromkeys("abc", str(number)) for number in range(3)]
     assert [entry.name for entry in tmp_path.iterdir()] == ["target"]
 

@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ import pandas as pd
 import psutil
 import pytest
 from patients import make_world
+from support import free_port
 
 from theragate.errors import DataError
 from theragate.personal.answer_table import COLUMNS, NO_ANSWER, NOT_SURE
@@ -133,9 +133,7 @@ def test_a_directory_that_is_no_predictor_is_refused(tmp_path):
 @pytest.fixture(scope="module")
 def served(package, tmp_path_factory):
     """MLflow's own server of the packaged model on a free loopback port; its whole process tree is stopped."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [
         sys.executable,
         "-m",

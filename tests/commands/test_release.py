@@ -11,7 +11,8 @@ from unittest import mock
 import numpy as np
 import pandas as pd
 import pytest
-from support import STUDY, environment, run, small_cohort
+from clones import run
+from support import STUDY, environment, small_cohort
 
 import theragate
 from theragate.cli import main

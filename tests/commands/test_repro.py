@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 import yaml
-from support import environment, run
+from support import dvc_repository, environment, run
 
 OURS, DVCS = ("theragate", "repro"), ("dvc", "repro", "--keep-going", "--no-run-cache")
 ALL = {f"{name}@{study}" for name in ("make", "double", "register") for study in "ab"}
@@ -43,8 +43,7 @@ def pipeline(tmp_path: Path) -> Path:
     (tmp_path / "dvc.yaml").write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
     (tmp_path / "a.txt").write_text("a\n")
     (tmp_path / "b.txt").write_text("b\n")
-    run(tmp_path, "git", "init", "-q")
-    run(tmp_path, "dvc", "init", "-q")
+    dvc_repository(tmp_path)
     return tmp_path
 
 
@@ -126,7 +125,7 @@ def test_the_commands_of_two_studies_run_at_the_same_time_and_show_whole_lines(p
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=300,
     )
     assert {"a, first half", "b, first half"} <= set(done.stdout.splitlines())
     assert "hello" in done.stderr.splitlines()
@@ -168,7 +167,7 @@ def test_what_was_made_before_ctrl_c_is_in_the_lock_and_no_command_goes_on(pipel
             process.terminate()
         else:
             os.killpg(process.pid, signal.SIGINT)
-        shown, _ = process.communicate(timeout=60)
+        shown, _ = process.communicate(timeout=300)
     assert process.returncode == 130, shown
     assert not any(one.is_running() and one.status() != psutil.STATUS_ZOMBIE for one in below)
     assert "Traceback" not in shown.decode()

@@ -245,7 +245,7 @@ for number in range(int(sys.argv[3])):
 def test_two_people_at_once_lose_nothing_and_a_killed_one_leaves_a_whole_file(judged):
     command = [sys.executable, "-c", IN_A_PROCESS, judged.study]
     both = [subprocess.Popen([*command, code, "4"], cwd=judged.root) for code in ("TG003", "TG004")]
-    assert [process.wait(timeout=60) for process in both] == [0, 0]
+    assert [process.wait(timeout=300) for process in both] == [0, 0]
     assert [(one.code, one.by) for one in waivers_of(judged)] == [("TG003", "Ana 3"), ("TG004", "Ana 3")]
     accept(judged, "TG003")
     killed = subprocess.Popen([*command, "TG003", "10000"], cwd=judged.root)

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from clones import clone_of_the_repository
+from clones import clone_of_the_repository, run
 from dvc.utils.serialize import modify_yaml
-from support import STUDY, Project, run, small_cohort
+from support import STUDY, Project, small_cohort
 
 from theragate.cli import main
 from theragate.commands.check import check

@@ -162,13 +162,15 @@ def test_a_second_writer_waits_for_the_first(problem, tmp_path) -> None:
     path = tmp_path / "one.journal"
     script = (
         "import sys; from pathlib import Path; from theragate.learning.search_journal import open_journal\n"
+        "print('at the door', flush=True)\n"
         "with open_journal(Path(sys.argv[1])): print('in', flush=True)"
     )
     with open_journal(path):
         other = subprocess.Popen([sys.executable, "-c", script, str(path)], stdout=subprocess.PIPE, text=True)
+        assert other.stdout.readline() == "at the door\n"
         with pytest.raises(subprocess.TimeoutExpired):
-            other.wait(timeout=2)
-    output, _ = other.communicate(timeout=60)
+            other.wait(timeout=1)
+    output, _ = other.communicate(timeout=300)
     assert output == "in\n"
 
 

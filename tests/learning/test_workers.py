@@ -47,7 +47,7 @@ def test_workers_end_with_their_parent_and_the_training_goes_on_later(problem, t
     else:
         process.kill()
     # The workers hold the other ends of the pipes: this returns when the last of them is gone.
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=300)
     assert process.returncode == -stop
     assert errors.count("Traceback") == (1 if stop == signal.SIGINT else 0), errors
     assert list((tmp_path / "storage").rglob("*.journal"))

@@ -3,7 +3,6 @@
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -15,7 +14,7 @@ from urllib.parse import quote
 import psutil
 import requests
 from mlflow_plugin.papers import Deployment, Papers
-from support import BIN
+from support import BIN, free_port
 
 ADMIN, PASSWORD = "admin", "a long password for tests"
 PEOPLE = ("ada", "grace", "alan", "mallory", "evaluator")  # two managers, the author, a stranger, the evaluator
@@ -26,12 +25,6 @@ admin_username = admin
 authorization_function = mlflow.server.auth:authenticate_request_basic_auth
 auth_cache_ttl_seconds = {cache}
 """
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass

@@ -5,7 +5,7 @@ import time
 
 import pytest
 import yaml
-from support import run
+from support import dvc_repository, run
 
 from theragate.project.current_verdict import current_verdict
 from theragate.project.dvc_lock import STAGES, unlocked
@@ -48,8 +48,7 @@ def locked(tmp_path_factory):
         ),
         encoding="utf-8",
     )
-    run(folder, "git", "init", "-q")
-    run(folder, "dvc", "init", "-q")
+    dvc_repository(folder)
     run(folder, "dvc", "repro", "-q")
     return folder
 
@@ -162,9 +161,9 @@ def test_a_verdicts_state_is_known_in_a_moment(by_hand):
     settings = read_settings({}, by_hand.root)
     assert exit_code(gate, [by_hand.study]) == 0
     _, verdict = current_verdict(by_hand)
-    start = time.perf_counter()
+    start = time.process_time()
     state = release_state(by_hand, settings, verdict, present(by_hand.root))
-    assert time.perf_counter() - start < 2, "0.2 s where nothing else runs"
+    assert time.process_time() - start < 2, "it takes 0.2 s"
     assert [finding.code for finding in state.conditions] == ["TG011", "TG012"]
     assert (state.looks, state.waivers.accepted) == (1, False)
     lineage = state.conditions[0]

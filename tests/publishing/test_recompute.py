@@ -1,7 +1,9 @@
 """Everything again in a clone: the same bytes or a refusal, and no key within reach of the commit's own code."""
 
+import shutil
+
 import pytest
-from support import run
+from support import dvc_repository, run
 
 from theragate.errors import EvidenceError
 from theragate.publishing.recompute import recomputed
@@ -24,21 +26,26 @@ pathlib.Path("out.txt").write_text("result")
 """
 
 
-@pytest.fixture
-def project(tmp_path, monkeypatch):
+@pytest.fixture(scope="module")
+def committed(tmp_path_factory):
     """A pipeline of one stage, run and committed, beside a private folder with ids and a key."""
-    root = tmp_path / "project"
-    root.mkdir()
+    root = tmp_path_factory.mktemp("committed")
     (root / "dvc.yaml").write_text(PIPELINE)
     (root / "stage.py").write_text(STAGE)
     (root / "private" / "keys").mkdir(parents=True)
     (root / "private" / "ids.csv").write_text("source_id,patient\n")
-    run(root, "git", "init", "-q")
-    run(root, "dvc", "init", "-q")
+    dvc_repository(root)
     (root / ".gitignore").write_text("/private/\n/out.txt\n")
     run(root, "dvc", "repro")
     (root / "private" / "keys" / "ci.pem").write_text("secret")
     commit(root)
+    return root
+
+
+@pytest.fixture
+def project(committed, tmp_path, monkeypatch):
+    """A copy that a test may change, and secrets in the environment."""
+    root = shutil.copytree(committed, tmp_path / "project")
     monkeypatch.setenv("THERAGATE_EVALUATOR_KEY", "secret")
     monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "secret")
     return root

@@ -128,5 +128,5 @@ def test_two_processes_at_once_lose_no_line(verdict, ledger, tmp_path):
     (tmp_path / "verdict.json").write_text(verdict.model_dump_json(), encoding="utf-8")
     command = [sys.executable, "-c", IN_A_PROCESS, str(tmp_path / "verdict.json")]
     both = [subprocess.Popen([*command, name, str(ledger), str(tmp_path / "lock")]) for name in "ab"]
-    assert [process.wait(timeout=60) for process in both] == [0, 0]
+    assert [process.wait(timeout=300) for process in both] == [0, 0]
     assert count(ledger, verdict.cohort_sha256) == 40

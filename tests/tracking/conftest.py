@@ -1,7 +1,6 @@
 """A small bundle, made by hand, and stores that are made anew for every test."""
 
 import json
-import socket
 import subprocess
 import sys
 import time
@@ -12,6 +11,7 @@ from typing import Any
 
 import psutil
 import pytest
+from support import free_port
 
 from theragate.digests import sha256_json, sha256_tree
 from theragate.evidence.types import (
@@ -207,9 +207,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, empty_database: bytes) -> I
     """Start MLflow's own server on a free loopback port; stop its whole process tree at the end."""
     folder = tmp_path_factory.mktemp("server")
     (folder / "mlflow.db").write_bytes(empty_database)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [
         sys.executable,
         "-m",

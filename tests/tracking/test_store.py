@@ -144,11 +144,10 @@ def test_a_folder_that_cannot_be_made(tmp_path):
         prepare(sqlite(tmp_path / "file" / "mlflow.db"))
 
 
-def test_a_server_that_does_not_answer_is_reported_at_once():
-    start = time.monotonic()
+def test_a_server_that_does_not_answer_is_reported_at_once(monkeypatch):
+    monkeypatch.setattr(time, "sleep", lambda seconds: pytest.fail(f"waits for {seconds} s, to try again"))
     with pytest.raises(StoreError, match=r"127\.0\.0\.1:9`: .* received no answer\. Start the server"):
         prepare(at("http://127.0.0.1:9"))
-    assert time.monotonic() - start < 5
 
 
 class Answer(http.server.BaseHTTPRequestHandler):
