@@ -37,7 +37,7 @@ class ServedModel:
         Raises
         ------
         DataError
-            If a feature is absent or of another type than in training.
+            If a feature is absent or not of the type that it had in training.
         """
         table = self.personal.answer(frame)
         for name in COLUMNS:

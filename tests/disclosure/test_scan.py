@@ -243,5 +243,5 @@ def test_what_nobody_can_look_into_is_refused(name, content, tmp_path):
 
 
 def test_an_archive_within_which_nobody_can_look_is_refused(tmp_path):
-    with pytest.raises(DataError, match="a kind of file that nobody can look into"):
+    with pytest.raises(DataError, match="a kind of file that cannot be searched"):
         scanned(tmp_path, "design.skops", zipped(code_py="print()"))

@@ -275,7 +275,7 @@ def test_a_champion_may_have_learned_from_fewer_features_in_another_order(proble
 @pytest.mark.parametrize(
     ("changes", "why"),
     [
-        ({"family": "ridge_cox"}, "its family, `ridge_cox`, is none of a binary study"),
+        ({"family": "ridge_cox"}, "its family, `ridge_cox`, is not one of a binary study"),
         ({"params": {"depth": 2}}, "its parameters are not those that `logistic` has in this version"),
         ({"features": ("age", "weight")}, "it needs `weight`, from which the study no longer learns"),
         ({"features": ("age", "leak")}, "it needs `leak`, from which the study no longer learns"),

@@ -61,7 +61,7 @@ def test_a_model_that_stores_its_patients_is_refused_and_so_is_one_that_cannot_b
     from theragate.project.documents import read_evidence
 
     inside = judged.model("estimator") / "neighbours.json"
-    for content, message in ((patients()["age"].to_json(orient="values"), "(values)"), (None, "nobody can look into")):
+    for content, message in ((patients()["age"].to_json(orient="values"), "(values)"), (None, "cannot be searched")):
         inside.write_text(content or "", encoding="utf-8")
         if content is None:
             inside.rename(inside.with_suffix(".pkl"))

@@ -33,7 +33,7 @@ def read_content(path: Path) -> list[Table]:
 
 def _read(suffix: str, content: bytes, where: str = "") -> Iterator[Table]:
     if suffix not in READERS:
-        raise _unsearchable(f"*{suffix}", "a kind of file that nobody can look into")
+        raise _unsearchable(f"*{suffix}", "a kind of file that cannot be searched")
     yield from READERS[suffix](content, where)
 
 
@@ -129,14 +129,14 @@ def _booster(content: bytes, where: str) -> Iterator[Table]:
     try:
         booster.load_model(bytearray(content))
     except xgboost.core.XGBoostError as error:
-        raise ValueError("no booster") from error
+        raise ValueError("not a booster") from error
     yield from tables_of(json.loads(bytes(booster.save_raw("json"))), where)
 
 
 def _picture(content: bytes, where: str) -> Iterator[Table]:
     """Yield the texts that a PNG file carries beside its pixels."""
     if content[:8] != b"\x89PNG\r\n\x1a\n":
-        raise ValueError("no PNG")
+        raise ValueError("not a PNG")
     texts, offset = [], 8
     while offset < len(content):
         size, chunk = struct.unpack(">I4s", content[offset : offset + 8])

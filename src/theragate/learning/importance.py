@@ -1,4 +1,4 @@
-"""How much a model loses when one feature is dealt out among the patients at random."""
+"""How much worse a model predicts when one feature is shuffled among the patients."""
 
 import numpy as np
 import pandas as pd

@@ -39,7 +39,7 @@ class InnerFold:
         features = as_features(frame, schema)
         self._learned, self._scored = features.iloc[train], features.iloc[test]
         self._outcome, self._schema = outcome.take(train), schema
-        # The censoring is a nuisance and no part of the model: all patients of the search tell most about it.
+        # Censoring is a nuisance, not part of the model, and learned from all patients of the search.
         if isinstance(outcome, Treated):
             models = fit_nuisances(self._learned, outcome.take(train), schema)
             self._loss = Loss.of_effects(scores(self._scored, outcome.take(test), development=outcome, models=models))

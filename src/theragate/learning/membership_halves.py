@@ -1,4 +1,4 @@
-"""The recipe on random halves of its patients: what the audit asks whether it tells who was learned from."""
+"""The recipe on random halves of its patients, for the audit of whether predictions reveal who was learned from."""
 
 from dataclasses import dataclass
 
@@ -33,12 +33,12 @@ class Division:
 def fit_halves(work: DivisionWork) -> Division:
     """Divide the patients, stratified by the outcome, fit to either half and predict all of ``rows``, on one thread.
 
-    A division of which a half has no finite, stable solution is drawn again.
+    A division with a half that has no finite, stable solution is drawn again.
 
     Raises
     ------
     DataError
-        If several divisions in a row were of no use, or there are too few patients of a class for two halves.
+        If several divisions in a row have no solution, or there are too few patients of a class for two halves.
     """
     outcome = work.outcome.take(work.rows)
     with threadpoolctl.threadpool_limits(1):

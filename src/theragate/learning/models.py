@@ -27,7 +27,7 @@ class Response:
     def of(self, score: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the prediction for each score, shape (n,)."""
         if self.kind == "probability":
-            # Beyond 700 the exponential overflows; the probability is 0 long before.
+            # Beyond 700 the exponential overflows; long before that the probability is 0.
             return np.asarray(1 / (1 + np.exp(-np.maximum(score, -700.0))), dtype=np.float64)
         if self.kind in ("quantity", "effect"):
             return score

@@ -52,7 +52,7 @@ class Predictor:
         Raises
         ------
         DataError
-            If a feature is absent or of another type than in training.
+            If a feature is absent or not of the type that it had in training.
         EvidenceError
             If a prediction is not finite.
         """
@@ -64,8 +64,8 @@ class Predictor:
         if wrong:
             raise EvidenceError(
                 f"model `{self.family}`",
-                rule="every prediction is a finite number",
-                received=f"{wrong} of {len(prediction)} that are not",
+                rule="every prediction is finite",
+                received=f"{wrong} of {len(prediction)} predictions that are not",
                 remedy="Look for values far outside those that the model learned from.",
             )
         return prediction

@@ -1,4 +1,4 @@
-"""What makes two trainings the same, so that a search is never continued with another's trials."""
+"""The digest of everything that a training depends on, so that no search resumes with trials of another."""
 
 from importlib.metadata import version
 from pathlib import Path
@@ -19,7 +19,7 @@ def library_versions() -> dict[str, str]:
 
 
 def problem_digest(cohort: pd.DataFrame, study: Study, *, seed: int) -> str:
-    """Return the SHA-256 of all that a search depends on: cohort, study, seed, libraries and this package's code."""
+    """Return the SHA-256 of what a search depends on: cohort, study, seed, libraries and this package's code."""
     rows = pd.util.hash_pandas_object(cohort, index=False).to_numpy()
     here = Path(__file__).parent
     return sha256_json(

@@ -1,4 +1,4 @@
-"""The work of one worker outside the search: one model, fitted to patients or to a bootstrap sample, and predicting."""
+"""One worker's work outside the search: one model, fitted to patients or a bootstrap sample, and its predictions."""
 
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ from theragate.learning.seeds import derive
 
 __all__ = ["FitResult", "FitWork", "Work", "fit_and_predict", "fit_rows", "unfit"]
 
-# A sample may lack a class, or leave a model without a solution, by chance alone; so many in a row are no chance.
+# A sample may by chance lack a class, or leave a model without a solution; so many in a row are not chance.
 _SAMPLES = 5
 
 

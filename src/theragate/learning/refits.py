@@ -23,7 +23,7 @@ from theragate.study import Study
 
 __all__ = ["Recipe", "Refitted", "refit"]
 
-# In patients: what a fit costs besides them, and how much work is worth the seconds that other processes need to start.
+# In patients: the cost of a fit besides them, and how much work is worth the seconds that processes need to start.
 _PER_FIT, _WORTH_PROCESSES = 10_000, 2_000_000
 
 Fitting: TypeAlias = FitWork | DivisionWork
@@ -74,15 +74,15 @@ def refit(
     The samples are simple ones of as many patients as the released model learned from (Riley, Collins, Biom J
     2023;65:2200302); one without a patient of each class of the outcome, or without a solution, is drawn again.
     Neither family nor parameters are searched for again, which would cost hours: what the search itself contributes
-    to the instability is left out, so that the whole is somewhat greater than what is seen here.
+    to the instability is left out, so that the whole is somewhat larger than what is seen here.
 
-    Ten random divisions of the patients into halves give two models each, of which everybody is a member of one: what
-    a membership-inference audit asks for. A model of a half learns from fewer patients than the released one, and so
-    gives away rather more of each of them.
+    Ten random divisions of the patients into halves give two models each, and every patient is a member of one of them:
+    what a membership-inference audit needs. A model of a half learns from fewer patients than the released one, and
+    so gives away rather more about each.
 
-    The champion's recipe meets the splits and the seeds of the challenger's training, so that neither has learned from
-    whom it predicts. Its parameters were chosen on whole cohorts, which is an advantage of the champion's, not of
-    the challenger's. The same arguments give the same bytes, however many `jobs`.
+    The champion's recipe gets the splits and seeds of the challenger's training, so that neither has learned from the
+    patients whom it predicts. Its parameters were chosen on whole cohorts, an advantage of the champion, not of the
+    challenger. The same arguments give the same bytes, however many `jobs`.
 
     Parameters
     ----------

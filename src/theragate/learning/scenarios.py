@@ -1,4 +1,4 @@
-"""The declared stresses of the inputs, applied to a whole cohort at once, so that no fold changes who is hit."""
+"""The declared stresses of the inputs, applied to a whole cohort at once, so that folds do not change who is hit."""
 
 import numpy as np
 import pandas as pd
@@ -53,7 +53,7 @@ def stressed(frame: pd.DataFrame, scenario: Scenario, *, study: str, name: str, 
         Noise is normal with the standard deviation declared; of the patients (rounded) that lack a feature, each is
         as likely as any other.
     study, name, seed
-        What the draws depend on, together with the feature's name; who is predicted in which fold is no part of it.
+        What the draws depend on, together with the feature's name; folds make no difference.
     """
     changed = frame.copy()
     for column, deviation in scenario.noise.items():

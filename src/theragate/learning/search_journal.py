@@ -1,4 +1,4 @@
-"""Where a search survives the death of its process: one Optuna journal per outer split."""
+"""Where a search survives a crash of its process: one Optuna journal per outer split."""
 
 import json
 from collections.abc import Iterator
@@ -41,7 +41,7 @@ def open_journal(path: Path) -> Iterator[JournalStorage]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with filelock.FileLock(path.with_suffix(".lock")):
-            _mend(path)
+            _cut_off_half_lines(path)
             backend: BaseJournalBackend = JournalFileBackend(str(path), lock_obj=_AlreadyLocked())
             yield JournalStorage(backend)
     except OSError as error:
@@ -49,11 +49,11 @@ def open_journal(path: Path) -> Iterator[JournalStorage]:
             str(path),
             rule="the journal of a search can be written",
             received=error.strerror or type(error).__name__,
-            remedy="Free space or mend the folder's permissions, then run the same command again.",
+            remedy="Free space or correct the folder's permissions, then run the same command again.",
         ) from error
 
 
-def _mend(path: Path) -> None:
+def _cut_off_half_lines(path: Path) -> None:
     """Keep the longest run of whole lines from the start."""
     if not path.exists():
         return

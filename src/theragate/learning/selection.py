@@ -45,15 +45,15 @@ class Selection:
 
     @property
     def reference_kept(self) -> bool:
-        """Whether no trial was better enough."""
+        """Whether no trial was better by enough."""
         return self.chosen.number == 0
 
 
 def select(trials: Sequence[TrialResult]) -> Selection:
     """Choose among trials, the first of which is the reference.
 
-    The rule leans to the simple model as the one-standard-error rule of Breiman et al. (Classification and Regression
-    Trees, 1984, section 3.4.3) does, but on paired differences, which the fold's own difficulty does not blur.
+    The rule favours the simple model, as the one-standard-error rule of Breiman et al. (Classification and Regression
+    Trees, 1984, section 3.4.3) does, but on paired differences, which do not vary with the difficulty of a fold.
 
     Raises
     ------

@@ -27,7 +27,7 @@ UNREADABLE = (
     ValueError,
     zipfile.BadZipFile,
 )
-"""What reading a file that is no whole design may raise."""
+"""What reading a file that is not a whole design may raise."""
 
 # What skops does not trust by itself: how scipy keeps a spline, and the type of an array's elements.
 _TRUSTED = [
@@ -90,7 +90,7 @@ def unpack(content: bytes) -> ColumnTransformer:
     Raises
     ------
     One of `UNREADABLE`
-        If the content is no whole file of `pack`, holds a type that is not listed here, or was written with another
+        If the content is not a whole file of `pack`, holds a type that is not listed here, or was written with another
         version of scikit-learn.
     """
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
@@ -104,7 +104,7 @@ def unpack(content: bytes) -> ColumnTransformer:
         warnings.simplefilter("error")
         transformer = skops.io.loads(content, trusted=_TRUSTED)
     if not isinstance(transformer, ColumnTransformer):
-        raise TypeError("the content is no column transformer")
+        raise TypeError("the content is not a column transformer")
     return transformer
 
 
@@ -127,7 +127,7 @@ def _renumber(node: Any, *, numbers: dict[object, int], arrays: dict[str, str]) 
             _renumber(item, numbers=numbers, arrays=arrays)
     elif isinstance(node, dict):
         if "__id__" in node:
-            # Whether two equal texts are one object is the interpreter's whim, so they are always one here.
+            # Whether two equal texts are one object is up to the interpreter; here they always are.
             plain = node["__loader__"] in {"JsonNode", "TypeNode"}
             same = json.dumps({**node, "__id__": 0}, sort_keys=True) if plain else node["__id__"]
             node["__id__"] = numbers.setdefault(same, len(numbers))

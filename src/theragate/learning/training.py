@@ -64,7 +64,7 @@ def train(
     jobs
         Processes to work in, each on one thread; 1 works in this one.
     storage
-        A folder for the journals of unfinished searches. The same training, started again after its death, goes on
+        A folder for the journals of unfinished searches. The same training, started again after a crash, resumes
         from them; they are removed when all is done.
     progress
         Called as ``progress(done, total, text)`` in this process whenever a split is done.
@@ -75,7 +75,7 @@ def train(
         If a family or a scenario does not fit the study.
     DataError
         If the cohort is too small for its splits or for the number of features, a feature is unfit, a model has no
-        stable solution, or treated patients and controls have nobody in common.
+        stable solution, or treated patients and controls do not overlap.
     StoreError
         If `storage` cannot be written, or a worker process died.
     """

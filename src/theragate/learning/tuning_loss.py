@@ -75,7 +75,7 @@ def _weights(outcome: Censored, development: Censored) -> NDArray[np.float64]:
         raise DataError(
             "the outcome",
             rule="some patients of every training set are followed beyond the horizon",
-            received="none in one of them",
+            received="a training set in which nobody is",
             remedy="Choose an earlier horizon or fewer folds.",
         )
     censoring = CensoringDistributionEstimator().fit(Surv.from_arrays(development.event, development.time))

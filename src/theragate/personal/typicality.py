@@ -123,7 +123,7 @@ def _encode(frame: pd.DataFrame, columns: tuple[Column, ...]) -> Floats:
         texts = values.to_numpy()
         for category, share in zip(column.categories, column.shares, strict=True):
             usual = max(np.sqrt(share * (1 - share)), 1e-6)
-            # The unknown is no category from which to be far; that it is unknown is judged elsewhere.
+            # An unknown category adds no distance; that it is unknown is judged elsewhere.
             there = np.where(texts == MISSING_TEXT, share, texts == category)
             parts.append((there - share) / usual)
     return np.column_stack(parts)

@@ -17,7 +17,7 @@ LEVELS = 20
 class FeatureColumn:
     """One feature of n patients.
 
-    ``present``: (n,) bool. ``number``: (n,) floats, NaN where missing, or None for text that is no number. ``label``:
+    ``present``: (n,) bool. ``number``: (n,) floats, NaN where missing, or None for text. ``label``:
     (n,) one integer per distinct value, missing included. ``level``: (n,) the same with rare values joined and
     numbers cut at quantiles, so that the outcome's mean in a level is more than chance.
     """
@@ -61,7 +61,7 @@ def _numbers(column: pd.Series, present: NDArray[np.bool_]) -> NDArray[np.float6
 
 
 def _quantiles(number: NDArray[np.float64], bins: int) -> NDArray[np.intp]:
-    """Cut at quantiles of the ranks, so that infinite values and ties are no trouble."""
+    """Cut at quantiles of the ranks, so that infinite values and ties do no harm."""
     cut: NDArray[np.intp] = np.floor((rankdata(number) - 0.5) / len(number) * bins).astype(np.intp)
     return cut
 

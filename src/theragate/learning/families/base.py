@@ -24,7 +24,7 @@ Params = Mapping[str, float | int]
 
 
 class FitError(ArithmeticError):
-    """The optimiser found no finite or stable solution; the trial counts as failed and the search goes on."""
+    """The optimiser found no finite or stable solution; the trial counts as failed and the search continues."""
 
 
 @contextmanager
