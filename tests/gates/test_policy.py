@@ -22,7 +22,7 @@ def test_every_study_of_the_project_has_a_policy_of_all_gates():
 def test_a_gate_of_another_task_is_refused_by_name():
     study = STUDIES["binary"]
     odd = study.model_copy(update={"gates": study.gates | {"personalisation": {"reason": "To have it all."}}})
-    with pytest.raises(ConfigurationError, match=r"gates of a binary study .* `personalisation`, which is none"):
+    with pytest.raises(ConfigurationError, match=r"gates of a binary study .* `personalisation`, which is not one"):
         read_policy(odd)
 
 

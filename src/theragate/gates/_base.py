@@ -6,6 +6,7 @@ from typing import ClassVar, Literal
 
 from pydantic import ConfigDict
 
+from theragate.evidence.catalogue import Task
 from theragate.evidence.published import SMALLEST_CELL
 from theragate.evidence.types import Evidence
 from theragate.gates._conclusion import more_data, overall_status, summed_up
@@ -22,9 +23,7 @@ from theragate.study import (
     TreatmentDecision,
 )
 
-__all__ = ["COMPARED", "PREDICTIONS", "RANKING", "Attribute", "Declared", "Gate", "Task", "amount_of", "one_of"]
-
-Task = Literal["binary", "regression", "survival", "treatment_effect"]
+__all__ = ["COMPARED", "PREDICTIONS", "RANKING", "Attribute", "Declared", "Gate", "amount_of", "one_of"]
 
 # The metrics that say how well patients are told apart, and those that are also compared with the reference model.
 RANKING: dict[Task, tuple[str, ...]] = {

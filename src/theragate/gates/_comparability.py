@@ -4,8 +4,9 @@ from typing import Annotated, ClassVar, Self
 
 from pydantic import Field, model_validator
 
+from theragate.evidence.catalogue import Task
 from theragate.evidence.types import Evidence, OverlapEvidence
-from theragate.gates._base import Gate, Task
+from theragate.gates._base import Gate
 from theragate.gates._judging import NOT_MEASURED
 from theragate.gates.types import Finding, Judged, Severity, Status
 from theragate.gates.words import capital, plural

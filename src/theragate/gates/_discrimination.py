@@ -4,8 +4,9 @@ from typing import Annotated, ClassVar, Self
 
 from pydantic import Field, model_validator
 
+from theragate.evidence.catalogue import Task
 from theragate.evidence.types import Estimate, Evidence
-from theragate.gates._base import COMPARED, PREDICTIONS, Gate, Task, amount_of, one_of
+from theragate.gates._base import COMPARED, PREDICTIONS, Gate, amount_of, one_of
 from theragate.gates._judging import NOT_MEASURED, Limit, Question, answer_all
 from theragate.gates.types import Finding, Severity
 from theragate.gates.words import title

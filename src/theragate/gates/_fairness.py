@@ -5,9 +5,10 @@ from typing import Annotated, ClassVar, Self
 
 from pydantic import Field, model_validator
 
+from theragate.evidence.catalogue import Task
 from theragate.evidence.types import Contrast, Estimate, Evidence, GroupEvidence
 from theragate.evidence.writing import interval
-from theragate.gates._base import COMPARED, Gate, Task
+from theragate.gates._base import COMPARED, Gate
 from theragate.gates._groups import MISSING, lacking_groups, withheld_groups
 from theragate.gates._judging import NOT_MEASURED, Limit, Question, Weight, answer_all
 from theragate.gates.types import Finding, Severity

@@ -2,9 +2,10 @@
 
 from typing import ClassVar
 
+from theragate.evidence.catalogue import Task
 from theragate.evidence.types import Evidence
 from theragate.evidence.writing import average_effect
-from theragate.gates._base import Gate, Task
+from theragate.gates._base import Gate
 from theragate.gates._judging import NOT_MEASURED, Limit, Question, answer_all
 from theragate.gates.types import Finding, Severity
 from theragate.gates.words import title

@@ -61,7 +61,7 @@ class Policy(Spec):
         """
         policy = _typed(_Document, raw).policy()
         if canonical_json(policy.document) != canonical_json(raw):
-            raise _unreadable("a document in another spelling")
+            raise _unreadable("a document that reads back differently")
         return policy
 
 
@@ -115,7 +115,7 @@ def read_policy(study: Study) -> Policy:
     known = (*asked, *CONDITIONS)
     for name in study.gates:
         if name not in known:
-            what = f"`{name}`, which is none of theirs" if name in GATES else f"an unknown gate `{name}`"
+            what = f"`{name}`, which is not one of them" if name in GATES else f"an unknown gate `{name}`"
             above = study.key("gates", name).removesuffix(f".{name}")
             raise _wrong(above, rule=f"the gates of a {study.task} study are {', '.join(known)}", received=what)
     for name in known:

@@ -6,7 +6,7 @@ from typing import Any
 from theragate.evidence.published import SMALLEST_CELL
 from theragate.evidence.types import Evidence
 from theragate.gates.words import plural
-from theragate.numbers import declared, percent
+from theragate.numbers import declared, percent, significant
 from theragate.reports.headline import unknown
 from theragate.study import BinaryOutcome, EffectOutcome, QuantityOutcome, Study
 
@@ -97,7 +97,7 @@ def _personal_words(record: Mapping[str, Any]) -> str:
 def _value(value: Any) -> str:
     if value is None:
         return "unset"
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return significant(value, 4) if isinstance(value, float) else str(value)
 
 
 def cohort_words(evidence: Evidence) -> str:
