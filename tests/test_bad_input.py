@@ -60,7 +60,7 @@ def cohort_with(project: Project, **columns: object) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda p: p.params.update(sed=1), "its keys are seed, studies; received the unknown key `sed`"),
+        (lambda p: p.params.update(sed=1), "its keys are seed, policies, studies; received the unknown key `sed`"),
         (lambda p: p.params.update(seed="x"), "the seed is a whole number"),
         (lambda p: p.params.update(studies={}), "at least one study"),
         (lambda p: p.study.update(tunning={}), f"key `studies.{STUDY}.tunning`.*an unknown key"),
@@ -188,7 +188,7 @@ def test_more_features_than_patients_where_the_penalty_is_light(project, refused
     ingested(project)
     assert exit_code(validate, [STUDY]) == 0
     line = refused(train)
-    assert "family `logistic`: it learns from at least as many patients as there are features" in line
+    assert "family `logistic`: in every inner fold it learns from at least as many patients" in line
     assert "received 83 features and 53 patients. Name another family under `tuning.reference`" in line
 
 
