@@ -7,7 +7,7 @@ from pathlib import Path
 
 from theragate.cohorts.outcome_columns import read_outcome
 from theragate.cohorts.parquet import read_table
-from theragate.learning import train
+from theragate.learning.training import train
 from theragate.project.snapshot import present
 from theragate.publishing.gather import gather
 from theragate.runner.workspace import Workspace
@@ -26,9 +26,9 @@ def trial_logging() -> dict[str, float]:
     trained = seconds_per_trial()
     root = WORKSPACE.root
     bundle = gather(WORKSPACE, read_settings({}, root), present(root))
-    trials = bundle.record["trials"]
+    trials = bundle.record.trials
     with_trials = seconds_to_publish(bundle)
-    without = seconds_to_publish(replace(bundle, record={**bundle.record, "trials": trials[:1]}))
+    without = seconds_to_publish(replace(bundle, record=bundle.record.model_copy(update={"trials": trials[:1]})))
     logged = (with_trials - without) / (len(trials) - 1)
     return {"trial_seconds": trained, "trial_logging_seconds": logged, "trial_logging": (trained + logged) / trained}
 

@@ -24,7 +24,7 @@ from theragate.evidence.types import CohortFacts, DataFacts, Estimate, Evidence
 from theragate.evidence.writing import interval
 from theragate.gates import read_policy
 from theragate.gates.types import Finding
-from theragate.learning import train
+from theragate.learning.training import train
 from theragate.reports.markdown import table
 from theragate.study import Study, load_seed, load_study
 

@@ -22,7 +22,7 @@ from simulations.studies import Task, simulated_study
 from simulations.truth import Floats
 from theragate.cohorts.outcome_columns import read_outcome
 from theragate.cohorts.outcomes import Outcome
-from theragate.learning import train
+from theragate.learning.training import train
 from theragate.personal.fitting import FittedPersonalModel, fit_personal_model
 from theragate.personal.typicality import UNLIKE
 from theragate.study import AcceptedInputs, Study
@@ -84,7 +84,7 @@ def observe(training: Training) -> dict[str, float]:
         "width": float((answers["upper"] - answers["lower"]).mean()),
         "called_unlike": float((answers["typical"] < UNLIKE).mean()),
     }
-    measured = fitted.record["measured"]
+    measured = fitted.record.measured
     return found | ({"coverage_as_recorded": measured["coverage"]} if training.task == "regression" else {})
 
 
@@ -105,7 +105,7 @@ def observe_benefits(trial: Trial) -> dict[str, float]:
         "coverage": np.nan,
         "width": np.nan,
         "called_unlike": float((answers["typical"] < UNLIKE).mean()),
-        "shown": float(fitted.record["differences"]["shown"]),
+        "shown": float(fitted.record.differences is not None and fitted.record.differences.shown),
     }
     if not found["shown"]:
         return found

@@ -27,7 +27,8 @@ from theragate.evidence.inputs.predictions import BinaryTarget, HeldOut, Quantit
 from theragate.evidence.intervals.widening import kind_of
 from theragate.evidence.measure import measure
 from theragate.evidence.types import Estimate, to_scale
-from theragate.learning import Predictor, train
+from theragate.learning.predictor import Predictor
+from theragate.learning.training import train
 
 __all__ = ["TASKS", "Learned", "Training", "cohorts", "learned", "measured", "run", "summary", "tabulated"]
 

@@ -9,12 +9,14 @@ from typing import Any
 import pandas as pd
 import pytest
 from gates.evidence_by_hand import STUDIES, changed, estimate, good_evidence, overall
+from records_by_hand import provenance_of, training_record
 from support import Project
 from trials import compare_treatments
 
 from theragate.digests import sha256_file, sha256_tree
 from theragate.evidence.types import Evidence
 from theragate.files import write_json
+from theragate.learning.record import TrainingRecord
 from theragate.runner.workspace import Workspace
 
 ROOT = Path(__file__).parents[1]
@@ -27,19 +29,13 @@ def bad_evidence() -> Evidence:
     return overall(evidence, concordance_index=estimate(0.5, 0.01), calibration_slope=estimate(0.3, 0.05))
 
 
-def record_of() -> dict[str, Any]:
-    return {
-        "study": STUDY,
-        "task": "survival",
-        "seed": 7,
-        "features": ["age", "sex"],
-        "selected": {"family": "xgboost", "params": {"depth": 3, "rate": 0.1}},
-        "reference": {"family": STUDIES["survival"].tuning.reference, "params": {}},
-        "selection": {"rule": "one standard error"},
-        "trials": [],
-        "input_schema": [{"name": "age", "type": "number"}, {"name": "sex", "type": "text"}],
-        "versions": {"python": "3.11"},
-    }
+def record_of() -> TrainingRecord:
+    return training_record(
+        study=STUDY,
+        features=["age", "sex"],
+        selected={"family": "xgboost", "params": {"depth": 3, "rate": 0.1}},
+        reference={"family": STUDIES["survival"].tuning.reference, "params": {}},
+    )
 
 
 def patients() -> pd.DataFrame:
@@ -80,9 +76,10 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
     cohort = sha256_file(workspace.data("cohort.parquet"))
-    write_json(workspace.data("validated.json"), {"cohort_sha256": cohort, "passed": True})
-    write_json(workspace.data("provenance.json"), {"study": STUDY, "version": "1", "sha256": cohort})
-    write_json(workspace.model("record.json"), record_of())
+    write_json(workspace.data("validated.json"), {"study": STUDY, "cohort_sha256": cohort, "passed": True})
+    provenance = provenance_of(study=STUDY, version="1", sha256=cohort)
+    write_json(workspace.data("provenance.json"), provenance.model_dump(mode="json"))
+    write_json(workspace.model("record.json"), record_of().model_dump(mode="json"))
     write_json(workspace.decided("waivers.json"), {"study": STUDY, "waivers": []})
     write_json(workspace.decided("champion.json"), {"study": STUDY, "champion": None})
     put_evidence(workspace, bad_evidence())

@@ -13,7 +13,7 @@ from made_projects import put_evidence
 from theragate import cli
 from theragate.commands.waive import renewal, waive, withdraw
 from theragate.errors import ConfigurationError, DataError, EvidenceError
-from theragate.project.current_verdict import current_verdict
+from theragate.project.current_verdict import read_judged
 from theragate.release.waivers import read_waivers
 from theragate.runner.command import exit_code
 from theragate.stages.gate import gate
@@ -44,7 +44,7 @@ def test_a_finding_is_accepted_by_name_and_the_verdict_stays(judged):
     line = accept(judged)
     assert "Dr. Ana Ruiz accepts TG003 discrimination (fail) through 2026-12-31. The verdict stays BLOCKED." in line
     found = waivers_of(judged)[0]
-    verdict = current_verdict(judged)[1]
+    verdict = read_judged(judged).verdict
     assert (found.code, found.gate, found.status, found.issued) == ("TG003", "discrimination", "fail", TODAY)
     assert (found.evidence_sha256, found.policy_sha256) == (verdict.evidence_sha256, verdict.policy_sha256)
     assert judged.report("verdict.json").read_bytes() == before

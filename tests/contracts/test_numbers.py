@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from gates.evidence_by_hand import STUDIES, changed, good_evidence
+from records_by_hand import provenance_of, training_record
 from rich.console import Console
 
 from theragate.commands import summary
@@ -62,7 +63,7 @@ def all_metrics(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_metric_is_written_alike_on_every_page(task, metric, monkeypatch):
     study, (evidence, verdict) = STUDIES[task], measured(task, metric)
     title, text = METRICS[metric].title, written(metric)
-    card = model_card(study, evidence, verdict, {}, {}, waivers=(), look=1)
+    card = model_card(study, evidence, verdict, training_record(), provenance_of(), waivers=(), look=1)
     if metric != "log_observed_expected":  # the card has the ratio itself, in a row of its own
         marked = f"{title} (report only)" if METRICS[metric].report_only else title
         assert f"| {marked} | {text} |" in card
@@ -72,7 +73,7 @@ def test_a_metric_is_written_alike_on_every_page(task, metric, monkeypatch):
     release |= {"approved_by": [], "metrics": headline(evidence)}
     assert f"    {title:<42}{text}\n" in printed(version_page(release))
     state = SimpleNamespace(looks=1, waivers=SimpleNamespace(accepted=False), conditions=())
-    monkeypatch.setattr(summary, "current_verdict", lambda _: (evidence, verdict))
+    monkeypatch.setattr(summary, "read_judged", lambda _: SimpleNamespace(evidence=evidence, verdict=verdict))
     monkeypatch.setattr(summary, "release_state", lambda *_: state)
     monkeypatch.setattr(summary, "as_of_today", lambda _: ())
     console: Any = Console(width=300, file=StringIO(), highlight=False)

@@ -9,7 +9,7 @@ from learning.problems import Problem, make_cohort, make_study
 from learning.problems import problem as make_problem
 
 from theragate.cohorts.outcome_columns import read_outcome
-from theragate.learning import Trained, train
+from theragate.learning.training import Trained, train
 
 
 @pytest.fixture(scope="session")

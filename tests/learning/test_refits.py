@@ -54,7 +54,7 @@ def quick(problem_of_task, family: str, rows: Any = None) -> Predictor:
 def test_the_table_of_refits(problem, trained, task: str) -> None:
     cohort, _, study = problem(task)
     training = trained(task, 1)[0]
-    result = refitted(problem(task), training.predictor, training.record["selected"]["params"])
+    result = refitted(problem(task), training.predictor, training.record.selected.params)
     table = result.refits
     kinds = {"refit": "int16", "patient": str(cohort["patient"].dtype), "drawn": "int16", "prediction": "float64"}
     assert table.dtypes.astype(str).to_dict() == kinds
@@ -73,14 +73,14 @@ def test_the_table_of_refits(problem, trained, task: str) -> None:
 def test_refit_0_is_the_released_model_which_the_recipe_makes_to_the_bit(problem, trained, task: str) -> None:
     cohort, outcome, study = problem(task)
     training = trained(task, 1)[0]
-    selected = training.record["selected"]
-    table = refitted(problem(task), training.predictor, selected["params"]).refits
+    selected = training.record.selected
+    table = refitted(problem(task), training.predictor, selected.params).refits
     again = fit_predictor(
         cohort,
         outcome,
         task=task,
-        family=selected["family"],
-        params=selected["params"],
+        family=selected.family,
+        params=selected.params,
         schema=read_features(cohort, study),
         seed=derive(derive(SEED, study.name, "released"), "final fit"),
     )
@@ -112,7 +112,7 @@ def test_a_refit_is_the_model_of_its_sample(problem) -> None:
 def test_each_division_has_two_models_and_everybody_in_one_of_its_halves(problem, trained, task: str) -> None:
     cohort, outcome, _ = problem(task)
     training = trained(task, 1)[0]
-    table = refitted(problem(task), training.predictor, training.record["selected"]["params"]).halves
+    table = refitted(problem(task), training.predictor, training.record.selected.params).halves
     kinds = {"half": "int16", "patient": str(cohort["patient"].dtype), "member": "bool", "prediction": "float64"}
     assert table.dtypes.astype(str).to_dict() == kinds
     wide = table.pivot(index="half", columns="patient", values="member")[cohort["patient"]].to_numpy()
@@ -174,15 +174,15 @@ def test_samples_are_simple_ones(problem) -> None:
 def test_two_processes_give_the_bytes_of_one(problem, trained, monkeypatch) -> None:
     task = "survival"
     training = trained(task, 1)[0]
-    selected = training.record["selected"]
-    champion = recipe_of(training.predictor, selected["params"])
+    selected = training.record.selected
+    champion = recipe_of(training.predictor, selected.params)
     told: list[tuple[int, int, str]] = []
-    first = refitted(problem(task), training.predictor, selected["params"], champion=champion)
+    first = refitted(problem(task), training.predictor, selected.params, champion=champion)
     monkeypatch.setattr(room, "_WORTH_PROCESSES", 0)
     second = refitted(
         problem(task),
         training.predictor,
-        selected["params"],
+        selected.params,
         champion=champion,
         jobs=2,
         progress=lambda *step: told.append(step),
@@ -228,12 +228,10 @@ def test_who_is_held_out_once_is_predicted_and_never_drawn(problem) -> None:
 @pytest.mark.parametrize("task", TASKS)
 def test_the_champion_meets_the_folds_and_seeds_of_training(problem, trained, task: str) -> None:
     training = trained(task, 1)[0]
-    reference = training.record["reference"]
-    champion = recipe_of(training.predictor, reference["params"])
-    champion = replace(champion, family=reference["family"])
-    result = refitted(
-        problem(task), training.predictor, training.record["selected"]["params"], champion=champion
-    ).champion
+    reference = training.record.reference
+    champion = recipe_of(training.predictor, reference.params)
+    champion = replace(champion, family=reference.family)
+    result = refitted(problem(task), training.predictor, training.record.selected.params, champion=champion).champion
     table = training.predictions
     table = table[(table["model"] == "reference") & (table["scenario"] == "clean")]
     expected = table[["repeat", "fold", "patient", "prediction"]].reset_index(drop=True)
@@ -245,9 +243,7 @@ def test_a_champion_that_draws_has_the_seed_of_training(problem, trained) -> Non
     cohort, outcome, study = problem("binary")
     params = {**FAMILIES["binary"]["xgboost"].fixed, "rows": 0.5}
     champion = replace(recipe_of(training.predictor, params), family="xgboost")
-    table = refitted(
-        problem("binary"), training.predictor, training.record["selected"]["params"], champion=champion
-    ).champion
+    table = refitted(problem("binary"), training.predictor, training.record.selected.params, champion=champion).champion
     split = outer_splits(cohort, outcome, study, seed=SEED)[2]
     model = fit_predictor(
         cohort.iloc[split.train],

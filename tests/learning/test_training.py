@@ -9,8 +9,9 @@ import pytest
 from theragate.cohorts.splits import outer_splits
 from theragate.digests import sha256_json, sha256_tree
 from theragate.errors import ConfigurationError, StoreError
-from theragate.learning import Trained, save, train
 from theragate.learning.null_model import null_prediction
+from theragate.learning.persistence import save
+from theragate.learning.training import Trained, train
 
 TASKS = ["binary", "regression", "survival"]
 HOLDOUT = {"scheme": "holdout", "fraction": 0.3, "inner_folds": 3, "reason": "For the tests."}
@@ -25,7 +26,7 @@ def digests(trained: Trained, folder: Path) -> tuple[str, str, str]:
     save(trained.predictor, folder / "model")
     trained.predictions.to_parquet(folder / "predictions.parquet")
     content = (folder / "predictions.parquet").read_bytes()
-    return sha256_json(trained.record), sha256_tree(folder / "model"), content.hex()
+    return sha256_json(trained.record.model_dump(mode="json")), sha256_tree(folder / "model"), content.hex()
 
 
 @pytest.mark.parametrize("task", ["binary", "survival"])
@@ -66,7 +67,7 @@ def test_the_table_of_predictions(problem, trained, task: str) -> None:
 def test_the_record_is_json_and_complete(problem, trained, task: str) -> None:
     cohort, _, study = problem(task)
     result, _ = trained(task, 1)
-    record = result.record
+    record = result.record.model_dump(mode="json")
     assert json.loads(json.dumps(record, allow_nan=False)) == record
     assert record["study"] == study.name
     assert record["task"] == task
@@ -85,7 +86,7 @@ def test_the_record_is_json_and_complete(problem, trained, task: str) -> None:
 
 
 def test_what_matters_is_important_and_what_does_not_is_not(trained) -> None:
-    record = trained("regression", 1)[0].record
+    record = trained("regression", 1)[0].record.model_dump(mode="json")
     importance = {name: entry["mean"] for name, entry in record["importances"].items()}
     assert importance["marker"] > 5
     assert abs(importance["stage"]) < 1
@@ -130,7 +131,7 @@ def test_a_part_held_out_once_stays_out_of_the_released_model(problem, tmp_path)
     trained = run((cohort, outcome, study), tmp_path)
     split = outer_splits(cohort, outcome, study, seed=9)[0]
     assert sorted(trained.predictions["patient"].unique()) == sorted(cohort["patient"].iloc[split.test])
-    assert trained.record["developed_on"] == len(split.train) < len(cohort)
+    assert trained.record.developed_on == len(split.train) < len(cohort)
 
 
 def test_text_ids_are_kept(problem, tmp_path) -> None:

@@ -9,14 +9,14 @@ import pytest
 from joblib.externals.loky import reusable_executor
 
 from theragate.errors import StoreError
-from theragate.learning import train
+from theragate.learning.training import train
 
 SCRIPT = """
 import signal, sys
 from pathlib import Path
 import pandas as pd
 from theragate.cohorts.outcome_columns import read_outcome
-from theragate.learning import train
+from theragate.learning.training import train
 from theragate.study import Study
 
 def progress(done, total, text):

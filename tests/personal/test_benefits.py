@@ -170,22 +170,22 @@ def test_without_a_shown_difference_nobody_gets_a_number_of_their_own(world):
 
 def test_the_record_says_what_the_interval_claims_and_how_it_agreed(world):
     record = world("treatment_effect", FAMILY).fitted.record
-    assert record["claim"].startswith("Of patients to whom the model gives this prediction, the average benefit lies ")
-    assert record["claim"].endswith(
+    assert record.claim.startswith("Of patients to whom the model gives this prediction, the average benefit lies ")
+    assert record.claim.endswith(
         "with 90% confidence. It is no statement about one patient's own benefit, which nobody ever sees."
     )
-    assert record["differences"]["shown"]
-    assert record["differences"]["lower"] > 0
-    assert record["measured"]["fifths_in_agreement"] >= 4
-    assert 41 <= record["measured"]["groups_in_agreement"] <= record["measured"]["groups"] == 50
+    assert record.differences.shown
+    assert record.differences.lower > 0
+    assert record.measured["fifths_in_agreement"] >= 4
+    assert 41 <= record.measured["groups_in_agreement"] <= record.measured["groups"] == 50
 
 
 def test_the_record_says_that_no_difference_is_shown(world):
     record = world("treatment_effect", FAMILY, same=True).fitted.record
-    assert "every answer gives the average benefit, 3" in record["claim"]
-    assert record["differences"]["shown"] is False
-    assert record["measured"] == {}
-    assert record["answers"] == {PREDICTION: 0.0, NOT_SURE: 1.0, NO_ANSWER: 0.0}
+    assert "every answer gives the average benefit, 3" in record.claim
+    assert record.differences.shown is False
+    assert record.measured == {}
+    assert record.answers == {PREDICTION: 0.0, NOT_SURE: 1.0, NO_ANSWER: 0.0}
 
 
 def test_of_a_treatment_chosen_in_practice_the_claim_has_its_condition(world):
@@ -193,7 +193,7 @@ def test_of_a_treatment_chosen_in_practice_the_claim_has_its_condition(world):
     chosen = outcome["treatment"] | {"assigned": "in_practice", "propensity": None}
     changed = make_world.__wrapped__("treatment_effect", FAMILY, outcome=outcome | {"treatment": chosen})
     record = changed.fitted.record
-    assert "with 90% confidence, as far as what was recorded explains who was treated. It is" in record["claim"]
+    assert "with 90% confidence, as far as what was recorded explains who was treated. It is" in record.claim
 
 
 def test_a_reference_of_one_effect_for_all_is_personal_for_nobody(world):
@@ -232,7 +232,7 @@ def test_a_released_model_of_one_effect_for_all_is_so_too_whatever_its_folds_did
 def test_who_is_held_out_once_is_all_that_counts(world):
     made = world("treatment_effect", FAMILY, patients=600, held_out=300)
     interval = made.fitted.personal.context.interval
-    assert made.fitted.record["measured"]["patients"] == 300
+    assert made.fitted.record.measured["patients"] == 300
     predicted = made.fitted.personal.predictor.predict(made.cohort.iloc[300:])
     assert interval.centre == pytest.approx(predicted.mean())
 

@@ -5,24 +5,24 @@ from theragate.personal.answer_table import NO_ANSWER, NOT_SURE, PREDICTION
 
 def test_the_record_says_what_a_dose_interval_claims_and_how_it_held(world):
     record = world("regression", "linear").fitted.record
-    assert record["level"] == 0.9
-    assert record["claim"].startswith("Of 10 patients like those of the cohort, 9 have")
-    assert record["measured"]["patients"] == 300
-    assert record["measured"]["coverage"] == pytest.approx(0.9, abs=0.04)
-    assert 5 < record["measured"]["mean_width"] < 60
+    assert record.level == 0.9
+    assert record.claim.startswith("Of 10 patients like those of the cohort, 9 have")
+    assert record.measured["patients"] == 300
+    assert record.measured["coverage"] == pytest.approx(0.9, abs=0.04)
+    assert 5 < record.measured["mean_width"] < 60
 
 
 @pytest.mark.parametrize(("task", "family"), [("binary", "logistic"), ("survival", "ridge_cox")])
 def test_the_record_says_what_a_risk_interval_claims_and_how_it_agreed(world, task, family):
     record = world(task, family).fitted.record
-    assert "the share with the event lies inside" in record["claim"]
-    assert record["measured"]["fifths"] == 5
-    assert record["measured"]["fifths_in_agreement"] >= 4
-    assert 0.03 < record["measured"]["mean_width"] < 0.4
+    assert "the share with the event lies inside" in record.claim
+    assert record.measured["fifths"] == 5
+    assert record.measured["fifths_in_agreement"] >= 4
+    assert 0.03 < record.measured["mean_width"] < 0.4
 
 
 def test_the_record_counts_the_answers(world):
-    answers = world("binary", "logistic").fitted.record["answers"]
+    answers = world("binary", "logistic").fitted.record.answers
     assert sum(answers.values()) == pytest.approx(1, abs=0.002)
     assert answers[NO_ANSWER] == 0
     assert answers[PREDICTION] > answers[NOT_SURE] > 0.02
@@ -32,7 +32,7 @@ def test_patients_without_a_known_outcome_say_nothing_of_the_risk(world):
     made = world("survival", "ridge_cox")
     lost = ~(made.outcome.by_horizon | made.outcome.free_at_horizon)
     assert lost.sum() > 20
-    assert made.fitted.record["measured"]["patients"] == 300 - lost.sum()
+    assert made.fitted.record.measured["patients"] == 300 - lost.sum()
 
 
 def test_who_is_held_out_is_not_learned_from(world):
@@ -40,7 +40,7 @@ def test_who_is_held_out_is_not_learned_from(world):
     measure = made.fitted.personal.context.typicality
     ages = {column.name: column for column in measure.columns}["age"]
     assert ages.median == made.cohort["age"].iloc[:200].median()
-    assert made.fitted.record["measured"]["patients"] == 100
+    assert made.fitted.record.measured["patients"] == 100
 
 
 def test_scenarios_and_gaps_say_what_may_be_missing(world):

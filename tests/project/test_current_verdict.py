@@ -11,7 +11,7 @@ from support import STUDY, Project, environment, run
 
 from theragate import cli
 from theragate.errors import DataError, EvidenceError
-from theragate.project.current_verdict import current_verdict
+from theragate.project.current_verdict import read_judged
 from theragate.project.git import read_code_state
 from theragate.project.snapshot import present
 from theragate.publishing.gather import gather
@@ -98,8 +98,9 @@ SPOILT = {
 
 
 def test_an_untouched_verdict_is_believed(folder, capsys):
-    evidence, verdict = current_verdict(Workspace(folder, STUDY))
-    assert (evidence.study, verdict.decision) == (STUDY, "BLOCKED")
+    judged = read_judged(Workspace(folder, STUDY))
+    verdict = judged.verdict
+    assert (judged.evidence.study, verdict.decision) == (STUDY, "BLOCKED")
     assert [finding.gate for finding in verdict.blocking] == ["discrimination"]
     assert cli.main(["verdict", STUDY]) == 0
     assert cli.main(["verdict", STUDY, "--require-pass"]) == 1
@@ -112,7 +113,7 @@ def test_a_verdict_about_other_files_is_refused_everywhere(what, folder, capsys)
     shutil.rmtree(folder / "mlflow-store")
     SPOILT[what](folder)
     with pytest.raises((EvidenceError, DataError)):
-        current_verdict(Workspace(folder, STUDY))
+        read_judged(Workspace(folder, STUDY))
     assert cli.main(["verdict", STUDY, "--require-pass"]) == 1
     assert cli.main(["summary"]) == 1
     assert cli.main(["sync"]) == 1
@@ -162,7 +163,7 @@ def test_a_port_is_one_that_a_user_may_open(port, folder):
 
 
 def reproduce(folder: Path) -> str:
-    return gather(Workspace(folder, STUDY), read_settings({}, folder), present(folder)).reproduce
+    return gather(read_judged(Workspace(folder, STUDY)), read_settings({}, folder), present(folder)).reproduce
 
 
 def test_the_commit_is_named_only_where_it_holds_everything(folder, monkeypatch):

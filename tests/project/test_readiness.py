@@ -7,7 +7,7 @@ import pytest
 import yaml
 from support import dvc_repository, run
 
-from theragate.project.current_verdict import current_verdict
+from theragate.project.current_verdict import read_judged
 from theragate.project.dvc_lock import STAGES, unlocked
 from theragate.project.environment import Environment, read_environment
 from theragate.project.git import CodeState
@@ -160,9 +160,9 @@ def test_a_day_ends_at_midnight_in_utc():
 def test_a_verdicts_state_is_known_in_a_moment(by_hand):
     settings = read_settings({}, by_hand.root)
     assert exit_code(gate, [by_hand.study]) == 0
-    _, verdict = current_verdict(by_hand)
+    judged = read_judged(by_hand)
     start = time.process_time()
-    state = release_state(by_hand, settings, verdict, present(by_hand.root))
+    state = release_state(judged, settings, present(by_hand.root))
     assert time.process_time() - start < 2, "it takes 0.2 s"
     assert [finding.code for finding in state.conditions] == ["TG011", "TG012"]
     assert (state.looks, state.waivers.accepted) == (1, False)

@@ -58,14 +58,14 @@ def test_a_model_that_stores_its_patients_is_refused_and_so_is_one_that_cannot_b
 ) -> None:
     from made_projects import put_evidence
 
-    from theragate.project.documents import read_evidence
+    from theragate.project.documents import read_measured
 
     inside = judged.model("estimator") / "neighbours.json"
     for content, message in ((patients()["age"].to_json(orient="values"), "(values)"), (None, "cannot be searched")):
         inside.write_text(content or "", encoding="utf-8")
         if content is None:
             inside.rename(inside.with_suffix(".pkl"))
-        put_evidence(judged, read_evidence(judged)[0])
+        put_evidence(judged, read_measured(judged).evidence)
         assert exit_code(gate, [judged.study]) == 0
         capsys.readouterr()
         assert exit_code(register, [judged.study]) == 1

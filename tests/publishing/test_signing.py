@@ -12,6 +12,7 @@ from release.papers import key_entry, trust
 from theragate import cli
 from theragate.digests import sha256_bytes, sha256_tree
 from theragate.gates import read_policy
+from theragate.project.current_verdict import read_judged
 from theragate.project.snapshot import present
 from theragate.publishing.gather import gather
 from theragate.publishing.signing import Signer, draft, put_to_version, sign_for_development
@@ -44,10 +45,11 @@ def signed_again(workspace, *, later=timedelta(0), **changes) -> str:
     """Let `register` sign once more, at another time or about another state of the project; return the envelope."""
     settings, moment = settings_of(workspace), present(workspace.root)
     moment = type(moment)(moment.code, moment.environment, moment.now + int(later.total_seconds() * 1000))
-    bundle = gather(workspace, settings, moment)
+    judged = read_judged(workspace)
+    bundle = gather(judged, settings, moment)
     for name, value in changes.items():
         object.__setattr__(bundle, name, value)
-    sign_for_development(workspace, settings, bundle, version="1", moment=moment, environ={})
+    sign_for_development(judged, settings, bundle, version="1", moment=moment, environ={})
     return version_of(workspace).tags[ATTESTATION]
 
 
@@ -71,10 +73,11 @@ def test_what_is_signed_is_bound_to_the_package_and_the_files(signed):
 
 def test_a_release_manager_could_release_it_if_it_were_committed(signed):
     settings, moment = settings_of(signed), present(signed.root)
-    bundle = gather(signed, settings, moment)
+    judged = read_judged(signed)
+    bundle = gather(judged, settings, moment)
     object.__setattr__(bundle, "conditions", {"lineage": "pass", "held_out_use": "pass"})
     object.__setattr__(bundle, "commit", "c" * 40)
-    sign_for_development(signed, settings, bundle, version="1", moment=moment, environ={})
+    sign_for_development(judged, settings, bundle, version="1", moment=moment, environ={})
     envelope = version_of(signed).tags[ATTESTATION]
     about, policy = claimed(envelope), read_policy(STUDIES["survival"])
     evidence = json.loads(signed.report("evidence.json").read_text(encoding="utf-8"))
@@ -117,7 +120,8 @@ def test_a_forged_tag_is_replaced_and_another_signers_is_not(signed):
     client.set_model_version_tag(signed.study, "1", ATTESTATION, "forged")
     assert claimed(signed_again(signed)).same_but_for_time(claimed(first))
     settings, moment = settings_of(signed), present(signed.root)
-    prepared = draft(signed, gather(signed, settings, moment), moment, recomputed=True)
+    judged = read_judged(signed)
+    prepared = draft(judged, gather(judged, settings, moment), moment, recomputed=True)
     key = SigningKey.generate()
     evaluator = Signer(key, "key `ci`", trust(keys=(key_entry(key, "evaluator"),)))
     assert put_to_version(settings, prepared, evaluator, version="1", moment=moment, renew=True)

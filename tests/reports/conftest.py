@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from records_by_hand import training_record
 
 from theragate.evidence.types import (
     CohortFacts,
@@ -19,6 +20,7 @@ from theragate.evidence.types import (
     GroupEvidence,
     ThresholdEvidence,
 )
+from theragate.learning.record import TrainingRecord
 from theragate.study import Study, load_study
 
 ROOT = Path(__file__).parents[2]
@@ -226,6 +228,7 @@ def make_group() -> Callable[..., GroupEvidence]:
 
 
 @pytest.fixture
-def record() -> dict[str, Any]:
+def record() -> TrainingRecord:
     features = ["age", "sysbp", "diasbp", "bmi", "hr", "chf", "sho", "gender", "bp", "s5", "kappa"]
-    return {"importances": {name: {"mean": 0.04 / (place + 1), "sd": 0.006} for place, name in enumerate(features)}}
+    importances = {name: {"mean": 0.04 / (rank + 1), "sd": 0.006} for rank, name in enumerate(features)}
+    return training_record(importances=importances)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from gates.evidence_by_hand import STUDIES, changed, estimate, good_evidence, group, overall, with_groups
+from records_by_hand import provenance_of, training_record
 
 from theragate.evidence.catalogue import METRICS
 from theragate.evidence.types import Estimate, Evidence
@@ -29,12 +30,8 @@ SECTIONS = [
     "Resources",
     "Bibliography",
 ]
-RECORD: dict[str, Any] = {
-    "selected": {"family": "xgboost", "params": {"learning_rate": 0.0312345, "max_depth": 3, "seed": None}},
-    "selection": {"rule": "The best trial replaces the reference only if it is better by one standard error."},
-    "features": ["age", "bmi"],
-}
-PROVENANCE: dict[str, Any] = {"version": "a library, version 1.2"}
+RECORD = training_record()
+PROVENANCE = provenance_of()
 TASKS = list(STUDIES)
 WAIVER = Acceptance(
     finding="TG007 subgroup_adequacy (insufficient)",
@@ -103,7 +100,8 @@ def test_every_measured_metric_stands_on_the_card_with_its_interval(task):
 
 
 def test_what_is_not_known_is_said_with_its_reason():
-    card = card_of(good_evidence(STUDIES["binary"]), record={}, provenance={})
+    record, provenance = training_record(features=[]), provenance_of(version="")
+    card = card_of(good_evidence(STUDIES["binary"]), record=record, provenance=provenance)
     assert "**Version of the source**: not known (ingestion recorded none)" in card
     assert "**Input data types**: not known (the training record lists none)" in card
     assert "**Funding source**: not known (params.yaml has no field for it)" in card
@@ -285,11 +283,11 @@ PERSONAL = {
 
 
 def test_the_card_says_what_an_answer_for_one_patient_is_worth() -> None:
-    card = card_of(good_evidence(STUDIES["survival"]), record=RECORD | {"personal": PERSONAL})
+    card = card_of(good_evidence(STUDIES["survival"]), record=training_record(personal=PERSONAL))
     assert "The claim of the interval. In 4 of 5 groups of held-out patients" in card
     assert "85.8% would get a prediction to rely on" in card
     dose = PERSONAL | {"measured": {"patients": 1234, "mean_width": 9.1, "coverage": 0.904}}
-    card = card_of(good_evidence(STUDIES["regression"]), record=RECORD | {"personal": dose})
+    card = card_of(good_evidence(STUDIES["regression"]), record=training_record(personal=dose))
     assert "Of 1,234 held-out patients, 90.4% had an outcome inside it." in card
 
 

@@ -10,6 +10,7 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.image import imread
 from matplotlib.text import Text
+from records_by_hand import training_record
 
 from theragate.errors import StoreError
 from theragate.evidence.published import publish
@@ -195,7 +196,7 @@ def test_one_very_wide_interval_does_not_flatten_the_others(make_evidence, make_
 def test_any_label_is_drawn_as_it_is_written(label, make_evidence, make_group, studies, tmp_path):
     evidence = make_evidence("heart_attack_survival", groups=[make_group("sex", label, "survival")])
     evidence = evidence.model_copy(update={"curves": {}})
-    record = {"importances": {label: {"mean": 0.1, "sd": 0.01}}}
+    record = training_record(importances={label: {"mean": 0.1, "sd": 0.01}})
     assert len(draw_figures(evidence, record, studies["heart_attack_survival"], tmp_path)) == 2
 
 
@@ -207,7 +208,7 @@ def test_evidence_without_any_estimate_is_still_drawn(name, make_evidence, studi
         group.model_copy(update={"metrics": dict.fromkeys(group.metrics, absent)}) for group in evidence.groups
     )
     update = {"overall": dict.fromkeys(evidence.overall, absent), "groups": groups, "curves": {}}
-    drawn = draw_figures(evidence.model_copy(update=update), {}, studies[name], tmp_path)
+    drawn = draw_figures(evidence.model_copy(update=update), training_record(importances={}), studies[name], tmp_path)
     assert [path.stem for path in drawn] == ["subgroups", "importances"]
 
 
@@ -222,7 +223,7 @@ def test_flat_and_single_point_curves_are_drawn(make_evidence, studies, record, 
 
 
 def test_only_the_fifteen_most_important_features_are_drawn(studies):
-    record = {"importances": {f"feature_{place}": {"mean": place / 10, "sd": 0.01} for place in range(40)}}
+    record = training_record(importances={f"feature_{place}": {"mean": place / 10, "sd": 0.01} for place in range(40)})
     figure = draw_importances(record, studies["heart_attack_survival"])
     labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
     assert labels == [f"feature {place}" for place in range(39, 24, -1)]
@@ -230,7 +231,7 @@ def test_only_the_fifteen_most_important_features_are_drawn(studies):
 
 
 def test_features_are_called_what_a_clinician_calls_them(studies):
-    record = {"importances": {"sysbp": {"mean": 0.1, "sd": 0.0}}}
+    record = training_record(importances={"sysbp": {"mean": 0.1, "sd": 0.0}})
     figure = draw_importances(record, studies["heart_attack_survival"])
     assert figure.axes[0].get_yticklabels()[0].get_text() == "systolic blood pressure, mmHg"
 

@@ -6,8 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
+from records_by_hand import training_record
 
 from theragate.evidence.types import Estimate
+from theragate.learning.record import Importance
 from theragate.reports._words import (
     attribute_title,
     counts_text,
@@ -70,7 +73,10 @@ def test_patients_line(make_evidence, studies):
     assert quantity.startswith("500 patients, each predicted")
 
 
-def test_importances_skip_what_is_not_finite():
-    record = {"importances": {"a": {"mean": math.nan, "sd": 0.1}, "b": {"mean": 0.2, "sd": 0.1}}}
-    assert importances(record) == [("b", 0.2, 0.1)]
-    assert importances({}) == []
+def test_importances_fall_and_none_is_not_finite():
+    record = training_record(importances={"a": {"mean": 0.1, "sd": 0.1}, "b": {"mean": 0.2, "sd": 0.1}})
+    assert importances(record) == [("b", 0.2, 0.1), ("a", 0.1, 0.1)]
+    assert importances(training_record(importances={})) == []
+    for number in (math.nan, math.inf):
+        with pytest.raises(ValidationError, match="finite"):
+            Importance(mean=number, sd=0.1)

@@ -104,7 +104,7 @@ def test_files_that_belong_together_pass_and_the_order_of_predictions_is_nothing
 
 def test_a_cohort_other_than_the_validated_one_is_refused(root, refused):
     changed_table(root, "cohort", lambda table: table.iloc[:-10])
-    assert "only the cohort that was validated is evaluated; received a cohort with another digest" in refused(evaluate)
+    assert "only the cohort that was validated is evaluated; received the cohort " in refused(evaluate)
 
 
 def with_a_stranger(table: pd.DataFrame) -> pd.DataFrame:
@@ -190,7 +190,7 @@ def test_refits_and_halves_that_are_not_those_of_the_cohort_are_refused(name, ch
 def test_refits_of_another_model_are_refused(root, refused):
     path = root / "models" / STUDY / "refits.json"
     path.write_text(json.dumps(json.loads(path.read_text(encoding="utf-8")) | {"params": {"penalty": 1e-3}}))
-    assert "the model that was fitted again is the one that training chose; received another" in refused(evaluate)
+    assert "the model that was fitted again is the one that training chose; received `" in refused(evaluate)
 
 
 def with_a_champion(root: Path, change: Callable[[pd.DataFrame], pd.DataFrame] = lambda table: table) -> None:
@@ -234,21 +234,51 @@ def test_a_file_of_another_form_is_refused(value, stage, name, root, refused):
 @pytest.mark.parametrize(
     ("stage", "name", "change", "message"),
     [
-        (evaluate, "record", {"study": "another"}, "the file is of this study"),
-        (evaluate, "validation", {"study": "another"}, "the file is of this study"),
-        (evaluate, "validation", {"cohort_sha256": "0"}, "a cohort with another digest"),
+        (evaluate, "record", {"study": "another"}, "the file is of this study; received a file of `another`"),
+        (evaluate, "validation", {"study": "another"}, "the file is of this study; received a file of `another`"),
+        (
+            evaluate,
+            "validation",
+            {"cohort_sha256": "0"},
+            ", expected 0. Run",
+        ),
         (
             evaluate,
             "record",
             {"importances": {"age": {"mean": "high"}}},
             "`importances.age.mean`: the value should be a valid number; received 'high' (and 1 more)",
         ),
-        (gate, "record", {"study": "another"}, "the record is of the study and the model families"),
-        (gate, "record", {"selected": {"family": "another", "params": {}}}, "the model families that were measured"),
-        (gate, "record", {"reference": {"family": "another", "params": {}}}, "the model families that were measured"),
-        (gate, "provenance", {"sha256": "0"}, "the provenance is of the study and the cohort that were measured"),
-        (gate, "provenance", {"study": "another"}, "the provenance is of the study and the cohort"),
-        (gate, "evidence", {"study": "another"}, "the evidence is of this study"),
+        (gate, "record", {"study": "another"}, "record.json: the file is of this study; received a file of `another`"),
+        (
+            gate,
+            "record",
+            {"selected": {"family": "another", "params": {}}},
+            "measured; received `another` as the selected one",
+        ),
+        (
+            gate,
+            "record",
+            {"reference": {"family": "another", "params": {}}},
+            "measured; received `another` as the reference one",
+        ),
+        (
+            gate,
+            "provenance",
+            {"sha256": "0"},
+            "the provenance is of the cohort that was measured; received the cohort 0, expected ",
+        ),
+        (
+            gate,
+            "provenance",
+            {"study": "another"},
+            "provenance.json: the file is of this study",
+        ),
+        (
+            gate,
+            "evidence",
+            {"study": "another"},
+            "evidence.json: the file is of this study",
+        ),
     ],
 )
 def test_a_file_of_another_study_cohort_or_model_is_refused(stage, name, change, message, root, refused):

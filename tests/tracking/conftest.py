@@ -11,6 +11,7 @@ from typing import Any
 
 import psutil
 import pytest
+from records_by_hand import provenance_of, training_record
 from support import free_port
 
 from theragate.digests import sha256_json, sha256_tree
@@ -24,6 +25,7 @@ from theragate.evidence.types import (
     ScenarioEvidence,
 )
 from theragate.gates.types import Finding, Verdict
+from theragate.learning.record import TrainingRecord
 from theragate.study import load_study
 from theragate.tracking.bundle import Bundle
 from theragate.tracking.store import Stores
@@ -131,16 +133,13 @@ def verdict_of(evidence: Evidence, *, decision: str = "PASS", **changes: Any) ->
     return Verdict(**fields | changes)
 
 
-def record_of(trials: int) -> dict[str, Any]:
+def record_of(trials: int) -> TrainingRecord:
     families = ("ridge_cox", "spline_cox", "coxnet")
     states = ("complete", "complete", "pruned", "failed")
-    return {
-        "study": "heart_attack_survival",
-        "task": "survival",
-        "selected": {"family": "spline_cox", "params": {"alpha": 12.5, "knots": 4}},
-        "reference": {"family": "ridge_cox", "params": {"alpha": 1.0}},
-        "selection": {"difference": 0.004, "standard_error": 0.002, "rule": "one standard error"},
-        "trials": [
+    return training_record(
+        selected={"family": "spline_cox", "params": {"alpha": 12.5, "knots": 4}},
+        reference={"family": "ridge_cox", "params": {"alpha": 1.0}},
+        trials=[
             {
                 "number": number,
                 "family": families[number % 3],
@@ -151,14 +150,8 @@ def record_of(trials: int) -> dict[str, Any]:
             }
             for number in range(trials)
         ],
-        "outer": [],
-        "importances": {"age": {"mean": 0.1, "sd": 0.01}},
-        "features": ["age", "sex"],
-        "patients": 500,
-        "seed": 7,
-        "versions": {"python": "3.11.7", "scikit-survival": "0.28.0"},
-        "input_schema": [{"name": "age", "type": "number"}, {"name": "sex", "type": "text"}],
-    }
+        features=["age", "sex"],
+    )
 
 
 @pytest.fixture
@@ -180,7 +173,7 @@ def make_bundle(tmp_path: Path) -> MakeBundle:
             "evidence": evidence,
             "verdict": verdict_of(evidence, decision=decision),
             "record": record_of(trials),
-            "provenance": {"version": "scikit-survival 0.28.0"},
+            "provenance": provenance_of(version="scikit-survival 0.28.0"),
             "estimator": folder / "estimator",
             "artifacts": {name: folder / name for name in names},
             "description": "| gate | answer |\n|---|---|\n| fairness | pass |\n",

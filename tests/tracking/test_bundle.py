@@ -51,7 +51,7 @@ def test_an_estimator_that_was_changed_after_the_verdict_is_refused(make_bundle)
 def test_the_record_of_another_study_is_refused(make_bundle):
     bundle = make_bundle()
     with pytest.raises(DataError, match="record of another study"):
-        replace(bundle, record={**bundle.record, "study": "diabetes_progression"})
+        replace(bundle, record=bundle.record.model_copy(update={"study": "diabetes_progression"}))
 
 
 @pytest.mark.parametrize(("n", "events", "non_events"), [(10, None, None), (0, None, None), (40, 10, 30), (40, 40, 0)])

@@ -5,7 +5,7 @@ from pathlib import Path
 from theragate.errors import DataError
 from theragate.evidence.published import publish
 from theragate.files import read_json, write_text
-from theragate.project.current_verdict import current_verdict
+from theragate.project.current_verdict import read_judged
 from theragate.reports.results import Result, read_known, results_page
 from theragate.runner.workspace import Workspace
 from theragate.study import load_studies
@@ -34,8 +34,8 @@ def write_results(root: Path) -> str:
         )
     results = []
     for study in run:
-        evidence, verdict = current_verdict(Workspace(root, study.name))
-        results.append(Result(study, publish(evidence), verdict))
+        judged = read_judged(Workspace(root, study.name))
+        results.append(Result(study, publish(judged.evidence), judged.verdict))
     absent = [study.name for study in studies if study not in run]
     write_text(root / "docs" / "results.md", results_page(results, known, absent=absent))
     return f"docs/results.md: {len(results)} of {len(studies)} studies"

@@ -11,7 +11,7 @@ from theragate.commands.waive import renewal
 from theragate.errors import TheragateError
 from theragate.evidence.types import Evidence
 from theragate.gates.types import Finding, Status, Verdict
-from theragate.project.current_verdict import current_verdict
+from theragate.project.current_verdict import read_judged
 from theragate.project.readiness import ReleaseState, release_state
 from theragate.project.snapshot import Moment, present
 from theragate.project.waiver_rows import as_of_today
@@ -58,8 +58,9 @@ def show_summary(root: Path, settings: Settings) -> bool:
 
 
 def _show_study(console: Console, workspace: Workspace, settings: Settings, moment: Moment) -> None:
-    evidence, verdict = current_verdict(workspace)
-    state = release_state(workspace, settings, verdict, moment)
+    judged = read_judged(workspace)
+    evidence, verdict = judged.evidence, judged.verdict
+    state = release_state(judged, settings, moment)
     console.print(_heading(verdict, state))
     console.print(f"  {_patients(evidence)}; held-out evidence, 95% intervals")
     console.print(f"  {looks_words(state.looks)}")
@@ -90,8 +91,8 @@ def show_verdict(root: Path, study: str, settings: Settings) -> Shown:
         If the verdict does not follow from the files as they are.
     """
     workspace = Workspace(root, study)
-    _, verdict = current_verdict(workspace)
-    state = release_state(workspace, settings, verdict, present(root))
+    judged = read_judged(workspace)
+    verdict, state = judged.verdict, release_state(judged, settings, present(root))
     console = Console(highlight=False)
     console.print(_heading(verdict, state))
     console.print(looks_words(state.looks))

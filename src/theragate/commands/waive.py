@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from theragate.errors import ConfigurationError
 from theragate.gates import CONDITIONS
 from theragate.gates.types import REVIEW, Finding, Verdict
-from theragate.project.current_verdict import current_verdict
+from theragate.project.current_verdict import read_judged
 from theragate.release.waivers import LONGEST, Waiver, read_waivers, write_waivers
 from theragate.runner.workspace import Workspace
 from theragate.study import first_flaw, load_study
@@ -47,7 +47,7 @@ def waive(root: Path, study: str, code: str, *, reason: str, by: str, expires: s
         If there is no verdict, or it does not follow from the files as they are.
     """
     workspace = Workspace(root, study)
-    _, verdict = current_verdict(workspace)
+    verdict = read_judged(workspace).verdict
     finding = _finding(verdict, code)
     waiver = _made(
         verdict,

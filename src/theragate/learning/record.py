@@ -1,117 +1,156 @@
-"""What training leaves behind in words and numbers: the table of held-out predictions and the record of the search."""
+"""What ``record.json`` and ``refits.json`` say. Light: whoever reads them needs no estimator."""
 
-from typing import Any
+from typing import Any, Literal
 
-import numpy as np
-import pandas as pd
+from pydantic import SerializerFunctionWrapHandler, model_serializer
 
-from theragate.cohorts.outcomes import Censored, Outcome, Treated
-from theragate.cohorts.splits import Split
-from theragate.learning.families import FAMILIES
-from theragate.learning.features import Feature
-from theragate.learning.problem_digest import library_versions
-from theragate.learning.selection import RULE, TrialResult
-from theragate.learning.split_work import SplitResult
-from theragate.study import Study
+from theragate.study import Spec, Validation
 
-__all__ = ["predictions_table", "training_record"]
-
-LOSSES = {"regression": "squared error", "treatment_effect": "squared distance from doubly robust scores"}
-
-
-def predictions_table(
-    cohort: pd.DataFrame, outcome: Outcome, *, splits: list[Split], results: list[SplitResult]
-) -> pd.DataFrame:
-    """Return one row per held-out patient, repeat, model and scenario, sorted so that the order is always the same."""
-    measured = outcome.measured if isinstance(outcome, Treated) else outcome
-    horizon = measured.horizon if isinstance(measured, Censored) else np.nan
-    parts = []
-    for split, result in zip(splits, results, strict=True):
-        for (model, scenario), prediction in result.predictions.items():
-            part = pd.DataFrame({"patient": cohort["patient"].to_numpy()[split.test]})
-            part["patient"] = part["patient"].astype(cohort["patient"].dtype)
-            part["repeat"] = np.int16(split.repeat)
-            part["fold"] = np.int16(split.fold)
-            part["model"] = model
-            part["scenario"] = scenario
-            part["horizon"] = np.float64(horizon)
-            part["prediction"] = prediction
-            parts.append(part)
-    table = pd.concat(parts, ignore_index=True)
-    return table.sort_values(["model", "scenario", "repeat", "patient"], kind="stable", ignore_index=True)
+__all__ = [
+    "ChampionRun",
+    "EffectDifferences",
+    "Families",
+    "Importance",
+    "InputColumn",
+    "ModelChoice",
+    "NumberedChoice",
+    "OuterSplit",
+    "PersonalRecord",
+    "RefitsRecord",
+    "SelectionRecord",
+    "TrainingRecord",
+    "Trial",
+]
 
 
-def training_record(
-    study: Study,
-    *,
-    schema: tuple[Feature, ...],
-    splits: list[Split],
-    outer: list[SplitResult],
-    final: SplitResult,
-    patients: int,
-    seed: int,
-) -> dict[str, Any]:
-    """Return what a reviewer asks about the search, fit for JSON, with no time and no path in it."""
-    selection = final.selection
-    return {
-        "study": study.name,
-        "task": study.task,
-        "selected": _recipe(selection.chosen),
-        "reference": _recipe(final.trials[0]),
-        "best": {**_recipe(selection.best), "number": selection.best.number},
-        "selection": {
-            "difference": selection.difference,
-            "standard_error": selection.standard_error,
-            "rule": RULE,
-            "reference_kept": selection.reference_kept,
-        },
-        "loss": LOSSES.get(study.task, "log loss"),
-        "trials": [
-            {
-                **_recipe(trial),
-                "number": trial.number,
-                "state": trial.state,
-                "value": trial.value,
-                "folds": list(trial.folds),
-            }
-            for trial in final.trials
-        ],
-        "outer": [_outer(split, result) for split, result in zip(splits, outer, strict=True)],
-        "importances": _importances(schema, outer),
-        "families": {"searched": list(study.tuning.families), "known": list(FAMILIES[study.task])},
-        "features": [feature.name for feature in schema],
-        "input_schema": [{"name": feature.name, "type": feature.type} for feature in schema],
-        "validation": study.validation.model_dump(mode="json"),
-        "patients": patients,
-        "developed_on": len(splits[0].train) if len(splits) == 1 else patients,
-        "seed": seed,
-        "versions": library_versions(),
-    }
+class ModelChoice(Spec):
+    """A family of models with its parameters."""
+
+    family: str
+    params: dict[str, int | float]
 
 
-def _recipe(trial: TrialResult) -> dict[str, Any]:
-    return {"family": trial.family, "params": dict(trial.params)}
+class NumberedChoice(ModelChoice):
+    """The choice of one trial, by the trial's number."""
+
+    number: int
 
 
-def _outer(split: Split, result: SplitResult) -> dict[str, Any]:
-    chosen = result.selection.chosen
-    return {
-        **_recipe(chosen),
-        "repeat": split.repeat,
-        "fold": split.fold,
-        "inner_value": chosen.value,
-        "reference_kept": result.selection.reference_kept,
-        "trials": len(result.trials),
-        "pruned": sum(trial.state == "pruned" for trial in result.trials),
-        "failed": sum(trial.state == "failed" for trial in result.trials),
-    }
+class Trial(NumberedChoice):
+    """One trial of the final tuning: ``folds`` are its losses on the inner folds, ``value`` their mean if complete."""
+
+    state: Literal["complete", "pruned", "failed"]
+    value: float | None
+    folds: tuple[float, ...]
 
 
-def _importances(schema: tuple[Feature, ...], outer: list[SplitResult]) -> dict[str, dict[str, float]]:
-    table = np.array([result.importances for result in outer])
-    spread = table.std(axis=0, ddof=1) if len(table) > 1 else np.zeros(len(schema))
-    means = table.mean(axis=0)
-    return {
-        feature.name: {"mean": float(mean), "sd": float(deviation)}
-        for feature, mean, deviation in zip(schema, means, spread, strict=True)
-    }
+class OuterSplit(ModelChoice):
+    """What the search inside one outer split chose, and how its trials ended."""
+
+    repeat: int
+    fold: int
+    inner_value: float | None
+    reference_kept: bool
+    trials: int
+    pruned: int
+    failed: int
+
+
+class SelectionRecord(Spec):
+    """The paired comparison on which the selection rests: reference minus best trial, in units of the loss."""
+
+    difference: float
+    standard_error: float
+    rule: str
+    reference_kept: bool
+
+
+class Importance(Spec):
+    """How much worse the model is without a feature: mean and standard deviation over the outer splits."""
+
+    mean: float
+    sd: float
+
+
+class Families(Spec):
+    """The families that were searched, and all that the task has."""
+
+    searched: tuple[str, ...]
+    known: tuple[str, ...]
+
+
+class InputColumn(Spec):
+    """A feature as the cohort records it."""
+
+    name: str
+    type: Literal["number", "text"]
+
+
+class EffectDifferences(Spec):
+    """Whether benefits are shown to differ: the slope of doubly robust scores on predictions, with 95% limits."""
+
+    shown: bool
+    slope: float
+    lower: float
+    upper: float
+
+
+class PersonalRecord(Spec):
+    """What the interval beside a prediction claims, how it held, and which share of patients gets which answer.
+
+    ``measured`` counts held-out patients or their groups, and holds shares and widths; it is empty where nobody gets a
+    number of their own. ``differences`` stand only in the record of a treatment's effect.
+    """
+
+    level: float
+    claim: str
+    measured: dict[str, int | float]
+    answers: dict[str, float]
+    differences: EffectDifferences | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_absent(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        content: dict[str, Any] = serialize(self)
+        return {name: value for name, value in content.items() if name != "differences" or value is not None}
+
+
+class TrainingRecord(Spec):
+    """What a reviewer asks about a search, with no time and no path in it. ``personal`` is added once it is fitted."""
+
+    study: str
+    task: str
+    selected: ModelChoice
+    reference: ModelChoice
+    best: NumberedChoice
+    selection: SelectionRecord
+    loss: str
+    trials: tuple[Trial, ...]
+    outer: tuple[OuterSplit, ...]
+    importances: dict[str, Importance]
+    families: Families
+    features: tuple[str, ...]
+    input_schema: tuple[InputColumn, ...]
+    validation: Validation
+    patients: int
+    developed_on: int
+    seed: int
+    versions: dict[str, str]
+    personal: PersonalRecord | None = None
+
+
+class ChampionRun(Spec):
+    """How the champion's recipe was run beside the challenger; ``why`` it could not be, empty if it could."""
+
+    model_sha256: str
+    recipe_sha256: str
+    family: str
+    same_cohort: bool
+    why: str
+
+
+class RefitsRecord(ModelChoice):
+    """Which model was fitted again, how often, and the champion beside it, if there is one."""
+
+    study: str
+    refits: int
+    champion: ChampionRun | None

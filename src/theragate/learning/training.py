@@ -5,7 +5,6 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -16,10 +15,11 @@ from theragate.learning.features import Feature, as_features, read_features
 from theragate.learning.overlap import check_random_assignment
 from theragate.learning.predictor import Predictor
 from theragate.learning.problem_digest import problem_digest
-from theragate.learning.record import predictions_table, training_record
+from theragate.learning.record import TrainingRecord
 from theragate.learning.scenarios import CLEAN, check_scenarios, stressed
 from theragate.learning.seeds import derive
 from theragate.learning.split_work import SplitResult, SplitWork, search_and_predict
+from theragate.learning.training_record import predictions_table, training_record
 from theragate.learning.tuning import Search
 from theragate.learning.workers import run_in_workers
 from theragate.study import Study
@@ -34,12 +34,12 @@ class Trained:
     ``predictions`` has one row per held-out patient, repeat, model and scenario: ``patient``, ``repeat``, ``fold``
     (int16), ``model`` (``selected``, ``reference``, ``null``), ``scenario`` (``clean`` or the study's), ``horizon``
     (NaN unless survival) and ``prediction``, sorted by model, scenario, repeat and patient. ``record`` is what a
-    reviewer wants to know of the search, fit for JSON. ``predictor`` is the released model, fitted to the development
+    reviewer wants to know of the search. ``predictor`` is the released model, fitted to the development
     patients.
     """
 
     predictions: pd.DataFrame
-    record: dict[str, Any]
+    record: TrainingRecord
     predictor: Predictor
 
 

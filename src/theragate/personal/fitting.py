@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from theragate.cohorts.outcomes import MeasuredOutcome, Outcome, Quantity, Treated
 from theragate.learning.features import as_features
 from theragate.learning.predictor import Predictor
+from theragate.learning.record import EffectDifferences, PersonalRecord
 from theragate.learning.scenarios import CLEAN
 from theragate.learning.seeds import derive
 from theragate.learning.tuning_loss import Loss
@@ -49,10 +49,10 @@ _ADJUSTED = ", as far as what was recorded explains who was treated"
 
 @dataclass(frozen=True)
 class FittedPersonalModel:
-    """``record``: what the intervals claim and how they held, fit for JSON and free of small groups."""
+    """``record``: what the intervals claim and how they held, free of small groups."""
 
     personal: PersonalModel
-    record: dict[str, Any]
+    record: PersonalRecord
 
 
 def fit_personal_model(
@@ -110,13 +110,13 @@ def fit_personal_model(
         measured = (
             {} if context.withheld else measure_coverage(held_out, fit, seed=derive(seed, study.name, "coverage"))
         )
-        record = {
-            "level": LEVEL,
-            "claim": _claim(context, study),
-            "measured": measured,
-            "answers": _answers(personal.answer(features)),
-            **_differences(context.interval),
-        }
+        record = PersonalRecord(
+            level=LEVEL,
+            claim=_claim(context, study),
+            measured=measured,
+            answers=_answers(personal.answer(features)),
+            differences=_differences(context.interval),
+        )
         return FittedPersonalModel(personal, record)
 
 
@@ -133,12 +133,12 @@ def _claim(context: AnswerContext, study: Study) -> str:
     return _SAME.format(average=average, adjusted=adjusted)
 
 
-def _differences(interval: Interval) -> dict[str, Any]:
+def _differences(interval: Interval) -> EffectDifferences | None:
     """Return whether benefits are shown to differ: the slope of doubly robust scores on predictions, 95% limits."""
     if not isinstance(interval, EffectInterval):
-        return {}
+        return None
     lower, upper = nine_digits(interval.slope_limits)
-    return {"differences": {"shown": interval.shown, "slope": interval.slope, "lower": lower, "upper": upper}}
+    return EffectDifferences(shown=interval.shown, slope=interval.slope, lower=lower, upper=upper)
 
 
 def _unit(study: Study) -> str:

@@ -1,47 +1,58 @@
 """A verdict is believed when it is what the gates say now: of this evidence, under this policy, about these files."""
 
+from collections.abc import Iterator
+
 from theragate.digests import sha256_file
 from theragate.errors import EvidenceError
-from theragate.evidence.types import Evidence
-from theragate.files import read_json
-from theragate.gates import decide, read_policy
+from theragate.gates import decide
 from theragate.gates.types import Verdict
-from theragate.project.documents import read_evidence, read_verdict
+from theragate.project.documents import JudgedStudy, read_measured
+from theragate.runner.outputs import read_output
 from theragate.runner.workspace import Workspace
-from theragate.study import load_study
+from theragate.validation.validated import Validated
 
-__all__ = ["current_verdict"]
+__all__ = ["read_judged"]
 
 
-def current_verdict(workspace: Workspace) -> tuple[Evidence, Verdict]:
-    """Read a study's evidence and verdict, and judge anew: a file that says PASS is no evidence of a pass.
+def read_judged(workspace: Workspace) -> JudgedStudy:
+    """Read a study with its verdict, and judge again: a file that says PASS is no evidence of a pass.
 
     Raises
     ------
+    ConfigurationError
+        If there is no such study, one of its gates is wrong, or its waivers are of another form.
     DataError
         If a file is missing.
     EvidenceError
-        If the verdict is not the one that follows from ``evidence.json`` and ``params.yaml``, or the cohort or the
-        predictions are not those that were judged.
+        If files do not belong together, the verdict is not the one that follows from ``evidence.json`` and
+        ``params.yaml``, or the cohort or the predictions are not those that were judged.
     """
-    study = load_study(workspace.params, workspace.study)
-    verdict = read_verdict(workspace)
-    evidence, evidence_sha256 = read_evidence(workspace)
-    if verdict != decide(evidence, read_policy(study), evidence_sha256=evidence_sha256):
-        raise _stale(workspace, "the verdict follows from the evidence and params.yaml as they are", "another verdict")
-    remedy = f"Run `dvc repro gate@{study.name}`."
-    cohort = workspace.data("cohort.parquet")
-    named = {
-        "the validated cohort": read_json(workspace.data("validated.json"), remedy=remedy).get("cohort_sha256"),
-        "the provenance": read_json(workspace.data("provenance.json"), remedy=remedy).get("sha256"),
-        "the cohort": sha256_file(cohort),
-    }
-    for name, digest in named.items():
-        if digest != verdict.cohort_sha256:
-            raise _stale(workspace, f"{name} is the one that was judged", "another digest")
-    if sha256_file(workspace.model("predictions.parquet")) != verdict.predictions_sha256:
-        raise _stale(workspace, "the predictions are those that were judged", "others")
-    return evidence, verdict
+    measured = read_measured(workspace)
+    verdict = read_output(Verdict, workspace.report("verdict.json"), workspace, stage="gate")
+    now = decide(measured.evidence, measured.policy, evidence_sha256=measured.evidence_sha256)
+    if verdict != now:
+        rule = "the verdict follows from the evidence and params.yaml as they are"
+        raise _stale(workspace, rule, f"a verdict that differs in {_first_difference(verdict, now)}")
+    judged = JudgedStudy(**vars(measured), verdict=verdict)
+    for name, expected, digest in _digests(judged):
+        if digest != expected:
+            raise _stale(workspace, f"{name} the verdict is about", f"{digest[:12]}, expected {expected[:12]}")
+    return judged
+
+
+def _digests(judged: JudgedStudy) -> Iterator[tuple[str, str, str]]:
+    """Yield, for each file that was judged, how a message names it, its digest in the verdict, and its digest now."""
+    workspace, verdict = judged.workspace, judged.verdict
+    validated = read_output(Validated, workspace.data("validated.json"), workspace, stage="validate")
+    yield "the validated cohort is the one that", verdict.cohort_sha256, validated.cohort_sha256
+    yield "the cohort is the one that", verdict.cohort_sha256, sha256_file(workspace.data("cohort.parquet"))
+    predictions = sha256_file(workspace.model("predictions.parquet"))
+    yield "the predictions are those that", verdict.predictions_sha256, predictions
+
+
+def _first_difference(verdict: Verdict, now: Verdict) -> str:
+    """Name the first field of a verdict that is not what the gates say now."""
+    return next(f"`{field}`" for field in Verdict.model_fields if getattr(verdict, field) != getattr(now, field))
 
 
 def _stale(workspace: Workspace, rule: str, received: str) -> EvidenceError:

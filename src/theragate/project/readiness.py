@@ -2,15 +2,14 @@
 
 from dataclasses import dataclass
 
-from theragate.gates import ReleaseFacts, conditions, read_policy
-from theragate.gates.types import Finding, Verdict
+from theragate.gates import ReleaseFacts, conditions
+from theragate.gates.types import Finding
+from theragate.project.documents import JudgedStudy
 from theragate.project.dvc_lock import unlocked
 from theragate.project.snapshot import Moment
 from theragate.release.looks import count, ledger
-from theragate.release.waivers import Standing, read_waivers, standing
-from theragate.runner.workspace import Workspace
+from theragate.release.waivers import Standing, standing
 from theragate.settings import Settings
-from theragate.study import load_study
 
 __all__ = ["ReleaseState", "release_state"]
 
@@ -24,17 +23,15 @@ class ReleaseState:
     looks: int
 
 
-def release_state(workspace: Workspace, settings: Settings, verdict: Verdict, moment: Moment) -> ReleaseState:
-    """Judge waivers and release conditions for a verdict that is current; cheap, so that it can be asked at every turn.
+def release_state(judged: JudgedStudy, settings: Settings, moment: Moment) -> ReleaseState:
+    """Judge waivers and release conditions of a current verdict as of `moment`; cheap enough to ask at any time.
 
     Raises
     ------
-    ConfigurationError
-        If the file of waivers is of another form.
     DataError
         If the ledger of looks is damaged.
     """
-    code, environment = moment.code, moment.environment
+    code, environment, workspace = moment.code, moment.environment, judged.workspace
     facts = ReleaseFacts(
         commit=code.commit,
         clean=not code.dirty,
@@ -42,11 +39,10 @@ def release_state(workspace: Workspace, settings: Settings, verdict: Verdict, mo
         environment_sha256=environment.sha256,
         missing=environment.missing,
         others=environment.others,
-        looks=count(ledger(settings, workspace.study), verdict.cohort_sha256),
+        looks=count(ledger(settings, workspace.study), judged.verdict.cohort_sha256),
     )
-    waivers = read_waivers(workspace.decided("waivers.json"), workspace.study)
     return ReleaseState(
-        waivers=standing(waivers, verdict, moment.today),
-        conditions=conditions(facts, read_policy(load_study(workspace.params, workspace.study))),
+        waivers=standing(judged.waivers, judged.verdict, moment.today),
+        conditions=conditions(facts, judged.policy),
         looks=facts.looks,
     )

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from theragate.errors import ConfigurationError, EvidenceError
+from theragate.project.current_verdict import read_judged
 from theragate.project.snapshot import Moment, present
 from theragate.publishing.champion_recipe import check_recipe
 from theragate.publishing.gather import gather
@@ -51,9 +52,10 @@ def attest(root: Path, study: str, settings: Settings, environ: Mapping[str, str
     with recomputed(root, study, settings, commit=commit) as (clone, own):
         workspace, moment = Workspace(clone, study), present(clone)
         check_champion(workspace, Stores.of(settings), signer.trust)
-        bundle = gather(workspace, own, moment)
+        judged = read_judged(workspace)
+        bundle = gather(judged, own, moment)
         version = version_of(Stores.of(settings), bundle)
-        prepared = draft(workspace, bundle, moment, recomputed=True)
+        prepared = draft(judged, bundle, moment, recomputed=True)
         signed = put_to_version(settings, prepared, signer, version=version, moment=moment, renew=True)
     state = "attested" if signed else "attested already, or in service; nothing changed"
     made = f"made again from commit {commit[:12]} to the same bytes"

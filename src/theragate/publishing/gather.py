@@ -5,8 +5,7 @@ from pathlib import Path
 from theragate.errors import DataError
 from theragate.evidence.published import publish as publishable
 from theragate.files import write_json
-from theragate.project.current_verdict import current_verdict
-from theragate.project.documents import read_origin
+from theragate.project.documents import JudgedStudy
 from theragate.project.git import CodeState
 from theragate.project.readiness import release_state
 from theragate.project.snapshot import Moment
@@ -14,37 +13,31 @@ from theragate.project.waiver_rows import as_of_today, in_one_line
 from theragate.reports.verdict import verdict_table
 from theragate.runner.workspace import Workspace
 from theragate.settings import Settings
-from theragate.study import load_study
+from theragate.study import Spec
 from theragate.tracking.bundle import Bundle
 
-__all__ = ["gather", "registration_of"]
+__all__ = ["Registration", "gather", "registration_of"]
 
 
-def gather(workspace: Workspace, settings: Settings, moment: Moment) -> Bundle:
-    """Collect the files of one study, with only the published part of its evidence.
+def gather(judged: JudgedStudy, settings: Settings, moment: Moment) -> Bundle:
+    """Collect what is bound for MLflow of a judged study, with only the published part of its evidence.
 
     Raises
     ------
-    ConfigurationError
-        If the file of waivers is of another form.
     DataError
-        If a file is missing or the files do not belong together.
-    EvidenceError
-        If the verdict is not what the gates say now of these files.
+        If a file is missing or the files do not belong together, or the ledger of looks is damaged.
     """
-    study = load_study(workspace.params, workspace.study)
-    full, verdict = current_verdict(workspace)
-    record, provenance = read_origin(workspace, full)
-    evidence = publishable(full)
+    workspace, study, verdict = judged.workspace, judged.study, judged.verdict
+    evidence = publishable(judged.evidence)
     write_json(workspace.report("published.json"), evidence.model_dump(mode="json"))
-    state = release_state(workspace, settings, verdict, moment)
+    state = release_state(judged, settings, moment)
     waivers = as_of_today(state.waivers)
     return Bundle(
         study=study,
         evidence=evidence,
         verdict=verdict,
-        record=record,
-        provenance=provenance,
+        record=judged.record,
+        provenance=judged.provenance,
         estimator=workspace.model("estimator"),
         artifacts=_artifacts(workspace),
         description=verdict_table(verdict, waivers=waivers, conditions=state.conditions, looks=state.looks),
@@ -61,14 +54,20 @@ def gather(workspace: Workspace, settings: Settings, moment: Moment) -> Bundle:
     )
 
 
-def registration_of(bundle: Bundle, *, registered: bool) -> dict[str, str | bool]:
-    """Return the content of ``registration.json``: digests, never MLflow's numbers, which differ between MLflows."""
-    return {
-        "study": bundle.study.name,
-        "key": bundle.key,
-        "decision": bundle.verdict.decision,
-        "registered": registered,
-    }
+class Registration(Spec):
+    """What ``registration.json`` says: digests, never MLflow's numbers, which differ between MLflows."""
+
+    study: str
+    key: str
+    decision: str
+    registered: bool
+
+
+def registration_of(bundle: Bundle, *, registered: bool) -> Registration:
+    """Return what `register` says of a bundle."""
+    return Registration(
+        study=bundle.study.name, key=bundle.key, decision=bundle.verdict.decision, registered=registered
+    )
 
 
 def _reproduce(code: CodeState, study: str) -> str:

@@ -8,9 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from theragate.digests import sha256_bytes, sha256_json
-from theragate.errors import EvidenceError
-from theragate.files import read_json
-from theragate.gates import read_policy
+from theragate.project.documents import JudgedStudy
 from theragate.project.snapshot import Moment
 from theragate.release.attestation import VALIDITY, Attestation, sign_attestation
 from theragate.release.dossier import claimed, dossier_bytes, read_statement_of
@@ -18,8 +16,7 @@ from theragate.release.keys import SigningKey, development_key
 from theragate.release.model_files import inspect_package
 from theragate.release.refusals import Refusal
 from theragate.release.trust import Trust, development_trust, trust_path
-from theragate.release.waivers import mismatch, read_waivers
-from theragate.runner.workspace import Workspace
+from theragate.release.waivers import mismatch
 from theragate.settings import Settings
 from theragate.tracking.attested import DEVELOPMENT, Papers, Tagged, attach
 from theragate.tracking.bundle import Bundle
@@ -62,25 +59,10 @@ def development_signer(settings: Settings) -> Signer:
     return Signer(key, words, development_trust(key.public, {}))
 
 
-def draft(workspace: Workspace, bundle: Bundle, moment: Moment, *, recomputed: bool) -> Draft:
-    """Draft what is to be signed of the files in `workspace`, which `bundle` was gathered from.
-
-    Raises
-    ------
-    EvidenceError
-        If the evidence has changed since.
-    """
-    verdict, study = bundle.verdict, bundle.study
-    raw = read_json(workspace.report("evidence.json"), remedy=f"Run `dvc repro evaluate@{study.name}`.")
-    if sha256_json(raw) != verdict.evidence_sha256:
-        raise EvidenceError(
-            f"study `{study.name}`, evidence.json",
-            rule="what is signed is the evidence that was judged",
-            received="another one",
-            remedy="Something has written it just now: run the same command again.",
-        )
-    dossier = dossier_bytes(raw, read_policy(study).document)
-    waivers = read_waivers(workspace.decided("waivers.json"), study.name)
+def draft(judged: JudgedStudy, bundle: Bundle, moment: Moment, *, recomputed: bool) -> Draft:
+    """Draft what is to be signed of a judged study, which `bundle` was gathered from."""
+    verdict, study = judged.verdict, judged.study
+    dossier = dossier_bytes(judged.evidence.model_dump(mode="json"), judged.policy.document)
     fields = {
         "study": study.name,
         "task": study.task,
@@ -98,7 +80,7 @@ def draft(workspace: Workspace, bundle: Bundle, moment: Moment, *, recomputed: b
         "comparator": verdict.comparator,
         "conditions": dict(bundle.conditions),
         "looks": bundle.looks,
-        "waivers": tuple(waiver for waiver in waivers if not mismatch(waiver, verdict)),
+        "waivers": tuple(waiver for waiver in judged.waivers if not mismatch(waiver, verdict)),
         "commit": bundle.commit,
         "environment_sha256": moment.environment.sha256,
         "author": _author(moment),
@@ -108,7 +90,7 @@ def draft(workspace: Workspace, bundle: Bundle, moment: Moment, *, recomputed: b
 
 
 def sign_for_development(
-    workspace: Workspace,
+    judged: JudgedStudy,
     settings: Settings,
     bundle: Bundle,
     *,
@@ -125,9 +107,9 @@ def sign_for_development(
     What to tell the user, beginning with a semicolon.
     """
     if trust_path(environ, settings.home) is not None:
-        return f"; not attested here: the evaluator does it, with `theragate attest {workspace.study}`"
+        return f"; not attested here: the evaluator does it, with `theragate attest {judged.study.name}`"
     signer = development_signer(settings)
-    prepared = draft(workspace, bundle, moment, recomputed=False)
+    prepared = draft(judged, bundle, moment, recomputed=False)
     try:
         put_to_version(settings, prepared, signer, version=version, moment=moment, renew=False)
     except Refusal as refusal:  # it stays in MLflow as evidence, and is never released

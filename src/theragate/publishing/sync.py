@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from theragate.errors import TheragateError
-from theragate.files import read_json
+from theragate.project.current_verdict import read_judged
 from theragate.project.snapshot import Moment, present
-from theragate.publishing.gather import gather, registration_of
+from theragate.publishing.gather import Registration, gather, registration_of
+from theragate.runner.outputs import read_output
 from theragate.runner.workspace import Workspace
 from theragate.settings import Settings
 from theragate.study import study_names
@@ -39,12 +40,13 @@ def _sync(workspace: Workspace, settings: Settings, moment: Moment) -> str:
     from theragate.publishing.signing import sign_for_development
 
     again = f"dvc repro -f register@{workspace.study}"
-    registration = read_json(workspace.report("registration.json"), remedy=f"Run `{again}`.")
-    bundle = gather(workspace, settings, moment)
+    registration = read_output(Registration, workspace.report("registration.json"), workspace, stage="register")
+    judged = read_judged(workspace)
+    bundle = gather(judged, settings, moment)
     if registration != registration_of(bundle, registered=True):
         lost = taken_words(review(bundle, settings, moment))
         return f"not what was registered last (an experiment, or an unfinished run); to register it run `{again}`{lost}"
     published = project(bundle, settings, moment)
     if published.version is not None:
-        sign_for_development(workspace, settings, bundle, version=published.version, moment=moment, environ=os.environ)
+        sign_for_development(judged, settings, bundle, version=published.version, moment=moment, environ=os.environ)
     return ("written to MLflow" if published.created else "MLflow has it") + taken_words(published.taken_from)

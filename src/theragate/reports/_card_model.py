@@ -1,11 +1,10 @@
 """What the card says of the model itself: what it predicts, from what, and what its answer for one patient is worth."""
 
-from collections.abc import Mapping
-from typing import Any
-
+from theragate.cohorts.provenance import Provenance
 from theragate.evidence.published import SMALLEST_CELL
 from theragate.evidence.types import Evidence
 from theragate.gates.words import plural
+from theragate.learning.record import TrainingRecord
 from theragate.numbers import declared, percent, significant
 from theragate.reports.headline import unknown
 from theragate.study import BinaryOutcome, EffectOutcome, QuantityOutcome, Study
@@ -32,18 +31,17 @@ def model_summary(study: Study, evidence: Evidence) -> dict[str, str]:
 
 
 def trust_ingredients(
-    study: Study, evidence: Evidence, record: Mapping[str, Any], provenance: Mapping[str, Any]
+    study: Study, evidence: Evidence, record: TrainingRecord, provenance: Provenance
 ) -> dict[str, str]:
     """Return where the data and the model come from, and what nobody has declared."""
-    columns = record.get("features")
     dropped = study.features.dropped
     return {
         "Outcomes and outputs": study.outcome.description,
         "Model type": _model_words(evidence, record),
         "Answer for one patient": _personal_words(record),
         "Input data source": f"{study.source.citation} Licence: {study.source.licence}",
-        "Version of the source": str(provenance.get("version") or unknown("ingestion recorded none")),
-        "Input data types": ", ".join(map(str, columns)) if columns else unknown("the training record lists none"),
+        "Version of the source": provenance.version or unknown("ingestion recorded none"),
+        "Input data types": ", ".join(record.features) or unknown("the training record lists none"),
         "Columns kept from the model": " ".join(f"`{column}`: {reason}" for column, reason in dropped.items())
         or "None.",
         "Development data characterization": cohort_words(evidence),
@@ -54,31 +52,29 @@ def trust_ingredients(
     }
 
 
-def _model_words(evidence: Evidence, record: Mapping[str, Any]) -> str:
-    selected = record.get("selected", {})
-    params = selected.get("params", {}) if isinstance(selected, Mapping) else {}
+def _model_words(evidence: Evidence, record: TrainingRecord) -> str:
+    params = record.selected.params
     settings = ", ".join(f"{name} {_value(value)}" for name, value in sorted(params.items()))
-    rule = record.get("selection", {}).get("rule", "")
     return (
         f"`{evidence.family}`{f' ({settings})' if settings else ''}, compared with the simple reference "
-        f"`{evidence.reference_family}`. {rule}"
+        f"`{evidence.reference_family}`. {record.selection.rule}"
     ).strip()
 
 
-def _personal_words(record: Mapping[str, Any]) -> str:
+def _personal_words(record: TrainingRecord) -> str:
     """Say what the interval beside a prediction claims, how it held, and how often a clinician is asked to decide."""
-    personal = record.get("personal")
+    personal = record.personal
     if personal is None:
         return unknown("the training record says nothing about it")
-    measured, answers = personal["measured"], personal["answers"]
+    measured, answers = personal.measured, personal.answers
     refused = "Inputs that the study does not accept get a reason and no number."
-    differences = personal.get("differences")
-    if differences is not None and not differences["shown"]:
-        return f"{personal['claim']} {refused}"
+    differences = personal.differences
+    if differences is not None and not differences.shown:
+        return f"{personal.claim} {refused}"
     if not measured:
         held = ""
     elif "coverage" in measured:
-        patients = plural(measured["patients"], "held-out patient")
+        patients = plural(int(measured["patients"]), "held-out patient")
         held = f" Of {patients}, {percent(measured['coverage'])} had an outcome inside it."
     else:
         what = "the share with the event" if differences is None else "their mean doubly robust score"
@@ -88,15 +84,13 @@ def _personal_words(record: Mapping[str, Any]) -> str:
         )
     sure = answers["prediction"]
     return (
-        f"A prediction with an interval and what drove it. {personal['claim']}{held} Of the patients learned from, "
+        f"A prediction with an interval and what drove it. {personal.claim}{held} Of the patients learned from, "
         f"{percent(sure)} would get a prediction to rely on; for the others, the answer is that a clinician decides. "
         f"{refused}"
     )
 
 
-def _value(value: Any) -> str:
-    if value is None:
-        return "unset"
+def _value(value: float) -> str:
     return significant(value, 4) if isinstance(value, float) else str(value)
 
 

@@ -1,11 +1,11 @@
 """Which features the model leans on."""
 
 from textwrap import shorten
-from typing import Any
 
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from theragate.learning.record import TrainingRecord
 from theragate.reports._canvas import BLUE, GREY, INK, new_axes, new_figure
 from theragate.reports._words import feature_label, importances, outcome_unit
 from theragate.study import Study
@@ -22,7 +22,7 @@ LOSSES = {
 }
 
 
-def draw_importances(record: dict[str, Any], study: Study) -> Figure:
+def draw_importances(record: TrainingRecord, study: Study) -> Figure:
     """Draw by how much shuffling each feature worsens the prediction; the 15 most important ones."""
     rows = importances(record)
     shown = rows[:SHOWN]

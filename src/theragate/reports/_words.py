@@ -1,13 +1,12 @@
 """How figures put estimates, counts, groups and columns into words. Light: no plotting library."""
 
-import math
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
 from theragate.evidence.catalogue import METRICS
 from theragate.evidence.published import SMALLEST_CELL
 from theragate.evidence.types import Estimate, Evidence
 from theragate.evidence.writing import decimals_in_figure
+from theragate.learning.record import TrainingRecord
 from theragate.numbers import declared, with_limits
 from theragate.study import (
     BandedGroups,
@@ -135,8 +134,7 @@ def numbers_line(evidence: Evidence, *metrics: str) -> str:
     return " · ".join(parts)
 
 
-def importances(record: Mapping[str, Any]) -> list[tuple[str, float, float]]:
+def importances(record: TrainingRecord) -> list[tuple[str, float, float]]:
     """Return (feature, mean, standard deviation), the most important first, from a training record."""
-    rows = [(str(name), float(row["mean"]), float(row["sd"])) for name, row in record.get("importances", {}).items()]
-    finite = [row for row in rows if math.isfinite(row[1]) and math.isfinite(row[2])]
-    return sorted(finite, key=lambda row: (-row[1], row[0]))
+    rows = [(name, importance.mean, importance.sd) for name, importance in record.importances.items()]
+    return sorted(rows, key=lambda row: (-row[1], row[0]))

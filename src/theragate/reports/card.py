@@ -5,13 +5,14 @@ as not known, with the reason; nothing is invented. The card goes to MLflow with
 that numbers of a few patients are kept out of it (see ``gates/_groups.py``).
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
+from theragate.cohorts.provenance import Provenance
 from theragate.evidence.catalogue import METRICS
 from theragate.evidence.types import Evidence
 from theragate.gates import CONDITIONS
 from theragate.gates.types import Verdict
+from theragate.learning.record import TrainingRecord
 from theragate.numbers import percent, significant
 from theragate.reports._card_metrics import key_metrics
 from theragate.reports._card_model import model_summary, trust_ingredients
@@ -28,8 +29,8 @@ def model_card(
     study: Study,
     evidence: Evidence,
     verdict: Verdict,
-    record: Mapping[str, Any],
-    provenance: Mapping[str, Any],
+    record: TrainingRecord,
+    provenance: Provenance,
     *,
     waivers: Sequence[Acceptance],
     look: int,

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from matplotlib.figure import Figure
 
 from theragate.evidence.published import publish
 from theragate.evidence.types import Evidence
+from theragate.learning.record import TrainingRecord
 from theragate.reports._canvas import house_style, save
 from theragate.reports._curves import draw_auc_over_time, draw_decision, draw_errors, draw_stability
 from theragate.reports._effects import draw_effects, draw_overlap, draw_policy, draw_toc
@@ -40,7 +40,7 @@ CURVES: dict[str, tuple[str, Callable[[Evidence, Study], Figure]]] = {
 }
 
 
-def draw_figures(evidence: Evidence, record: dict[str, Any], study: Study, directory: Path) -> list[Path]:
+def draw_figures(evidence: Evidence, record: TrainingRecord, study: Study, directory: Path) -> list[Path]:
     """Draw a study's figures as PNG files of about 900 × 700 pixels; the same evidence gives the same bytes.
 
     Parameters

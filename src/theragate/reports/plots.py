@@ -4,11 +4,11 @@ import csv
 import io
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 from theragate.evidence.published import publish
 from theragate.evidence.types import Curve, Evidence
 from theragate.files import write_text
+from theragate.learning.record import TrainingRecord
 from theragate.reports._words import counts_text, importances
 
 __all__ = ["write_plot_data"]
@@ -26,7 +26,7 @@ CURVES = {
 }
 
 
-def write_plot_data(evidence: Evidence, record: dict[str, Any], directory: Path) -> list[Path]:
+def write_plot_data(evidence: Evidence, record: TrainingRecord, directory: Path) -> list[Path]:
     """Write one CSV file per figure; the same evidence always gives the same bytes.
 
     Parameters

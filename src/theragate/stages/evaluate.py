@@ -1,7 +1,6 @@
 """Held-out predictions to evidence, figures and the data of DVC's plots."""
 
 from dataclasses import dataclass
-from typing import Any, TypeVar
 
 import pandas as pd
 
@@ -18,9 +17,11 @@ from theragate.evidence.measuring.effects import measure_effects
 from theragate.evidence.refits.membership import measure_membership
 from theragate.evidence.refits.stability import instability_curve, measure_stability
 from theragate.evidence.types import ChampionEvidence, CohortFacts, DataFacts, Evidence, TreatmentEvidence
-from theragate.files import read_json, whole_directory, write_json
+from theragate.files import whole_directory, write_json
+from theragate.learning.record import ChampionRun, ModelChoice, RefitsRecord, TrainingRecord
 from theragate.reports.figures import draw_figures
 from theragate.reports.plots import write_plot_data
+from theragate.runner.outputs import read_output
 from theragate.runner.workspace import Workspace
 from theragate.settings import Settings
 from theragate.stages.effect_target import covariates_of, effect_target
@@ -35,56 +36,12 @@ from theragate.stages.held_out import (
     read_nuisances,
     read_refits,
 )
-from theragate.study import Decision, Spec, Study, load_seed, load_study, spec_of
+from theragate.study import Decision, Study, load_seed, load_study
 from theragate.validation.types import Validation
 
 __all__ = ["evaluate"]
 
 RESAMPLES = 2000
-
-Form = TypeVar("Form", bound=Spec)
-
-
-class Recipe(Spec, extra="ignore"):
-    """What is read of a trained model."""
-
-    family: str
-    params: dict[str, Any]
-
-
-class Importance(Spec):
-    """How much worse the model is without a feature, over the outer splits."""
-
-    mean: float
-    sd: float
-
-
-class Record(Spec, extra="ignore"):
-    """What is read of the training record."""
-
-    study: str
-    selected: Recipe
-    reference: Recipe
-    importances: dict[str, Importance]
-
-
-class ChampionRun(Spec):
-    """How the champion's recipe was run beside the challenger, or why it could not be."""
-
-    model_sha256: str
-    recipe_sha256: str
-    family: str
-    same_cohort: bool
-    why: str
-
-
-class RefitRecord(Spec, extra="ignore"):
-    """What is read of the record of the refits."""
-
-    study: str
-    family: str
-    params: dict[str, Any]
-    champion: ChampionRun | None
 
 
 @dataclass(frozen=True)
@@ -96,9 +53,9 @@ class _Files:
     refits: pd.DataFrame
     halves: pd.DataFrame
     champion: pd.DataFrame
-    record: Record
-    refit_record: RefitRecord
-    found: Validation
+    record: TrainingRecord
+    refits_record: RefitsRecord
+    validation: Validation
 
 
 def evaluate(workspace: Workspace, settings: Settings) -> str:  # noqa: ARG001 - the signature that all stages share
@@ -113,28 +70,27 @@ def evaluate(workspace: Workspace, settings: Settings) -> str:  # noqa: ARG001 -
         version's form, or a prediction is not finite.
     """
     study = load_study(workspace.params, workspace.study)
-    raw = read_json(workspace.model("record.json"), remedy=f"Run `dvc repro train@{study.name}`.")
-    files = _read(workspace, study, raw)
+    files = _read(workspace, study)
     evidence = _evidence(workspace, study, files)
     write_json(workspace.report("evidence.json"), evidence.model_dump(mode="json"))
     with whole_directory(workspace.report("figures")) as folder:
-        draw_figures(evidence, raw, study, folder)
+        draw_figures(evidence, files.record, study, folder)
     with whole_directory(workspace.report("plots")) as folder:
-        write_plot_data(evidence, raw, folder)
+        write_plot_data(evidence, files.record, folder)
     measured = sum(estimate.decidable for estimate in evidence.overall.values())
     return f"{measured} metrics with intervals, {len(evidence.groups)} subgroups"
 
 
-def _read(workspace: Workspace, study: Study, raw: Any) -> _Files:
+def _read(workspace: Workspace, study: Study) -> _Files:
     train, refit = (f"Run `dvc repro {stage}@{study.name}`." for stage in ("train", "refit"))
-    record = _parsed(Record, raw, study, file="record.json", stage="train")
-    raw_refits = read_json(workspace.model("refits.json"), remedy=refit)
-    refit_record = _parsed(RefitRecord, raw_refits, study, file="refits.json", stage="refit")
-    if (refit_record.family, refit_record.params) != (record.selected.family, record.selected.params):
+    record = read_output(TrainingRecord, workspace.model("record.json"), workspace, stage="train")
+    refits_record = read_output(RefitsRecord, workspace.model("refits.json"), workspace, stage="refit")
+    chosen, again = (_choice_text(choice) for choice in (record.selected, refits_record))
+    if again != chosen:
         raise EvidenceError(
             f"study `{study.name}`, refits.json",
             rule="the model that was fitted again is the one that training chose",
-            received="another",
+            received=f"`{again}`, expected `{chosen}`",
             remedy=f"Run `dvc repro -f refit@{study.name}`.",
         )
     return _Files(
@@ -144,33 +100,29 @@ def _read(workspace: Workspace, study: Study, raw: Any) -> _Files:
         halves=read_table(workspace.model("halves.parquet"), remedy=refit),
         champion=read_table(workspace.model("champion.parquet"), remedy=refit),
         record=record,
-        refit_record=refit_record,
-        found=_validation(workspace, study),
+        refits_record=refits_record,
+        validation=_validation(workspace),
     )
 
 
-def _parsed(kind: type[Form], raw: Any, study: Study, *, file: str, stage: str) -> Form:
-    """Return a file's content in its form; a file of another study has the wrong form too."""
-    remedy = f"Run `dvc repro -f {stage}@{study.name}`."
-    subject = f"study `{study.name}`, {file}"
-    form = spec_of(kind, raw, subject=subject, remedy=remedy, error=EvidenceError, private=kind is Validation)
-    if raw["study"] != study.name:
-        raise EvidenceError(subject, rule="the file is of this study", received="one of another study", remedy=remedy)
-    return form
+def _choice_text(choice: ModelChoice) -> str:
+    parameters = ", ".join(f"{name} {value}" for name, value in sorted(choice.params.items()))
+    return f"{choice.family} ({parameters})" if parameters else choice.family
 
 
-def _validation(workspace: Workspace, study: Study) -> Validation:
+def _validation(workspace: Workspace) -> Validation:
     """Read what validation found, and refuse it if it was found in another cohort."""
-    raw = read_json(workspace.report("validation.json"), remedy=f"Run `dvc repro validate@{study.name}`.")
-    found = _parsed(Validation, raw, study, file="validation.json", stage="validate")
-    if found.cohort_sha256 != sha256_file(workspace.data("cohort.parquet")):
+    path = workspace.report("validation.json")
+    validation = read_output(Validation, path, workspace, stage="validate", private=True)
+    digest = sha256_file(workspace.data("cohort.parquet"))
+    if validation.cohort_sha256 != digest:
         raise EvidenceError(
-            f"study `{study.name}`, validation.json",
+            f"study `{workspace.study}`, validation.json",
             rule="only the cohort that was validated is evaluated",
-            received="a cohort with another digest",
-            remedy=f"Run `dvc repro -f validate@{study.name}`.",
+            received=f"the cohort {digest[:12]}, expected {validation.cohort_sha256[:12]}",
+            remedy=f"Run `dvc repro -f validate@{workspace.study}`.",
         )
-    return found
+    return validation
 
 
 def _evidence(workspace: Workspace, study: Study, files: _Files) -> Evidence:
@@ -189,7 +141,7 @@ def _evidence(workspace: Workspace, study: Study, files: _Files) -> Evidence:
         task=study.task,
         horizon=horizon_of(study),
         cohort=CohortFacts(
-            sha256=files.found.cohort_sha256,
+            sha256=files.validation.cohort_sha256,
             patients=len(cohort),
             events=measured.events,
             non_events=measured.non_events,
@@ -197,11 +149,11 @@ def _evidence(workspace: Workspace, study: Study, files: _Files) -> Evidence:
             simulated=is_simulated(workspace.data("cohort.parquet")),
         ),
         data=DataFacts(
-            suite_sha256=files.found.suite_sha256,
-            expectations=len(files.found.results),
-            critical=files.found.critical,
-            warnings=files.found.warnings,
-            leakage=files.found.leaks,
+            suite_sha256=files.validation.suite_sha256,
+            expectations=len(files.validation.results),
+            critical=files.validation.critical,
+            warnings=files.validation.warnings,
+            leakage=files.validation.leaks,
         ),
         predictions_sha256=sha256_file(workspace.model("predictions.parquet")),
         model_sha256=sha256_tree(workspace.model("estimator")),
@@ -223,7 +175,7 @@ def _evidence(workspace: Workspace, study: Study, files: _Files) -> Evidence:
         },
         stability=measure_stability(_target(outcome, study), refits, seed=seed),
         membership=audit.evidence,
-        champion=_champion(files.refit_record.champion, measured),
+        champion=_champion(files.refits_record.champion, measured),
         treatment=treatment,
     )
 

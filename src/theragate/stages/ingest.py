@@ -10,6 +10,7 @@ from theragate.cohorts.declared_columns import check_columns
 from theragate.cohorts.deidentify import check_ids, deidentify
 from theragate.cohorts.outcome_columns import read_outcome
 from theragate.cohorts.parquet import write_table
+from theragate.cohorts.provenance import Provenance
 from theragate.cohorts.random_ids import random_ids
 from theragate.cohorts.sources import RawTable, read_source
 from theragate.digests import sha256_file
@@ -50,7 +51,7 @@ def ingest(workspace: Workspace, settings: Settings) -> str:
     check_columns(cohort, study)
     read_outcome(cohort, study)
     write_table(workspace.data("cohort.parquet"), cohort, simulated=table.simulated)
-    write_json(workspace.data("provenance.json"), _provenance(workspace, study, table, cohort))
+    write_json(workspace.data("provenance.json"), _provenance(workspace, study, table, cohort).model_dump(mode="json"))
     who = "simulated patients" if table.simulated else "patients"
     return f"{len(cohort):,} {who}, {cohort.shape[1] - 1} columns, from {table.version}"
 
@@ -65,14 +66,14 @@ def _ids(table: RawTable, study: Study, settings: Settings) -> pd.Series:
     return random_ids(ids, links, draw=lambda: secrets.token_hex(8))
 
 
-def _provenance(workspace: Workspace, study: Study, table: RawTable, cohort: pd.DataFrame) -> dict[str, object]:
-    return {
-        "study": study.name,
-        "source": study.source.model_dump(mode="json"),
-        "version": table.version,
-        "simulated": table.simulated,
-        "patients": len(cohort),
-        "columns": {column: str(dtype) for column, dtype in cohort.dtypes.items()},
-        "sha256": sha256_file(workspace.data("cohort.parquet")),
-        "deidentification": study.deidentification.model_dump(mode="json"),
-    }
+def _provenance(workspace: Workspace, study: Study, table: RawTable, cohort: pd.DataFrame) -> Provenance:
+    return Provenance(
+        study=study.name,
+        source=study.source,
+        version=table.version,
+        simulated=table.simulated,
+        patients=len(cohort),
+        columns={str(column): str(dtype) for column, dtype in cohort.dtypes.items()},
+        sha256=sha256_file(workspace.data("cohort.parquet")),
+        deidentification=study.deidentification,
+    )

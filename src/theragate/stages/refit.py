@@ -1,7 +1,5 @@
 """Released model to refits of its recipe on samples and halves; the champion's recipe in the challenger's folds."""
 
-from typing import Any
-
 from theragate.cohorts.outcome_columns import read_outcome
 from theragate.cohorts.parquet import read_table, write_table
 from theragate.digests import sha256_file
@@ -10,32 +8,18 @@ from theragate.files import write_json
 from theragate.learning.membership_halves import DIVISIONS
 from theragate.learning.persistence import load
 from theragate.learning.predictor import Predictor
+from theragate.learning.record import ChampionRun, RefitsRecord, TrainingRecord
 from theragate.learning.refits import Recipe, Refitted
 from theragate.learning.refits import refit as fit_again
 from theragate.release.champion import Champion, read_champion
+from theragate.runner.outputs import read_output
 from theragate.runner.workspace import Workspace
 from theragate.settings import Settings
 from theragate.stages.progress import show_progress
 from theragate.stages.validated import check_validated
-from theragate.study import Spec, Study, load_seed, load_study, read_spec
+from theragate.study import Study, load_seed, load_study
 
 __all__ = ["refit"]
-
-
-class Selected(Spec):
-    """The family and the parameters that training chose."""
-
-    family: str
-    params: dict[str, int | float]
-
-
-class Record(Spec, extra="ignore"):
-    """What is read of the training record."""
-
-    study: str
-    task: str
-    selected: Selected
-    features: tuple[str, ...]
 
 
 def refit(workspace: Workspace, settings: Settings) -> str:
@@ -72,48 +56,47 @@ def refit(workspace: Workspace, settings: Settings) -> str:
     write_table(workspace.model("halves.parquet"), refitted.halves)
     write_table(workspace.model("champion.parquet"), refitted.champion)
     same_cohort = champion is not None and champion.cohort_sha256 == sha256_file(path)
-    run = _run(champion, refitted, study=study.name, same_cohort=same_cohort) if champion else None
-    write_json(
-        workspace.model("refits.json"),
-        {"study": study.name, "refits": study.stability.refits, **record.selected.model_dump(), "champion": run},
+    record_of_refits = RefitsRecord(
+        study=study.name,
+        refits=study.stability.refits,
+        **dict(record.selected),
+        champion=_run(champion, refitted, study=study.name, same_cohort=same_cohort) if champion else None,
     )
-    return f"{study.stability.refits} refits, {2 * DIVISIONS} halves; {_told(champion, refitted)}"
+    write_json(workspace.model("refits.json"), record_of_refits.model_dump(mode="json"))
+    return f"{study.stability.refits} refits, {2 * DIVISIONS} halves; {_champion_words(champion, refitted)}"
 
 
-def _trained(workspace: Workspace, study: Study) -> tuple[Record, Predictor]:
+def _trained(workspace: Workspace, study: Study) -> tuple[TrainingRecord, Predictor]:
     """Read the training record and the released model, and refuse them if they are not of one training."""
-    again = f"Run `dvc repro -f train@{study.name}`."
-    record = read_spec(
-        Record,
-        workspace.model("record.json"),
-        subject=f"study `{study.name}`, record.json",
-        remedy=f"Run `dvc repro train@{study.name}`.",
-        outdated=again,
-        error=EvidenceError,
-    )
+    record = read_output(TrainingRecord, workspace.model("record.json"), workspace, stage="train")
     released = load(workspace.model("estimator"))
-    found = (study.name, released.task, released.family, tuple(released.features))
-    if found != (record.study, record.task, record.selected.family, record.features) or record.task != study.task:
-        raise EvidenceError(
-            f"study `{study.name}`, record.json",
-            rule="the record is of the study and of the model in `estimator`",
-            received="one of another training",
-            remedy=again,
-        )
+    for recorded, expected in (
+        (record.task, study.task),
+        (record.task, released.task),
+        (record.selected.family, released.family),
+        (", ".join(record.features), ", ".join(released.features)),
+    ):
+        if recorded != expected:
+            raise EvidenceError(
+                f"study `{study.name}`, record.json",
+                rule="the record is of the study and of the model in `estimator`",
+                received=f"`{recorded}`, expected `{expected}`",
+                remedy=f"Run `dvc repro -f train@{study.name}`.",
+            )
     return record, released
 
 
-def _run(champion: Champion, refitted: Refitted, *, study: str, same_cohort: bool) -> dict[str, Any]:
-    return {
-        "model_sha256": champion.model_sha256,
-        "recipe_sha256": champion.recipe_sha256(study),
-        "family": champion.family,
-        "same_cohort": same_cohort,
-        "why": refitted.why,
-    }
+def _run(champion: Champion, refitted: Refitted, *, study: str, same_cohort: bool) -> ChampionRun:
+    return ChampionRun(
+        model_sha256=champion.model_sha256,
+        recipe_sha256=champion.recipe_sha256(study),
+        family=champion.family,
+        same_cohort=same_cohort,
+        why=refitted.why,
+    )
 
 
-def _told(champion: Champion | None, refitted: Refitted) -> str:
+def _champion_words(champion: Champion | None, refitted: Refitted) -> str:
     if champion is None:
         return "no champion"
     if refitted.why:

@@ -3,6 +3,7 @@
 import os
 
 from theragate.files import write_json
+from theragate.project.current_verdict import read_judged
 from theragate.project.snapshot import present
 from theragate.publishing.disclosure import check_disclosure
 from theragate.publishing.gather import gather, registration_of
@@ -28,16 +29,17 @@ def register(workspace: Workspace, settings: Settings) -> str:
         If MLflow is out of reach, locked, or of another version.
     """
     moment = present(workspace.root)
-    bundle = gather(workspace, settings, moment)
+    judged = read_judged(workspace)
+    bundle = gather(judged, settings, moment)
     write_json(workspace.report("disclosure.json"), check_disclosure(workspace, bundle).record())
     published = project(bundle, settings, moment)
     registration = registration_of(bundle, registered=published.version is not None)
-    write_json(workspace.report("registration.json"), registration)
+    write_json(workspace.report("registration.json"), registration.model_dump(mode="json"))
     decision = "; ".join(filter(None, (bundle.verdict.decision, bundle.waived_by)))
     if published.version is None:
         return f"{decision}; logged as an experiment's run, nothing registered"
     state = "alias `candidate`" if published.alias else "no alias"
     signed = sign_for_development(
-        workspace, settings, bundle, version=published.version, moment=moment, environ=os.environ
+        judged, settings, bundle, version=published.version, moment=moment, environ=os.environ
     )
     return f"{decision}; version {published.version}, {state}{taken_words(published.taken_from)}{signed}"

@@ -5,7 +5,7 @@ import shutil
 from theragate.cohorts.outcome_columns import read_outcome
 from theragate.cohorts.parquet import read_table, write_table
 from theragate.files import write_json
-from theragate.learning import train as train_study
+from theragate.learning.training import train as train_study
 from theragate.personal.answers import save_personal_model
 from theragate.personal.fitting import fit_personal_model
 from theragate.runner.workspace import Workspace
@@ -55,7 +55,8 @@ def train(workspace: Workspace, settings: Settings) -> str:
     )
     save_personal_model(fitted.personal, workspace.model("estimator"))
     write_table(workspace.model("predictions.parquet"), trained.predictions)
-    write_json(workspace.model("record.json"), {**trained.record, "personal": fitted.record})
+    record = trained.record.model_copy(update={"personal": fitted.record})
+    write_json(workspace.model("record.json"), record.model_dump(mode="json"))
     shutil.rmtree(searches, ignore_errors=True)
-    selected = trained.record["selected"]["family"]
-    return f"{selected} after {len(trained.record['trials'])} trials, {len(trained.predictions):,} held-out predictions"
+    selected, trials = record.selected.family, len(record.trials)
+    return f"{selected} after {trials} trials, {len(trained.predictions):,} held-out predictions"

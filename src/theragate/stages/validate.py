@@ -11,6 +11,7 @@ from theragate.validation.accepted_inputs import accepted_inputs
 from theragate.validation.page import page
 from theragate.validation.run_suite import validate as validate_cohort
 from theragate.validation.suites import read_suite
+from theragate.validation.validated import Validated
 
 __all__ = ["validate"]
 
@@ -43,7 +44,8 @@ def validate(workspace: Workspace, settings: Settings) -> str:  # noqa: ARG001 -
             received=f"{len(failed)} that do not hold: {', '.join(failed[:5])}",
             remedy=f"Read reports/{study.name}/validation.html, then correct the source, the study or its suite.",
         )
-    write_json(workspace.data("validated.json"), {"study": study.name, "cohort_sha256": digest, "passed": True})
+    validated = Validated(study=study.name, cohort_sha256=digest, passed=True)
+    write_json(workspace.data("validated.json"), validated.model_dump(mode="json"))
     accepted = accepted_inputs(read_suite(workspace.suite, study=study.name), study)
     write_json(workspace.data("inputs.json"), accepted.model_dump(mode="json"))
     warned = f"warnings: {', '.join(found.warnings)}" if found.warnings else "no warning"

@@ -4,9 +4,10 @@ from pathlib import Path
 
 from theragate.digests import sha256_file
 from theragate.errors import DataError
-from theragate.files import read_json
+from theragate.runner.outputs import read_output
 from theragate.runner.workspace import Workspace
-from theragate.study import AcceptedInputs, read_spec
+from theragate.study import AcceptedInputs
+from theragate.validation.validated import Validated
 
 __all__ = ["check_validated", "read_accepted"]
 
@@ -19,14 +20,15 @@ def check_validated(workspace: Workspace, cohort: Path) -> None:
     DataError
         If it is another, or no cohort was validated.
     """
-    remedy = f"Run `dvc repro validate@{workspace.study}`."
-    validated = read_json(workspace.data("validated.json"), remedy=remedy)
-    if validated != {"study": workspace.study, "cohort_sha256": sha256_file(cohort), "passed": True}:
+    path = workspace.data("validated.json")
+    validated = read_output(Validated, path, workspace, stage="validate", error=DataError)
+    digest = sha256_file(cohort)
+    if digest != validated.cohort_sha256:
         raise DataError(
             f"study `{workspace.study}`",
             rule="only the cohort that passed validation is learned from",
-            received="a cohort with another digest",
-            remedy=remedy,
+            received=f"the cohort {digest[:12]}, expected {validated.cohort_sha256[:12]}",
+            remedy=f"Run `dvc repro validate@{workspace.study}`.",
         )
 
 
@@ -38,9 +40,5 @@ def read_accepted(workspace: Workspace) -> AcceptedInputs:
     DataError
         If the file is missing, of another form or of another study.
     """
-    remedy = f"Run `dvc repro -f validate@{workspace.study}`."
     path = workspace.data("inputs.json")
-    accepted = read_spec(AcceptedInputs, path, remedy=remedy, private=True)
-    if accepted.study != workspace.study:
-        raise DataError(str(path), rule="the file is of this study", received="one of another study", remedy=remedy)
-    return accepted
+    return read_output(AcceptedInputs, path, workspace, stage="validate", error=DataError, private=True)

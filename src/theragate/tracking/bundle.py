@@ -5,13 +5,14 @@ from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
+from theragate.cohorts.provenance import Provenance
 from theragate.digests import sha256_file, sha256_json, sha256_tree
 from theragate.errors import DataError, EvidenceError
 from theragate.evidence.published import SMALLEST_CELL
 from theragate.evidence.types import Evidence
 from theragate.gates.types import Verdict
+from theragate.learning.record import TrainingRecord
 from theragate.study import Study
 
 __all__ = ["Bundle"]
@@ -59,8 +60,8 @@ class Bundle:
     study: Study
     evidence: Evidence
     verdict: Verdict
-    record: Mapping[str, Any]
-    provenance: Mapping[str, Any]
+    record: TrainingRecord
+    provenance: Provenance
     estimator: Path
     artifacts: Mapping[str, Path]
     description: str
@@ -79,7 +80,7 @@ class Bundle:
         absent = sorted(name for name, path in self.artifacts.items() if not path.is_file())
         if absent:
             raise self._torn(f"no file for {', '.join(absent)}")
-        if {self.evidence.study, self.verdict.study, self.record.get("study")} != {self.study.name}:
+        if {self.evidence.study, self.verdict.study, self.record.study} != {self.study.name}:
             raise self._torn("the evidence, verdict or record of another study")
         for part in ("cohort", "predictions", "model"):
             judged = getattr(self.verdict, f"{part}_sha256")
@@ -107,7 +108,7 @@ class Bundle:
             {
                 "artifacts": {name: sha256_file(path) for name, path in self.artifacts.items()},
                 "estimator": self.model_sha256,
-                "record": sha256_json(dict(self.record)),
+                "record": sha256_json(self.record.model_dump(mode="json")),
                 "verdict": sha256_json(self.verdict.model_dump(mode="json")),
             }
         )

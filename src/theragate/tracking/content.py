@@ -72,15 +72,15 @@ def revision_tags(bundle: Bundle) -> dict[str, str]:
 
 def recipe(bundle: Bundle) -> dict[str, Any]:
     """Return what it takes to fit this model again and to know it: for the day on which it is the champion."""
-    verdict, selected = bundle.verdict, bundle.record["selected"]
+    verdict, selected = bundle.verdict, bundle.record.selected
     return {
         "study": bundle.study.name,
         "model_sha256": verdict.model_sha256,
         "cohort_sha256": verdict.cohort_sha256,
         "predictions_sha256": verdict.predictions_sha256,
-        "family": selected["family"],
-        "params": selected["params"],
-        "features": list(bundle.record["features"]),
+        "family": selected.family,
+        "params": selected.params,
+        "features": list(bundle.record.features),
     }
 
 
@@ -90,11 +90,11 @@ def parameters(bundle: Bundle) -> dict[str, str]:
     validation = study.validation.model_dump(exclude={"reason"})
     found = {
         "family": bundle.evidence.family,
-        **{f"model.{name}": value for name, value in record["selected"]["params"].items()},
+        **{f"model.{name}": value for name, value in record.selected.params.items()},
         "reference": bundle.evidence.reference_family,
-        "features": len(record["features"]),
+        "features": len(record.features),
         "patients": bundle.evidence.cohort.patients,
-        "seed": record["seed"],
+        "seed": record.seed,
         "tuning.trials": study.tuning.trials,
         **{f"validation.{name}": value for name, value in validation.items()},
     }
@@ -141,11 +141,10 @@ def _judged_metrics(gates: Mapping[str, Mapping[str, Any]]) -> set[str]:
 def dataset_fields(bundle: Bundle) -> dict[str, str]:
     """Return name, digest, source, schema and profile of the cohort, from its files and without loading the table."""
     cohort, source = bundle.evidence.cohort, bundle.study.source
-    origin = {"kind": source.kind, "citation": source.citation, "version": str(bundle.provenance.get("version", ""))}
+    origin = {"kind": source.kind, "citation": source.citation, "version": bundle.provenance.version}
     types = {"number": "double", "text": "string"}
     schema = [
-        {"type": types[column["type"]], "name": column["name"], "required": True}
-        for column in bundle.record["input_schema"]
+        {"type": types[column.type], "name": column.name, "required": True} for column in bundle.record.input_schema
     ]
     profile = {"num_rows": cohort.patients, "events": cohort.events, "sha256": cohort.sha256}
     return {

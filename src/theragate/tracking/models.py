@@ -133,7 +133,7 @@ def _ensure_registered_model(client: MlflowClient, bundle: Bundle) -> None:
 def _signature(bundle: Bundle) -> ModelSignature:
     """Every feature is a column that must be there, its values may be missing; the answer is a table."""
     columns: list[ColSpec | TensorSpec] = [
-        ColSpec(_TYPES[column["type"]], column["name"]) for column in bundle.record["input_schema"]
+        ColSpec(_TYPES[column.type], column.name) for column in bundle.record.input_schema
     ]
     answers: list[ColSpec | TensorSpec] = [ColSpec(_ANSWERS[kind], name) for name, kind in COLUMNS.items()]
     return ModelSignature(inputs=Schema(columns), outputs=Schema(answers))
@@ -141,6 +141,6 @@ def _signature(bundle: Bundle) -> ModelSignature:
 
 def _requirements(bundle: Bundle) -> list[str]:
     """Name what loads the model; given explicitly, because MLflow's own inference takes ten seconds."""
-    versions = {name: version for name, version in bundle.record["versions"].items() if name != "python"}
+    versions = {name: version for name, version in bundle.record.versions.items() if name != "python"}
     own = {"mlflow": mlflow.__version__, "theragate": metadata.version("theragate")}
     return [f"{name}=={version}" for name, version in sorted((versions | own).items())]

@@ -10,6 +10,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run
 
 from theragate.files import write_json
+from theragate.learning.record import Trial
 from theragate.tracking.bundle import Bundle
 from theragate.tracking.content import (
     dataset_fields,
@@ -77,25 +78,23 @@ def complete_run(client: MlflowClient, bundle: Bundle, run_id: str, *, model_id:
     client.set_terminated(run_id, "FINISHED", end_time=now)
 
 
-def log_trials(
-    client: MlflowClient, trials: Sequence[Mapping[str, Any]], *, experiment_id: str, parent: str, now: int
-) -> None:
+def log_trials(client: MlflowClient, trials: Sequence[Trial], *, experiment_id: str, parent: str, now: int) -> None:
     """Log each trial of the final tuning as a run below `parent`, in three requests each.
 
     How long a trial took is not recorded, because a record must not change from one training to the next. Its times
     are therefore `now`, moved by the trial's number in milliseconds, so that MLflow lists the trials in their order.
     """
     for trial in trials:
-        number, moment = int(trial["number"]), now + int(trial["number"]) + 1
+        number, moment = trial.number, now + trial.number + 1
         run = client.create_run(
             experiment_id,
             start_time=moment,
-            tags={"mlflow.parentRunId": parent, "theragate.trial_state": trial["state"]},
-            run_name=trial_name(number, trial["family"]),
+            tags={"mlflow.parentRunId": parent, "theragate.trial_state": trial.state},
+            run_name=trial_name(number, trial.family),
         )
-        chosen = {"family": trial["family"], **{f"model.{name}": value for name, value in trial["params"].items()}}
+        chosen = {"family": trial.family, **{f"model.{name}": value for name, value in trial.params.items()}}
         client.log_batch(run.info.run_id, metrics=_trial_metrics(trial, moment), params=_parameters(chosen))
-        client.set_terminated(run.info.run_id, _STATUS[trial["state"]], end_time=moment)
+        client.set_terminated(run.info.run_id, _STATUS[trial.state], end_time=moment)
 
 
 def remove_run(client: MlflowClient, run: Run) -> None:
@@ -108,9 +107,9 @@ def remove_run(client: MlflowClient, run: Run) -> None:
     client.delete_run(run_id)
 
 
-def _trial_metrics(trial: Mapping[str, Any], moment: int) -> list[Metric]:
-    folds = [Metric("objective.fold", value, moment, step) for step, value in enumerate(trial["folds"])]
-    return folds if trial["value"] is None else [Metric("objective", trial["value"], moment, 0), *folds]
+def _trial_metrics(trial: Trial, moment: int) -> list[Metric]:
+    folds = [Metric("objective.fold", value, moment, step) for step, value in enumerate(trial.folds)]
+    return folds if trial.value is None else [Metric("objective", trial.value, moment, 0), *folds]
 
 
 def _parameters(values: Mapping[str, Any]) -> list[Param]:
