@@ -22,7 +22,7 @@ test: $(ENVIRONMENT) ## Run the tests, real servers included
 	@$(ACTIVATE) && python -m pytest -q $(WORKERS) -m "not browser"
 
 test-fast: $(ENVIRONMENT) ## Run the tests of the pure core: evidence, gates, release, study, digests, files
-	@$(ACTIVATE) && python -m pytest -q $(WORKERS) -m "not slow" $(CORE)
+	@$(ACTIVATE) && python -m pytest -q $(WORKERS) $(CORE)
 
 test-browser: $(ENVIRONMENT) ## Run the tests that need a system Chromium
 	@$(ACTIVATE) && python -m pytest -q -n 2 --dist loadfile -m browser
