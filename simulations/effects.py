@@ -22,7 +22,7 @@ from theragate.cohorts.outcomes import Binary, Censored, Quantity, Treated
 from theragate.cohorts.splits import inner_folds
 from theragate.evidence.inputs.effects import EffectHeldOut, EffectTarget
 from theragate.evidence.inputs.predictions import HeldOut
-from theragate.evidence.measuring.effects import measure_effects
+from theragate.evidence.measure import measure_effects
 from theragate.evidence.metrics.effects import Ranking, ranked
 from theragate.learning.families import FAMILIES
 from theragate.learning.features import Feature

@@ -141,7 +141,7 @@ def test_groups_overlap_in_the_same_draws():
         risk,
         atoms=atoms,
         kinds=4,
-        places=places,
+        subsets=places,
         ranged=[True, False],
         resamples=2000,
         seed=1,

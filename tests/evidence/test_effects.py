@@ -8,7 +8,7 @@ import pytest
 from theragate.errors import EvidenceError
 from theragate.evidence.inputs.effects import EffectHeldOut, EffectTarget
 from theragate.evidence.inputs.predictions import HeldOut
-from theragate.evidence.measuring.effects import measure_effects
+from theragate.evidence.measure import measure_effects
 
 RESAMPLES, N, REPEATS = 200, 400, 2
 

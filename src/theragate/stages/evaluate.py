@@ -12,8 +12,7 @@ from theragate.errors import EvidenceError
 from theragate.evidence.catalogue import report_only
 from theragate.evidence.inputs.effects import EffectHeldOut, EffectTarget
 from theragate.evidence.inputs.predictions import BinaryTarget, QuantityTarget, SurvivalTarget, Target
-from theragate.evidence.measure import Measured, measure
-from theragate.evidence.measuring.effects import measure_effects
+from theragate.evidence.measure import Measured, measure, measure_effects
 from theragate.evidence.refits.membership import measure_membership
 from theragate.evidence.refits.stability import instability_curve, measure_stability
 from theragate.evidence.types import ChampionEvidence, CohortFacts, DataFacts, Evidence, TreatmentEvidence

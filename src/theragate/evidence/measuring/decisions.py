@@ -59,27 +59,27 @@ def decisions(
     *,
     atoms: NDArray[np.intp],
     kinds: int,
-    places: Sequence[NDArray[np.intp]],
+    subsets: Sequence[NDArray[np.intp]],
     ranged: Sequence[bool],
     resamples: int,
     seed: int,
 ) -> list[Decisions]:
-    """Measure what the thresholds decide in each place.
+    """Measure what the thresholds decide in each subset of the patients.
 
     Parameters
     ----------
     atoms
-        Shape (n,): numbers from 0 to `kinds` - 1; each place has all patients of an atom or none.
-    places
-        The positions of each place's patients in the cohort.
+        Shape (n,): numbers from 0 to `kinds` - 1; each subset has all patients of an atom or none.
+    subsets
+        The positions of each subset's patients in the cohort.
     ranged
-        For which places the net benefit is wanted over the whole range of thresholds, and not at the clinical one
+        For which subsets the net benefit is wanted over the whole range of thresholds, and not at the clinical one
         alone.
     """
     thresholds = range_of(target)
     at = thresholds.index(float(target.threshold or 0.0))
-    members = np.zeros((len(places), kinds), dtype=np.bool_)
-    for own, rows in zip(members, places, strict=True):
+    members = np.zeros((len(subsets), kinds), dtype=np.bool_)
+    for own, rows in zip(members, subsets, strict=True):
         own[atoms[rows]] = True
     counts = count(risk, target.event, atoms, kinds=kinds, thresholds=thresholds)
     whole = confusion(counts, members)
@@ -90,13 +90,13 @@ def decisions(
     ]
     return [
         _decided(
-            _place(whole, place),
-            _joined([_place(part, place) for part in drawn]),
+            _of_subset(whole, subset),
+            _joined([_of_subset(part, subset) for part in drawn]),
             at=at,
             thresholds=thresholds,
             ranged=wanted,
         )
-        for place, wanted in enumerate(ranged)
+        for subset, wanted in enumerate(ranged)
     ]
 
 
@@ -104,8 +104,8 @@ def points_of(target: BinaryTarget, risk: Floats) -> dict[str, float]:
     """Return what the clinical threshold decides of all patients, without resampling."""
     threshold = float(target.threshold or 0.0)
     everybody = np.zeros(len(risk), dtype=np.intp)
-    found = confusion(count(risk, target.event, everybody, kinds=1, thresholds=(threshold,)))
-    return {name: float(value) for name, value in _metrics(_place(found, 0).at(0), threshold).items()}
+    counts = confusion(count(risk, target.event, everybody, kinds=1, thresholds=(threshold,)))
+    return {name: float(value) for name, value in _metrics(_of_subset(counts, 0).at(0), threshold).items()}
 
 
 def paired_decisions(
@@ -119,16 +119,16 @@ def paired_decisions(
     both = (first >= threshold) * 2 + (second >= threshold).astype(np.intp)
     counts = count(np.zeros_like(first), target.event, both, kinds=4, thresholds=(threshold,))[:, 0, :]
     drawn = draw_counts(counts, resamples=resamples, seed=(seed, resamples))
-    found = []
+    measured = []
     for selects in (np.array([0, 0, 1, 1]), np.array([0, 1, 0, 1])):
         reached = np.stack([1 - selects, selects]).astype(np.int64)
         parts = [confusion((reached @ cells)[..., None, :, :]) for cells in (counts, drawn)]
-        found.append(_decided(*(_place(part, 0) for part in parts), at=0, thresholds=(threshold,), ranged=False))
-    return found[0], found[1]
+        measured.append(_decided(*(_of_subset(part, 0) for part in parts), at=0, thresholds=(threshold,), ranged=False))
+    return measured[0], measured[1]
 
 
-def _place(found: Confusion, place: int) -> Confusion:
-    return Confusion(*(getattr(found, name)[..., place, :] for name in Confusion.__dataclass_fields__))
+def _of_subset(counts: Confusion, subset: int) -> Confusion:
+    return Confusion(*(getattr(counts, name)[..., subset, :] for name in Confusion.__dataclass_fields__))
 
 
 def _joined(parts: Sequence[Confusion]) -> Confusion:
@@ -151,6 +151,6 @@ def _decided(whole: Confusion, drawn: Confusion, *, at: int, thresholds: tuple[f
     )
 
 
-def _metrics(found: Confusion, threshold: float) -> dict[str, Floats]:
-    benefit = found.net_benefit(threshold)
-    return found.rates() | {"net_benefit": benefit.model, "net_benefit_gain": benefit.gain}
+def _metrics(counts: Confusion, threshold: float) -> dict[str, Floats]:
+    benefit = counts.net_benefit(threshold)
+    return counts.rates() | {"net_benefit": benefit.model, "net_benefit_gain": benefit.gain}

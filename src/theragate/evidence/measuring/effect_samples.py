@@ -1,4 +1,4 @@
-"""Whose effects are measured: all patients, and each group, with every resample of them."""
+"""Statistics of predicted effects in the resamples of some patients, and the estimates that follow from them."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,10 +19,10 @@ from theragate.evidence.types import Z95, Estimate
 __all__ = [
     "Effects",
     "Gains",
-    "Place",
+    "PatientSet",
     "estimates",
     "gains",
-    "places",
+    "patient_sets",
     "resampled",
     "sampled",
     "share",
@@ -48,7 +48,7 @@ class Effects:
 
 
 @dataclass(frozen=True)
-class Place:
+class PatientSet:
     """Some patients; ``group`` is None for all of them. ``fewest`` is the size of their smallest cell."""
 
     rows: NDArray[np.intp]
@@ -57,19 +57,19 @@ class Place:
     enough: bool
 
 
-def places(target: EffectTarget, groups: Sequence[Subgroup]) -> list[Place]:
+def patient_sets(target: EffectTarget, groups: Sequence[Subgroup]) -> list[PatientSet]:
     """Return the whole cohort first, then each group."""
     everybody = np.arange(len(target.treated), dtype=np.intp)
-    return [
-        _place(target, rows, group) for rows, group in [(everybody, None), *((group.rows, group) for group in groups)]
-    ]
+    wanted: list[tuple[NDArray[np.intp], Subgroup | None]] = [(everybody, None)]
+    wanted += [(group.rows, group) for group in groups]
+    return [_patient_set(target, rows, group) for rows, group in wanted]
 
 
-def _place(target: EffectTarget, rows: NDArray[np.intp], group: Subgroup | None) -> Place:
+def _patient_set(target: EffectTarget, rows: NDArray[np.intp], group: Subgroup | None) -> PatientSet:
     arms = min(int(arm[rows].sum()) for arm in (target.treated, ~target.treated))
     cells = min(int(cell[rows].sum()) for cell in target.cells.values())
     least = FEWEST_PATIENTS if target.event is None else FEWEST_EVENTS
-    return Place(rows, group, cells, arms >= FEWEST_PATIENTS and cells >= least)
+    return PatientSet(rows, group, cells, arms >= FEWEST_PATIENTS and cells >= least)
 
 
 def resampled(n: int, *, resamples: int, seed: int) -> Iterator[Floats]:
@@ -92,46 +92,46 @@ def thresholds_of(target: EffectTarget) -> tuple[float, ...]:
 
 
 def statistics(
-    place: Place, scores: Floats, effects: Effects, *, thresholds: tuple[float, ...], reference: Floats, draws: Floats
+    of: PatientSet, scores: Floats, effects: Effects, *, thresholds: tuple[float, ...], reference: Floats, draws: Floats
 ) -> dict[str, Floats]:
     """Return every statistic of one prediction in each resample, (b,); ``none@t`` and ``all@t`` are gains at t."""
-    own, raw, centred = scores[place.rows], effects.raw[place.rows], effects.centred[place.rows]
+    own, raw, centred = scores[of.rows], effects.raw[of.rows], effects.centred[of.rows]
     ranking = Ranking.of(centred)
     treat = [raw >= threshold for threshold in thresholds]
-    columns = [own, raw, centred, centred**2, centred * own, (own - reference[place.rows]) ** 2 - (own - raw) ** 2]
+    columns = [own, raw, centred, centred**2, centred * own, (own - reference[of.rows]) ** 2 - (own - raw) ** 2]
     columns += [(own - threshold) * chosen for threshold, chosen in zip(thresholds, treat, strict=True)]
     columns += [(threshold - own) * ~chosen for threshold, chosen in zip(thresholds, treat, strict=True)]
     means = moments(np.stack(columns, axis=1), draws).T
-    found = {"average_effect": means[0], "effect_error": means[1] - means[0], "loss_gain": means[5]}
+    values = {"average_effect": means[0], "effect_error": means[1] - means[0], "loss_gain": means[5]}
     if not ranking.ranks_nobody:
-        found["autoc"], found["qini"] = ranked(ranking, own, draws)
+        values["autoc"], values["qini"] = ranked(ranking, own, draws)
         spread = means[3] - means[2] ** 2
-        found["calibration_slope"] = (means[4] - means[2] * means[0]) / np.where(spread > 0, spread, np.nan)
+        values["calibration_slope"] = (means[4] - means[2] * means[0]) / np.where(spread > 0, spread, np.nan)
     for at, threshold in enumerate(thresholds):
-        found[f"none@{threshold!r}"] = means[6 + at]
-        found[f"all@{threshold!r}"] = means[6 + len(thresholds) + at]
-    return found
+        values[f"none@{threshold!r}"] = means[6 + at]
+        values[f"all@{threshold!r}"] = means[6 + len(thresholds) + at]
+    return values
 
 
 def estimates(
-    place: Place, drawn: dict[str, Floats], point: dict[str, Floats], *, patients: int | None
+    of: PatientSet, drawn: dict[str, Floats], point: dict[str, Floats], *, patients: int | None
 ) -> dict[str, Estimate]:
     """Return the estimates that follow from statistics in the resamples and in the patients as they are.
 
     `patients` is how many were cross-validated, by which limits are widened; None where they were held out once.
     """
-    found = {}
+    made = {}
     for name in ("average_effect", "autoc", "qini", "calibration_slope", "effect_error", "loss_gain"):
         if name not in point:
-            found[name] = (
+            made[name] = (
                 Estimate(value=0.0, method="none", why=_NOBODY)
                 if name in ("autoc", "qini")
                 else (Estimate.absent(_NOBODY))
             )
             continue
-        estimate = sampled(float(point[name][0]), drawn[name], place=place)
-        found[name] = widened(estimate, name, widening(name, patients))
-    return found
+        estimate = sampled(float(point[name][0]), drawn[name], of=of)
+        made[name] = widened(estimate, name, widening(name, patients))
+    return made
 
 
 def widening(metric: str, patients: int | None) -> float:
@@ -139,16 +139,16 @@ def widening(metric: str, patients: int | None) -> float:
     return 1.0 if patients is None else factor(metric, task="treatment_effect", patients=patients)
 
 
-def sampled(value: float, replicates: Floats, *, place: Place) -> Estimate:
+def sampled(value: float, replicates: Floats, *, of: PatientSet) -> Estimate:
     """Return an estimate with limits of Student's t, for as many degrees of freedom as the smallest cell has."""
     if not np.isfinite(value):
         return Estimate.absent("it is not defined for these patients")
-    if not place.enough:
+    if not of.enough:
         return Estimate(value=value, method="none", why=_TOO_FEW)
     usable = replicates[np.isfinite(replicates)]
     if len(usable) < 0.95 * len(replicates) or not usable.std():
         return Estimate(value=value, method="none", why="no spread in the resamples from which an error is estimated")
-    se = float(usable.std(ddof=1)) * float(stdtrit(max(place.fewest - 1, 1), 0.975)) / Z95
+    se = float(usable.std(ddof=1)) * float(stdtrit(max(of.fewest - 1, 1), 0.975)) / Z95
     return Estimate(value=value, lower=value - Z95 * se, upper=value + Z95 * se, se=se, method="bootstrap, Student's t")
 
 
@@ -161,14 +161,14 @@ class Gains(NamedTuple):
     replicates: Floats  # of the gain over both, (b,)
 
 
-def gains(place: Place, drawn: dict[str, Floats], point: dict[str, Floats], threshold: float) -> Gains:
+def gains(of: PatientSet, drawn: dict[str, Floats], point: dict[str, Floats], threshold: float) -> Gains:
     """Return the gains of treating by the prediction.
 
     That over the better default is the smaller of that over treating nobody and that over treating everybody, and so
     are its limits.
     """
     parts = [f"none@{threshold!r}", f"all@{threshold!r}"]
-    none, everybody = over = [_part(float(point[name][0]), drawn[name], place=place) for name in parts]
+    none, everybody = over = [_part(float(point[name][0]), drawn[name], of=of) for name in parts]
     values = [item.value for item in over if item.value is not None]
     replicates = np.minimum(drawn[parts[0]], drawn[parts[1]])
     limits = [(item.lower, item.upper) for item in over if item.lower is not None and item.upper is not None]
@@ -181,11 +181,11 @@ def gains(place: Place, drawn: dict[str, Floats], point: dict[str, Floats], thre
     return Gains(none, everybody, both, replicates)
 
 
-def _part(value: float, replicates: Floats, *, place: Place) -> Estimate:
+def _part(value: float, replicates: Floats, *, of: PatientSet) -> Estimate:
     """Return one gain; where nobody, or everybody, is treated as the default does, it is 0 without error."""
-    if place.enough and value == 0 and not replicates.any():
+    if of.enough and value == 0 and not replicates.any():
         return Estimate(value=0.0, lower=0.0, upper=0.0, se=0.0, method="the same decisions")
-    return sampled(value, replicates, place=place)
+    return sampled(value, replicates, of=of)
 
 
 def share(chosen: NDArray[np.bool_]) -> Estimate:

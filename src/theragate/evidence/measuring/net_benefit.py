@@ -18,13 +18,13 @@ __all__ = ["range_members", "threshold_evidence"]
 
 
 def threshold_evidence(
-    place: Panel, thresholds: tuple[float, ...], found: Benefits, *, widening: Mapping[str, float]
+    panel: Panel, thresholds: tuple[float, ...], benefits: Benefits, *, widening: Mapping[str, float]
 ) -> tuple[ThresholdEvidence, ...]:
     """Estimate the net benefit at each threshold. There is none where no patient's outcome is known.
 
     `widening` says by how much the limits of ``net_benefit`` and ``net_benefit_gain`` grow.
     """
-    point, drawn = found.point, found.drawn
+    point, drawn = benefits.point, benefits.drawn
     if not np.isfinite(point.model).all():
         return ()
     everybody = np.broadcast_to(point.treat_all, point.model.shape)
@@ -32,13 +32,13 @@ def threshold_evidence(
         ThresholdEvidence(
             threshold=threshold,
             model=widened(
-                _estimate(place, "net_benefit", point.model[at], drawn=drawn.model[:, at]),
+                _estimate(panel, "net_benefit", point.model[at], drawn=drawn.model[:, at]),
                 "net_benefit",
                 widening["net_benefit"],
             ),
             treat_all=float(everybody[at]),
             difference=widened(
-                _gain(place, point, threshold=threshold, at=at, drawn=drawn.gain[:, at]),
+                _gain(panel, point, threshold=threshold, at=at, drawn=drawn.gain[:, at]),
                 "net_benefit_gain",
                 widening["net_benefit_gain"],
             ),
@@ -47,40 +47,40 @@ def threshold_evidence(
     )
 
 
-def range_members(evidence: tuple[ThresholdEvidence, ...], found: Benefits, *, of: str) -> list[Member]:
+def range_members(evidence: tuple[ThresholdEvidence, ...], benefits: Benefits, *, of: str) -> list[Member]:
     """Return the members of a family ``net_benefit_range``: ``net_benefit_gain@0.02`` and so on.
 
     `of` is the group in brackets, ``[sex=female]``, or empty for all patients.
     """
     return [
-        Member(f"net_benefit_gain@{item.threshold:g}{of}", item.difference, found.drawn.gain[:, at])
+        Member(f"net_benefit_gain@{item.threshold:g}{of}", item.difference, benefits.drawn.gain[:, at])
         for at, item in enumerate(evidence)
         if item.difference.se
     ]
 
 
-def _estimate(place: Panel, name: str, point: float, *, drawn: Floats) -> Estimate:
+def _estimate(panel: Panel, name: str, point: float, *, drawn: Floats) -> Estimate:
     return sampled(
         METRICS[name],
         float(point),
         drawn,
-        enough=place.enough,
+        enough=panel.enough,
         denominator=None,
-        counted=place.counted,
-        rests_on=place.fewer,
+        counted=panel.counted,
+        rests_on=panel.fewer,
     )
 
 
-def _gain(place: Panel, point: NetBenefit, *, threshold: float, at: int, drawn: Floats) -> Estimate:
-    if place.fewer < FEWEST:
-        return _estimate(place, "net_benefit_gain", point.gain[at], drawn=drawn)
+def _gain(panel: Panel, point: NetBenefit, *, threshold: float, at: int, drawn: Floats) -> Estimate:
+    if panel.fewer < FEWEST:
+        return _estimate(panel, "net_benefit_gain", point.gain[at], drawn=drawn)
     odds = threshold / (1 - threshold)
     selected, everybody = float(point.selected[at]), float(np.broadcast_to(point.treat_all, point.model.shape)[at])
     return benefit(
         selected=selected,
         true_positives=(float(point.model[at]) + selected * odds) / (1 + odds),
         events=(everybody + odds) / (1 + odds),
-        size=len(place.rows),
+        size=len(panel.rows),
         threshold=threshold,
-        replicates=None if place.counted else drawn,
+        replicates=None if panel.counted else drawn,
     )

@@ -1,4 +1,4 @@
-"""One cohort's measurement: every prediction in every place where it is wanted, each measured once."""
+"""Predicted risks and quantities, each measured once in all patients and in the groups where it is wanted."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,18 +10,19 @@ from theragate.evidence.catalogue import METRICS, Metric, Task, metrics_of
 from theragate.evidence.inputs.groups import Subgroup, atoms, coded, subgroups
 from theragate.evidence.inputs.order import codes_of
 from theragate.evidence.inputs.predictions import BinaryTarget, HeldOut, QuantityTarget, SurvivalTarget, Target
+from theragate.evidence.intervals.limits import on_scale
 from theragate.evidence.intervals.widening import factor
 from theragate.evidence.measuring.decisions import DECIDED, Benefits, Decisions, decisions, points_of, range_of
-from theragate.evidence.measuring.net_benefit import threshold_evidence
+from theragate.evidence.measuring.net_benefit import range_members, threshold_evidence
 from theragate.evidence.measuring.panels import Panel, counted, panel
-from theragate.evidence.measuring.results import Blocks, Results, results
+from theragate.evidence.measuring.results import Blocks, Member, Results, results
 from theragate.evidence.metrics.arrays import Floats
 from theragate.evidence.sampling.bootstrap import resample
 from theragate.evidence.sampling.cells import LARGE, pool_of_cells
 from theragate.evidence.sampling.pools import Pool
-from theragate.evidence.types import ThresholdEvidence
+from theragate.evidence.types import Estimate, ThresholdEvidence
 
-__all__ = ["COMPARED", "GroupPlace", "Measurement", "Place"]
+__all__ = ["COMPARED", "PanelMeasurements", "PanelSubset"]
 
 COMPARED: dict[Task, tuple[str, ...]] = {
     "binary": ("auroc", "brier"),
@@ -32,23 +33,36 @@ _BLOCKS = 2000  # of patients, whose influence values are added up before they a
 
 
 @dataclass(frozen=True)
-class Place:
+class PanelSubset:
     """The whole cohort or a group of it, with the model's panel and what was measured of it."""
 
+    group: Subgroup | None
     panel: Panel
-    found: Results
+    results: Results
     net_benefit: tuple[ThresholdEvidence, ...]
     benefits: Benefits | None
 
+    @property
+    def estimates(self) -> dict[str, Estimate]:
+        """By metric."""
+        return self.results.estimates
 
-@dataclass(frozen=True)
-class GroupPlace(Place):
-    """A group."""
+    @property
+    def counts(self) -> tuple[int | None, int | None]:
+        """Patients with and without the event (by the horizon)."""
+        return self.panel.counts
 
-    group: Subgroup
+    def column(self, metric: Metric) -> Floats:
+        """Return how an estimate varies on its scale."""
+        column = self.results.columns[metric.name]
+        return column if metric.interval == "influence" else on_scale(column, self.estimates[metric.name].scale)
+
+    def range_members(self, of: str) -> list[Member]:
+        """Return what the family of the net benefit over the range is made of."""
+        return range_members(self.net_benefit, self.benefits, of=of) if self.benefits else []
 
 
-class Measurement:
+class PanelMeasurements:
     """Patients in canonical order, measured.
 
     Up to 20,000 rows, and wherever a patient has several, patients are drawn, and every prediction is measured in the
@@ -86,8 +100,7 @@ class Measurement:
             resamples=resamples,
             seed=seed,
         )
-        self.whole, *places = self._places()
-        self.places = [GroupPlace(**vars(place), group=group) for place, group in zip(places, self.groups, strict=True)]
+        self.whole, *self.subsets = self._subsets()
 
     def other(self, name: str) -> Results:
         """Measure another prediction than the model's in all patients."""
@@ -98,12 +111,12 @@ class Measurement:
 
     def reference_in(self, index: int) -> Results:
         """Measure the reference model in a group, by the first of the measures that models are compared by."""
-        place = self.places[index]
+        subset = self.subsets[index]
         metric = METRICS[COMPARED[self.task][0]]
         if metric.interval == "influence":
-            ranked = place.panel.ranked(self.means["reference"][place.panel.rows])
+            ranked = subset.panel.ranked(self.means["reference"][subset.panel.rows])
             return results(
-                place.panel,
+                subset.panel,
                 "selected",
                 replicates={},
                 metrics=[metric],
@@ -112,8 +125,8 @@ class Measurement:
                 widening=self.widening,
             )
         if self._cells:
-            return self._alone("reference", place.panel.rows, moved=[metric.name])
-        return self._results(place.panel, "reference", self.replicates.panels[index + 1]["reference"])
+            return self._alone("reference", subset.panel.rows, moved=[metric.name])
+        return self._results(subset.panel, "reference", self.replicates.panels[index + 1]["reference"])
 
     def by_repeat(self) -> Iterator[dict[str, float]]:
         """Measure all patients by each repeat's predictions: every metric's value."""
@@ -151,7 +164,7 @@ class Measurement:
     def _panel(self, names: Sequence[str], rows: NDArray[np.intp], pool: Pool) -> Panel:
         return panel(self.target, {name: self.means[name] for name in names}, null=self._null, rows=rows, pool=pool)
 
-    def _places(self) -> list[Place]:
+    def _subsets(self) -> list[PanelSubset]:
         decided: Sequence[Decisions | None] = [None] * len(self._panels)
         if self.counted and isinstance(self.target, BinaryTarget):
             decided = decisions(
@@ -159,17 +172,17 @@ class Measurement:
                 self.means["selected"],
                 atoms=self._atoms,
                 kinds=self._kinds,
-                places=[item.rows for item in self._panels],
+                subsets=[item.rows for item in self._panels],
                 ranged=self._ranged,
                 resamples=self._resamples,
                 seed=self._seed,
             )
-        return [self._place(index, own) for index, own in enumerate(decided)]
+        return [self._subset(index, own) for index, own in enumerate(decided)]
 
-    def _place(self, index: int, decided: Decisions | None) -> Place:
+    def _subset(self, index: int, decided: Decisions | None) -> PanelSubset:
         group = self.groups[index - 1] if index else None
         moved = [] if not self._cells else self._moved_in(group)
-        found = self._results(
+        measured = self._results(
             self._panels[index], "selected", self.replicates.panels[index]["selected"], moved=moved, decided=decided
         )
         benefits = decided.benefits if decided else self.replicates.benefits[index]
@@ -180,8 +193,8 @@ class Measurement:
         )
         for item in net_benefit:
             if item.threshold == self._clinical:
-                found.estimates["net_benefit_gain"] = item.difference
-        return Place(self._panels[index], found, net_benefit, benefits)
+                measured.estimates["net_benefit_gain"] = item.difference
+        return PanelSubset(group, self._panels[index], measured, net_benefit, benefits)
 
     @property
     def _clinical(self) -> float | None:
@@ -210,20 +223,20 @@ class Measurement:
 
     def _results(
         self,
-        place: Panel,
+        at: Panel,
         name: str,
         replicates: dict[str, Floats],
         *,
         moved: Sequence[str] = (),
         decided: Decisions | None = None,
     ) -> Results:
-        risk = self.means[name][place.rows]
+        risk = self.means[name][at.rows]
         return results(
-            place,
+            at,
             name,
             replicates=replicates,
             metrics=self.metrics,
-            ranked=place.ranked(risk, order=place.scores[name].order),
+            ranked=at.ranked(risk, order=at.scores[name].order),
             blocks=self._blocks,
             moved=moved,
             decided=decided,
@@ -234,9 +247,9 @@ class Measurement:
         """Measure a prediction in draws of cells of its own."""
         nobody_apart = np.zeros(self.patients, dtype=np.intp)
         pool = pool_of_cells(self.target, self.means[name], rows=np.sort(rows), atoms=nobody_apart, kinds=1)
-        place = self._panel([name], np.sort(rows), pool)
-        drawn = resample([place], [()], pool=pool, resamples=self._resamples, seed=self._seed)
-        return self._results(place, name, drawn.panels[0][name], moved=moved)
+        own = self._panel([name], np.sort(rows), pool)
+        drawn = resample([own], [()], pool=pool, resamples=self._resamples, seed=self._seed)
+        return self._results(own, name, drawn.panels[0][name], moved=moved)
 
 
 def _task_of(target: Target) -> Task:

@@ -7,15 +7,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from theragate.evidence.catalogue import Metric
-from theragate.evidence.intervals.limits import between_groups, on_scale, paired, ranking, sampled
+from theragate.evidence.intervals.limits import between_groups, paired, ranking, sampled
 from theragate.evidence.intervals.widening import widened
 from theragate.evidence.measuring.decisions import Decisions
 from theragate.evidence.measuring.panels import Panel
 from theragate.evidence.metrics.arrays import Floats
 from theragate.evidence.metrics.ranks import Ranked
-from theragate.evidence.types import Comparison, Estimate, Family
+from theragate.evidence.types import Estimate, Family
 
-__all__ = ["Blocks", "Member", "Results", "compared", "contrasted", "difference", "family", "member", "results"]
+__all__ = ["Blocks", "Member", "Results", "contrasted", "difference", "family", "results"]
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,8 @@ class Blocks:
 
     def sums(self, influence: Floats, rows: NDArray[np.intp]) -> Floats:
         """Add up the influence values of the patients at `rows`, shape (count,)."""
-        found: Floats = np.bincount(self.block[rows], weights=influence, minlength=self.count).astype(np.float64)
-        return found
+        sums: Floats = np.bincount(self.block[rows], weights=influence, minlength=self.count).astype(np.float64)
+        return sums
 
     def of_patients(self, influence: Floats, rows: NDArray[np.intp]) -> Floats:
         """Return the influence values by patient: their squares add up to the variance."""
@@ -76,7 +76,7 @@ class Member:
 
 
 def results(
-    place: Panel,
+    panel: Panel,
     name: str,
     *,
     replicates: Mapping[str, Floats],
@@ -102,48 +102,48 @@ def results(
     widening
         Metric -> by how much its limits grow.
     """
-    points = place.points(name) | (decided.points if decided else {})
-    sizes = place.denominators(name) | (decided.denominators if decided else {})
+    points = panel.points(name) | (decided.points if decided else {})
+    sizes = panel.denominators(name) | (decided.denominators if decided else {})
     drawn = dict(replicates) | (decided.replicates if decided else {})
-    found = _ranked(place, ranked, blocks)
+    measured = _ranked(panel, ranked, blocks)
     for metric in metrics:
-        if metric.interval == "influence" or not place.meaningful(metric.name):
+        if metric.interval == "influence" or not panel.meaningful(metric.name):
             continue
         if np.isfinite(points.get(metric.name, np.nan)):
-            found.columns[metric.name] = drawn[metric.name]
-            found.estimates[metric.name] = sampled(
+            measured.columns[metric.name] = drawn[metric.name]
+            measured.estimates[metric.name] = sampled(
                 metric,
                 points[metric.name],
                 drawn[metric.name],
-                enough=place.enough,
+                enough=panel.enough,
                 denominator=sizes.get(metric.name),
-                counted=place.counted,
-                rests_on=place.fewer,
+                counted=panel.counted,
+                rests_on=panel.fewer,
             )
-    score = place.scores[name]
-    wanted = [metric for metric in moved if metric in found.estimates]
+    score = panel.scores[name]
+    wanted = [metric for metric in moved if metric in measured.estimates]
     if wanted:
-        for metric_name, values in score.influence(wanted, score.sums(*place.as_they_are)).items():
-            found.influence[metric_name] = blocks.of_patients(values, place.rows)
-    absent = Estimate.absent(place.undefined)
+        for metric_name, values in score.influence(wanted, score.sums(*panel.as_they_are)).items():
+            measured.influence[metric_name] = blocks.of_patients(values, panel.rows)
+    absent = Estimate.absent(panel.undefined)
     estimates = {
-        metric.name: widened(found.estimates.get(metric.name, absent), metric.name, widening.get(metric.name, 1.0))
+        metric.name: widened(measured.estimates.get(metric.name, absent), metric.name, widening.get(metric.name, 1.0))
         for metric in metrics
     }
-    return replace(found, estimates=estimates)
+    return replace(measured, estimates=estimates)
 
 
-def _ranked(place: Panel, ranked: Mapping[str, Ranked], blocks: Blocks) -> Results:
-    found = Results({}, {}, {}, place.fewer)
+def _ranked(panel: Panel, ranked: Mapping[str, Ranked], blocks: Blocks) -> Results:
+    measured = Results({}, {}, {}, panel.fewer)
     for name, item in ranked.items():
         way = "DeLong" if name == "auroc" else "infinitesimal jackknife"
-        influence = blocks.of_patients(item.influence, place.rows)
-        found.influence[name] = influence
-        found.columns[name] = blocks.sums(item.influence, place.rows)
-        found.estimates[name] = ranking(
-            item.value, influence, fewer=place.fewer, method=f"{way}, Student's t on the logit scale"
+        influence = blocks.of_patients(item.influence, panel.rows)
+        measured.influence[name] = influence
+        measured.columns[name] = blocks.sums(item.influence, panel.rows)
+        measured.estimates[name] = ranking(
+            item.value, influence, fewer=panel.fewer, method=f"{way}, Student's t on the logit scale"
         )
-    return found
+    return measured
 
 
 def difference(metric: Metric, first: Results, second: Results, *, same: bool) -> Estimate:
@@ -167,31 +167,12 @@ def difference(metric: Metric, first: Results, second: Results, *, same: bool) -
     )
 
 
-def compared(metric: Metric, model: Results, other: Results, *, same: bool) -> Comparison:
-    """Compare the model with another one on the same patients."""
-    return Comparison(
-        metric=metric.name,
-        model=model.estimates[metric.name],
-        reference=other.estimates[metric.name],
-        difference=difference(metric, model, other, same=same),
-    )
-
-
 def contrasted(metric: Metric, group: Results, other: Results) -> tuple[Estimate, Floats | None]:
     """Return the difference of two groups, and its replicates where both have some."""
     estimate = between_groups(group.estimates[metric.name], other.estimates[metric.name])
     if estimate.lower is None:
         return estimate, None
     return estimate, group.columns[metric.name] - other.columns[metric.name]
-
-
-def member(name: str, metric: Metric, found: Results) -> list[Member]:
-    """Return the family member of an estimate: one, or none where its error is unknown."""
-    estimate = found.estimates[metric.name]
-    if not estimate.se:
-        return []
-    column = found.columns[metric.name]
-    return [Member(name, estimate, column if metric.interval == "influence" else on_scale(column, estimate.scale))]
 
 
 def family(members: Sequence[Member]) -> Family:
