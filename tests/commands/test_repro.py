@@ -154,7 +154,7 @@ def test_what_was_made_before_ctrl_c_is_in_the_lock_and_no_command_goes_on(pipel
     os.mkfifo(pipeline / "pipe")
     rewrite(pipeline, "cmd: test", "cmd: echo $$ > pipe; cat pipe; test")  # a shell that waits for its child
     with subprocess.Popen(
-        ["theragate", "repro"],
+        ["theragate", "repro", "--jobs", "2"],
         cwd=pipeline,
         env=environment(),
         stdout=subprocess.PIPE,
@@ -178,7 +178,7 @@ def test_what_was_made_before_ctrl_c_is_in_the_lock_and_no_command_goes_on(pipel
 def test_what_a_command_has_left_running_is_not_waited_for(pipeline):
     os.mkfifo(pipeline / "pipe")
     rewrite(pipeline, "cmd: cp", "cmd: cat pipe & cp")  # holds the command's output until somebody writes
-    run(pipeline, "theragate", "repro", "make@a", "make@b")
+    run(pipeline, "theragate", "repro", "--jobs", "2", "make@a", "make@b")
     (pipeline / "pipe").write_text("done\n")
 
 

@@ -8,24 +8,19 @@ stages' commands run side by side.
 
 import json
 import logging
-import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
-from threading import Thread
-from typing import Any, BinaryIO, TextIO
+from typing import Any
 
-import psutil
-
+from theragate.commands.processes import Interruptions, ended_together, follow
 from theragate.runner.exclusive import claim_pipeline
 
 __all__ = ["repro"]
 
 _READER = "register@"  # these stages ask whether dvc.lock names what was made
-_PATIENCE = 3  # seconds that commands have to end by themselves after Ctrl-C, and again when they are asked to
 
 
 def repro(root: Path, targets: list[str], *, jobs: int, cores: int) -> int:
@@ -56,7 +51,7 @@ def repro(root: Path, targets: list[str], *, jobs: int, cores: int) -> int:
     claim_pipeline(root)
     log = _log()
     try:
-        with _Interruptions() as interruptions, Repo(str(root)) as repo, lock_repo(repo), repo.scm_context:
+        with Interruptions() as interruptions, Repo(str(root)) as repo, lock_repo(repo), repo.scm_context:
             _mend(Path(repo.tmp_dir) / "rwlock")
             pipeline = _Pipeline(repo, targets, jobs=jobs, cores=cores)
             try:
@@ -90,9 +85,9 @@ class _Pipeline:
         self.made = 0
         self.failed: list[str] = []
 
-    def run(self, interruptions: "_Interruptions") -> None:
+    def run(self, interruptions: Interruptions) -> None:
         """Run all stages; one that fails holds up those alone that depend on it."""
-        with ThreadPoolExecutor(self._jobs) as pool, _ended() as processes:
+        with ThreadPoolExecutor(self._jobs) as pool, ended_together() as processes:
             while self._unfinished:
                 while (stage := self._next()) is not None:
                     self._examine(stage)
@@ -101,7 +96,7 @@ class _Pipeline:
                     process = self._start(stage)
                     if process is not None:
                         processes.append(process)
-                        self._running[pool.submit(_followed, process)] = stage
+                        self._running[pool.submit(follow, process)] = stage
                 with interruptions.let_through():
                     done, _ = wait(self._running, return_when=FIRST_COMPLETED)
                 for future in done:
@@ -230,87 +225,3 @@ def _is_in_lock(stage: Any) -> bool:
 
 def _is_one_command(stage: Any) -> bool:
     return _is_in_lock(stage) and not stage.frozen and isinstance(stage.cmd, str) and "\n" not in stage.cmd
-
-
-class _Interruptions:
-    """Ctrl-C, and the end that others ask for, as a CI server that cancels a job: heard while commands are waited for.
-
-    DVC at work is not interrupted: it would leave half of a file that it reads first thing the next time.
-    """
-
-    def __init__(self) -> None:
-        self._heard = self._open = False
-        self._before: dict[int, Any] = {}
-
-    def __enter__(self) -> "_Interruptions":
-        self._before = {number: signal.signal(number, self._hear) for number in (signal.SIGINT, signal.SIGTERM)}
-        return self
-
-    def __exit__(self, kind: object, *_: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-        if self._heard and kind is None:
-            raise KeyboardInterrupt
-
-    def _hear(self, *_: object) -> None:
-        self._heard = True
-        if self._open:
-            raise KeyboardInterrupt
-
-    @contextmanager
-    def let_through(self) -> Iterator[None]:
-        """Raise KeyboardInterrupt in the block, or for what was heard before it."""
-        self._open = True
-        try:
-            if self._heard:
-                raise KeyboardInterrupt
-            yield
-        finally:
-            self._open = False
-
-
-@contextmanager
-def _ended() -> "Iterator[list[subprocess.Popen[bytes]]]":
-    """Yield a list of processes, of which none goes on after an error or Ctrl-C, which they hear as well."""
-    processes: list[subprocess.Popen[bytes]] = []
-    try:
-        yield processes
-    except BaseException:
-        alive = _with_all_below(processes)
-        for end in (psutil.Process.terminate, psutil.Process.kill):
-            _, alive = psutil.wait_procs(alive, timeout=_PATIENCE)
-            for process in alive:
-                with suppress(psutil.Error):
-                    end(process)
-        raise
-
-
-def _with_all_below(processes: "list[subprocess.Popen[bytes]]") -> list[psutil.Process]:
-    found: list[psutil.Process] = []
-    for process in processes:
-        if process.poll() is not None:
-            continue  # its number may be another's by now
-        with suppress(psutil.NoSuchProcess):
-            here = psutil.Process(process.pid)
-            found += [*here.children(recursive=True), here]
-    return found
-
-
-def _followed(process: "subprocess.Popen[bytes]") -> int:
-    """Show a command's lines as they come, each of them whole; return its exit code."""
-    shown = [(process.stdout, sys.stdout), (process.stderr, sys.stderr)]
-    threads = [Thread(target=_show, args=each, daemon=True) for each in shown if each[0] is not None]
-    for thread in threads:
-        thread.start()
-    code = process.wait()
-    for thread in threads:
-        thread.join(_PATIENCE)  # what the command has left running may hold the other end for ever
-    return code
-
-
-def _show(lines: BinaryIO, stream: TextIO) -> None:
-    with lines:
-        for line in lines:
-            with suppress(OSError):  # nobody reads any more, which does the command no harm
-                stream.buffer.write(line)
-                stream.buffer.flush()
