@@ -103,8 +103,8 @@ def test_a_revoked_key_counts_no_more(home, capsys):
         (("make", "ci", "--role", "evaluator"), "a new key has a new name"),
         (("make", "CI", "--role", "evaluator"), "each key has a name of its own"),
         (("make", "a/b", "--role", "evaluator"), "up to 64 letters"),
-        (("rotate", "none"), "received another name; there is `ci`"),
-        (("revoke", "none"), "received another name; there is `ci`"),
+        (("rotate", "none"), "received a name that is not there; it has `ci`"),
+        (("revoke", "none"), "received a name that is not there; it has `ci`"),
     ],
 )
 def test_what_cannot_be_done_changes_nothing(home, capsys, arguments, message):

@@ -12,7 +12,7 @@ import pytest
 import yaml
 from support import dvc_repository, environment, run
 
-OURS, DVCS = ("theragate", "repro"), ("dvc", "repro", "--keep-going", "--no-run-cache")
+OURS, DVCS = ("theragate", "repro", "--jobs", "2"), ("dvc", "repro", "--keep-going", "--no-run-cache")
 ALL = {f"{name}@{study}" for name in ("make", "double", "register") for study in "ab"}
 
 
@@ -74,31 +74,31 @@ def test_the_lock_is_that_of_dvc_after_a_first_run_and_after_a_change(pipeline, 
         again(pipeline)
         assert lock_of(pipeline, *DVCS) == ours
         (pipeline / "b.txt").write_text(change)
-    assert lock_of(pipeline, "theragate", "repro") != ours
+    assert lock_of(pipeline, *OURS) != ours
 
 
 def test_nothing_to_do_writes_nothing(pipeline):
-    run(pipeline, "theragate", "repro")
+    run(pipeline, *OURS)
     before = (pipeline / "dvc.lock").stat().st_mtime_ns
-    assert "Data and pipelines are up to date." in run(pipeline, "theragate", "repro")
+    assert "Data and pipelines are up to date." in run(pipeline, *OURS)
     assert (pipeline / "dvc.lock").stat().st_mtime_ns == before
 
 
 def test_a_study_that_fails_stops_no_other_and_what_was_made_is_in_the_lock(pipeline):
     (pipeline / "a.txt").write_text("")
-    ours = lock_of(pipeline, "theragate", "repro", code=1)
+    ours = lock_of(pipeline, *OURS, code=1)
     assert set(yaml.safe_load(ours)["stages"]) == {"make@a", "make@b", "double@b", "register@b"}
     again(pipeline)
     assert lock_of(pipeline, *DVCS, code=255) == ours
     (pipeline / "a.txt").write_text("mended\n")
-    shown = run(pipeline, "theragate", "repro")
+    shown = run(pipeline, *OURS)
     assert "Running stage 'double@a'" in shown
     assert "Running stage 'double@b'" not in shown
 
 
 def test_one_stage_with_what_it_needs(pipeline):
-    assert set(yaml.safe_load(lock_of(pipeline, "theragate", "repro", "double@b"))["stages"]) == {"make@b", "double@b"}
-    assert "nowhere@b" in run(pipeline, "theragate", "repro", "nowhere@b", code=1)
+    assert set(yaml.safe_load(lock_of(pipeline, *OURS, "double@b"))["stages"]) == {"make@b", "double@b"}
+    assert "nowhere@b" in run(pipeline, *OURS, "nowhere@b", code=1)
 
 
 def test_one_at_a_time(pipeline):
@@ -107,11 +107,11 @@ def test_one_at_a_time(pipeline):
         (pipeline / ".theragate").mkdir()
         claim = {"pid": other.pid, "started": other.create_time()}
         (pipeline / ".theragate" / "pipeline.json").write_text(json.dumps(claim))
-        shown = run(pipeline, "theragate", "repro", code=1)
+        shown = run(pipeline, *OURS, code=1)
         assert f"runs at a time in a clone; received another one, process {other.pid}. Wait" in shown
         assert not (pipeline / "dvc.lock").exists()
         process.communicate(b"\n")
-    run(pipeline, "theragate", "repro", "make@a")
+    run(pipeline, *OURS, "make@a")
 
 
 def test_the_commands_of_two_studies_run_at_the_same_time_and_show_whole_lines(pipeline):
@@ -119,7 +119,7 @@ def test_the_commands_of_two_studies_run_at_the_same_time_and_show_whole_lines(p
     meet = "if test ${item} = a; then echo hello > pipe; else cat pipe >&2; fi"
     rewrite(pipeline, "cmd: cp", f"cmd: printf '${{item}}, first '; {meet}; echo half; cp")
     done = subprocess.run(
-        ["theragate", "repro", "--jobs", "2"],
+        [*OURS],
         cwd=pipeline,
         env=environment(),
         capture_output=True,
@@ -134,15 +134,15 @@ def test_the_commands_of_two_studies_run_at_the_same_time_and_show_whole_lines(p
 @pytest.mark.parametrize(("targets", "cores"), [(["make@a", "make@b"], "3"), (["make@a"], "7")])
 def test_the_cores_are_shared_among_as_many_as_there_are(pipeline, targets, cores):
     rewrite(pipeline, "cmd: cp", "cmd: echo $THERAGATE_JOBS cores; cp")
-    shown = run(pipeline, "env", "THERAGATE_JOBS=7", "theragate", "repro", "--jobs", "2", *targets)
+    shown = run(pipeline, "env", "THERAGATE_JOBS=7", *OURS, *targets)
     assert shown.splitlines().count(f"{cores} cores") == len(targets)
 
 
 def test_where_one_study_changed_it_has_all_cores(pipeline):
     rewrite(pipeline, "cmd: cp", "cmd: echo $THERAGATE_JOBS cores; cp")
-    run(pipeline, "theragate", "repro")
+    run(pipeline, *OURS)
     (pipeline / "b.txt").write_text("another\n")
-    assert "7 cores" in run(pipeline, "env", "THERAGATE_JOBS=7", "theragate", "repro").splitlines()
+    assert "7 cores" in run(pipeline, "env", "THERAGATE_JOBS=7", *OURS).splitlines()
 
 
 def test_a_number_of_jobs_is_a_positive_one(pipeline):
@@ -154,7 +154,7 @@ def test_what_was_made_before_ctrl_c_is_in_the_lock_and_no_command_goes_on(pipel
     os.mkfifo(pipeline / "pipe")
     rewrite(pipeline, "cmd: test", "cmd: echo $$ > pipe; cat pipe; test")  # a shell that waits for its child
     with subprocess.Popen(
-        ["theragate", "repro", "--jobs", "2"],
+        [*OURS],
         cwd=pipeline,
         env=environment(),
         stdout=subprocess.PIPE,
@@ -178,14 +178,14 @@ def test_what_was_made_before_ctrl_c_is_in_the_lock_and_no_command_goes_on(pipel
 def test_what_a_command_has_left_running_is_not_waited_for(pipeline):
     os.mkfifo(pipeline / "pipe")
     rewrite(pipeline, "cmd: cp", "cmd: cat pipe & cp")  # holds the command's output until somebody writes
-    run(pipeline, "theragate", "repro", "--jobs", "2", "make@a", "make@b")
+    run(pipeline, *OURS, "make@a", "make@b")
     (pipeline / "pipe").write_text("done\n")
 
 
 def test_whatever_error_one_study_ends_in_the_others_go_on(pipeline):
     name = "made-a.txt/$(printf 'name \\377')"  # which DVC does not expect
     rewrite(pipeline, "cmd: cp", f'cmd: if test ${{item}} = a; then mkdir made-a.txt; touch "{name}"; exit; fi; cp')
-    shown = run(pipeline, "theragate", "repro", code=1)
+    shown = run(pipeline, *OURS, code=1)
     assert "failed to reproduce 'make@a'" in shown
     assert "Traceback" not in shown
     assert set(yaml.safe_load((pipeline / "dvc.lock").read_bytes())["stages"]) == {n for n in ALL if n.endswith("b")}
@@ -223,14 +223,14 @@ def test_files_that_dvc_tracks_and_several_commands_of_a_stage_are_dvcs_own_affa
 
 def test_a_list_that_a_killed_dvc_left_half_written_is_made_anew(pipeline):
     (pipeline / ".dvc" / "tmp" / "rwlock").write_text('{"wri')
-    run(pipeline, "theragate", "repro")
+    run(pipeline, *OURS)
 
 
 def test_what_a_killed_process_has_made_is_not_made_again(pipeline):
     rewrite(pipeline, "grep -c", "test -f go.txt || kill -9 $PPID; grep -c")
-    killed = subprocess.run(["theragate", "repro"], cwd=pipeline, env=environment(), capture_output=True, check=False)
+    killed = subprocess.run([*OURS], cwd=pipeline, env=environment(), capture_output=True, check=False)
     assert killed.returncode == -9
     (pipeline / "go.txt").write_text("")
-    shown = run(pipeline, "theragate", "repro")
+    shown = run(pipeline, *OURS)
     assert "Running stage 'double@a'" not in shown
     assert set(yaml.safe_load((pipeline / "dvc.lock").read_bytes())["stages"]) == ALL

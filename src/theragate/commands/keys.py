@@ -195,7 +195,8 @@ def _with(trust: Trust, keys: Sequence[TrustedKey]) -> Trust:
     try:
         return Trust(**fields)
     except ValidationError as error:
-        raise _wrong("the trust file", first_flaw(error).rule, "another key", "Name another one.") from error
+        flaw = first_flaw(error)
+        raise _wrong("the trust file", flaw.rule, flaw.received, "Name another key.") from error
 
 
 def _known(trust: Trust, name: str, *, revoked: bool = False) -> TrustedKey:
@@ -205,7 +206,7 @@ def _known(trust: Trust, name: str, *, revoked: bool = False) -> TrustedKey:
         raise _wrong(
             f"key `{name[:64]}`",
             "it is in the trust file",
-            f"another name; there is {names}",
+            f"a name that is not there; it has {names}",
             "See `theragate keys list`.",
         )
     if found.revoked is not None and not revoked:

@@ -116,7 +116,7 @@ def _without(waivers: Waivers, code: str) -> Waivers:
 
 def _finding(verdict: Verdict, code: str) -> Finding:
     findings = {finding.code: finding for finding in verdict.findings}
-    subject = f"study `{verdict.study}`, code `{code}`"
+    subject = f"study `{verdict.study}`, code `{code[:40]}`"
     if code in {REVIEW, *(kind.code for kind in CONDITIONS.values())}:
         what = "a draft that nobody has reviewed" if code == REVIEW else "a release condition, which is met or mended"
         raise ConfigurationError(
@@ -129,7 +129,7 @@ def _finding(verdict: Verdict, code: str) -> Finding:
         raise ConfigurationError(
             subject,
             rule=f"the verdict's findings are {', '.join(findings)}",
-            received="another code",
+            received=f"`{code[:40]}`",
             remedy="Name one of them.",
         )
     if findings[code].status in ("pass", "not_applicable"):

@@ -97,9 +97,9 @@ def _check_name(workspace: Workspace) -> None:
     name = workspace.study
     if not re.fullmatch(NAME, name):
         raise ConfigurationError(
-            f"the name `{name[:80]}`",
+            "the name of the study",
             rule="a study's name is 3 to 64 small letters, digits or `_`, the first a letter",
-            received="another one",
+            received=f"`{name[:80]}`",
             remedy="Choose another name.",
         )
     taken = [workspace.suite, workspace.decided("champion.json"), workspace.decided("waivers.json")]
