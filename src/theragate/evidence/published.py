@@ -103,14 +103,14 @@ def _solved(sums: Sequence[_Sum], hidden: set[str]) -> set[str]:
     names = sorted(hidden)
     if not names:
         return set()
-    place = {name: index for index, name in enumerate(names)}
+    column = {name: index for index, name in enumerate(names)}
     matrix = np.zeros((len(sums), len(names)))
     for row, line in zip(matrix, sums, strict=True):
         for key in line.parts:
-            if key in place:
-                row[place[key]] += 1
-        if line.total in place:
-            row[place[line.total]] -= 1
+            if key in column:
+                row[column[key]] += 1
+        if line.total in column:
+            row[column[line.total]] -= 1
     _, size, directions = np.linalg.svd(matrix)
     free = directions[int((size > _ROUNDING).sum()) :]
     return {name for name, column in zip(names, free.T, strict=True) if not (np.abs(column) > _ROUNDING).any()}
@@ -173,15 +173,15 @@ def _families(evidence: Evidence, keys: set[str]) -> dict[str, Family]:
         for item in evidence.contrasts
         if keys & {f"{item.attribute}={item.group}", f"{item.attribute}={item.other}"}
     }
-    found = {}
+    published = {}
     for family_name, family in evidence.families.items():
         metrics = {member.partition("[")[0] for member in family.members}
         of_hidden = [*keys, *(f"{key} - reference" for key in keys)]
         dropped_here = dropped | {f"{metric}[{name}]" for metric in metrics for name in of_hidden}
         kept = family.among([member for member in family.members if member not in dropped_here])
         if kept.members:
-            found[family_name] = kept
-    return found
+            published[family_name] = kept
+    return published
 
 
 def _treatment(treatment: TreatmentEvidence | None, keys: set[str]) -> TreatmentEvidence | None:

@@ -251,7 +251,7 @@ class MembershipEvidence(Spec):
 class ChampionEvidence(Spec):
     """The model against the champion's recipe, fitted again in the same folds: neither learned from who is compared.
 
-    In ``comparisons`` the champion stands in the place of the reference. ``recipe_sha256`` is the digest of the recipe
+    In ``comparisons`` the champion takes the place of the reference. ``recipe_sha256`` is the digest of the recipe
     that was fitted, for whoever releases to hold it against the one that the champion's attestation has signed.
     """
 

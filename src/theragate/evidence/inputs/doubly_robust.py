@@ -74,8 +74,8 @@ def censoring_weights(
         # An event comes before a censoring at the same time, so that it asks for the chance just before.
         before = np.searchsorted(times, time[known], side="left")
         after = np.searchsorted(times, horizon, side="right")
-        place = np.where(time[known] > horizon, after, before)
-        chance = np.append(1.0, free)[place]
+        step = np.where(time[known] > horizon, after, before)
+        chance = np.append(1.0, free)[step]
         # Nobody is left beyond the last censoring: who is known there counts as those just before.
         smallest = free[free > 0].min(initial=1.0)
         weights[known] = 1 / np.maximum(chance, smallest)

@@ -59,7 +59,7 @@ class EffectTarget:
         if self.event is None:
             return arms
         kinds = {"with": self.with_event, "without": self.without_event}
-        return {f"{arm} {kind}": rows & found for arm, rows in arms.items() for kind, found in kinds.items()}
+        return {f"{arm} {kind}": rows & known for arm, rows in arms.items() for kind, known in kinds.items()}
 
     @property
     def with_event(self) -> NDArray[np.bool_]:
@@ -125,13 +125,13 @@ _ROUNDING = 1e-12  # what arithmetic leaves of equal predictions
 
 def within_folds(predictions: Floats, folds: NDArray[np.integer]) -> Floats:
     """Return predictions, shape (repeats, n), minus the mean of their fold, averaged over the repeats, (n,)."""
-    found = np.empty_like(predictions)
-    for row, fold, values in zip(found, folds, predictions, strict=True):
-        places = np.unique(fold, return_inverse=True)[1]
-        means = np.bincount(places, weights=values) / np.bincount(places)
-        row[:] = values - means[places]
+    centred = np.empty_like(predictions)
+    for row, fold, values in zip(centred, folds, predictions, strict=True):
+        number = np.unique(fold, return_inverse=True)[1]
+        means = np.bincount(number, weights=values) / np.bincount(number)
+        row[:] = values - means[number]
         row[np.abs(row) <= _ROUNDING * (1 + np.abs(values))] = 0.0
-    mean: Floats = found.mean(axis=0)
+    mean: Floats = centred.mean(axis=0)
     return mean
 
 
@@ -167,7 +167,7 @@ def check_effects(target: EffectTarget, held_out: EffectHeldOut) -> None:
 
 
 def in_order(target: EffectTarget, held_out: EffectHeldOut) -> tuple[EffectTarget, EffectHeldOut]:
-    """Return both with the patients in an order that follows from their numbers, and not from their place."""
+    """Return both with the patients in an order that follows from their numbers, and not from where they stand in the file."""
     keys = [*held_out.predictions.selected, *held_out.scores(target), target.weight, target.treated]
     order = np.lexsort(keys[::-1])
 

@@ -81,10 +81,10 @@ def atoms(labels: Mapping[str, Labels], n: int) -> tuple[NDArray[np.intp], int]:
     -------
     Numbers from 0, shape (n,), and how many there are.
     """
-    found, kinds = np.zeros(n, dtype=np.intp), 1
+    atom, kinds = np.zeros(n, dtype=np.intp), 1
     for own in labels.values():
-        found, kinds = by_appearance(found * len(own.labels) + own.codes)
-    return found, kinds
+        atom, kinds = by_appearance(atom * len(own.labels) + own.codes)
+    return atom, kinds
 
 
 def _coded(values: NDArray[np.str_]) -> Labels:

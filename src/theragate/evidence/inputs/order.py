@@ -47,9 +47,9 @@ def by_appearance(codes: NDArray[np.intp]) -> tuple[NDArray[np.intp], int]:
     first = np.full(int(codes.max()) + 1, len(codes))
     first[codes[::-1]] = np.arange(len(codes))[::-1]
     present = np.flatnonzero(first < len(codes))
-    place = np.zeros(len(first), dtype=np.intp)
-    place[present[np.argsort(first[present])]] = np.arange(len(present))
-    return place[codes], len(present)
+    rank = np.zeros(len(first), dtype=np.intp)
+    rank[present[np.argsort(first[present])]] = np.arange(len(present))
+    return rank[codes], len(present)
 
 
 def _keys(target: Target, held_out: HeldOut) -> list[NDArray[np.generic]]:
@@ -63,12 +63,12 @@ def _keys(target: Target, held_out: HeldOut) -> list[NDArray[np.generic]]:
 
 
 def _changes(keys: Sequence[NDArray[np.generic]], order: NDArray[np.intp]) -> NDArray[np.bool_]:
-    """Return, for each place behind the first, whether the row there differs from the one before in any key."""
-    found = np.zeros(len(order) - 1, dtype=np.bool_)
+    """Return, for each row after the first, whether it differs from the one before in any key."""
+    differs = np.zeros(len(order) - 1, dtype=np.bool_)
     for key in keys:
         moved = key[order]
-        found |= moved[1:] != moved[:-1]
-    return found
+        differs |= moved[1:] != moved[:-1]
+    return differs
 
 
 def _settled(
@@ -90,11 +90,11 @@ def _by_whom(values: NDArray[np.generic], order: NDArray[np.intp], changes: NDAr
     if changes.all():
         return np.zeros(len(values), dtype=np.intp)
     names, codes = np.unique(values, return_inverse=True)
-    place = np.append(0, np.cumsum(changes))
+    rank = np.append(0, np.cumsum(changes))
     own = codes[order]
     first, last = np.zeros((2, len(names)), dtype=np.intp)
-    first[own[::-1]], last[own] = place[::-1], place
-    together = np.bincount(own, weights=place, minlength=len(names))
+    first[own[::-1]], last[own] = rank[::-1], rank
+    together = np.bincount(own, weights=rank, minlength=len(names))
     rank = np.empty(len(names), dtype=np.intp)
     rank[np.lexsort([last, first, together, np.bincount(own)])] = np.arange(len(names))
     return rank[codes]

@@ -64,8 +64,8 @@ def factor(metric: str, *, task: Task, patients: int) -> float:
         return 1.0
     small, large = _FACTORS[task][kind]
     first, last = (1 / math.sqrt(size) for size in _SIZES)
-    place = (1 / math.sqrt(max(patients, 1)) - last) / (first - last)
-    return large + (small - large) * min(max(place, 0.0), 1.0)
+    between = (1 / math.sqrt(max(patients, 1)) - last) / (first - last)
+    return large + (small - large) * min(max(between, 0.0), 1.0)
 
 
 def widened(estimate: Estimate, metric: str, by: float) -> Estimate:

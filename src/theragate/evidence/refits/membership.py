@@ -97,14 +97,14 @@ def measure_membership(target: Target | EffectTarget, halves: Halves) -> Audit:
 
 def _scores(target: Target | EffectTarget, halves: Halves) -> Mapping[str, tuple[Floats, Bools]]:
     """Return, per attack, scores of shape (models, known patients), and who is known, shape (n,)."""
-    found = halves.predictions.reshape(-1, halves.predictions.shape[2])
-    everybody = np.ones(found.shape[1], dtype=bool)
+    predicted = halves.predictions.reshape(-1, halves.predictions.shape[2])
+    everybody = np.ones(predicted.shape[1], dtype=bool)
     if isinstance(target, EffectTarget):
-        return {"likelihood_ratio": (_likelihood_ratio(found, halves), everybody)}
+        return {"likelihood_ratio": (_likelihood_ratio(predicted, halves), everybody)}
     if isinstance(target, QuantityTarget):
-        ratio = _likelihood_ratio(found, halves)
-        return {"likelihood_ratio": (ratio, everybody), "loss": (-np.abs(found - target.value), everybody)}
-    risk = np.clip(found, _CERTAIN, 1 - _CERTAIN)
+        ratio = _likelihood_ratio(predicted, halves)
+        return {"likelihood_ratio": (ratio, everybody), "loss": (-np.abs(predicted - target.value), everybody)}
+    risk = np.clip(predicted, _CERTAIN, 1 - _CERTAIN)
     odds = np.log(risk) - np.log1p(-risk)
     event, known = _outcome_by_horizon(target)
     right = np.where(event, risk, 1 - risk)[:, known]
@@ -195,8 +195,8 @@ def _roc(score: Floats, member: Bools, grid: Floats) -> Floats:
     """Return the share of members above the score that a share of non-members exceeds, for each of `grid`."""
     order = np.argsort(-score, kind="stable")
     last = np.append(np.flatnonzero(np.diff(score[order])), len(score) - 1)  # of each run of equal scores
-    found, false = np.cumsum(member[order])[last], np.cumsum(~member[order])[last]
-    curve: Floats = np.interp(grid, np.append(0, false / false[-1]), np.append(0, found / found[-1]))
+    true, false = np.cumsum(member[order])[last], np.cumsum(~member[order])[last]
+    curve: Floats = np.interp(grid, np.append(0, false / false[-1]), np.append(0, true / true[-1]))
     return curve
 
 

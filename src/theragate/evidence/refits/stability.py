@@ -165,8 +165,8 @@ def _scores(target: Target | EffectTarget) -> Mapping[str, Score]:
 
 
 def _area(risk: Floats, event: NDArray[np.bool_], drawn: Floats) -> float:
-    found = area_under_curve(risk, cases=drawn * event, controls=drawn * ~event)
-    return found.value if found else np.nan
+    area = area_under_curve(risk, cases=drawn * event, controls=drawn * ~event)
+    return area.value if area else np.nan
 
 
 def _concordance(
@@ -175,8 +175,8 @@ def _concordance(
     """Return Harrell's index; who is drawn twice is there twice, beside each other in the order by time."""
     rows = np.repeat(order, drawn[order].astype(np.intp))
     time, event = outcome[0][rows], outcome[1][rows]
-    found = concordance(time, event, risk[rows], weights=(event.astype(np.float64),))[0]
-    return found.value if found else np.nan
+    concordant = concordance(time, event, risk[rows], weights=(event.astype(np.float64),))[0]
+    return concordant.value if concordant else np.nan
 
 
 def _brier(patients: RiskPatients, risk: Floats, drawn: Floats) -> float:

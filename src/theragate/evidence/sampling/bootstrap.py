@@ -46,7 +46,7 @@ def resample(
 ) -> Replicates:
     """Measure every panel in every resample; `thresholds` says at which to measure its net benefit, () for none."""
     ranges = [_range(panel, asked) if asked else None for panel, asked in zip(panels, thresholds, strict=True)]
-    found: list[list[dict[str, dict[str, Floats]]]] = [[] for _ in panels]
+    measured: list[list[dict[str, dict[str, Floats]]]] = [[] for _ in panels]
     benefits: list[list[NetBenefit]] = [[] for _ in panels]
     curves = _Curves(panels[0])
     for block in pool.draws(resamples=resamples, seed=seed):
@@ -54,13 +54,13 @@ def resample(
             draws = panel.part.take(block)
             seen = panel.weights(draws)
             sums = {name: score.sums(draws, seen) for name, score in panel.scores.items()}
-            found[index].append({name: score.of_sums(sums[name], draws) for name, score in panel.scores.items()})
+            measured[index].append({name: score.of_sums(sums[name], draws) for name, score in panel.scores.items()})
             if index == 0:
                 curves.add(sums[curves.name], draws)
             if asked is not None:
                 benefits[index].append(asked.values(seen))
     return Replicates(
-        [_joined(blocks) for blocks in found],
+        [_joined(blocks) for blocks in measured],
         np.concatenate(curves.calibration),
         np.concatenate(curves.sensitivities)[:_ROC_RESAMPLES],
         [
@@ -89,8 +89,8 @@ def _range(panel: Panel, thresholds: tuple[float, ...]) -> ThresholdRange | None
     return panel.scores["selected"].over(thresholds) if isinstance(panel, RiskPanel) else None
 
 
-def _squeezed(found: NetBenefit) -> NetBenefit:
-    return NetBenefit(found.model[0], found.treat_all[0], found.gain[0], found.selected[0])
+def _squeezed(benefit: NetBenefit) -> NetBenefit:
+    return NetBenefit(benefit.model[0], benefit.treat_all[0], benefit.gain[0], benefit.selected[0])
 
 
 def _stacked(blocks: list[NetBenefit]) -> NetBenefit:

@@ -48,10 +48,10 @@ def pool_of_cells(
     cell = (atoms[rows] * outcomes + outcome) * levels + level
     counts = np.bincount(cell, minlength=kinds * outcomes * levels)
     occupied = np.flatnonzero(counts)
-    place = np.zeros(len(counts), dtype=np.intp)
-    place[occupied] = np.arange(len(occupied))
+    number = np.zeros(len(counts), dtype=np.intp)
+    number[occupied] = np.arange(len(occupied))
     unit = np.zeros(len(prediction), dtype=np.intp)
-    unit[rows] = place[cell]
+    unit[rows] = number[cell]
     return Pool(unit, counts[occupied].astype(np.float64), occupied % levels)
 
 
