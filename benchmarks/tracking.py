@@ -8,7 +8,7 @@ from pathlib import Path
 from theragate.cohorts.outcome_columns import read_outcome
 from theragate.cohorts.parquet import read_table
 from theragate.learning.training import train
-from theragate.project.snapshot import present
+from theragate.project.snapshot import take_snapshot
 from theragate.publishing.gather import gather
 from theragate.runner.workspace import Workspace
 from theragate.settings import read_settings
@@ -25,7 +25,7 @@ def trial_logging() -> dict[str, float]:
     """Measure a trial of the heart attack study; needs the study's files, so run ``dvc repro`` first."""
     trained = seconds_per_trial()
     root = WORKSPACE.root
-    bundle = gather(WORKSPACE, read_settings({}, root), present(root))
+    bundle = gather(WORKSPACE, read_settings({}, root), take_snapshot(root, {}))
     trials = bundle.record.trials
     with_trials = seconds_to_publish(bundle)
     without = seconds_to_publish(replace(bundle, record=bundle.record.model_copy(update={"trials": trials[:1]})))

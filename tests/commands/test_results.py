@@ -5,6 +5,7 @@ import pytest
 from theragate import cli
 from theragate.commands.results import write_results
 from theragate.errors import DataError, EvidenceError
+from theragate.runner.command import StageCall
 from theragate.settings import read_settings
 from theragate.stages.gate import gate
 
@@ -16,7 +17,7 @@ def docs(root, content: str = "{}") -> None:
 
 def test_the_page_is_written_from_what_was_judged(by_hand, capsys):
     docs(by_hand.root)
-    gate(by_hand, read_settings({}, by_hand.root))
+    gate(StageCall(by_hand, read_settings({}, by_hand.root), {}))
     assert cli.main(["results"]) == 0
     assert "docs/results.md: 1 of" in capsys.readouterr().out
     text = (by_hand.root / "docs" / "results.md").read_text(encoding="utf-8")
@@ -29,7 +30,7 @@ def test_the_page_is_written_from_what_was_judged(by_hand, capsys):
 
 def test_a_stale_verdict_makes_no_page(by_hand, edit):
     docs(by_hand.root)
-    gate(by_hand, read_settings({}, by_hand.root))
+    gate(StageCall(by_hand, read_settings({}, by_hand.root), {}))
     edit(by_hand.report("verdict.json"), lambda content: content.update(comparator="another"))
     with pytest.raises(EvidenceError, match="stale"):
         write_results(by_hand.root)

@@ -1,6 +1,7 @@
 """A file that says PASS is no evidence of a pass: what is shown, counted in CI or registered is judged anew."""
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,7 @@ from theragate import cli
 from theragate.errors import DataError, EvidenceError
 from theragate.project.current_verdict import read_judged
 from theragate.project.git import read_code_state
-from theragate.project.snapshot import present
+from theragate.project.snapshot import take_snapshot
 from theragate.publishing.gather import gather
 from theragate.runner.command import exit_code
 from theragate.runner.workspace import Workspace
@@ -163,7 +164,8 @@ def test_a_port_is_one_that_a_user_may_open(port, folder):
 
 
 def reproduce(folder: Path) -> str:
-    return gather(read_judged(Workspace(folder, STUDY)), read_settings({}, folder), present(folder)).reproduce
+    snapshot = take_snapshot(folder, os.environ)
+    return gather(read_judged(Workspace(folder, STUDY)), read_settings({}, folder), snapshot).reproduce
 
 
 def test_the_commit_is_named_only_where_it_holds_everything(folder, monkeypatch):

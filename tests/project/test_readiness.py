@@ -12,7 +12,7 @@ from theragate.project.dvc_lock import STAGES, unlocked
 from theragate.project.environment import Environment, read_environment
 from theragate.project.git import CodeState
 from theragate.project.readiness import release_state
-from theragate.project.snapshot import Moment, present
+from theragate.project.snapshot import Snapshot, take_snapshot
 from theragate.runner.command import exit_code
 from theragate.settings import read_settings
 from theragate.stages.gate import gate
@@ -146,15 +146,15 @@ def test_another_package_is_another_environment(tmp_path, monkeypatch):
     assert read_environment(tmp_path / "requirements.lock").sha256 != before
 
 
-def moment(now: int) -> Moment:
+def snapshot_at(now: int) -> Snapshot:
     code = CodeState(commit="a" * 40, dirty=False, experiment=None, baseline=None)
-    return Moment(code=code, environment=Environment("b" * 64, missing=(), others=()), now=now)
+    return Snapshot(code=code, environment=Environment("b" * 64, missing=(), others=()), now=now)
 
 
 def test_a_day_ends_at_midnight_in_utc():
     midnight = 1_798_761_600_000  # 2027-01-01T00:00Z
-    assert str(moment(midnight - 1).today) == "2026-12-31"
-    assert str(moment(midnight).today) == "2027-01-01"
+    assert str(snapshot_at(midnight - 1).today) == "2026-12-31"
+    assert str(snapshot_at(midnight).today) == "2027-01-01"
 
 
 def test_a_verdicts_state_is_known_in_a_moment(by_hand):
@@ -162,7 +162,7 @@ def test_a_verdicts_state_is_known_in_a_moment(by_hand):
     assert exit_code(gate, [by_hand.study]) == 0
     judged = read_judged(by_hand)
     start = time.process_time()
-    state = release_state(judged, settings, present(by_hand.root))
+    state = release_state(judged, settings, take_snapshot(by_hand.root, {}))
     assert time.process_time() - start < 2, "it takes 0.2 s"
     assert [finding.code for finding in state.conditions] == ["TG011", "TG012"]
     assert (state.looks, state.waivers.accepted) == (1, False)

@@ -1,5 +1,6 @@
 """Everything again in a clone: the same bytes or a refusal, and no key within reach of the commit's own code."""
 
+import os
 import shutil
 
 import pytest
@@ -7,7 +8,6 @@ from support import dvc_repository, run
 
 from theragate.errors import EvidenceError
 from theragate.publishing.recompute import recomputed
-from theragate.settings import read_settings
 
 PIPELINE = """stages:
   gate:
@@ -61,12 +61,11 @@ def head(root) -> str:
     return run(root, "git", "rev-parse", "HEAD").strip()
 
 
-def settings_of(root):
-    return read_settings({}, root)
-
-
 def test_the_same_bytes_without_keys_or_cache(project):
-    with recomputed(project, "mini", settings_of(project), commit=head(project)) as (clone, settings):
+    with recomputed(project, "mini", commit=head(project), private=project / "private", environ=os.environ) as (
+        clone,
+        settings,
+    ):
         assert (clone / "out.txt").read_text() == "result"
         assert (clone / "seen.txt").read_text() == "[] ['private/ids.csv']"
         assert settings.home == clone
@@ -88,7 +87,7 @@ def test_what_a_clone_makes_otherwise_is_refused(project, file, old, new, messag
     changed = commit(project)
     with (
         pytest.raises(EvidenceError, match=message),
-        recomputed(project, "mini", settings_of(project), commit=changed),
+        recomputed(project, "mini", commit=changed, private=project / "private", environ=os.environ),
     ):
         pass
 
@@ -96,6 +95,6 @@ def test_what_a_clone_makes_otherwise_is_refused(project, file, old, new, messag
 def test_an_unknown_commit_is_refused(project):
     with (
         pytest.raises(EvidenceError, match="a failure of `--quiet --detach"),
-        recomputed(project, "mini", settings_of(project), commit="0" * 40),
+        recomputed(project, "mini", commit="0" * 40, private=project / "private", environ=os.environ),
     ):
         pass

@@ -13,7 +13,7 @@ from theragate import cli
 from theragate.digests import sha256_bytes, sha256_tree
 from theragate.gates import read_policy
 from theragate.project.current_verdict import read_judged
-from theragate.project.snapshot import present
+from theragate.project.snapshot import take_snapshot
 from theragate.publishing.gather import gather
 from theragate.publishing.signing import Signer, draft, put_to_version, sign_for_development
 from theragate.release.admission import Actor, Dossier, approve, promote
@@ -43,13 +43,13 @@ def settings_of(workspace):
 
 def signed_again(workspace, *, later=timedelta(0), **changes) -> str:
     """Let `register` sign once more, at another time or about another state of the project; return the envelope."""
-    settings, moment = settings_of(workspace), present(workspace.root)
-    moment = type(moment)(moment.code, moment.environment, moment.now + int(later.total_seconds() * 1000))
+    settings, snapshot = settings_of(workspace), take_snapshot(workspace.root, {})
+    snapshot = type(snapshot)(snapshot.code, snapshot.environment, snapshot.now + int(later.total_seconds() * 1000))
     judged = read_judged(workspace)
-    bundle = gather(judged, settings, moment)
+    bundle = gather(judged, settings, snapshot)
     for name, value in changes.items():
         object.__setattr__(bundle, name, value)
-    sign_for_development(judged, settings, bundle, version="1", moment=moment, environ={})
+    sign_for_development(judged, settings, bundle, version="1", snapshot=snapshot, environ={})
     return version_of(workspace).tags[ATTESTATION]
 
 
@@ -72,12 +72,12 @@ def test_what_is_signed_is_bound_to_the_package_and_the_files(signed):
 
 
 def test_a_release_manager_could_release_it_if_it_were_committed(signed):
-    settings, moment = settings_of(signed), present(signed.root)
+    settings, snapshot = settings_of(signed), take_snapshot(signed.root, {})
     judged = read_judged(signed)
-    bundle = gather(judged, settings, moment)
+    bundle = gather(judged, settings, snapshot)
     object.__setattr__(bundle, "conditions", {"lineage": "pass", "held_out_use": "pass"})
     object.__setattr__(bundle, "commit", "c" * 40)
-    sign_for_development(judged, settings, bundle, version="1", moment=moment, environ={})
+    sign_for_development(judged, settings, bundle, version="1", snapshot=snapshot, environ={})
     envelope = version_of(signed).tags[ATTESTATION]
     about, policy = claimed(envelope), read_policy(STUDIES["survival"])
     evidence = json.loads(signed.report("evidence.json").read_text(encoding="utf-8"))
@@ -119,19 +119,19 @@ def test_a_forged_tag_is_replaced_and_another_signers_is_not(signed):
     client, first = client_of(signed), version_of(signed).tags[ATTESTATION]
     client.set_model_version_tag(signed.study, "1", ATTESTATION, "forged")
     assert claimed(signed_again(signed)).same_but_for_time(claimed(first))
-    settings, moment = settings_of(signed), present(signed.root)
+    settings, snapshot = settings_of(signed), take_snapshot(signed.root, {})
     judged = read_judged(signed)
-    prepared = draft(judged, gather(judged, settings, moment), moment, recomputed=True)
+    prepared = draft(judged, gather(judged, settings, snapshot), snapshot, recomputed=True)
     key = SigningKey.generate()
     evaluator = Signer(key, "key `ci`", trust(keys=(key_entry(key, "evaluator"),)))
-    assert put_to_version(settings, prepared, evaluator, version="1", moment=moment, renew=True)
+    assert put_to_version(settings, prepared, evaluator, version="1", snapshot=snapshot, renew=True)
     assert version_of(signed).tags[SIGNER] == "key `ci`"
     assert "DEVELOPMENT" not in version_of(signed).description
     theirs = version_of(signed).tags[ATTESTATION]
     assert signed_again(signed) == theirs
-    assert not put_to_version(settings, prepared, evaluator, version="1", moment=moment, renew=True)
-    soon = type(moment)(moment.code, moment.environment, moment.now + 70 * 86_400_000)
-    assert put_to_version(settings, prepared, evaluator, version="1", moment=soon, renew=True)
+    assert not put_to_version(settings, prepared, evaluator, version="1", snapshot=snapshot, renew=True)
+    soon = type(snapshot)(snapshot.code, snapshot.environment, snapshot.now + 70 * 86_400_000)
+    assert put_to_version(settings, prepared, evaluator, version="1", snapshot=soon, renew=True)
 
 
 def test_a_version_in_service_is_left_alone(signed):
@@ -166,7 +166,7 @@ def test_an_estimator_that_was_exchanged_in_mlflow_is_not_attested(signed, capsy
     (type(signed.root)(source) / "data" / "estimator" / "model.json").write_text("[]")
     client_of(signed).delete_model_version_tag(signed.study, "1", ATTESTATION)
     assert exit_code(register, [signed.study]) == 0
-    assert "the registered package holds the estimator that was judged; received another" in capsys.readouterr().out
+    assert "the registered package holds the estimator that was judged; received the" in capsys.readouterr().out
 
 
 def test_the_guarded_registry_gets_the_dossier(signed):

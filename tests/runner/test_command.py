@@ -17,12 +17,12 @@ def run(stage, *arguments, monkeypatch, folder):
 
 
 def test_a_stage_ends_with_one_line(tmp_path, monkeypatch, capsys):
-    assert run(lambda workspace, settings: "did it", "a_study", monkeypatch=monkeypatch, folder=tmp_path) == 0
+    assert run(lambda call: "did it", "a_study", monkeypatch=monkeypatch, folder=tmp_path) == 0
     assert capsys.readouterr().out == "a_study: did it\n"
 
 
 def test_an_error_of_the_user_is_one_line(tmp_path, monkeypatch, capsys):
-    def stage(workspace, settings):
+    def stage(call):
         raise DataError("a file", rule="it exists", received="none", remedy="Make it.")
 
     assert run(stage, "a_study", monkeypatch=monkeypatch, folder=tmp_path) == 1
@@ -30,12 +30,12 @@ def test_an_error_of_the_user_is_one_line(tmp_path, monkeypatch, capsys):
 
 
 def test_a_wrong_command_line_is_one_line(tmp_path, monkeypatch, capsys):
-    assert run(lambda workspace, settings: "", monkeypatch=monkeypatch, folder=tmp_path) == 1
+    assert run(lambda call: "", monkeypatch=monkeypatch, folder=tmp_path) == 1
     assert "it names one study; received 0 arguments" in capsys.readouterr().err
 
 
 def test_an_interrupt_is_not_an_error_message(tmp_path, monkeypatch, capsys):
-    def stage(workspace, settings):
+    def stage(call):
         raise KeyboardInterrupt
 
     assert run(stage, "a_study", monkeypatch=monkeypatch, folder=tmp_path) == 130
@@ -43,7 +43,7 @@ def test_an_interrupt_is_not_an_error_message(tmp_path, monkeypatch, capsys):
 
 
 def test_a_mistake_of_ours_keeps_its_traceback(tmp_path, monkeypatch):
-    def stage(workspace, settings):
+    def stage(call):
         raise ZeroDivisionError
 
     monkeypatch.chdir(tmp_path)

@@ -132,9 +132,9 @@ def with_one_not_finite(value: float) -> Callable[[pd.DataFrame], pd.DataFrame]:
         (with_one_not_finite(np.inf), "every prediction is a finite number; received 1 of"),
         (lambda table: table.drop(columns=["scenario", "fold"]), "received one without fold, scenario"),
         (lambda table: table.assign(name=STRANGER), "received 8 columns"),
-        (lambda table: table.assign(prediction=STRANGER), "received another type in prediction"),
-        (lambda table: table.assign(repeat=STRANGER), "received another type in repeat"),
-        (lambda table: table.assign(patient=1), "received another type in patient"),
+        (lambda table: table.assign(prediction=STRANGER), "every column has its type; received `prediction` as "),
+        (lambda table: table.assign(repeat=STRANGER), "every column has its type; received `repeat` as "),
+        (lambda table: table.assign(patient=1), "every column has its type; received `patient` as "),
         (lambda table: table[table["model"] != "null"], "received 1 pairs missing and 0 unknown"),
         (lambda table: table.replace({"scenario": {"no_marker": STRANGER}}), "1 pairs missing and 1 unknown"),
         (lambda table: table.head(0), "4 pairs missing"),
@@ -167,7 +167,7 @@ HALVES = [
     (with_one_not_finite(np.nan), "every prediction is a finite number; received 1 of"),
     (lambda table: table.assign(prediction=table["prediction"] + 1), "a risk lies between 0 and 1"),
     (lambda table: table.drop(columns="member"), "received one without member"),
-    (lambda table: table.assign(member=1), "another type in member"),
+    (lambda table: table.assign(member=1), "received `member` as int64"),
     (lambda table: table.assign(member=True), "each patient is in one half of every division"),
 ]
 

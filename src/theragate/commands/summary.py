@@ -1,5 +1,6 @@
 """What a person sees in the terminal: every study with its metrics and verdict, and why one was blocked."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from theragate.evidence.types import Evidence
 from theragate.gates.types import Finding, Status, Verdict
 from theragate.project.current_verdict import read_judged
 from theragate.project.readiness import ReleaseState, release_state
-from theragate.project.snapshot import Moment, present
+from theragate.project.snapshot import Snapshot, take_snapshot
 from theragate.project.waiver_rows import as_of_today
 from theragate.reports.effects import treatment_lines
 from theragate.reports.headline import headline
@@ -35,12 +36,12 @@ class Shown:
     accepted: bool
 
 
-def show_summary(root: Path, settings: Settings) -> bool:
+def show_summary(root: Path, settings: Settings, environ: Mapping[str, str]) -> bool:
     """Print one block per study: verdict, what blocks it, patients, and the main metrics with 95% intervals.
 
     Returns whether every study that has a verdict has one that follows from its files.
     """
-    console, moment = Console(highlight=False), present(root)
+    console, snapshot = Console(highlight=False), take_snapshot(root, environ)
     well = True
     for name in study_names(root / "params.yaml"):
         workspace = Workspace(root, name)
@@ -48,7 +49,7 @@ def show_summary(root: Path, settings: Settings) -> bool:
             console.print(Text.assemble((name, "bold"), "  ", ("no verdict", "bold red"), ": run `dvc repro`\n"))
             continue
         try:
-            _show_study(console, workspace, settings, moment)
+            _show_study(console, workspace, settings, snapshot)
         except TheragateError as error:
             console.print(Text.assemble((name, "bold"), "  ", ("no valid verdict", "bold red"), f"\n  {error}\n"))
             well = False
@@ -57,10 +58,10 @@ def show_summary(root: Path, settings: Settings) -> bool:
     return well
 
 
-def _show_study(console: Console, workspace: Workspace, settings: Settings, moment: Moment) -> None:
+def _show_study(console: Console, workspace: Workspace, settings: Settings, snapshot: Snapshot) -> None:
     judged = read_judged(workspace)
     evidence, verdict = judged.evidence, judged.verdict
-    state = release_state(judged, settings, moment)
+    state = release_state(judged, settings, snapshot)
     console.print(_heading(verdict, state))
     console.print(f"  {_patients(evidence)}; held-out evidence, 95% intervals")
     console.print(f"  {looks_words(state.looks)}")
@@ -78,7 +79,7 @@ def _show_study(console: Console, workspace: Workspace, settings: Settings, mome
     console.print()
 
 
-def show_verdict(root: Path, study: str, settings: Settings) -> Shown:
+def show_verdict(root: Path, study: str, settings: Settings, environ: Mapping[str, str]) -> Shown:
     """Print every finding of a study's verdict, its waivers and the release conditions.
 
     Raises
@@ -92,7 +93,7 @@ def show_verdict(root: Path, study: str, settings: Settings) -> Shown:
     """
     workspace = Workspace(root, study)
     judged = read_judged(workspace)
-    verdict, state = judged.verdict, release_state(judged, settings, present(root))
+    verdict, state = judged.verdict, release_state(judged, settings, take_snapshot(root, environ))
     console = Console(highlight=False)
     console.print(_heading(verdict, state))
     console.print(looks_words(state.looks))

@@ -26,7 +26,7 @@ def _repro(call: Call) -> int:
 def _summary(call: Call) -> int:
     from theragate.commands.summary import show_summary
 
-    return 0 if show_summary(call.root, call.settings) else 1
+    return 0 if show_summary(call.root, call.settings, call.environ) else 1
 
 
 def _results(call: Call) -> str:
@@ -47,7 +47,7 @@ def _policy(call: Call) -> int | str:
 def _verdict(call: Call) -> int:
     from theragate.commands.summary import show_verdict
 
-    shown = [show_verdict(call.root, study, call.settings) for study in call.parsed.studies]
+    shown = [show_verdict(call.root, study, call.settings, call.environ) for study in call.parsed.studies]
     good = all(verdict.passed or (call.parsed.accept_waivers and verdict.accepted) for verdict in shown)
     return 0 if good or not call.parsed.require_pass else 1
 
@@ -117,7 +117,7 @@ def _new_study(call: Call) -> str:
 def _sync(call: Call) -> int:
     from theragate.publishing.sync import sync
 
-    return _show(sync(call.root, call.settings))
+    return _show(sync(call.root, call.settings, call.environ))
 
 
 def _example(call: Call) -> str:

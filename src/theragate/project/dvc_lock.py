@@ -43,19 +43,19 @@ def unlocked(root: Path, study: str) -> tuple[str, ...]:
         return ("there is none",)
     ignored = _ignored(root)
     known: dict[str, str] = {}
-    found: dict[str, None] = {}
+    changed: dict[str, None] = {}
     for stage in STAGES:
         entry = _entry(text, f"{stage}@{study}")
         if entry is None:
-            found[f"stage {stage}"] = None
+            changed[f"stage {stage}"] = None
             continue
-        found |= {f"`{key}`": None for key, value in _declared(entry) if _value(parameters, key) != value}
+        changed |= {f"`{key}`": None for key, value in _declared(entry) if _value(parameters, key) != value}
         for path, md5 in _named(entry):
             if path not in known:
                 known[path] = _md5(root / path, ignored)
             if known[path] != md5:
-                found[path] = None
-    return tuple(found)
+                changed[path] = None
+    return tuple(changed)
 
 
 def _entry(text: str, stage: str) -> Any:

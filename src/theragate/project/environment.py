@@ -60,10 +60,10 @@ def _installed() -> Iterator[tuple[str, str]]:
 
 def _pinned(text: str) -> Iterator[tuple[str, str]]:
     for line in text.splitlines():
-        found = _PINNED.match(line)
-        if found is None:
+        pin = _PINNED.match(line)
+        if pin is None:
             continue
-        name, version, marker = found.groups()
+        name, version, marker = pin.groups()
         try:
             if marker and not Marker(marker).evaluate():
                 continue

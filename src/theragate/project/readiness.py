@@ -6,7 +6,7 @@ from theragate.gates import ReleaseFacts, conditions
 from theragate.gates.types import Finding
 from theragate.project.documents import JudgedStudy
 from theragate.project.dvc_lock import unlocked
-from theragate.project.snapshot import Moment
+from theragate.project.snapshot import Snapshot
 from theragate.release.looks import count, ledger
 from theragate.release.waivers import Standing, standing
 from theragate.settings import Settings
@@ -23,15 +23,15 @@ class ReleaseState:
     looks: int
 
 
-def release_state(judged: JudgedStudy, settings: Settings, moment: Moment) -> ReleaseState:
-    """Judge waivers and release conditions of a current verdict as of `moment`; cheap enough to ask at any time.
+def release_state(judged: JudgedStudy, settings: Settings, snapshot: Snapshot) -> ReleaseState:
+    """Judge waivers and release conditions of a current verdict as of `snapshot`; cheap enough to ask at any time.
 
     Raises
     ------
     DataError
         If the ledger of looks is damaged.
     """
-    code, environment, workspace = moment.code, moment.environment, judged.workspace
+    code, environment, workspace = snapshot.code, snapshot.environment, judged.workspace
     facts = ReleaseFacts(
         commit=code.commit,
         clean=not code.dirty,
@@ -42,7 +42,7 @@ def release_state(judged: JudgedStudy, settings: Settings, moment: Moment) -> Re
         looks=count(ledger(settings, workspace.study), judged.verdict.cohort_sha256),
     )
     return ReleaseState(
-        waivers=standing(judged.waivers, judged.verdict, moment.today),
+        waivers=standing(judged.waivers, judged.verdict, snapshot.today),
         conditions=conditions(facts, judged.policy),
         looks=facts.looks,
     )

@@ -1,7 +1,7 @@
-"""The moment in which a command runs: the only place, with MLflow's times, in which git and the clock are asked."""
+"""What is true of the whole project when a command runs; only here, and for MLflow's times, the clock is read."""
 
-import os
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -9,12 +9,12 @@ from pathlib import Path
 from theragate.project.environment import Environment, read_environment
 from theragate.project.git import CodeState, read_code_state
 
-__all__ = ["Moment", "present"]
+__all__ = ["Snapshot", "take_snapshot"]
 
 
 @dataclass(frozen=True)
-class Moment:
-    """What is true of the whole project now: commit, environment, and the time in milliseconds since 1970."""
+class Snapshot:
+    """The commit, the installed environment, and the time in milliseconds since 1970."""
 
     code: CodeState
     environment: Environment
@@ -26,10 +26,10 @@ class Moment:
         return datetime.fromtimestamp(self.now / 1000, UTC).date()
 
 
-def present(root: Path) -> Moment:
+def take_snapshot(root: Path, environ: Mapping[str, str]) -> Snapshot:
     """Ask git, the environment and the clock, once for all studies."""
-    return Moment(
-        code=read_code_state(root, os.environ),
+    return Snapshot(
+        code=read_code_state(root, environ),
         environment=read_environment(root / "requirements.lock"),
         now=time.time_ns() // 1_000_000,
     )

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from theragate.errors import ConfigurationError, EvidenceError
 from theragate.project.current_verdict import read_judged
-from theragate.project.snapshot import Moment, present
+from theragate.project.snapshot import Snapshot, take_snapshot
 from theragate.publishing.champion_recipe import check_recipe
 from theragate.publishing.gather import gather
 from theragate.publishing.recompute import recomputed
@@ -46,17 +46,17 @@ def attest(root: Path, study: str, settings: Settings, environ: Mapping[str, str
         If the registered package is not the model that was judged.
     """
     load_study(Workspace(root, study).params, study)
-    here = present(root)
+    here = take_snapshot(root, environ)
     signer = _signer(settings, environ, here)
     commit = _commit(study, here)
-    with recomputed(root, study, settings, commit=commit) as (clone, own):
-        workspace, moment = Workspace(clone, study), present(clone)
+    with recomputed(root, study, commit=commit, private=settings.private, environ=environ) as (clone, own):
+        workspace, snapshot = Workspace(clone, study), take_snapshot(clone, environ)
         check_champion(workspace, Stores.of(settings), signer.trust)
         judged = read_judged(workspace)
-        bundle = gather(judged, own, moment)
+        bundle = gather(judged, own, snapshot)
         version = version_of(Stores.of(settings), bundle)
-        prepared = draft(judged, bundle, moment, recomputed=True)
-        signed = put_to_version(settings, prepared, signer, version=version, moment=moment, renew=True)
+        prepared = draft(judged, bundle, snapshot, recomputed=True)
+        signed = put_to_version(settings, prepared, signer, version=version, snapshot=snapshot, renew=True)
     state = "attested" if signed else "attested already, or in service; nothing changed"
     made = f"made again from commit {commit[:12]} to the same bytes"
     return f"{study}: {made}; version {version} {state} ({signer.words})"
@@ -76,7 +76,7 @@ def check_champion(workspace: Workspace, stores: Stores, trust: Trust) -> None:
         check_recipe(champion, workspace.study, stores, trust, source=source)
 
 
-def _signer(settings: Settings, environ: Mapping[str, str], here: Moment) -> Signer:
+def _signer(settings: Settings, environ: Mapping[str, str], here: Snapshot) -> Signer:
     trust, value = deployed_trust(settings, environ), environ.get(_KEY)
     if trust is None and not value:
         return development_signer(settings)
@@ -105,7 +105,7 @@ def _signer(settings: Settings, environ: Mapping[str, str], here: Moment) -> Sig
     return Signer(key, f"key `{trust.key_name(key.key_id)}`, {key.key_id[:12]}", trust)
 
 
-def _commit(study: str, here: Moment) -> str:
+def _commit(study: str, here: Snapshot) -> str:
     if here.code.commit is None or here.code.dirty:
         raise EvidenceError(
             f"study `{study}`",

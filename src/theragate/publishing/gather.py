@@ -8,7 +8,7 @@ from theragate.files import write_json
 from theragate.project.documents import JudgedStudy
 from theragate.project.git import CodeState
 from theragate.project.readiness import release_state
-from theragate.project.snapshot import Moment
+from theragate.project.snapshot import Snapshot
 from theragate.project.waiver_rows import as_of_today, in_one_line
 from theragate.reports.verdict import verdict_table
 from theragate.runner.workspace import Workspace
@@ -19,7 +19,7 @@ from theragate.tracking.bundle import Bundle
 __all__ = ["Registration", "gather", "registration_of"]
 
 
-def gather(judged: JudgedStudy, settings: Settings, moment: Moment) -> Bundle:
+def gather(judged: JudgedStudy, settings: Settings, snapshot: Snapshot) -> Bundle:
     """Collect what is bound for MLflow of a judged study, with only the published part of its evidence.
 
     Raises
@@ -30,7 +30,7 @@ def gather(judged: JudgedStudy, settings: Settings, moment: Moment) -> Bundle:
     workspace, study, verdict = judged.workspace, judged.study, judged.verdict
     evidence = publishable(judged.evidence)
     write_json(workspace.report("published.json"), evidence.model_dump(mode="json"))
-    state = release_state(judged, settings, moment)
+    state = release_state(judged, settings, snapshot)
     waivers = as_of_today(state.waivers)
     return Bundle(
         study=study,
@@ -41,11 +41,11 @@ def gather(judged: JudgedStudy, settings: Settings, moment: Moment) -> Bundle:
         estimator=workspace.model("estimator"),
         artifacts=_artifacts(workspace),
         description=verdict_table(verdict, waivers=waivers, conditions=state.conditions, looks=state.looks),
-        commit=moment.code.commit,
-        dirty=moment.code.dirty,
-        reproduce=_reproduce(moment.code, study.name),
-        experiment=moment.code.experiment,
-        baseline=moment.code.baseline,
+        commit=snapshot.code.commit,
+        dirty=snapshot.code.dirty,
+        reproduce=_reproduce(snapshot.code, study.name),
+        experiment=snapshot.code.experiment,
+        baseline=snapshot.code.baseline,
         waivers=tuple(f"{waiver.finding} by {waiver.by} until {waiver.expires}" for waiver in waivers),
         waived_by=in_one_line(state.waivers),
         waived_until=state.waivers.until,

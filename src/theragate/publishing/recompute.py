@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,7 +20,9 @@ _SHOWN = 5
 
 
 @contextmanager
-def recomputed(root: Path, study: str, settings: Settings, *, commit: str) -> Iterator[tuple[Path, Settings]]:
+def recomputed(
+    root: Path, study: str, *, commit: str, private: Path, environ: Mapping[str, str]
+) -> Iterator[tuple[Path, Settings]]:
     """Yield a clone of `commit` in which the study was made again to the same verdict and bytes, and its settings.
 
     Nothing of this machine's results is used: the clone has no cache, and every stage runs. Only the tables of random
@@ -30,6 +32,10 @@ def recomputed(root: Path, study: str, settings: Settings, *, commit: str) -> It
     ----------
     root
         The project, whose HEAD is `commit`.
+    private
+        The folder with the tables of random ids, if the project has one.
+    environ
+        The environment variables, of which the pipeline gets no secret.
 
     Raises
     ------
@@ -38,36 +44,42 @@ def recomputed(root: Path, study: str, settings: Settings, *, commit: str) -> It
     """
     with tempfile.TemporaryDirectory(prefix="theragate-") as folder:
         clone = Path(folder, "project")
-        _run(["git", "clone", "--quiet", "--no-hardlinks", str(root), str(clone)], Path(folder), study)
-        _run(["git", "checkout", "--quiet", "--detach", commit], clone, study)
-        if settings.private.is_dir():
-            shutil.copytree(settings.private, clone / "private", ignore=shutil.ignore_patterns("keys"))
-        _run([sys.executable, "-m", "dvc", "repro", "--force", f"gate@{study}"], clone, study)
-        differing = _run(["git", "status", "--porcelain"], clone, study).splitlines()
+        kept = _without_secrets(environ)
+        _run(
+            ["git", "clone", "--quiet", "--no-hardlinks", str(root), str(clone)],
+            Path(folder),
+            study=study,
+            environ=kept,
+        )
+        _run(["git", "checkout", "--quiet", "--detach", commit], clone, study=study, environ=kept)
+        if private.is_dir():
+            shutil.copytree(private, clone / "private", ignore=shutil.ignore_patterns("keys"))
+        _run([sys.executable, "-m", "dvc", "repro", "--force", f"gate@{study}"], clone, study=study, environ=kept)
+        differing = _run(["git", "status", "--porcelain"], clone, study=study, environ=kept).splitlines()
         if differing:
             names = ", ".join(f"`{line[3:]}`" for line in differing[:_SHOWN])
-            raise _other(study, f"other results: {names} would change")
-        yield clone, read_settings(_environment() | {"DVC_ROOT": str(clone)}, clone)
+            raise _not_reproduced(study, f"other results: {names} would change")
+        yield clone, read_settings(kept | {"DVC_ROOT": str(clone)}, clone)
 
 
-def _run(command: list[str], folder: Path, study: str) -> str:
+def _run(command: list[str], folder: Path, *, study: str, environ: dict[str, str]) -> str:
     done = subprocess.run(  # noqa: S603 - our own words, the path of the project and a commit
-        command, cwd=folder, env=_environment(), capture_output=True, text=True, check=False
+        command, cwd=folder, env=environ, capture_output=True, text=True, check=False
     )
     if done.returncode != 0:
-        said = (done.stderr.strip() or done.stdout.strip()).splitlines()
-        told = next((line for line in said if line.startswith("error:")), said[-1] if said else "no word")
-        raise _other(study, f"a failure of `{' '.join(command[-3:])[:80]}` ({told[:300]})")
+        lines = (done.stderr.strip() or done.stdout.strip()).splitlines()
+        reason = next((line for line in lines if line.startswith("error:")), lines[-1] if lines else "no output")
+        raise _not_reproduced(study, f"a failure of `{' '.join(command[-3:])[:80]}` ({reason[:300]})")
     return done.stdout
 
 
-def _environment() -> dict[str, str]:
-    """Return the environment without secrets, in which `python` is the one that runs here."""
-    kept = {name: value for name, value in os.environ.items() if name not in _WITHHELD and not name.startswith("DVC_")}
+def _without_secrets(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables without secrets, with which `python` is the one that runs here."""
+    kept = {name: value for name, value in environ.items() if name not in _WITHHELD and not name.startswith("DVC_")}
     return kept | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{kept.get('PATH', '')}"}
 
 
-def _other(study: str, received: str) -> TheragateError:
+def _not_reproduced(study: str, received: str) -> TheragateError:
     return EvidenceError(
         f"study `{study}`",
         rule="a fresh clone of the commit makes the very results that are committed",

@@ -9,7 +9,7 @@ from typing import Any
 
 from theragate.digests import sha256_bytes, sha256_json
 from theragate.project.documents import JudgedStudy
-from theragate.project.snapshot import Moment
+from theragate.project.snapshot import Snapshot
 from theragate.release.attestation import VALIDITY, Attestation, sign_attestation
 from theragate.release.dossier import claimed, dossier_bytes, read_statement_of
 from theragate.release.keys import SigningKey, development_key
@@ -48,7 +48,7 @@ class Draft:
     dossier: bytes
 
     def about(self, package_sha256: str, *, issued: datetime, validity: timedelta) -> Attestation:
-        """Return the attestation of one package, issued at one moment."""
+        """Return the attestation of one package, issued at one snapshot."""
         return Attestation(**self.fields, package_sha256=package_sha256, issued=issued, expires=issued + validity)
 
 
@@ -59,7 +59,7 @@ def development_signer(settings: Settings) -> Signer:
     return Signer(key, words, development_trust(key.public, {}))
 
 
-def draft(judged: JudgedStudy, bundle: Bundle, moment: Moment, *, recomputed: bool) -> Draft:
+def draft(judged: JudgedStudy, bundle: Bundle, snapshot: Snapshot, *, recomputed: bool) -> Draft:
     """Draft what is to be signed of a judged study, which `bundle` was gathered from."""
     verdict, study = judged.verdict, judged.study
     dossier = dossier_bytes(judged.evidence.model_dump(mode="json"), judged.policy.document)
@@ -82,8 +82,8 @@ def draft(judged: JudgedStudy, bundle: Bundle, moment: Moment, *, recomputed: bo
         "looks": bundle.looks,
         "waivers": tuple(waiver for waiver in judged.waivers if not mismatch(waiver, verdict)),
         "commit": bundle.commit,
-        "environment_sha256": moment.environment.sha256,
-        "author": _author(moment),
+        "environment_sha256": snapshot.environment.sha256,
+        "author": _author(snapshot),
         "recomputed": recomputed,
     }
     return Draft(fields, dossier)
@@ -95,7 +95,7 @@ def sign_for_development(
     bundle: Bundle,
     *,
     version: str,
-    moment: Moment,
+    snapshot: Snapshot,
     environ: Mapping[str, str],
 ) -> str:
     """Attest a version that was just registered, with the development key, where there is no trust file.
@@ -109,16 +109,16 @@ def sign_for_development(
     if trust_path(environ, settings.home) is not None:
         return f"; not attested here: the evaluator does it, with `theragate attest {judged.study.name}`"
     signer = development_signer(settings)
-    prepared = draft(judged, bundle, moment, recomputed=False)
+    prepared = draft(judged, bundle, snapshot, recomputed=False)
     try:
-        put_to_version(settings, prepared, signer, version=version, moment=moment, renew=False)
+        put_to_version(settings, prepared, signer, version=version, snapshot=snapshot, renew=False)
     except Refusal as refusal:  # it stays in MLflow as evidence, and is never released
         return f"; not attested: {refusal}"
     return f"; attested with the {signer.words}"
 
 
 def put_to_version(
-    settings: Settings, prepared: Draft, signer: Signer, *, version: str, moment: Moment, renew: bool
+    settings: Settings, prepared: Draft, signer: Signer, *, version: str, snapshot: Snapshot, renew: bool
 ) -> bool:
     """Sign a draft about the packaged model of `version`, unless what stands there is as good.
 
@@ -136,7 +136,7 @@ def put_to_version(
     Refusal
         If the package may not be released, or holds another estimator than was judged.
     """
-    now = datetime.fromtimestamp(moment.now // 1000, UTC)
+    now = datetime.fromtimestamp(snapshot.now // 1000, UTC)
 
     def sign(folder: Path) -> Papers:
         package = inspect_package(folder)
@@ -144,8 +144,8 @@ def put_to_version(
             raise Refusal(
                 f"`{prepared.fields['study']}` version {version}",
                 rule="the registered package holds the estimator that was judged",
-                received="another one",
-                remedy="Somebody has changed the files in MLflow: find out who, and register the model anew.",
+                received=f"the estimator {package.model_sha256[:12]}, expected {prepared.fields['model_sha256'][:12]}",
+                remedy="Somebody has changed the files in MLflow: find out who, and register the model again.",
             )
         attestation = prepared.about(package.sha256, issued=now, validity=signer.validity)
         return Papers(sign_attestation(attestation, signer.key).text, signer.words, prepared.dossier)
@@ -162,17 +162,17 @@ def _stands(tagged: Tagged, prepared: Draft, signer: Signer, *, now: datetime, r
         stated, _ = read_statement_of(tagged.envelope, _alone(signer), _day(now))
     except Refusal:
         return not renew and not tagged.signer.startswith(DEVELOPMENT) and _is_statement(tagged.envelope)
-    found = stated.attestation
-    fresh = prepared.about(found.package_sha256, issued=now, validity=signer.validity)
+    signed = stated.attestation
+    fresh = prepared.about(signed.package_sha256, issued=now, validity=signer.validity)
     if renew:
-        return found.same_but_for_time(fresh) and now < found.expires - signer.validity / 3
-    if now >= found.expires:
+        return signed.same_but_for_time(fresh) and now < signed.expires - signer.validity / 3
+    if now >= signed.expires:
         return False
     # A project moves on; what was signed of it when every condition was met stays true.
-    whole = set(found.conditions.values()) == {"pass"}
+    whole = set(signed.conditions.values()) == {"pass"}
     moving = ("commit", "conditions", "looks", "environment_sha256", "author")
-    then = fresh.model_copy(update={name: getattr(found, name) for name in moving}) if whole else fresh
-    return found.same_but_for_time(then)
+    then = fresh.model_copy(update={name: getattr(signed, name) for name in moving}) if whole else fresh
+    return signed.same_but_for_time(then)
 
 
 def _alone(signer: Signer) -> Trust:
@@ -191,9 +191,9 @@ def _day(now: datetime) -> date:
     return now.astimezone(UTC).date()
 
 
-def _author(moment: Moment) -> str:
+def _author(snapshot: Snapshot) -> str:
     """Return who made the commit, or who is at work where there is none, in one line of plain text."""
-    name = moment.code.author
+    name = snapshot.code.author
     if name is None:
         try:
             name = getpass.getuser()

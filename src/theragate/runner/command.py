@@ -3,7 +3,8 @@
 import os
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from theragate.errors import ConfigurationError, TheragateError
@@ -11,10 +12,19 @@ from theragate.runner.exclusive import claim_pipeline, end_with
 from theragate.runner.workspace import Workspace
 from theragate.settings import Settings, read_settings
 
-__all__ = ["exit_code", "run_stage"]
+__all__ = ["StageCall", "exit_code", "run_stage"]
 
 
-def run_stage(stage: Callable[[Workspace, Settings], str]) -> None:
+@dataclass(frozen=True)
+class StageCall:
+    """What a stage is called with: the files of one study, the settings, and the environment variables."""
+
+    workspace: Workspace
+    settings: Settings
+    environ: Mapping[str, str]
+
+
+def run_stage(stage: Callable[[StageCall], str]) -> None:
     """Run `stage` for the study that the command line names, and end the process.
 
     The exit code is 0 with one line on standard output, or 1 with one line on standard error. An error that is not
@@ -24,13 +34,13 @@ def run_stage(stage: Callable[[Workspace, Settings], str]) -> None:
     sys.exit(exit_code(stage, sys.argv[1:]))
 
 
-def exit_code(stage: Callable[[Workspace, Settings], str], arguments: list[str]) -> int:
+def exit_code(stage: Callable[[StageCall], str], arguments: list[str]) -> int:
     """Run `stage` with a command line's arguments; show its line or its error; return the exit code."""
     try:
         workspace = Workspace(Path.cwd(), _study(arguments))
         settings = read_settings(os.environ, workspace.root)
         end_with(claim_pipeline(workspace.root))
-        print(f"{workspace.study}: {stage(workspace, settings)}", flush=True)
+        print(f"{workspace.study}: {stage(StageCall(workspace, settings, os.environ))}", flush=True)
     except TheragateError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code

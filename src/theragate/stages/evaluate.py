@@ -20,9 +20,9 @@ from theragate.files import whole_directory, write_json
 from theragate.learning.record import ChampionRun, ModelChoice, RefitsRecord, TrainingRecord
 from theragate.reports.figures import draw_figures
 from theragate.reports.plots import write_plot_data
+from theragate.runner.command import StageCall
 from theragate.runner.outputs import read_output
 from theragate.runner.workspace import Workspace
-from theragate.settings import Settings
 from theragate.stages.effect_target import covariates_of, effect_target
 from theragate.stages.held_out import (
     Plan,
@@ -57,7 +57,7 @@ class _Files:
     validation: Validation
 
 
-def evaluate(workspace: Workspace, settings: Settings) -> str:  # noqa: ARG001 - the signature that all stages share
+def evaluate(call: StageCall) -> str:
     """Write ``evidence.json``, ``figures/`` and ``plots/``.
 
     Raises
@@ -68,6 +68,7 @@ def evaluate(workspace: Workspace, settings: Settings) -> str:  # noqa: ARG001 -
         If cohort, validation, predictions, refits and training record do not belong together, are not of this
         version's form, or a prediction is not finite.
     """
+    workspace = call.workspace
     study = load_study(workspace.params, workspace.study)
     files = _read(workspace, study)
     evidence = _evidence(workspace, study, files)

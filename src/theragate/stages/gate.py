@@ -1,4 +1,4 @@
-"""Evidence to a verdict. Nothing heavy is imported: a changed limit is judged anew in a moment."""
+"""Evidence to a verdict. Nothing heavy is imported: a changed limit is judged again in a moment."""
 
 from theragate.files import write_json, write_text
 from theragate.gates import decide
@@ -7,13 +7,12 @@ from theragate.project.waiver_rows import as_judged
 from theragate.release.looks import count_look
 from theragate.reports.card import model_card
 from theragate.reports.headline import metrics_summary
-from theragate.runner.workspace import Workspace
-from theragate.settings import Settings
+from theragate.runner.command import StageCall
 
 __all__ = ["gate"]
 
 
-def gate(workspace: Workspace, settings: Settings) -> str:
+def gate(call: StageCall) -> str:
     """Write ``verdict.json``, ``card.md`` and ``metrics.json``. A BLOCKED verdict is a result, not an error.
 
     That the held-out data have decided once more is counted in ``looks/``, outside the stage's outputs: DVC may remove
@@ -28,6 +27,7 @@ def gate(workspace: Workspace, settings: Settings) -> str:
     EvidenceError
         If the evidence is not of this version, or is of another study, model or cohort than the files beside it.
     """
+    workspace, settings = call.workspace, call.settings
     measured = read_measured(workspace)
     evidence = measured.evidence
     verdict = decide(evidence, measured.policy, evidence_sha256=measured.evidence_sha256)

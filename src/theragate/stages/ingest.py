@@ -1,6 +1,5 @@
 """Source to cohort: read, de-identify, name the patients, write Parquet with its provenance."""
 
-import os
 import secrets
 
 import pandas as pd
@@ -16,6 +15,7 @@ from theragate.cohorts.sources import RawTable, read_source
 from theragate.digests import sha256_file
 from theragate.errors import DataError
 from theragate.files import write_json
+from theragate.runner.command import StageCall
 from theragate.runner.workspace import Workspace
 from theragate.settings import Settings
 from theragate.study import Study, load_study
@@ -23,7 +23,7 @@ from theragate.study import Study, load_study
 __all__ = ["ingest"]
 
 
-def ingest(workspace: Workspace, settings: Settings) -> str:
+def ingest(call: StageCall) -> str:
     """Write ``cohort.parquet`` and ``provenance.json``; return one line for the user.
 
     Raises
@@ -34,9 +34,10 @@ def ingest(workspace: Workspace, settings: Settings) -> str:
         If the source is missing or broken, holds an identifier, names a patient twice, or lacks a column that the study
         names.
     """
+    workspace, settings = call.workspace, call.settings
     study = load_study(workspace.params, workspace.study)
     downloads = settings.state / "downloads"
-    table = read_source(study.source, workspace.root, study=study.name, downloads=downloads, environ=os.environ)
+    table = read_source(study.source, workspace.root, study=study.name, downloads=downloads, environ=call.environ)
     ids = _ids(table, study, settings)
     features = table.frame.drop(columns=[table.id_column] if table.id_column else [])
     if "patient" in features.columns:

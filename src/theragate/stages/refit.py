@@ -12,9 +12,9 @@ from theragate.learning.record import ChampionRun, RefitsRecord, TrainingRecord
 from theragate.learning.refits import Recipe, Refitted
 from theragate.learning.refits import refit as fit_again
 from theragate.release.champion import Champion, read_champion
+from theragate.runner.command import StageCall
 from theragate.runner.outputs import read_output
 from theragate.runner.workspace import Workspace
-from theragate.settings import Settings
 from theragate.stages.progress import show_progress
 from theragate.stages.validated import check_validated
 from theragate.study import Study, load_seed, load_study
@@ -22,7 +22,7 @@ from theragate.study import Study, load_seed, load_study
 __all__ = ["refit"]
 
 
-def refit(workspace: Workspace, settings: Settings) -> str:
+def refit(call: StageCall) -> str:
     """Write ``refits.parquet``, ``halves.parquet``, ``champion.parquet`` and ``refits.json``.
 
     Raises
@@ -34,6 +34,7 @@ def refit(workspace: Workspace, settings: Settings) -> str:
     EvidenceError
         If training record and model do not belong together.
     """
+    workspace, settings = call.workspace, call.settings
     study = load_study(workspace.params, workspace.study)
     path = workspace.data("cohort.parquet")
     check_validated(workspace, path)

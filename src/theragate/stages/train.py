@@ -8,8 +8,7 @@ from theragate.files import write_json
 from theragate.learning.training import train as train_study
 from theragate.personal.answers import save_personal_model
 from theragate.personal.fitting import fit_personal_model
-from theragate.runner.workspace import Workspace
-from theragate.settings import Settings
+from theragate.runner.command import StageCall
 from theragate.stages.progress import show_progress
 from theragate.stages.validated import check_validated, read_accepted
 from theragate.study import load_seed, load_study
@@ -17,7 +16,7 @@ from theragate.study import load_seed, load_study
 __all__ = ["train"]
 
 
-def train(workspace: Workspace, settings: Settings) -> str:
+def train(call: StageCall) -> str:
     """Write ``estimator/``, ``predictions.parquet`` and ``record.json``.
 
     An interrupted search is taken up again: its trials are kept below the settings' state folder until they are done.
@@ -27,6 +26,7 @@ def train(workspace: Workspace, settings: Settings) -> str:
     DataError
         If the cohort is not the one that was validated.
     """
+    workspace, settings = call.workspace, call.settings
     study = load_study(workspace.params, workspace.study)
     path = workspace.data("cohort.parquet")
     check_validated(workspace, path)

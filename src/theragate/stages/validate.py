@@ -4,8 +4,7 @@ from theragate.cohorts.parquet import read_table
 from theragate.digests import sha256_file
 from theragate.errors import DataError
 from theragate.files import write_json, write_text
-from theragate.runner.workspace import Workspace
-from theragate.settings import Settings
+from theragate.runner.command import StageCall
 from theragate.study import load_study
 from theragate.validation.accepted_inputs import accepted_inputs
 from theragate.validation.page import page
@@ -16,7 +15,7 @@ from theragate.validation.validated import Validated
 __all__ = ["validate"]
 
 
-def validate(workspace: Workspace, settings: Settings) -> str:  # noqa: ARG001 - the signature that all stages share
+def validate(call: StageCall) -> str:
     """Write ``validation.json``, its page in full and as it may be published.
 
     For a good cohort also ``validated.json`` and ``inputs.json``. The one holds the cohort's digest, the other what the
@@ -28,16 +27,17 @@ def validate(workspace: Workspace, settings: Settings) -> str:  # noqa: ARG001 -
     DataError
         If a critical expectation fails or a feature leaks the outcome.
     """
+    workspace = call.workspace
     study = load_study(workspace.params, workspace.study)
     path = workspace.data("cohort.parquet")
     cohort = read_table(path, remedy=f"Run `dvc repro ingest@{study.name}`.")
     digest = sha256_file(path)
-    found = validate_cohort(cohort, study, suite=workspace.suite, cohort_sha256=digest)
-    write_json(workspace.report("validation.json"), found.model_dump(mode="json"))
-    write_text(workspace.report("validation.html"), page(found, study))
-    write_text(workspace.report("published.html"), page(found, study, published=True))
-    if not found.passed:
-        failed = [*found.critical, *(leak for leak in found.leaks if leak not in found.critical)]
+    validation = validate_cohort(cohort, study, suite=workspace.suite, cohort_sha256=digest)
+    write_json(workspace.report("validation.json"), validation.model_dump(mode="json"))
+    write_text(workspace.report("validation.html"), page(validation, study))
+    write_text(workspace.report("published.html"), page(validation, study, published=True))
+    if not validation.passed:
+        failed = [*validation.critical, *(leak for leak in validation.leaks if leak not in validation.critical)]
         raise DataError(
             f"study `{study.name}`",
             rule="a cohort meets every critical expectation, and no feature gives the outcome away",
@@ -48,5 +48,5 @@ def validate(workspace: Workspace, settings: Settings) -> str:  # noqa: ARG001 -
     write_json(workspace.data("validated.json"), validated.model_dump(mode="json"))
     accepted = accepted_inputs(read_suite(workspace.suite, study=study.name), study)
     write_json(workspace.data("inputs.json"), accepted.model_dump(mode="json"))
-    warned = f"warnings: {', '.join(found.warnings)}" if found.warnings else "no warning"
-    return f"{len(found.results)} expectations, {warned}, no leak"
+    warned = f"warnings: {', '.join(validation.warnings)}" if validation.warnings else "no warning"
+    return f"{len(validation.results)} expectations, {warned}, no leak"
