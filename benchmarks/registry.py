@@ -1,6 +1,6 @@
 """What the guard costs: setting `champion` over HTTP on a release server, against MLflow's own signed-in server.
 
-It drives real servers with the tests' own people and papers, which is why it runs in a process of its own.
+It drives real servers with the tests' own people and attestations, which is why it runs in a process of its own.
 """
 
 import json
@@ -27,8 +27,8 @@ def guarded_alias() -> dict[str, float]:
 
 def measure() -> dict[str, float]:
     """Set the alias of one version after the other, on either server in turn."""
+    from mlflow_plugin.attested_by_hand import Deployment, policy_of
     from mlflow_plugin.conftest import Release
-    from mlflow_plugin.papers import Deployment, policy_of
     from mlflow_plugin.servers import Server, running
 
     with tempfile.TemporaryDirectory(prefix="theragate-") as folder:
@@ -46,8 +46,8 @@ def measure() -> dict[str, float]:
                 study = f"study_{number}"
                 guarded.deployment.accept(policy_of(study))
                 release = Release(guarded, Path(folder, "g"), study)
-                version, papers = release.register(study, size=SIZE)
-                release.approve(version, papers)
+                version, attested = release.register(study, size=SIZE)
+                release.approve(version, attested)
                 release.person("grace").aliases(study)  # the signed-in session is warm on both
                 start = time.perf_counter()
                 release.promote(version)

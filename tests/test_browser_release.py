@@ -4,7 +4,7 @@ import re
 
 import pytest
 from browsers import MARKS, need_browser, new_browser, new_page
-from mlflow_plugin.papers import Deployment, attest, evidence_of, policy_of, write_package
+from mlflow_plugin.attested_by_hand import Deployment, attest, evidence_of, policy_of, write_package
 from mlflow_plugin.servers import PASSWORD, Server, running
 
 from theragate.gates import decide
@@ -34,8 +34,8 @@ def register(server: Server, study: str) -> None:
     """Register the first version of `study`, attested and not approved, as its author and the evaluator do."""
     server.deployment.accept(policy_of(study))
     package = write_package(server.folder / study, study)
-    papers = attest(package, study, server.deployment.evaluator)
-    signed = papers.attestation
+    attested = attest(package, study, server.deployment.evaluator)
+    signed = attested.attestation
     verdict = decide(evidence_of(study, signed.model_sha256), policy_of(study), evidence_sha256=signed.evidence_sha256)
     tags = {"sha256.evidence": signed.evidence_sha256, "theragate.verdict": signed.decision}
     version = server.person(AUTHOR).register(
@@ -45,8 +45,8 @@ def register(server: Server, study: str) -> None:
         tags=[{"key": key, "value": value} for key, value in tags.items()],
     )
     evaluator = server.person("evaluator")
-    assert evaluator.put_dossier(papers).status_code == 200
-    assert evaluator.tag(study, version, "theragate.attestation", papers.envelope).status_code == 200
+    assert evaluator.put_dossier(attested).status_code == 200
+    assert evaluator.tag(study, version, "theragate.attestation", attested.envelope).status_code == 200
 
 
 def open_version(browser, server: Server, study: str, *, by: str):
@@ -93,7 +93,7 @@ def test_a_manager_is_refused_approves_promotes_and_sees_it(browser, server, pic
     refusal = dialog.get_by_role("alert")
     refusal.wait_for()
     sentence = refusal.inner_text()
-    assert f"`{study}` version 1: a release manager other than its author must first have approved" in sentence
+    assert f"`{study}` version 1: a release manager other than its author has approved" in sentence
     pictures.take(page, "refused-promotion")
     dialog.get_by_role("button", name="Cancel").click()
     assert server.person(MANAGER).aliases(study) == {}
@@ -124,7 +124,7 @@ def test_the_author_is_told_why_he_cannot_approve(browser, server):
     digest = tag(page, "sha256.evidence").inner_text().split()[1]
     add_tag(page, "theragate.approve", f"{digest[:12]}: I made it, and I know that it is good.")
     page.get_by_text(
-        f"`{study}` version 1: somebody else than its author must approve a model; received an approval by "
+        f"`{study}` version 1: a model is approved by someone other than its author; received an approval by "
         f"`{AUTHOR}`, who is its author. Ask another release manager to read the evidence and approve it.",
         exact=False,
     ).wait_for()

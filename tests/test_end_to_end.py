@@ -17,7 +17,7 @@ from clones import run
 from mlflow import MlflowClient
 from support import STUDY, environment
 
-from theragate.release.dossier import claimed
+from theragate.release.examination import read_unverified
 
 pytestmark = pytest.mark.xdist_group("pipeline")  # one clone serves all of these tests
 OUTPUTS = (
@@ -69,7 +69,7 @@ def test_an_evaluator_makes_everything_again_and_attests_it(clone):
     assert "DEVELOPMENT KEY" in run(clone, "theragate", "sync") + tags_of(clone)["theragate.attested_by"]
     said = run(clone, "theragate", "attest", STUDY)
     assert "to the same bytes; version 1 attested (DEVELOPMENT KEY " in said
-    about = claimed(tags_of(clone)["theragate.attestation"])
+    about = read_unverified(tags_of(clone)["theragate.attestation"])
     assert (about.recomputed, about.author) == (True, "Test <test@example.org>")
     assert about.conditions == {"lineage": "pass", "held_out_use": "pass"}
     assert about.commit == run(clone, "git", "rev-parse", "HEAD").strip()

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from made_projects import STUDY
-from release.papers import POLICY
+from release.submission_by_hand import POLICY
 
 from theragate import cli
 from theragate.release.keys import development_key, read_key

@@ -74,7 +74,7 @@ def test_a_metric_is_written_alike_on_every_page(task, metric, monkeypatch):
     assert f"    {title:<42}{text}\n" in printed(version_page(release))
     state = SimpleNamespace(looks=1, waivers=SimpleNamespace(accepted=False), conditions=())
     monkeypatch.setattr(summary, "read_judged", lambda _: SimpleNamespace(evidence=evidence, verdict=verdict))
-    monkeypatch.setattr(summary, "release_state", lambda *_: state)
+    monkeypatch.setattr(summary, "assess_readiness", lambda *_: state)
     monkeypatch.setattr(summary, "as_of_today", lambda _: ())
     console: Any = Console(width=300, file=StringIO(), highlight=False)
     summary._show_study(console, SimpleNamespace(), SimpleNamespace(), SimpleNamespace())

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy
-from mlflow_plugin.papers import Deployment, Papers, attest, policy_of, write_package
+from mlflow_plugin.attested_by_hand import AttestedPackage, Deployment, attest, policy_of, write_package
 from mlflow_plugin.servers import Person, Server, running
 
 KINDS = [pytest.param(kind, marks=pytest.mark.xdist_group(f"release-{kind}")) for kind in ("sqlite", "postgresql")]
@@ -77,36 +77,36 @@ class Release:
         """A package like no other."""
         return write_package(self.folder / content, f"{self.study} {content}", size=size)
 
-    def register(self, content: str, *, size: int = 0, by: str = "alan", **changes: Any) -> tuple[str, Papers]:
-        """Register a new package with its papers, as author and evaluator do."""
+    def register(self, content: str, *, size: int = 0, by: str = "alan", **changes: Any) -> tuple[str, AttestedPackage]:
+        """Register a new package and hand in its attestation, as author and evaluator do."""
         package = self.package(content, size=size)
-        papers = attest(package, self.study, self.server.deployment.evaluator, **changes)
+        attested = attest(package, self.study, self.server.deployment.evaluator, **changes)
         version = self.person(by).register(self.study, package)
-        self.hand_in(version, papers)
-        return version, papers
+        self.hand_in(version, attested)
+        return version, attested
 
-    def hand_in(self, version: str, papers: Papers) -> None:
+    def hand_in(self, version: str, attested: AttestedPackage) -> None:
         evaluator = self.person("evaluator")
         answers = [
-            evaluator.put_dossier(papers),
-            evaluator.tag(self.study, version, "theragate.attestation", papers.envelope),
+            evaluator.put_dossier(attested),
+            evaluator.tag(self.study, version, "theragate.attestation", attested.envelope),
         ]
         assert [answer.status_code for answer in answers] == [200, 200], [answer.text for answer in answers]
 
-    def approve(self, version: str, papers: Papers, *, by: str = "ada") -> None:
-        answer = self.person(by).tag(self.study, version, "theragate.approve", papers.approval)
+    def approve(self, version: str, attested: AttestedPackage, *, by: str = "ada") -> None:
+        answer = self.person(by).tag(self.study, version, "theragate.approve", attested.approval)
         assert answer.status_code == 200, answer.text
 
     def promote(self, version: str, *, by: str = "grace") -> None:
         answer = self.person(by).set_alias(self.study, version)
         assert answer.status_code == 200, answer.text
 
-    def champion(self, content: str = "champion", **more: Any) -> tuple[str, Papers]:
+    def champion(self, content: str = "champion", **more: Any) -> tuple[str, AttestedPackage]:
         """Bring a new version into service."""
-        version, papers = self.register(content, **more)
-        self.approve(version, papers)
+        version, attested = self.register(content, **more)
+        self.approve(version, attested)
         self.promote(version)
-        return version, papers
+        return version, attested
 
     def serving(self) -> str | None:
         """The version that has the alias."""

@@ -17,7 +17,7 @@ from typing import Any
 import flask
 from mlflow.entities.model_registry import ModelVersionTag
 from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore
-from mlflow_plugin.papers import Deployment, attest, policy_of, write_package
+from mlflow_plugin.attested_by_hand import Deployment, attest, policy_of, write_package
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
@@ -72,15 +72,15 @@ def prepared(store: GatedStore, deployment: Deployment, folder: Path, study: str
     """Register, attest and approve a version of a new study; return its number."""
     deployment.accept(policy_of(study))
     package = write_package(folder / study, study, size=100_000)
-    papers = attest(package, study, deployment.evaluator)
+    attested = attest(package, study, deployment.evaluator)
     with signed_in("alan"):
         store.create_registered_model(study)
         version = str(store.create_model_version(study, str(package)).version)
     with signed_in("evaluator"):
-        store.put_dossier(papers.dossier)
-        store.set_model_version_tag(study, version, ModelVersionTag("theragate.attestation", papers.envelope))
+        store.put_dossier(attested.dossier)
+        store.set_model_version_tag(study, version, ModelVersionTag("theragate.attestation", attested.envelope))
     with signed_in("ada"):
-        store.set_model_version_tag(study, version, ModelVersionTag("theragate.approve", papers.approval))
+        store.set_model_version_tag(study, version, ModelVersionTag("theragate.approve", attested.approval))
     return version
 
 

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 import psutil
 import requests
-from mlflow_plugin.papers import Deployment, Papers
+from mlflow_plugin.attested_by_hand import AttestedPackage, Deployment
 from support import BIN, free_port
 
 ADMIN, PASSWORD = "admin", "a long password for tests"
@@ -79,9 +79,9 @@ class Person:
         assert answer.status_code == 200, answer.text
         return list(answer.json()["rows"])
 
-    def put_dossier(self, papers: Papers) -> requests.Response:
-        path = f"/api/2.0/theragate/dossiers/{papers.attestation.dossier_sha256}"
-        return self.send("PUT", path, data=papers.dossier)
+    def put_dossier(self, attested: AttestedPackage) -> requests.Response:
+        path = f"/api/2.0/theragate/dossiers/{attested.attestation.dossier_sha256}"
+        return self.send("PUT", path, data=attested.dossier)
 
     def upload(self, folder: Path, below: str) -> None:
         """Write a folder to the artifacts of a run."""

@@ -37,15 +37,15 @@ def test_everybody_elses_account_is_the_administrators_business(admin):
 
 
 def test_a_user_of_nearly_the_same_name_is_no_manager(release, admin):
-    version, papers = release.register("candidate")
+    version, attested = release.register("candidate")
     for name in ("ADA", "ａｄａ"):
         made = admin.api("POST", "users/create", username=name, password=PASSWORD)
         assert made.status_code in (200, 400), made.text  # once for each server
         person = release.person(name)
         person.session.auth = (name.encode(), PASSWORD.encode())
-        refuses(person.tag(release.study, version, "theragate.approve", papers.approval), "who is none")
-        refuses(person.set_alias(release.study, version), "who is none")
-    dossier = f"/api/2.0/theragate/dossiers/{papers.attestation.dossier_sha256}"
+        refuses(person.tag(release.study, version, "theragate.approve", attested.approval), "who is not one")
+        refuses(person.set_alias(release.study, version), "who is not one")
+    dossier = f"/api/2.0/theragate/dossiers/{attested.attestation.dossier_sha256}"
     admin.api("POST", "users/create", username="evaluator@elsewhere.example", password=PASSWORD)
     stranger = release.person("evaluator@elsewhere.example")
     refuses(stranger.send("GET", dossier), "who is neither")

@@ -7,7 +7,7 @@ import pytest
 from mlflow.entities.multipart_upload import MultipartUploadPart
 from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
-from mlflow_plugin.papers import write_package
+from mlflow_plugin.attested_by_hand import write_package
 
 DIGEST = "d" * 64
 INSIDE = [f"sealed/{DIGEST}", "sealed", "x/../sealed", "SEALED/x", "%73ealed/x", ""]

@@ -1,10 +1,10 @@
 from pathlib import Path
 
 import pytest
-from mlflow_plugin.papers import Deployment
+from mlflow_plugin.attested_by_hand import Deployment
 
 from theragate.errors import ConfigurationError
-from theragate.mlflow_plugin.configuration import Configuration, local_path, sealed_place
+from theragate.mlflow_plugin.configuration import Configuration, local_path, sealed_location
 from theragate.release.keys import SigningKey, development_key
 from theragate.settings import read_settings
 
@@ -17,39 +17,39 @@ def configured(environ, home: Path) -> Configuration:
 
 
 def test_beside_the_database_where_nothing_is_served():
-    place = sealed_place({}, "sqlite:////srv/store/mlflow.db")
+    place = sealed_location({}, "sqlite:////srv/store/mlflow.db")
     assert (place.folder, place.address) == (Path("/srv/store/sealed"), "file:///srv/store/sealed")
 
 
 def test_below_the_artifacts_where_they_are_served():
-    place = sealed_place(SERVED, "postgresql://localhost/x")
+    place = sealed_location(SERVED, "postgresql://localhost/x")
     assert (place.folder, place.address) == (Path("/srv/a/sealed"), "mlflow-artifacts:/sealed")
-    assert sealed_place({**SERVED, "THERAGATE_SEALED": "/srv/a/sealed"}, "sqlite://") == place
+    assert sealed_location({**SERVED, "THERAGATE_SEALED": "/srv/a/sealed"}, "sqlite://") == place
 
 
 def test_where_the_setting_says():
-    place = sealed_place({**SERVED, "THERAGATE_SEALED": "file:///srv/worm"}, "sqlite://")
+    place = sealed_location({**SERVED, "THERAGATE_SEALED": "file:///srv/worm"}, "sqlite://")
     assert (place.folder, place.address) == (Path("/srv/worm"), "file:///srv/worm")
 
 
 def test_on_the_server_where_the_artifacts_are_in_a_bucket():
     bucket = {**SERVED, "_MLFLOW_SERVER_ARTIFACT_DESTINATION": "sealed+s3://bucket/a"}
     with pytest.raises(ConfigurationError, match="while the artifacts are in a bucket"):
-        sealed_place(bucket, "postgresql://localhost/x")
-    place = sealed_place({**bucket, "THERAGATE_SEALED": "/srv/sealed"}, "postgresql://localhost/x")
+        sealed_location(bucket, "postgresql://localhost/x")
+    place = sealed_location({**bucket, "THERAGATE_SEALED": "/srv/sealed"}, "postgresql://localhost/x")
     assert (place.folder, place.address) == (Path("/srv/sealed"), "mlflow-artifacts:/sealed")
 
 
 @pytest.mark.parametrize("folder", ["/srv/a", "/srv/a/1", "/srv/a/sealed/x", "/srv/a/../a/other"])
 def test_never_where_clients_can_write(folder):
     with pytest.raises(ConfigurationError, match="outside the artifacts"):
-        sealed_place({**SERVED, "THERAGATE_SEALED": folder}, "sqlite://")
+        sealed_location({**SERVED, "THERAGATE_SEALED": folder}, "sqlite://")
 
 
 @pytest.mark.parametrize("database", ["postgresql://localhost/x", "sqlite://", "sqlite:///:memory:"])
 def test_it_has_to_be_known(database):
     with pytest.raises(ConfigurationError, match="Set THERAGATE_SEALED"):
-        sealed_place({}, database)
+        sealed_location({}, database)
 
 
 @pytest.mark.parametrize("address", ["relative", "https://host/x", "file://host/x", ""])

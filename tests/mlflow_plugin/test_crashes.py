@@ -44,8 +44,8 @@ def test_a_promotion_that_is_killed_at_any_step_is_there_whole_or_not_at_all(kin
 
 
 def test_a_server_that_is_killed_while_it_copies_promotes_after_its_restart(release):
-    version, papers = release.register("large", size=60_000_000)
-    release.approve(version, papers)
+    version, attested = release.register("large", size=60_000_000)
+    release.approve(version, attested)
     sealed = release.server.artifacts / "sealed"
 
     def promote():
@@ -69,8 +69,8 @@ def test_a_server_that_is_killed_while_it_copies_promotes_after_its_restart(rele
 
 
 def test_a_full_disk_changes_nothing_and_is_said_in_a_sentence(release):
-    version, papers = release.register("large", size=9_000_000)
-    release.approve(version, papers)
+    version, attested = release.register("large", size=9_000_000)
+    release.approve(version, attested)
     tree = psutil.Process(release.server.process.pid)
     serving = [tree, *tree.children(recursive=True)]
     before = {one: one.rlimit(resource.RLIMIT_FSIZE) for one in serving}
@@ -85,7 +85,7 @@ def test_a_full_disk_changes_nothing_and_is_said_in_a_sentence(release):
     assert "the disk takes a sealed copy; received File too large. Free space" in answer.json()["message"]
     assert release.serving() is None
     assert release.events() == [("approve", version)]
-    assert not list((release.server.artifacts / "sealed").glob(f".{papers.attestation.package_sha256[:16]}*"))
+    assert not list((release.server.artifacts / "sealed").glob(f".{attested.attestation.package_sha256[:16]}*"))
     release.promote(version)
 
 
@@ -93,8 +93,8 @@ def test_forty_promotions_at_once(release):
     """Of four that were all judged as the first release, one comes into service; then it comes and goes."""
     candidates = []
     for number in range(4):
-        version, papers = release.register(f"candidate{number}")
-        release.approve(version, papers)
+        version, attested = release.register(f"candidate{number}")
+        release.approve(version, attested)
         candidates.append(version)
     grace = release.person("grace")
     with ThreadPoolExecutor(40) as pool:
@@ -105,7 +105,7 @@ def test_forty_promotions_at_once(release):
     champion = release.serving()
     assert len(won) == 1
     assert {answer.status_code for answer in answers} == {200, 403}
-    words = {"a comparison with nobody", "the champion itself"}
+    words = {"a comparison with no champion", "the champion itself"}
     assert all(any(word in answer.json()["message"] for word in words) for answer in answers if answer not in won)
     assert release.events()[4:] == [("promote", champion)]
 

@@ -3,7 +3,7 @@
 import os
 
 import pytest
-from mlflow_plugin.papers import attest
+from mlflow_plugin.attested_by_hand import attest
 from mlflow_plugin.servers import ADMIN
 from mlflow_plugin.test_refusals import refuses
 
@@ -14,15 +14,15 @@ def place_of(release, version):
     return release.person("ada").files(release.study, version).removeprefix("mlflow-artifacts:/")
 
 
-def serves(release, version, papers):
+def serves(release, version, attested):
     """Whether the sealed copy is still the one that was attested."""
     folder = release.server.artifacts / place_of(release, version)
-    return inspect_package(folder).sha256 == papers.attestation.package_sha256
+    return inspect_package(folder).sha256 == attested.attestation.package_sha256
 
 
 @pytest.mark.parametrize(("who", "api"), [(ADMIN, "api"), ("mallory", "ajax-api")])
 def test_a_sealed_model_is_never_written_moved_or_deleted(release, who, api):
-    version, papers = release.champion()
+    version, attested = release.champion()
     person, place = release.person(who), place_of(release, version)
     below, model = f"/{api}/2.0/mlflow-artifacts", f"{place}/data/estimator/model.json"
     spellings = [
@@ -48,31 +48,31 @@ def test_a_sealed_model_is_never_written_moved_or_deleted(release, who, api):
             assert person.send("POST", f"{below}/mpu/{step}/{path}", json=body).status_code >= 400, (step, path)
     for path in ("", ".", "sealed", "sealed/", place, f"{place}/data", "1/.."):
         assert person.send("DELETE", f"{below}/artifacts/{path}").status_code >= 400, path
-    assert serves(release, version, papers)
+    assert serves(release, version, attested)
 
 
 def test_the_original_may_change_afterwards_without_consequence(release):
-    version, papers = release.register("candidate")
+    version, attested = release.register("candidate")
     original = place_of(release, version)
-    release.approve(version, papers)
+    release.approve(version, attested)
     release.promote(version)
     mallory, path = release.person("mallory"), f"/api/2.0/mlflow-artifacts/artifacts/{original}"
     assert mallory.send("PUT", f"{path}/data/estimator/model.json", data=b'"poison"').status_code == 200
     assert mallory.send("DELETE", path).status_code == 200
-    assert serves(release, version, papers)
+    assert serves(release, version, attested)
     assert release.person("ada").delete_alias(release.study).status_code == 200
     release.promote(version)  # the way back needs the sealed copy only
 
 
 def test_the_runs_own_upload_route_does_not_reach_them(release):
-    version, papers = release.champion()
+    version, attested = release.champion()
     run = release.person("mallory").version(release.study, version)["run_id"]
     for path in ("../../../sealed/x", "..%2F..%2F..%2Fsealed/x", "/sealed/x"):
         answer = release.person("mallory").send(
             "POST", f"/ajax-api/2.0/mlflow/upload-artifact?run_uuid={run}&path={path}", data=b"poison"
         )
         assert answer.status_code >= 400, path
-    assert serves(release, version, papers)
+    assert serves(release, version, attested)
 
 
 def planted(release, version):
@@ -119,12 +119,12 @@ def pipe(folder):
     ],
 )
 def test_what_no_model_may_hold(release, attack, words):
-    version, papers = release.register("candidate")
-    release.approve(version, papers)
+    version, attested = release.register("candidate")
+    release.approve(version, attested)
     attack(planted(release, version))
     refuses(release.person("grace").set_alias(release.study, version), words)
     assert release.serving() is None
-    assert not list((release.server.artifacts / "sealed").glob(f".{papers.attestation.package_sha256[:16]}*"))
+    assert not list((release.server.artifacts / "sealed").glob(f".{attested.attestation.package_sha256[:16]}*"))
 
 
 def test_code_in_a_package_is_refused_even_if_it_was_attested(release):
@@ -132,10 +132,10 @@ def test_code_in_a_package_is_refused_even_if_it_was_attested(release):
         package = release.package(f"code{number}")
         (package / name).parent.mkdir(exist_ok=True)
         (package / name).write_bytes(b"import os")
-        papers = attest(package, release.study, release.server.deployment.evaluator)
+        attested = attest(package, release.study, release.server.deployment.evaluator)
         version = release.person("alan").register(release.study, package)
-        release.hand_in(version, papers)
-        release.approve(version, papers)
+        release.hand_in(version, attested)
+        release.approve(version, attested)
         refuses(release.person("grace").set_alias(release.study, version), f"model file `{name}`")
 
 

@@ -3,8 +3,8 @@
 import pytest
 import sqlalchemy
 from mlflow.entities.model_registry import ModelVersionTag
+from mlflow_plugin.attested_by_hand import Deployment
 from mlflow_plugin.dying import opened, prepared, signed_in
-from mlflow_plugin.papers import Deployment
 from sqlalchemy.exc import DBAPIError
 from support import ROOT
 

@@ -11,9 +11,9 @@ from theragate.release.model_files import inspect_package
 from theragate.release.state import fold
 
 
-def champion_of(papers, **changes):
-    """Evidence that compares with the model of `papers`."""
-    signed = papers.attestation
+def champion_of(attested, **changes):
+    """Evidence that compares with the model of `attested`."""
+    signed = attested.attestation
     found = champion(
         estimate(0.005, 0.004),
         metric="concordance_index",
@@ -23,7 +23,7 @@ def champion_of(papers, **changes):
 
 
 def test_a_version_comes_into_service_by_evidence_and_approval(release):
-    version, papers = release.champion()
+    version, attested = release.champion()
     assert release.serving() == version
     assert release.events() == [("approve", version), ("promote", version)]
     tags = release.person("mallory").tags(release.study, version)
@@ -32,30 +32,30 @@ def test_a_version_comes_into_service_by_evidence_and_approval(release):
     assert tags["theragate.released"].startswith("promoted by grace on ")
     assert "theragate.approve" not in tags
     assert release.person("ada").files(release.study, version) == (
-        f"mlflow-artifacts:/sealed/{papers.attestation.package_sha256}"
+        f"mlflow-artifacts:/sealed/{attested.attestation.package_sha256}"
     )
 
 
 def test_the_successor_replaces_it_and_is_rolled_back(release):
-    first, papers = release.champion("first")
-    second, _ = release.champion("second", evidence=champion_of(papers))
+    first, attested = release.champion("first")
+    second, _ = release.champion("second", evidence=champion_of(attested))
     assert release.serving() == second
     assert release.person("ada").ledger()[-1]["event"]["replaces"] == first
     release.promote(first)  # the last champion: no new approval is needed
     assert release.serving() == first
     assert release.events()[-1] == ("rollback", first)
-    release.promote(second)  # its papers compare with the very champion, and still count
+    release.promote(second)  # its attestation compares with the very champion, and still counts
     assert release.events()[-1] == ("promote", second)
 
 
 def test_a_challenger_of_a_weakened_champion_is_refused_by_the_server(release):
-    first, papers = release.champion("first")
-    assert release.person("ada").ledger()[-1]["event"]["recipe_sha256"] == papers.attestation.recipe_sha256
-    weak = champion_of(papers, recipe_sha256="e" * 64)
+    first, attested = release.champion("first")
+    assert release.person("ada").ledger()[-1]["event"]["recipe_sha256"] == attested.attestation.recipe_sha256
+    weak = champion_of(attested, recipe_sha256="e" * 64)
     version, handed_in = release.register("second", evidence=weak)
     answer = release.person("ada").tag(release.study, version, "theragate.approve", handed_in.approval)
     assert answer.status_code == 403
-    assert "must have been fitted again by the recipe" in answer.json()["message"]
+    assert "was refitted by the recipe" in answer.json()["message"]
     assert release.person("grace").set_alias(release.study, version).status_code == 403
     assert release.serving() == first
 
@@ -82,7 +82,7 @@ def test_a_revoked_champion_leaves_service_and_never_comes_back(release):
     assert why in release.person("ada").tags(release.study, version)["theragate.revoked"]
     answer = release.person("grace").set_alias(release.study, version)
     assert answer.status_code == 403
-    assert "a revoked model" in answer.json()["message"]
+    assert "a revoked model is not released again" in answer.json()["message"]
 
 
 def test_the_ledger_verifies_and_says_who_is_in_service(release):
@@ -98,11 +98,11 @@ def test_the_ledger_verifies_and_says_who_is_in_service(release):
 
 
 def test_whoever_downloads_a_champion_gets_the_sealed_bytes(release):
-    version, papers = release.champion()
+    version, attested = release.champion()
     person = release.person("mallory")
     place = person.files(release.study, version).removeprefix("mlflow-artifacts:/")
     copy = release.server.artifacts / place
-    assert sha256_tree_without_meta(copy) == papers.attestation.package_sha256
+    assert sha256_tree_without_meta(copy) == attested.attestation.package_sha256
     got = person.send("GET", f"/api/2.0/mlflow-artifacts/artifacts/{place}/data/estimator/model.json")
     assert got.content == (release.folder / "champion" / "data" / "estimator" / "model.json").read_bytes()
     shown = person.send("GET", f"/model-versions/get-artifact?name={release.study}&version={version}&path=MLmodel")
@@ -118,12 +118,12 @@ def sha256_tree_without_meta(folder):
 
 
 def test_the_full_evidence_is_shown_to_managers_and_evaluators_only(release):
-    _, papers = release.register("candidate")
-    path = f"/api/2.0/theragate/dossiers/{papers.attestation.dossier_sha256}"
+    _, attested = release.register("candidate")
+    path = f"/api/2.0/theragate/dossiers/{attested.attestation.dossier_sha256}"
     for name, status in [("ada", 200), ("evaluator", 200), ("mallory", 403), ("alan", 403), ("admin", 403)]:
         answer = release.person(name).send("GET", path)
         assert answer.status_code == status, name
-        assert (answer.content == papers.dossier) == (status == 200)
+        assert (answer.content == attested.dossier) == (status == 200)
     assert requests.get(f"{release.server.address}{path}", timeout=60).status_code == 401
     assert requests.get(f"{release.server.address}/api/2.0/theragate/ledger", timeout=60).status_code == 401
 

@@ -80,8 +80,8 @@ def test_no_other_model_takes_the_name_of_a_released_one(release, person):
     assert person.api("DELETE", "registered-models/delete", name=other).status_code == 200, "nothing holds this one"
 
 
-def test_a_copied_version_brings_no_papers_that_count(release, person):
-    version, papers = release.champion()
+def test_a_copied_version_brings_no_attestation_that_counts(release, person):
+    version, attested = release.champion()
     source = f"models:/{release.study}/{version}"
     tags = [{"key": key, "value": value} for key, value in person.tags(release.study, version).items()]
     for name in (release.study, f"{release.study}_copy"):
@@ -90,7 +90,7 @@ def test_a_copied_version_brings_no_papers_that_count(release, person):
         kept = person.tags(name, made["version"])
         assert kept["theragate.author"] == person.name
         assert not {"theragate.approved", "theragate.released"} & set(kept)
-        assert kept["theragate.attestation"] == papers.envelope
+        assert kept["theragate.attestation"] == attested.envelope
         refuses(person.set_alias(name, made["version"]))
     assert release.serving() == version
 

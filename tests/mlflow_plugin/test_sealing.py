@@ -3,7 +3,7 @@ import threading
 import time
 
 import pytest
-from mlflow_plugin.papers import write_package
+from mlflow_plugin.attested_by_hand import write_package
 
 from theragate.digests import sha256_tree
 from theragate.errors import StoreError

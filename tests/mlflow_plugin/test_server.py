@@ -8,7 +8,7 @@ from pathlib import Path
 import mlflow
 import pytest
 import requests
-from mlflow_plugin.papers import Deployment
+from mlflow_plugin.attested_by_hand import Deployment
 from mlflow_plugin.servers import Server, running
 from support import BIN
 

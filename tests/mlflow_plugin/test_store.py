@@ -9,12 +9,12 @@ import sqlalchemy
 from mlflow.entities.model_registry import ModelVersionTag
 from mlflow.exceptions import MlflowException
 from mlflow.store.db.utils import _all_tables_exist
+from mlflow_plugin.attested_by_hand import Deployment
 from mlflow_plugin.conftest import KINDS
 from mlflow_plugin.dying import opened, prepared, signed_in
-from mlflow_plugin.papers import Deployment
 
 from theragate.errors import StoreError
-from theragate.mlflow_plugin.journal import Journal
+from theragate.mlflow_plugin.ledger import Ledger
 from theragate.mlflow_plugin.sealing import Vault
 from theragate.mlflow_plugin.tables import LEDGER
 from theragate.release.ledger import Row, verify_rows
@@ -86,15 +86,15 @@ def test_a_row_that_is_changed_by_hand_is_named_and_nothing_is_released(place, c
 
 def test_a_server_remembers_the_last_row_and_notices_when_the_end_is_cut_off(place):
     store, deployment, _ = place
-    journal, trust = Journal(), deployment.trust()
+    ledger, trust = Ledger(), deployment.trust()
     with store.ManagedSessionMaker() as session:
-        journal.remember(journal.read(session, trust))
+        ledger.remember(ledger.read(session, trust))
     with store.engine.begin() as connection:
         saved = [dict(row) for row in connection.execute(sqlalchemy.select(LEDGER).order_by(LEDGER.c.seq)).mappings()]
         connection.execute(LEDGER.delete().where(LEDGER.c.seq == saved[-1]["seq"]))
     try:
         with store.ManagedSessionMaker() as session, pytest.raises(StoreError, match="another row, or none"):
-            journal.read(session, trust)
+            ledger.read(session, trust)
     finally:
         with store.engine.begin() as connection:
             connection.execute(LEDGER.insert(), saved[-1:])
@@ -117,7 +117,7 @@ def test_whoever_has_not_signed_in_decides_nothing_where_there_is_a_trust_file(p
             "study_a", "1", ModelVersionTag("theragate.revoke", "By word of mouth and nothing else.")
         ),
     ):
-        with pytest.raises(MlflowException, match="`ada`, by word only"):
+        with pytest.raises(MlflowException, match="`ada`, a name that is only claimed"):
             act()
     assert store.get_registered_model("study_a").aliases == {"champion": 1}
 
@@ -139,7 +139,7 @@ def test_what_goes_wrong_after_the_decision_takes_everything_back(place, monkeyp
     def broken(*_):
         raise OSError("the machine is on fire")
 
-    monkeypatch.setattr("theragate.mlflow_plugin.journal.add_row", broken)
+    monkeypatch.setattr("theragate.mlflow_plugin.ledger.add_row", broken)
     with signed_in("grace"), pytest.raises(MlflowException, match="on fire"):
         store.delete_registered_model_alias("study_a", "champion")
     assert store.get_registered_model("study_a").aliases == {"champion": 1}

@@ -11,7 +11,7 @@ from theragate.project.current_verdict import read_judged
 from theragate.project.dvc_lock import STAGES, unlocked
 from theragate.project.environment import Environment, read_environment
 from theragate.project.git import CodeState
-from theragate.project.readiness import release_state
+from theragate.project.readiness import assess_readiness
 from theragate.project.snapshot import Snapshot, take_snapshot
 from theragate.runner.command import exit_code
 from theragate.settings import read_settings
@@ -162,7 +162,7 @@ def test_a_verdicts_state_is_known_in_a_moment(by_hand):
     assert exit_code(gate, [by_hand.study]) == 0
     judged = read_judged(by_hand)
     start = time.process_time()
-    state = release_state(judged, settings, take_snapshot(by_hand.root, {}))
+    state = assess_readiness(judged, settings, take_snapshot(by_hand.root, {}))
     assert time.process_time() - start < 2, "it takes 0.2 s"
     assert [finding.code for finding in state.conditions] == ["TG011", "TG012"]
     assert (state.looks, state.waivers.accepted) == (1, False)

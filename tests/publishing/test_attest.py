@@ -1,7 +1,7 @@
 """Who may attest, and what: everything that is refused before anything is made again."""
 
 import pytest
-from release.papers import STRANGER, a_key, key_entry, trust
+from release.submission_by_hand import STRANGER, a_key, key_entry, trust
 from support import run
 
 from theragate import cli

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 from made_projects import client_of
-from release.papers import a_key, key_entry, trust
+from release.submission_by_hand import a_key, key_entry, trust
 
 from theragate import cli
 from theragate.errors import EvidenceError
 from theragate.publishing.attest import check_champion
 from theragate.release.champion import read_champion, write_champion
-from theragate.release.dossier import claimed
+from theragate.release.examination import read_unverified
 from theragate.release.keys import development_key
 from theragate.release.refusals import Refusal
 from theragate.release.trust import development_trust
@@ -54,7 +54,7 @@ def rewrite_recipe(workspace, folder, **changes) -> None:
 def test_the_recipe_of_the_champion_is_the_one_that_its_attestation_signs(serving):
     assert cli.main(["champion", serving.study]) == 0
     champion = read_champion(serving.decided(FILE), serving.study)
-    signed = claimed(client_of(serving).get_model_version(serving.study, "1").tags[ATTESTATION])
+    signed = read_unverified(client_of(serving).get_model_version(serving.study, "1").tags[ATTESTATION])
     assert champion.recipe_sha256(serving.study) == signed.recipe_sha256
     assert check_champion(serving, stores_of(serving), own_trust(serving)) is None
 

@@ -7,7 +7,7 @@ import pytest
 from gates.evidence_by_hand import STUDIES, changed, good_evidence
 from made_projects import client_of, put_evidence
 from mlflow import MlflowClient
-from release.papers import key_entry, trust
+from release.submission_by_hand import key_entry, trust
 
 from theragate import cli
 from theragate.digests import sha256_bytes, sha256_tree
@@ -16,10 +16,10 @@ from theragate.project.current_verdict import read_judged
 from theragate.project.snapshot import take_snapshot
 from theragate.publishing.gather import gather
 from theragate.publishing.signing import Signer, draft, put_to_version, sign_for_development
-from theragate.release.admission import Actor, Dossier, approve, promote
-from theragate.release.dossier import claimed
+from theragate.release.admission import Actor, approve, promote
+from theragate.release.examination import Submission, read_unverified
 from theragate.release.keys import SigningKey, development_key
-from theragate.release.state import ReleaseState
+from theragate.release.state import LedgerState
 from theragate.release.trust import development_trust, write_trust
 from theragate.runner.command import exit_code
 from theragate.settings import read_settings
@@ -62,7 +62,7 @@ def test_the_version_says_loudly_who_has_signed_it(signed):
 
 
 def test_what_is_signed_is_bound_to_the_package_and_the_files(signed):
-    about = claimed(version_of(signed).tags[ATTESTATION])
+    about = read_unverified(version_of(signed).tags[ATTESTATION])
     source = client_of(signed).get_model_version_download_uri(signed.study, "1").removeprefix("file://")
     assert about.package_sha256 == sha256_tree(type(signed.root)(source))
     assert about.model_sha256 == sha256_tree(signed.model("estimator"))
@@ -79,16 +79,16 @@ def test_a_release_manager_could_release_it_if_it_were_committed(signed):
     object.__setattr__(bundle, "commit", "c" * 40)
     sign_for_development(judged, settings, bundle, version="1", snapshot=snapshot, environ={})
     envelope = version_of(signed).tags[ATTESTATION]
-    about, policy = claimed(envelope), read_policy(STUDIES["survival"])
+    about, policy = read_unverified(envelope), read_policy(STUDIES["survival"])
     evidence = json.loads(signed.report("evidence.json").read_text(encoding="utf-8"))
-    dossier = Dossier(signed.study, "1", "ada", envelope, evidence, policy.document)
+    dossier = Submission(signed.study, "1", "ada", envelope, evidence, policy.document)
     trusted = development_trust(development_key(settings.private)[0].public, {signed.study: (policy.sha256,)})
     now, bob = datetime.now(UTC) + timedelta(seconds=1), Actor("bob", "claimed")
     given = {"digest": about.evidence_sha256, "reason": "It is good enough for us", "now": now}
-    assert approve(dossier, ReleaseState(), trusted, bob, **given).version == "1"
+    assert approve(dossier, LedgerState(), trusted, bob, **given).version == "1"
     package = {"package_sha256": about.package_sha256, "model_sha256": about.model_sha256}
     with pytest.raises(Exception, match="no such approval"):
-        promote(dossier, ReleaseState(), trusted, bob, **package, now=now)
+        promote(dossier, LedgerState(), trusted, bob, **package, now=now)
 
 
 def test_no_signature_is_in_a_file_that_dvc_tracks(signed):
@@ -118,7 +118,7 @@ def test_a_project_that_moves_on_keeps_an_attestation_that_was_whole(signed):
 def test_a_forged_tag_is_replaced_and_another_signers_is_not(signed):
     client, first = client_of(signed), version_of(signed).tags[ATTESTATION]
     client.set_model_version_tag(signed.study, "1", ATTESTATION, "forged")
-    assert claimed(signed_again(signed)).same_but_for_time(claimed(first))
+    assert read_unverified(signed_again(signed)).same_but_for_time(read_unverified(first))
     settings, snapshot = settings_of(signed), take_snapshot(signed.root, {})
     judged = read_judged(signed)
     prepared = draft(judged, gather(judged, settings, snapshot), snapshot, recomputed=True)
@@ -170,7 +170,7 @@ def test_an_estimator_that_was_exchanged_in_mlflow_is_not_attested(signed, capsy
 
 
 def test_the_guarded_registry_gets_the_dossier(signed):
-    digest = claimed(signed_again(signed, later=timedelta(days=100))).dossier_sha256
+    digest = read_unverified(signed_again(signed, later=timedelta(days=100))).dossier_sha256
     url = f"gated+sqlite:///{signed.root / 'mlflow-store' / 'mlflow.db'}"
     store = MlflowClient(registry_uri=url)._get_registry_client().store
     assert sha256_bytes(store.get_dossier(digest)) == digest

@@ -3,13 +3,13 @@
 from datetime import timedelta
 
 import pytest
-from release.papers import EVALUATOR, LEDGER, NOW, Papers, key_entry, trust
+from release.submission_by_hand import EVALUATOR, LEDGER, NOW, DraftSubmission, key_entry, trust
 
 from theragate.registry.verification import check_statement
 from theragate.release.ledger import Event, append, first_day
 from theragate.release.refusals import Refusal
 
-PAPERS = Papers()
+PAPERS = DraftSubmission()
 
 
 def event(kind: str, *, days: int) -> Event:
@@ -48,9 +48,9 @@ def test_a_champion_that_is_rolled_back_to_needs_the_key_of_its_first_release_on
     ledger = rows(promotion, event("withdraw", days=5), rollback)
     day = first_day(rollback, ledger)
     assert day == promotion.at.date()
-    assert check_statement(rollback, PAPERS.dossier.envelope, revoked_after(4), day=day).attestation.study
+    assert check_statement(rollback, PAPERS.submission.envelope, revoked_after(4), day=day).attestation.study
     with pytest.raises(Refusal, match="a key which counts here"):  # stolen before the model was ever released
-        check_statement(rollback, PAPERS.dossier.envelope, revoked_after(0), day=day)
+        check_statement(rollback, PAPERS.submission.envelope, revoked_after(0), day=day)
 
 
 def test_another_statement_of_the_same_version_lends_no_day():

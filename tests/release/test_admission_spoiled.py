@@ -7,15 +7,15 @@ from datetime import timedelta
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from release.papers import (
+from release.submission_by_hand import (
     APPROVAL,
     EVALUATOR,
     LEDGER,
     NAME,
     NOW,
-    PAPERS,
+    PASSING,
     STRANGER,
-    Papers,
+    DraftSubmission,
     Release,
     approved,
     key_entry,
@@ -63,29 +63,29 @@ def other_than(leaf):
 HOW = st.sampled_from(["another", "gone", "twice"])
 
 
-def admitted(papers: Papers, release: Release) -> bool:
+def admitted(draft: DraftSubmission, release: Release) -> bool:
     try:
-        release.promote(papers)
+        release.promote(draft)
     except Refusal:
         return False
     return True
 
 
 @settings(max_examples=150)
-@given(st.sampled_from(leaves(PAPERS.raw)), HOW)
+@given(st.sampled_from(leaves(PASSING.raw)), HOW)
 def test_no_other_evidence_is_let_through(path, how):
-    raw = spoiled(PAPERS.raw, path, how)
-    assert not admitted(PAPERS.but(sent={"evidence": raw}), approved(PAPERS))
+    raw = spoiled(PASSING.raw, path, how)
+    assert not admitted(PASSING.but(sent={"evidence": raw}), approved(PASSING))
 
 
 @settings(max_examples=80)
-@given(st.sampled_from(leaves(PAPERS.policy)), HOW)
+@given(st.sampled_from(leaves(PASSING.policy)), HOW)
 def test_no_other_policy_is_let_through(path, how):
-    policy = spoiled(PAPERS.policy, path, how)
-    assert not admitted(PAPERS.but(sent={"policy": policy}), approved(PAPERS))
+    policy = spoiled(PASSING.policy, path, how)
+    assert not admitted(PASSING.but(sent={"policy": policy}), approved(PASSING))
 
 
-STATEMENT = json.loads(statement_of(PAPERS.attestation))
+STATEMENT = json.loads(statement_of(PASSING.attestation))
 
 
 @settings(max_examples=150)
@@ -93,20 +93,20 @@ STATEMENT = json.loads(statement_of(PAPERS.attestation))
 def test_no_other_statement_is_let_through_even_by_the_evaluators_key(path, how, key):
     payload = canonical_json(spoiled(STATEMENT, path, how))
     if key is None:  # with the signature of the honest one
-        envelope = json.loads(PAPERS.dossier.envelope) | {"payload": base64.b64encode(payload).decode()}
+        envelope = json.loads(PASSING.submission.envelope) | {"payload": base64.b64encode(payload).decode()}
         text = json.dumps(envelope)
     else:
         text = sign(payload, PAYLOAD_TYPE, key).text
-    assert not admitted(PAPERS.but(sent={"envelope": text}), approved(PAPERS))
+    assert not admitted(PASSING.but(sent={"envelope": text}), approved(PASSING))
 
 
 @settings(max_examples=100)
-@given(st.integers(0, len(PAPERS.dossier.envelope) - 1), st.sampled_from('aB9+/={}",: '))
+@given(st.integers(0, len(PASSING.submission.envelope) - 1), st.sampled_from('aB9+/={}",: '))
 def test_no_other_envelope_is_let_through(place, sign_of):
-    text = PAPERS.dossier.envelope
+    text = PASSING.submission.envelope
     other = text[:place] + sign_of + text[place + 1 :]
     assume(_content(other) != _content(text))
-    assert not admitted(PAPERS.but(sent={"envelope": other}), approved(PAPERS))
+    assert not admitted(PASSING.but(sent={"envelope": other}), approved(PASSING))
 
 
 def _content(text: str):
@@ -135,7 +135,7 @@ HARMFUL_TRUST = {
 
 @pytest.mark.parametrize("change", HARMFUL_TRUST)
 def test_no_lesser_trust_lets_it_through(change):
-    assert not admitted(PAPERS, approved(PAPERS, **HARMFUL_TRUST[change]))
+    assert not admitted(PASSING, approved(PASSING, **HARMFUL_TRUST[change]))
 
 
 HARMFUL_EVENTS = {
@@ -156,15 +156,15 @@ HARMFUL_EVENTS = {
 def test_no_other_history_lets_it_through(change):
     release = Release()
     release.write(APPROVAL.model_copy(update=HARMFUL_EVENTS[change]))
-    assert not admitted(PAPERS, release)
+    assert not admitted(PASSING, release)
 
 
 @given(st.timedeltas(timedelta(days=-400), timedelta(days=400)))
 def test_no_other_time_lets_it_through(shift):
-    signed, now = PAPERS.attestation, NOW + shift
-    release = approved(PAPERS)
+    signed, now = PASSING.attestation, NOW + shift
+    release = approved(PASSING)
     if signed.issued <= now < signed.expires:
-        release.promote(PAPERS, now=now)
+        release.promote(PASSING, now=now)
     else:
         with refused("valid now"):
-            release.promote(PAPERS, now=now)
+            release.promote(PASSING, now=now)

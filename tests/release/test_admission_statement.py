@@ -5,16 +5,16 @@ from datetime import date, timedelta
 
 import pytest
 from gates.evidence_by_hand import changed
-from release.papers import (
+from release.submission_by_hand import (
     EVALUATOR,
     LEDGER,
     NAME,
     NOW,
-    PAPERS,
+    PASSING,
     POLICY,
     STRANGER,
     STUDY,
-    Papers,
+    DraftSubmission,
     Release,
     approved,
     as_json,
@@ -32,108 +32,108 @@ from theragate.release.dossier import dossier_bytes
 from theragate.release.trust import development_trust
 
 
-def test_the_helper_lets_the_valid_papers_through():
-    assert approved(PAPERS).promote(PAPERS).version == "1"
+def test_the_helper_lets_a_valid_submission_through():
+    assert approved(PASSING).promote(PASSING).version == "1"
 
 
 @pytest.mark.parametrize(
-    ("papers", "message"),
+    ("draft", "message"),
     [
-        (PAPERS.but(key=STRANGER), "a key which counts here"),
-        (PAPERS.but(key=LEDGER), "a key which counts here"),
-        (PAPERS.signing(recomputed=False), "made everything again before signing"),
-        (PAPERS.signing(study="another_study"), "of the study of this model"),
-        (PAPERS.signing(task="binary"), "of the task follows"),
-        (PAPERS.signing(model_sha256="e" * 64), "of the model follows"),
-        (PAPERS.signing(cohort_sha256="e" * 64), "of the cohort follows"),
-        (PAPERS.signing(predictions_sha256="e" * 64), "of the predictions follows"),
-        (PAPERS.signing(evidence_sha256="e" * 64), "of the evidence follows"),
-        (PAPERS.signing(dossier_sha256="e" * 64), "the dossier is the one"),
-        (PAPERS.signing(policy_sha256="e" * 64), "of the policy follows"),
-        (PAPERS.signing(verdict_sha256="e" * 64), "of the verdict follows"),
-        (PAPERS.signing(comparator=f"champion {'e' * 64}"), "of the comparator follows"),
-        (PAPERS.signing(simulated=True), "simulated"),
-        (PAPERS.signing(issued=NOW + timedelta(seconds=1)), "in the future"),
-        (PAPERS.signing(expires=NOW), "expired on 2026-11-26 12:00 UTC"),
-        (PAPERS.signing(expires=NOW + timedelta(days=90)), "one for 91 days"),
-        (PAPERS.signing(conditions={}), "lineage, held out use not met"),
-        (PAPERS.signing(conditions={"lineage": "pass"}), "held out use not met"),
-        (PAPERS.signing(conditions={"lineage": "fail", "held_out_use": "pass"}), "lineage not met"),
-        (PAPERS.signing(conditions={"lineage": "not_applicable", "held_out_use": "pass"}), "lineage not met"),
-        (PAPERS.signing(conditions={"lineage": "pass", "held_out_use": "pass", "more": "pass"}), "more not met"),
-        (PAPERS.signing(looks=0), "held out use not met"),
-        (PAPERS.signing(looks=21), "held out use not met"),
-        (PAPERS.signing(commit=None), "lineage not met"),
+        (PASSING.but(key=STRANGER), "a key which counts here"),
+        (PASSING.but(key=LEDGER), "a key which counts here"),
+        (PASSING.signing(recomputed=False), "recomputes everything before signing"),
+        (PASSING.signing(study="another_study"), "about the study of this model"),
+        (PASSING.signing(task="binary"), "the task that it states follows"),
+        (PASSING.signing(model_sha256="e" * 64), "the model that it states follows"),
+        (PASSING.signing(cohort_sha256="e" * 64), "the cohort that it states follows"),
+        (PASSING.signing(predictions_sha256="e" * 64), "the predictions that it states follows"),
+        (PASSING.signing(evidence_sha256="e" * 64), "the evidence that it states follows"),
+        (PASSING.signing(dossier_sha256="e" * 64), "the dossier is the one"),
+        (PASSING.signing(policy_sha256="e" * 64), "the policy that it states follows"),
+        (PASSING.signing(verdict_sha256="e" * 64), "the verdict that it states follows"),
+        (PASSING.signing(comparator=f"champion {'e' * 64}"), "the comparator that it states follows"),
+        (PASSING.signing(simulated=True), "simulated"),
+        (PASSING.signing(issued=NOW + timedelta(seconds=1)), "in the future"),
+        (PASSING.signing(expires=NOW), "expired on 2026-11-26 12:00 UTC"),
+        (PASSING.signing(expires=NOW + timedelta(days=90)), "one valid for 91 days"),
+        (PASSING.signing(conditions={}), "lineage, held out use not met"),
+        (PASSING.signing(conditions={"lineage": "pass"}), "held out use not met"),
+        (PASSING.signing(conditions={"lineage": "fail", "held_out_use": "pass"}), "lineage not met"),
+        (PASSING.signing(conditions={"lineage": "not_applicable", "held_out_use": "pass"}), "lineage not met"),
+        (PASSING.signing(conditions={"lineage": "pass", "held_out_use": "pass", "more": "pass"}), "more not met"),
+        (PASSING.signing(looks=0), "held out use not met"),
+        (PASSING.signing(looks=21), "held out use not met"),
+        (PASSING.signing(commit=None), "lineage not met"),
     ],
 )
-def test_what_the_evaluator_signs_has_to_be_in_order(papers, message):
+def test_what_the_evaluator_signs_has_to_be_in_order(draft, message):
     with refused(message):
-        approved(papers).promote(papers)
+        approved(draft).promote(draft)
     with refused(message):
-        Release().approve(papers)
+        Release().approve(draft)
 
 
 def test_a_passing_decision_over_blocked_evidence_convinces_nobody():
-    lying = Papers(evidence=blocked_release()).signing(decision="PASS")
-    with refused("of the decision follows"):
+    lying = DraftSubmission(evidence=blocked_release()).signing(decision="PASS")
+    with refused("the decision that it states follows"):
         approved(lying).promote(lying)
 
 
 def test_a_forged_envelope():
-    honest = PAPERS.dossier
+    honest = PASSING.submission
     envelope = json.loads(honest.envelope)
-    envelope["payload"] = json.loads(PAPERS.signing(looks=2).dossier.envelope)["payload"]
+    envelope["payload"] = json.loads(PASSING.signing(looks=2).submission.envelope)["payload"]
     with refused("a key which counts here"):
-        approved(PAPERS).promote(PAPERS.but(sent={"envelope": json.dumps(envelope)}))
+        approved(PASSING).promote(PASSING.but(sent={"envelope": json.dumps(envelope)}))
 
 
 @pytest.mark.parametrize("revoked", [date(2026, 11, 26), date(2026, 1, 1)])
 def test_a_revoked_key_counts_no_more_whenever_it_signed(revoked):
     keys = (key_entry(EVALUATOR, "evaluator", revoked=revoked), key_entry(LEDGER, "ledger", name="ledger"))
     with refused("a key which counts here"):
-        approved(PAPERS, keys=keys).promote(PAPERS)
+        approved(PASSING, keys=keys).promote(PASSING)
 
 
 def test_a_development_signature_does_not_count_under_a_trust_file():
-    papers = PAPERS.but(key=STRANGER).signing(recomputed=False)
+    draft = PASSING.but(key=STRANGER).signing(recomputed=False)
     with refused("a key which counts here"):
-        approved(papers).promote(papers)
+        approved(draft).promote(draft)
 
 
 def test_in_development_the_own_key_counts_and_two_people_are_still_needed():
     release = Release()
     release.trust = development_trust(STRANGER.public, {NAME: (POLICY.sha256,)})
-    papers = PAPERS.but(key=STRANGER).signing(recomputed=False)
-    with refused("somebody else than its author"):
-        release.approve(papers, Actor("ada", "claimed"))
-    release.approve(papers, Actor("anybody", "claimed"))
-    assert release.promote(papers, Actor("ada", "claimed")).identity == "claimed"
+    draft = PASSING.but(key=STRANGER).signing(recomputed=False)
+    with refused("someone other than its author"):
+        release.approve(draft, Actor("ada", "claimed"))
+    release.approve(draft, Actor("anybody", "claimed"))
+    assert release.promote(draft, Actor("ada", "claimed")).identity == "claimed"
 
 
 def test_the_evidence_of_another_version_replayed():
-    replayed = PAPERS.but(version="2")
-    with refused("the files of the version must be those that were attested"):
+    replayed = PASSING.but(version="2")
+    with refused("the files of the version are those that were attested"):
         approved(replayed).promote(replayed, package_sha256="9" * 64, model_sha256="7" * 64)
 
 
 @pytest.mark.parametrize("name", ["package_sha256", "model_sha256"])
 def test_files_that_are_not_those_that_were_attested(name):
-    with refused("the files of the version must be those that were attested"):
-        approved(PAPERS).promote(PAPERS, **{name: "9" * 64})
+    with refused("the files of the version are those that were attested"):
+        approved(PASSING).promote(PASSING, **{name: "9" * 64})
 
 
 def test_a_policy_that_nobody_trusts():
     for policies in ({}, {NAME: ()}, {NAME: ("9" * 64,)}, {"another_study": (POLICY.sha256,)}):
-        with refused(r"a policy that is trusted here.*add the policy's digest"):
-            approved(PAPERS, policies=policies).promote(PAPERS)
+        with refused(r"a policy that is trusted here.*add its digest"):
+            approved(PASSING, policies=policies).promote(PASSING)
 
 
 def test_a_softened_policy_is_another_policy():
     gates = STUDY.gates | {"discrimination": STUDY.gates["discrimination"] | {"floor": 0.1}}
     soft = as_json(read_policy(STUDY.model_copy(update={"gates": gates})).document)
-    with refused("of the policy follows"):
-        papers = PAPERS.but(policy=soft)
-        approved(papers).promote(papers)
+    with refused("the policy that it states follows"):
+        draft = PASSING.but(policy=soft)
+        approved(draft).promote(draft)
 
 
 @pytest.mark.parametrize(
@@ -152,24 +152,24 @@ def test_a_softened_policy_is_another_policy():
 def test_a_spoiled_policy(change):
     policy = as_json(POLICY.document)
     change(policy)
-    papers = PAPERS.but(policy=policy)
+    draft = PASSING.but(policy=policy)
     with refused("polic|gate|document"):
-        approved(papers).promote(papers)
+        approved(draft).promote(draft)
 
 
 def test_evidence_that_is_simulated_is_never_released():
     evidence = first_release()
-    papers = Papers(evidence=changed(evidence, cohort=evidence.cohort.model_copy(update={"simulated": True})))
-    assert papers.verdict.decision == "PASS"
+    draft = DraftSubmission(evidence=changed(evidence, cohort=evidence.cohort.model_copy(update={"simulated": True})))
+    assert draft.verdict.decision == "PASS"
     with refused("a simulated cohort.*no waiver changes that"):
-        approved(papers).promote(papers)
+        approved(draft).promote(draft)
 
 
 @pytest.mark.parametrize("raw", [None, [], {}, {"study": NAME}, float("nan"), first_release().model_dump(mode="json")])
 def test_another_evidence_than_was_signed_is_refused(raw):
     changed_raw = raw | {"family": "another"} if isinstance(raw, dict) and len(raw) > 1 else raw
     with refused("the dossier"):
-        approved(PAPERS).promote(PAPERS.but(sent={"evidence": changed_raw}))
+        approved(PASSING).promote(PASSING.but(sent={"evidence": changed_raw}))
 
 
 @pytest.mark.parametrize(
@@ -182,24 +182,24 @@ def test_another_evidence_than_was_signed_is_refused(raw):
     ],
 )
 def test_signed_nonsense_is_refused(raw, rule):
-    papers = PAPERS.signing(dossier_sha256=sha256_bytes(dossier_bytes(raw, PAPERS.policy))).but(sent={"evidence": raw})
+    draft = PASSING.signing(dossier_sha256=sha256_bytes(dossier_bytes(raw, PASSING.policy))).but(sent={"evidence": raw})
     with refused(rule):
-        approved(papers).promote(papers)
+        approved(draft).promote(draft)
 
 
-def waived(*codes: str, **changes) -> Papers:
-    papers = Papers(evidence=blocked_release())
-    return papers.signing(waivers=tuple(waiver(papers.verdict, code, **changes) for code in codes))
+def waived(*codes: str, **changes) -> DraftSubmission:
+    draft = DraftSubmission(evidence=blocked_release())
+    return draft.signing(waivers=tuple(waiver(draft.verdict, code, **changes) for code in codes))
 
 
 def test_what_blocks_can_be_waived_by_name():
-    papers = waived("TG003", "TG004")
-    assert papers.attestation.decision == "BLOCKED"
-    assert Release().release(papers).version == "1"
+    draft = waived("TG003", "TG004")
+    assert draft.attestation.decision == "BLOCKED"
+    assert Release().release(draft).version == "1"
 
 
 @pytest.mark.parametrize(
-    ("papers", "blocking"),
+    ("draft", "blocking"),
     [
         (waived(), "TG003 discrimination fail, TG004"),
         (waived("TG003"), "TG004"),
@@ -211,12 +211,12 @@ def test_what_blocks_can_be_waived_by_name():
         (waived("TG003", "TG004", issued=NOW.date() + timedelta(days=1)), "TG003"),
     ],
 )
-def test_a_waiver_counts_for_its_own_finding_and_its_own_time(papers, blocking):
-    release = approved(papers)
+def test_a_waiver_counts_for_its_own_finding_and_its_own_time(draft, blocking):
+    release = approved(draft)
     if blocking is None:
-        assert release.promote(papers).version == "1"
-        with refused("BLOCKED by TG003"):
-            approved(papers).promote(papers, now=NOW + timedelta(days=1))
+        assert release.promote(draft).version == "1"
+        with refused("BLOCKED, because of TG003"):
+            approved(draft).promote(draft, now=NOW + timedelta(days=1))
     else:
-        with refused(f"BLOCKED by .*{blocking}"):
-            release.promote(papers)
+        with refused(f"BLOCKED, because of .*{blocking}"):
+            release.promote(draft)

@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
-from release.papers import NOW, Papers, waiver
+from release.submission_by_hand import NOW, DraftSubmission, waiver
 
 from theragate.digests import canonical_json, sha256_bytes
 from theragate.release.attestation import Attestation, read_statement, statement_of
 from theragate.release.refusals import Refusal
 
-PAPERS = Papers()
+PASSING = DraftSubmission()
 
 
 CHANGES = st.fixed_dictionaries(
@@ -22,24 +22,24 @@ CHANGES = st.fixed_dictionaries(
         "expires": st.integers(1, 400).map(lambda days: NOW + timedelta(days=days)),
         "recomputed": st.booleans(),
         "commit": st.none() | st.just("c" * 40),
-        "waivers": st.just((waiver(PAPERS.verdict, "TG003", status="fail"),)),
+        "waivers": st.just((waiver(PASSING.verdict, "TG003", status="fail"),)),
     }
 )
 
 
 @given(CHANGES)
 def test_an_attestation_is_read_back_as_it_was_signed(changes):
-    attestation = PAPERS.signing(**changes).attestation
+    attestation = PASSING.signing(**changes).attestation
     stated = read_statement(statement_of(attestation))
     assert stated.attestation == attestation
     assert stated.sha256 == sha256_bytes(statement_of(attestation))
 
 
 def test_the_same_at_another_time_is_the_same_but_for_time():
-    later = PAPERS.signing(issued=NOW, expires=NOW + timedelta(days=5)).attestation
-    assert PAPERS.attestation.same_but_for_time(later)
-    assert not PAPERS.attestation.same_but_for_time(PAPERS.signing(looks=2).attestation)
-    assert PAPERS.statement_sha256 != sha256_bytes(statement_of(later))
+    later = PASSING.signing(issued=NOW, expires=NOW + timedelta(days=5)).attestation
+    assert PASSING.attestation.same_but_for_time(later)
+    assert not PASSING.attestation.same_but_for_time(PASSING.signing(looks=2).attestation)
+    assert PASSING.statement_sha256 != sha256_bytes(statement_of(later))
 
 
 @pytest.mark.parametrize(
@@ -63,11 +63,11 @@ def test_the_same_at_another_time_is_the_same_but_for_time():
 )
 def test_an_attestation_is_strict(changes, message):
     with pytest.raises(ValidationError, match=message):
-        _ = PAPERS.signing(**changes).attestation
+        _ = PASSING.signing(**changes).attestation
 
 
 def payload() -> dict:
-    return json.loads(statement_of(PAPERS.attestation))
+    return json.loads(statement_of(PASSING.attestation))
 
 
 @pytest.mark.parametrize("name", list(Attestation.model_fields))
@@ -109,7 +109,7 @@ def test_another_statement_is_refused(change, message):
 )
 def test_only_one_spelling_is_read(spelling):
     with pytest.raises(Refusal, match="another spelling"):
-        read_statement(spelling(statement_of(PAPERS.attestation)))
+        read_statement(spelling(statement_of(PASSING.attestation)))
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff", b"[", b"NaN", b"[" * 100_000, b'"\\ud800"'])

@@ -11,14 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from theragate.errors import ConfigurationError, DataError
-from theragate.release.champion import Champion, read_champion, write_champion
+from theragate.release.champion import ChampionRecipe, read_champion, write_champion
 from theragate.study import study_names
 
 ROOT = Path(__file__).resolve().parents[2]
 DIGEST = "0123456789abcdef" * 4
 
 
-def champion(**changes: Any) -> Champion:
+def champion(**changes: Any) -> ChampionRecipe:
     content = {
         "version": "3",
         "model_sha256": DIGEST,
@@ -28,7 +28,7 @@ def champion(**changes: Any) -> Champion:
         "params": {"depth": 2, "rows": 0.8},
         "features": ("age", "ünit price"),
     }
-    return Champion(**{**content, **changes})
+    return ChampionRecipe(**{**content, **changes})
 
 
 def written(path: Path, **changes: Any) -> Path:

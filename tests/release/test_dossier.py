@@ -3,13 +3,14 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from release.papers import EVALUATOR, NOW, STRANGER, Papers, trust
+from release.submission_by_hand import EVALUATOR, NOW, STRANGER, DraftSubmission, trust
 
 from theragate.digests import canonical_json, sha256_bytes
-from theragate.release.dossier import claimed, dossier_bytes, dossier_sha256, examine, read_dossier, read_statement_of
+from theragate.release.dossier import dossier_bytes, dossier_sha256, read_dossier
+from theragate.release.examination import examine, read_unverified, verify_statement
 from theragate.release.refusals import Refusal
 
-PAPERS, TRUST = Papers(), trust()
+PASSING, TRUST = DraftSubmission(), trust()
 JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.text(st.characters(codec="utf-8")), st.lists)
 
 
@@ -19,8 +20,8 @@ def test_a_file_is_read_as_it_was_written(evidence, policy):
 
 
 def test_the_digest_is_that_of_the_file():
-    content = dossier_bytes(PAPERS.raw, PAPERS.policy)
-    assert dossier_sha256(PAPERS.dossier) == sha256_bytes(content) == PAPERS.attestation.dossier_sha256
+    content = dossier_bytes(PASSING.raw, PASSING.policy)
+    assert dossier_sha256(PASSING.raw, PASSING.policy) == sha256_bytes(content) == PASSING.attestation.dossier_sha256
 
 
 @pytest.mark.parametrize(
@@ -46,14 +47,14 @@ def test_another_file_is_refused(content):
 
 
 def test_what_an_envelope_says_can_be_read_without_being_believed():
-    forged = PAPERS.but(key=STRANGER).dossier
-    assert claimed(forged.envelope) == PAPERS.attestation
+    forged = PASSING.but(key=STRANGER).submission
+    assert read_unverified(forged.envelope) == PASSING.attestation
     with pytest.raises(Refusal, match="a key which counts here"):
-        read_statement_of(forged.envelope, TRUST, NOW.date())
+        verify_statement(forged.envelope, TRUST, NOW.date())
 
 
 def test_an_examination_names_the_key_and_the_findings():
-    reading = examine(PAPERS.dossier, TRUST, NOW.date())
-    assert (reading.key_id, reading.stated.sha256) == (EVALUATOR.key_id, PAPERS.statement_sha256)
-    assert reading.verdict == PAPERS.verdict
-    assert canonical_json(reading.evidence.model_dump(mode="json")) == canonical_json(PAPERS.raw)
+    reading = examine(PASSING.submission, TRUST, NOW.date())
+    assert (reading.key_id, reading.statement.sha256) == (EVALUATOR.key_id, PASSING.statement_sha256)
+    assert reading.verdict == PASSING.verdict
+    assert canonical_json(reading.evidence.model_dump(mode="json")) == canonical_json(PASSING.raw)

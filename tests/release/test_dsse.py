@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from in_toto_attestation.v1.statement import Statement
 from in_toto_attestation.v1.statement_pb2 import Statement as StatementMessage
-from release.papers import EVALUATOR, NAME, PACKAGE, STRANGER, Papers
+from release.submission_by_hand import EVALUATOR, NAME, PACKAGE, STRANGER, DraftSubmission
 from securesystemslib.dsse import Envelope as OtherEnvelope
 from securesystemslib.exceptions import VerificationError
 from securesystemslib.signer import SSlibKey
@@ -105,14 +105,14 @@ def other_key(key) -> SSlibKey:
 
 
 def test_securesystemslib_verifies_our_envelopes():
-    envelope = OtherEnvelope.from_dict(json.loads(Papers().dossier.envelope))
+    envelope = OtherEnvelope.from_dict(json.loads(DraftSubmission().submission.envelope))
     assert set(envelope.verify([other_key(EVALUATOR)], threshold=1)) == {EVALUATOR.key_id}
     with pytest.raises(VerificationError):
         envelope.verify([other_key(STRANGER)], threshold=1)
 
 
 def test_in_toto_reads_our_statements():
-    payload = Envelope.model_validate_json(Papers().dossier.envelope).content
+    payload = Envelope.model_validate_json(DraftSubmission().submission.envelope).content
     statement = Statement.copy_from_pb(Parse(payload.decode(), StatementMessage()))
     statement.validate()
     assert statement.pb.predicate_type == PREDICATE_TYPE

@@ -7,7 +7,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption, PrivateFormat
 from hypothesis import given
 from hypothesis import strategies as st
-from release.papers import a_key
+from release.submission_by_hand import a_key
 
 from theragate.digests import sha256_bytes
 from theragate.errors import ConfigurationError

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from release.papers import LEDGER, NAME, NOW, STRANGER, key_entry
+from release.submission_by_hand import LEDGER, NAME, NOW, STRANGER, key_entry
 
 from theragate.errors import StoreError
 from theragate.release.keys import SigningKey

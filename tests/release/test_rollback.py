@@ -3,12 +3,12 @@
 from datetime import timedelta
 
 import pytest
-from release.papers import (
+from release.submission_by_hand import (
     BOB,
     EVE,
     NAME,
     NOW,
-    PAPERS,
+    PASSING,
     REASON,
     STRANGER,
     Release,
@@ -22,8 +22,8 @@ from theragate.release.admission import Actor, revoke, rollback, withdraw
 
 def two_releases() -> Release:
     release = Release()
-    release.release(PAPERS)
-    release.release(challenger(PAPERS, 2))
+    release.release(PASSING)
+    release.release(challenger(PASSING, 2))
     return release
 
 
@@ -35,7 +35,7 @@ def test_a_rollback_needs_no_approval_and_copies_what_was_released():
     release = two_releases()
     event = release.write(roll(release, "1"))
     assert (event.kind, event.version, event.replaces) == ("rollback", "1", "2")
-    assert event.package_sha256 == PAPERS.attestation.package_sha256
+    assert event.package_sha256 == PASSING.attestation.package_sha256
     assert release.state.of(NAME).champion.version == "1"
     with refused("received no such champion"):
         roll(release, "2")
@@ -52,7 +52,7 @@ def test_a_rollback_ignores_expiry_but_not_revocation():
 
 @pytest.mark.parametrize("version", ["2", "3", "", "x"])
 def test_a_rollback_goes_one_step(version):
-    with refused("it would be 1|goes one step"):
+    with refused("the target is 1|goes one step"):
         roll(two_releases(), version)
 
 
@@ -70,7 +70,7 @@ def test_only_a_signed_in_manager_rolls_back_revokes_and_withdraws(actor):
 
 def test_a_revoked_champion_leaves_service_and_never_comes_back():
     release = two_releases()
-    second = challenger(PAPERS, 2)
+    second = challenger(PASSING, 2)
     event = release.write(revoke(release.state, release.trust, BOB, study=NAME, version="2", reason=REASON, now=NOW))
     assert (event.kind, event.model_sha256) == ("revoke", second.attestation.model_sha256)
     state = release.state.of(NAME)
@@ -85,15 +85,15 @@ def test_a_revoked_champion_leaves_service_and_never_comes_back():
 
 def test_a_version_that_was_never_released_is_revoked_by_its_attestation():
     release = two_releases()
-    third = challenger(PAPERS, 3)
+    third = challenger(PASSING, 3)
     arguments = {"study": NAME, "version": "3", "reason": REASON, "now": NOW}
     with refused("a version that is neither"):
         revoke(release.state, release.trust, BOB, **arguments)
     with refused("a version that is neither"):
-        revoke(release.state, release.trust, BOB, **arguments, dossier=PAPERS.dossier)
+        revoke(release.state, release.trust, BOB, **arguments, submission=PASSING.submission)
     with refused("a key which counts here"):
-        revoke(release.state, release.trust, BOB, **arguments, dossier=third.but(key=STRANGER).dossier)
-    event = revoke(release.state, release.trust, BOB, **arguments, dossier=third.dossier)
+        revoke(release.state, release.trust, BOB, **arguments, submission=third.but(key=STRANGER).submission)
+    event = revoke(release.state, release.trust, BOB, **arguments, submission=third.submission)
     assert event.statement_sha256 == third.statement_sha256
     assert release.state.of(NAME).champion.version == "2"
 
@@ -119,4 +119,4 @@ def test_an_event_is_one_line_of_plain_text():
     with refused("one line of plain text"):
         withdraw(release.state, release.trust, EVE, study=NAME, now=NOW, reason="a\nb")
     with refused("release event, version"):
-        approved(PAPERS.but(version="1.0")).promote(PAPERS.but(version="1.0"))
+        approved(PASSING.but(version="1.0")).promote(PASSING.but(version="1.0"))

@@ -2,11 +2,11 @@
 
 from hypothesis import given
 from hypothesis import strategies as st
-from release.papers import LEDGER
+from release.submission_by_hand import LEDGER
 from release.test_ledger import event
 
 from theragate.release.ledger import append
-from theragate.release.state import ReleaseState, StudyState, fold
+from theragate.release.state import LedgerState, StudyState, fold
 
 
 def model(version: str) -> dict[str, str]:
@@ -84,7 +84,7 @@ def test_studies_are_apart_and_the_head_is_the_last_row():
     assert [state.of(name).champion.version for name in ("study_one", "study_two")] == ["1", "2"]
     assert state.of("study_three") == StudyState()
     assert state.head == second
-    assert ReleaseState().head is None
+    assert LedgerState().head is None
 
 
 STEPS = st.lists(

@@ -5,7 +5,7 @@ from datetime import date
 
 import pytest
 from gates.evidence_by_hand import ROOT
-from release.papers import EVALUATOR, LEDGER, NAME, POLICY, STRANGER, key_entry, trust
+from release.submission_by_hand import EVALUATOR, LEDGER, NAME, POLICY, STRANGER, key_entry, trust
 
 from theragate.errors import ConfigurationError, DataError
 from theragate.gates import read_policy

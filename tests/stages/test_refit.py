@@ -13,7 +13,7 @@ import pytest
 from support import STUDY, Project
 
 from theragate.digests import sha256_file
-from theragate.release.champion import Champion, write_champion
+from theragate.release.champion import ChampionRecipe, write_champion
 from theragate.runner.command import exit_code
 from theragate.stages.ingest import ingest
 from theragate.stages.refit import refit
@@ -72,7 +72,7 @@ def record_of(root: Path) -> dict[str, Any]:
     return content
 
 
-def champion_of(root: Path, **changes: Any) -> Champion:
+def champion_of(root: Path, **changes: Any) -> ChampionRecipe:
     record = record_of(root)
     content = {
         "version": "4",
@@ -83,7 +83,7 @@ def champion_of(root: Path, **changes: Any) -> Champion:
         "params": record["reference"]["params"],
         "features": tuple(record["features"]),
     }
-    champion = Champion(**content | changes)
+    champion = ChampionRecipe(**content | changes)
     write_champion(root / "release" / STUDY / "champion.json", STUDY, champion)
     return champion
 

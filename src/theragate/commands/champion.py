@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from theragate.errors import StoreError
-from theragate.release.champion import Champion, write_champion
+from theragate.release.champion import ChampionRecipe, write_champion
 from theragate.release.trust import present_trust
 from theragate.runner.workspace import Workspace
 from theragate.settings import Settings
@@ -53,9 +53,9 @@ def name_champion(root: Path, study: str, settings: Settings, environ: Mapping[s
     return f"{study}: {who}. Commit release/{study}/champion.json, and run `dvc repro`."
 
 
-def _champion(study: str, version: str, recipe: dict[str, object]) -> Champion:
+def _champion(study: str, version: str, recipe: dict[str, object]) -> ChampionRecipe:
     return spec_of(
-        Champion,
+        ChampionRecipe,
         {**{name: recipe[name] for name in recipe if name != "study"}, "version": version},
         subject=f"MLflow, `{study}` version {version}, recipe.json",
         remedy="Give the alias `champion` to a version that `theragate` has registered.",

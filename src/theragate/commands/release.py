@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from theragate.commands.frame import STUDY, Argument, Call, Command, MisuseError, argument
 
 if TYPE_CHECKING:  # MLflow takes seconds to import
-    from theragate.registry.session import Desk
+    from theragate.registry.session import Session
 
 __all__ = ["PREDICT", "RELEASE"]
 
@@ -18,11 +18,11 @@ _EXIT = """exit codes: 0 done; 1 an error (a registry out of reach, an invalid f
 2 a wrong command line; 3 refused by a rule of release"""
 
 
-def _in_session(act: "Callable[[Call, Desk], int | str]") -> Callable[[Call], int | str]:
+def _in_session(act: "Callable[[Call, Session], int | str]") -> Callable[[Call], int | str]:
     """Let a command act in a session with the registry, under the name that ``--as`` gives where nobody signs in."""
 
     def run(call: Call) -> int | str:
-        from theragate.registry.session import at_desk
+        from theragate.registry.session import open_session
         from theragate.release.trust import present_trust
         from theragate.tracking.store import Stores
 
@@ -31,13 +31,13 @@ def _in_session(act: "Callable[[Call, Desk], int | str]") -> Callable[[Call], in
                 raise MisuseError("--as is for a local registry; a server knows who has signed in")
             call.environ["THERAGATE_USER"] = call.parsed.person
         trust = present_trust(call.settings, call.environ)
-        with at_desk(Stores.of(call.settings), trust) as session:
+        with open_session(Stores.of(call.settings), trust) as session:
             return act(call, session)
 
     return run
 
 
-def _list(call: Call, session: "Desk") -> int | str:
+def _list(call: Call, session: "Session") -> int | str:
     from theragate.registry.listing import as_json, list_versions
     from theragate.registry.tables import versions_table
 
@@ -46,19 +46,19 @@ def _list(call: Call, session: "Desk") -> int | str:
     return _answer(call, as_json(rows), lambda: versions_table(rows, pending=pending))
 
 
-def _show(call: Call, session: "Desk") -> int | str:
+def _show(call: Call, session: "Session") -> int | str:
     from theragate.registry.details import shown
     from theragate.registry.tables import version_page
-    from theragate.registry.verification import save_papers
+    from theragate.registry.verification import save_material
 
     version = session.version(call.parsed.study, call.parsed.version)
     if call.parsed.save is not None:
-        save_papers(session, version, call.parsed.save)
+        save_material(session, version, call.parsed.save)
     details = shown(session, version)
     return _answer(call, details, lambda: version_page(details))
 
 
-def _diff(call: Call, session: "Desk") -> int | str:
+def _diff(call: Call, session: "Session") -> int | str:
     from theragate.registry.details import compared
     from theragate.registry.tables import comparison_page
 
@@ -66,33 +66,33 @@ def _diff(call: Call, session: "Desk") -> int | str:
     return _answer(call, comparison, lambda: comparison_page(comparison))
 
 
-def _approve(call: Call, session: "Desk") -> int | str:
+def _approve(call: Call, session: "Session") -> int | str:
     from theragate.registry.actions import approve
 
     version = session.version(call.parsed.study, call.parsed.version)
     return _done(call, approve(session, version, digest=call.parsed.evidence, reason=call.parsed.reason))
 
 
-def _promote(call: Call, session: "Desk") -> int | str:
+def _promote(call: Call, session: "Session") -> int | str:
     from theragate.registry.actions import promote
 
     return _done(call, promote(session, session.version(call.parsed.study, call.parsed.version)))
 
 
-def _revoke(call: Call, session: "Desk") -> int | str:
+def _revoke(call: Call, session: "Session") -> int | str:
     from theragate.registry.actions import revoke
 
     version = session.version(call.parsed.study, call.parsed.version)
     return _done(call, revoke(session, version, reason=call.parsed.reason))
 
 
-def _rollback(call: Call, session: "Desk") -> int | str:
+def _rollback(call: Call, session: "Session") -> int | str:
     from theragate.registry.actions import rollback
 
     return _done(call, rollback(session, call.parsed.study))
 
 
-def _withdraw(call: Call, session: "Desk") -> int | str:
+def _withdraw(call: Call, session: "Session") -> int | str:
     from theragate.registry.actions import withdraw
 
     return _done(call, withdraw(session, call.parsed.study, reason=call.parsed.reason))
@@ -101,19 +101,19 @@ def _withdraw(call: Call, session: "Desk") -> int | str:
 def _verify(call: Call) -> int | str:
     if call.parsed.saved is None:
         return _in_session(_verify_released)(call)
-    from theragate.registry.verification import read_papers, verify
+    from theragate.registry.verification import read_material, verify
     from theragate.release.trust import present_trust
 
     trust = present_trust(call.settings, call.environ)
-    return _verified(call, verify(read_papers(call.parsed.saved, trust), trust))
+    return _verified(call, verify(read_material(call.parsed.saved, trust), trust))
 
 
-def _verify_released(call: Call, session: "Desk") -> int | str:
-    from theragate.registry.verification import papers_at_desk, verify
+def _verify_released(call: Call, session: "Session") -> int | str:
+    from theragate.registry.verification import fetch_material, verify
 
     number = call.parsed.version or session.champion(call.parsed.study).version
     with tempfile.TemporaryDirectory() as folder:
-        material = papers_at_desk(session, session.version(call.parsed.study, number), Path(folder))
+        material = fetch_material(session, session.version(call.parsed.study, number), Path(folder))
         return _verified(call, verify(material, session.trust))
 
 
@@ -121,12 +121,12 @@ def _verified(call: Call, lines: Sequence[str]) -> int | str:
     return _answer(call, {"verified": list(lines)}, lambda: "\n".join(f"holds  {line}" for line in lines))
 
 
-def _audit(call: Call, session: "Desk") -> int | str:
+def _audit(call: Call, session: "Session") -> int | str:
     from theragate.registry.tables import ledger_table
 
     rows = [row for row in session.rows if call.parsed.study in (None, row.event.study)]
     content = [row.model_dump(mode="json") for row in rows]
-    return _answer(call, content, lambda: ledger_table(rows, whole=len(session.rows)))
+    return _answer(call, content, lambda: ledger_table(rows, verified=len(session.rows)))
 
 
 def _predict(call: Call) -> str:

@@ -13,7 +13,7 @@ from theragate.errors import TheragateError
 from theragate.evidence.types import Evidence
 from theragate.gates.types import Finding, Status, Verdict
 from theragate.project.current_verdict import read_judged
-from theragate.project.readiness import ReleaseState, release_state
+from theragate.project.readiness import Readiness, assess_readiness
 from theragate.project.snapshot import Snapshot, take_snapshot
 from theragate.project.waiver_rows import as_of_today
 from theragate.reports.effects import treatment_lines
@@ -61,7 +61,7 @@ def show_summary(root: Path, settings: Settings, environ: Mapping[str, str]) -> 
 def _show_study(console: Console, workspace: Workspace, settings: Settings, snapshot: Snapshot) -> None:
     judged = read_judged(workspace)
     evidence, verdict = judged.evidence, judged.verdict
-    state = release_state(judged, settings, snapshot)
+    state = assess_readiness(judged, settings, snapshot)
     console.print(_heading(verdict, state))
     console.print(f"  {_patients(evidence)}; held-out evidence, 95% intervals")
     console.print(f"  {looks_words(state.looks)}")
@@ -93,7 +93,7 @@ def show_verdict(root: Path, study: str, settings: Settings, environ: Mapping[st
     """
     workspace = Workspace(root, study)
     judged = read_judged(workspace)
-    verdict, state = judged.verdict, release_state(judged, settings, take_snapshot(root, environ))
+    verdict, state = judged.verdict, assess_readiness(judged, settings, take_snapshot(root, environ))
     console = Console(highlight=False)
     console.print(_heading(verdict, state))
     console.print(looks_words(state.looks))
@@ -113,7 +113,7 @@ def _show_finding(console: Console, finding: Finding) -> None:
             console.print(Padding(Text(text), (0, 0, 0, 4)))
 
 
-def _show_waivers(console: Console, study: str, state: ReleaseState) -> None:
+def _show_waivers(console: Console, study: str, state: Readiness) -> None:
     lines = _waiver_lines(state)
     if lines:
         console.print("\nWaivers:")
@@ -131,7 +131,7 @@ def _show_waivers(console: Console, study: str, state: ReleaseState) -> None:
         console.print(Text(f"\nTo accept a finding by name: {command}"), soft_wrap=True)
 
 
-def _heading(verdict: Verdict, state: ReleaseState) -> Text:
+def _heading(verdict: Verdict, state: Readiness) -> Text:
     colours = {"PASS": "bold green", "NOT_PERSONALISED": "bold cyan"}
     accepted = ("; all that blocks is waived", "yellow") if state.waivers.accepted else ""
     decision = verdict.decision.replace("_", " ")
@@ -143,7 +143,7 @@ def _answer(finding: Finding) -> Text:
     return Text.assemble(f"{finding.code} {finding.gate.replace('_', ' ')}: ", (answer, COLOURS[finding.status]))
 
 
-def _waiver_lines(state: ReleaseState) -> list[str]:
+def _waiver_lines(state: Readiness) -> list[str]:
     return [
         f"waiver of {waiver.finding} by {waiver.by}, {waiver.issued} to {waiver.expires}: "
         + (f"does not count, {waiver.why_not}" if waiver.why_not else "counts")
@@ -152,7 +152,7 @@ def _waiver_lines(state: ReleaseState) -> list[str]:
     ]
 
 
-def _conditions(state: ReleaseState) -> list[str | tuple[str, str]]:
+def _conditions(state: Readiness) -> list[str | tuple[str, str]]:
     parts: list[str | tuple[str, str]] = []
     for finding in state.conditions:
         name = finding.gate.replace("_", " ")

@@ -10,7 +10,7 @@ from flask import Flask, g, request
 from mlflow.server.handlers import catch_mlflow_exception
 
 from theragate.mlflow_plugin.configuration import Configuration
-from theragate.mlflow_plugin.refused import refused, told
+from theragate.mlflow_plugin.errors import refusal, translated_errors
 from theragate.release.names import folded
 
 __all__ = ["guard_accounts"]
@@ -37,12 +37,12 @@ def guard_accounts(application: Flask, auth: Any) -> bool:
 
 
 def _check(user: str, *, deletes: bool) -> None:
-    with told():
+    with translated_errors():
         managers = Configuration.now().trust().release_managers
     if folded(user) not in {folded(name) for name in managers}:
         return
     if deletes or getattr(g, "mlflow_authenticated_user", None) != user:
-        raise refused(
+        raise refusal(
             f"the account `{user}`",
             rule="its owner alone sets the password, and the account stays as long as the trust file lists it",
             received="its deletion" if deletes else "a new password from somebody else",

@@ -19,9 +19,9 @@ from mlflow.server.fastapi_app import create_fastapi_app
 from mlflow.server.handlers import _add_static_prefix, _get_request_message, catch_mlflow_exception
 
 from theragate.mlflow_plugin.accounts import guard_accounts
-from theragate.mlflow_plugin.closed import Application, Closed
 from theragate.mlflow_plugin.configuration import SCHEME, is_sealed
-from theragate.mlflow_plugin.refused import refused
+from theragate.mlflow_plugin.errors import refusal
+from theragate.mlflow_plugin.request_filter import Application, RequestFilter
 from theragate.mlflow_plugin.routes import ENDPOINTS, add_routes
 
 __all__ = ["create_app", "create_embedded_app"]
@@ -64,9 +64,9 @@ def create_embedded_app() -> Application:
     return _closed(create_fastapi_app(flask_application))
 
 
-def _closed(application: Application) -> Closed:
+def _closed(application: Application) -> RequestFilter:
     places = [f"/{api}/2.0/mlflow-artifacts/artifacts/" for api in ("api", "ajax-api")]
-    return Closed(application, streamed=tuple(map(_add_static_prefix, places)))
+    return RequestFilter(application, streamed=tuple(map(_add_static_prefix, places)))
 
 
 def _check_start(*, artifacts: bool) -> None:
@@ -101,7 +101,7 @@ def _refuse_places() -> None:
     place = str(_get_request_message(CreateExperiment()).artifact_location).strip()
     parts = urlsplit(place)
     if place and (parts.scheme != "mlflow-artifacts" or parts.netloc or is_sealed(parts.path)):
-        raise refused(
+        raise refusal(
             "the experiment",
             rule="its artifacts lie where the server puts them",
             received="a place of its own",

@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
 
 from theragate.mlflow_plugin.configuration import SCHEME, is_sealed
-from theragate.mlflow_plugin.refused import refused
+from theragate.mlflow_plugin.errors import refusal
 
 __all__ = ["Sealed", "SealedFileRepository", "base_name", "check_open"]
 
@@ -63,7 +63,7 @@ def base_name(local_file: str) -> str:
 def check_open(*parts: str | None) -> None:
     """Refuse to change a path that is, or holds, a sealed copy."""
     if is_sealed(*parts):
-        raise refused(
+        raise refusal(
             "sealed models",
             rule="what is in service is never written, moved or deleted",
             received="a request to do so",

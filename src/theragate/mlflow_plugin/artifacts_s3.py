@@ -9,8 +9,8 @@ from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
 from mlflow.store.artifact.s3_artifact_repo import S3ArtifactRepository
 
 from theragate.mlflow_plugin.artifacts import Sealed, base_name, check_open
-from theragate.mlflow_plugin.configuration import SCHEME, SEALED, is_sealed, sealed_place
-from theragate.mlflow_plugin.refused import told
+from theragate.mlflow_plugin.configuration import SCHEME, SEALED, is_sealed, sealed_location
+from theragate.mlflow_plugin.errors import translated_errors
 
 __all__ = ["SealedS3Repository"]
 
@@ -50,8 +50,8 @@ class SealedS3Repository(Sealed, S3ArtifactRepository):
 
     @staticmethod
     def _sealed() -> LocalArtifactRepository:
-        with told():
-            folder = sealed_place(os.environ, "").folder
+        with translated_errors():
+            folder = sealed_location(os.environ, "").folder
         return LocalArtifactRepository(folder.as_uri())
 
     def create_multipart_upload(self, local_file: str, num_parts: int = 1, artifact_path: str | None = None) -> Any:

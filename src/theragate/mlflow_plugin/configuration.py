@@ -20,10 +20,10 @@ __all__ = [
     "SCHEME",
     "SEALED",
     "Configuration",
-    "Place",
+    "SealedLocation",
     "is_sealed",
     "local_path",
-    "sealed_place",
+    "sealed_location",
     "served_destination",
 ]
 
@@ -87,14 +87,14 @@ class Configuration:
 
 
 @dataclass(frozen=True)
-class Place:
+class SealedLocation:
     """Where sealed copies are: a folder of the server's, and the address by which clients get at it."""
 
     folder: Path
     address: str
 
 
-def sealed_place(environ: Mapping[str, str], database: str) -> Place:
+def sealed_location(environ: Mapping[str, str], database: str) -> SealedLocation:
     """Return where the sealed copies of a registry are.
 
     ``THERAGATE_SEALED`` names a folder. Otherwise it is `sealed`: below the artifacts that this server hands out, or
@@ -110,18 +110,18 @@ def sealed_place(environ: Mapping[str, str], database: str) -> Place:
     folder = local_path(named).resolve() if named else None
     if destination is None:
         folder = folder or _beside(database)
-        return Place(folder, folder.as_uri())
+        return SealedLocation(folder, folder.as_uri())
     proxied = f"mlflow-artifacts:/{SEALED}"
     if "://" in destination and not destination.startswith("file:"):
         if folder is None:
             raise _no_place("none, while the artifacts are in a bucket")
-        return Place(folder, proxied)
+        return SealedLocation(folder, proxied)
     root = local_path(destination).resolve()
     if folder is None or folder == root / SEALED:
-        return Place(root / SEALED, proxied)
+        return SealedLocation(root / SEALED, proxied)
     if folder.is_relative_to(root):
         raise _no_place(f"a folder below the artifacts that is not `{SEALED}`")
-    return Place(folder, folder.as_uri())
+    return SealedLocation(folder, folder.as_uri())
 
 
 def _beside(database: str) -> Path:

@@ -10,21 +10,14 @@ from theragate.mlflow_plugin.identity import present_actor
 from theragate.mlflow_plugin.names import ATTESTATION, AUTHOR
 from theragate.mlflow_plugin.tables import add_dossier, find_dossier
 from theragate.mlflow_plugin.transactions import Transactions
-from theragate.release.attestation import Attestation
-from theragate.release.dossier import Dossier, claimed, read_dossier
+from theragate.release.dossier import read_dossier
+from theragate.release.examination import Submission, read_unverified
 from theragate.release.refusals import Refusal
 from theragate.release.trust import Trust
 
-__all__ = ["MOST_BYTES", "Dossiers", "Papers"]
+__all__ = ["MOST_BYTES", "Dossiers"]
 
 MOST_BYTES = 16 << 20  # of one dossier; those of the largest studies have about one
-
-
-class Papers:
-    """What goes with a version: its dossier, and what its attestation claims, which proves nothing yet."""
-
-    def __init__(self, dossier: Dossier, claims: Attestation) -> None:
-        self.dossier, self.claims = dossier, claims
 
 
 class Dossiers:
@@ -69,8 +62,8 @@ class Dossiers:
             )
         return self._find(sha256)
 
-    def of(self, version: ModelVersion) -> Papers:
-        """Return the papers of a version.
+    def submission(self, version: ModelVersion) -> Submission:
+        """Return a version with its attestation and its dossier, unverified.
 
         Raises
         ------
@@ -87,9 +80,9 @@ class Dossiers:
                 received="a version that was registered without the guarded registry",
                 remedy="Register it again, through this server.",
             )
-        claims = claimed(tags[ATTESTATION])
-        evidence, policy = read_dossier(self._find(claims.dossier_sha256))
-        dossier = Dossier(
+        attestation = read_unverified(tags[ATTESTATION])
+        evidence, policy = read_dossier(self._find(attestation.dossier_sha256))
+        return Submission(
             study=str(version.name),
             version=str(version.version),
             author=tags[AUTHOR],
@@ -97,7 +90,6 @@ class Dossiers:
             evidence=evidence,
             policy=policy,
         )
-        return Papers(dossier, claims)
 
     def _find(self, sha256: str) -> bytes:
         with self._transactions.session() as session:

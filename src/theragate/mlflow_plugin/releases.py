@@ -9,24 +9,25 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.store.model_registry.dbmodels.models import SqlModelVersion, SqlModelVersionTag
 from sqlalchemy.orm import Session
 
-from theragate.mlflow_plugin.configuration import Configuration, sealed_place
-from theragate.mlflow_plugin.dossiers import Dossiers, Papers
+from theragate.mlflow_plugin.configuration import Configuration, sealed_location
+from theragate.mlflow_plugin.dossiers import Dossiers
 from theragate.mlflow_plugin.identity import present_actor
-from theragate.mlflow_plugin.journal import Journal, now
+from theragate.mlflow_plugin.ledger import Ledger, now
 from theragate.mlflow_plugin.names import APPROVED, ATTESTATION, RELEASED, REVOKED
 from theragate.mlflow_plugin.originals import original
 from theragate.mlflow_plugin.sealing import Vault
 from theragate.mlflow_plugin.transactions import Transactions
 from theragate.release import admission
+from theragate.release.examination import Submission, read_unverified
 from theragate.release.ledger import Event
 from theragate.release.model_files import Package
 from theragate.release.refusals import Refusal
-from theragate.release.state import ReleaseState
+from theragate.release.state import LedgerState
 from theragate.release.trust import Trust
 
 __all__ = ["Releases"]
 
-Decide = Callable[[ReleaseState, Trust], Event]
+Decide = Callable[[LedgerState, Trust], Event]
 _APPROVAL = re.compile(r"\s*([0-9A-Fa-f]+)\s*:(.*)", re.DOTALL)
 
 
@@ -41,7 +42,7 @@ class Releases:
 
     def __init__(self, transactions: Transactions, dossiers: Dossiers, *, database: str) -> None:
         self._transactions, self._dossiers, self._database = transactions, dossiers, database
-        self._journal = Journal()
+        self._ledger = Ledger()
 
     @contextmanager
     def promotion(self, version: ModelVersion, *, address: str) -> Iterator[None]:
@@ -61,12 +62,12 @@ class Releases:
             sealed = self._seal(address, target.package_sha256)
             decide = self._rollback(version)
         else:
-            papers = self._dossiers.of(version)
-            claims = papers.claims
-            # First by what is claimed: nothing is copied for a version that could not be promoted anyway.
-            self._promote(papers, claims.package_sha256, claims.model_sha256)(*self._known())
-            sealed = self._seal(address, claims.package_sha256)
-            decide = self._promote(papers, sealed.package.sha256, sealed.package.model_sha256)
+            submission = self._dossiers.submission(version)
+            claimed = read_unverified(submission.envelope)
+            # First with the claimed digests: nothing is copied for a version that could not be promoted anyway.
+            self._promote(submission, claimed.package_sha256, claimed.model_sha256)(*self._known())
+            sealed = self._seal(address, claimed.package_sha256)
+            decide = self._promote(submission, sealed.package.sha256, sealed.package.model_sha256)
         with self._event(decide) as (session, event):
             if event.package_sha256 != sealed.package.sha256 or _attestation_now(session, event) != attestation:
                 raise _overtaken(event)
@@ -82,20 +83,19 @@ class Releases:
         Refusal
             If the rules of approval do not let it count, or it is written in another way.
         """
-        papers, given = self._dossiers.of(version), _APPROVAL.fullmatch(value)
-        if given is None:
+        submission, approval = self._dossiers.submission(version), _APPROVAL.fullmatch(value)
+        if approval is None:
+            evidence = read_unverified(submission.envelope).evidence_sha256[:12]
             raise Refusal(
                 f"`{version.name}` version {version.version}",
                 rule="an approval is written as the first 12 digits of the evidence's SHA-256, a colon, and the reason",
                 received="another text",
-                remedy=f"Write for example `{papers.claims.evidence_sha256[:12]}: read the card, fit for the clinic`.",
+                remedy=f"Write for example `{evidence}: read the card, fit for the clinic`.",
             )
-        digest, reason = given.groups()
+        digest, reason = approval.groups()
 
-        def decide(state: ReleaseState, trust: Trust) -> Event:
-            return admission.approve(
-                papers.dossier, state, trust, present_actor(), digest=digest, reason=reason, now=now()
-            )
+        def decide(state: LedgerState, trust: Trust) -> Event:
+            return admission.approve(submission, state, trust, present_actor(), digest=digest, reason=reason, now=now())
 
         with self._event(decide) as (session, event):
             _note(session, event, APPROVED)
@@ -110,7 +110,7 @@ class Releases:
             If there is none, or `version` is not the champion.
         """
 
-        def decide(state: ReleaseState, trust: Trust) -> Event:
+        def decide(state: LedgerState, trust: Trust) -> Event:
             event = admission.withdraw(state, trust, present_actor(), study=study, now=now(), reason=reason)
             if version is not None and event.version != version:
                 raise Refusal(
@@ -136,15 +136,22 @@ class Releases:
         """
         study, number = str(version.name), str(version.version)
         try:
-            dossier = self._dossiers.of(version).dossier
+            submission = self._dossiers.submission(version)
         except Refusal:
-            dossier = None  # a champion is revoked also where its papers are lost
+            submission = None  # a champion can be revoked even where its dossier is lost
         leaves = False
 
-        def decide(state: ReleaseState, trust: Trust) -> Event:
+        def decide(state: LedgerState, trust: Trust) -> Event:
             nonlocal leaves
             event = admission.revoke(
-                state, trust, present_actor(), study=study, version=number, reason=reason, now=now(), dossier=dossier
+                state,
+                trust,
+                present_actor(),
+                study=study,
+                version=number,
+                reason=reason,
+                now=now(),
+                submission=submission,
             )
             before = state.of(study)
             leaves = before.champion is not None and before.after(event).champion is None
@@ -158,24 +165,24 @@ class Releases:
     def _event(self, decide: Decide) -> Iterator[tuple[Session, Event]]:
         with self._transactions.decision() as session:
             trust = Configuration.now().trust()
-            state = self._journal.read(session, trust)
+            state = self._ledger.read(session, trust)
             event = decide(state, trust)
             yield session, event
-            row = self._journal.append(session, state, event, trust)
-        self._journal.remember(state.after(row))
+            row = self._ledger.append(session, state, event, trust)
+        self._ledger.remember(state.after(row))
 
-    def _known(self) -> tuple[ReleaseState, Trust]:
+    def _known(self) -> tuple[LedgerState, Trust]:
         trust = Configuration.now().trust()
         with self._transactions.session() as session:
-            state = self._journal.read(session, trust)
-        self._journal.remember(state)
+            state = self._ledger.read(session, trust)
+        self._ledger.remember(state)
         return state, trust
 
-    def _state_now(self) -> ReleaseState:
+    def _state_now(self) -> LedgerState:
         return self._known()[0]
 
     def _seal(self, address: str, expected: str) -> _Sealed:
-        place = sealed_place(Configuration.now().environ, self._database)
+        place = sealed_location(Configuration.now().environ, self._database)
         vault = Vault(place.folder)
         found = vault.find(expected)
         if found is None:
@@ -184,10 +191,10 @@ class Releases:
         return _Sealed(found, place.address)
 
     @staticmethod
-    def _promote(papers: Papers, package_sha256: str, model_sha256: str) -> Decide:
-        def decide(state: ReleaseState, trust: Trust) -> Event:
+    def _promote(submission: Submission, package_sha256: str, model_sha256: str) -> Decide:
+        def decide(state: LedgerState, trust: Trust) -> Event:
             return admission.promote(
-                papers.dossier,
+                submission,
                 state,
                 trust,
                 present_actor(),
@@ -200,7 +207,7 @@ class Releases:
 
     @staticmethod
     def _rollback(version: ModelVersion) -> Decide:
-        def decide(state: ReleaseState, trust: Trust) -> Event:
+        def decide(state: LedgerState, trust: Trust) -> Event:
             return admission.rollback(
                 state, trust, present_actor(), study=str(version.name), version=str(version.version), now=now()
             )

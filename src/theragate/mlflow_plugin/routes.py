@@ -6,7 +6,7 @@ from flask import Flask, Response, jsonify, request
 from mlflow.server.handlers import _add_static_prefix, _get_model_registry_store, catch_mlflow_exception
 
 from theragate.mlflow_plugin.dossiers import MOST_BYTES
-from theragate.mlflow_plugin.refused import refused
+from theragate.mlflow_plugin.errors import refusal
 
 __all__ = ["ENDPOINTS", "add_routes"]
 
@@ -46,4 +46,4 @@ def _store() -> Any:
 
 
 def _refused_dossier(rule: str, received: str) -> Exception:
-    return refused("the request", rule=rule, received=received, remedy="Send it as `theragate` does.")
+    return refusal("the request", rule=rule, received=received, remedy="Send it as `theragate` does.")

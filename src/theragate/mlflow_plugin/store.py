@@ -10,6 +10,7 @@ from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore
 
 from theragate.mlflow_plugin.configuration import Configuration
 from theragate.mlflow_plugin.dossiers import Dossiers
+from theragate.mlflow_plugin.errors import refusal, translated_errors
 from theragate.mlflow_plugin.identity import present_actor
 from theragate.mlflow_plugin.methods import check_methods
 from theragate.mlflow_plugin.names import (
@@ -22,7 +23,6 @@ from theragate.mlflow_plugin.names import (
     is_reserved,
     is_written_by_server,
 )
-from theragate.mlflow_plugin.refused import refused, told
 from theragate.mlflow_plugin.releases import Releases
 from theragate.mlflow_plugin.tables import create_tables, rows_after, was_in_service, was_seen
 from theragate.mlflow_plugin.transactions import Transactions
@@ -55,7 +55,7 @@ class GatedStore(SqlAlchemyStore):
         super().__init__(database_url(store_uri))
         self._transactions = Transactions(self.ManagedSessionMaker)
         self.ManagedSessionMaker = self._transactions.session
-        with told():
+        with translated_errors():
             create_tables(self.engine)
         self._dossiers = Dossiers(self._transactions)
         self._releases = Releases(self._transactions, self._dossiers, database=self.db_uri)
@@ -64,7 +64,7 @@ class GatedStore(SqlAlchemyStore):
 
     def set_registered_model_alias(self, name: str, alias: str, version: str) -> None:
         """Set an alias; the protected one promotes a version, or rolls back to one."""
-        with told():
+        with translated_errors():
             if not Configuration.now().protects(alias):
                 super().set_registered_model_alias(name, alias, version)
                 return
@@ -75,7 +75,7 @@ class GatedStore(SqlAlchemyStore):
 
     def delete_registered_model_alias(self, name: str, alias: str) -> None:
         """Delete an alias; deleting the protected one withdraws the champion."""
-        with told():
+        with translated_errors():
             if not Configuration.now().protects(alias):
                 super().delete_registered_model_alias(name, alias)
                 return
@@ -106,7 +106,7 @@ class GatedStore(SqlAlchemyStore):
 
     def update_model_version(self, name: str, version: str, description: str | None = None) -> ModelVersion:
         """Change the description, unless people have released the version by what it says."""
-        with told(), self._transactions.decision():
+        with translated_errors(), self._transactions.decision():
             self._check_not_released(name, version, "its description stays as it is")
             return super().update_model_version(name, version, description)
 
@@ -114,9 +114,9 @@ class GatedStore(SqlAlchemyStore):
         self, name: str, version: str, stage: str, archive_existing_versions: bool
     ) -> ModelVersion:
         """Change the stage; `Production` is refused, because it is another word for what is in service."""
-        with told():
+        with translated_errors():
             if get_canonical_stage(stage) == "Production":
-                raise refused(
+                raise refusal(
                     f"`{name}` version {version}",
                     rule="what is in service has the alias `champion`",
                     received="a transition to the stage Production",
@@ -126,7 +126,7 @@ class GatedStore(SqlAlchemyStore):
 
     def delete_model_version(self, name: str, version: str) -> None:
         """Delete a version that is not and never was champion."""
-        with told(), self._transactions.decision():
+        with translated_errors(), self._transactions.decision():
             self._check_not_released(name, version, "the ledger refers to it")
             super().delete_model_version(name, version)
 
@@ -140,7 +140,7 @@ class GatedStore(SqlAlchemyStore):
         deployment_job_id: str | None = None,
     ) -> RegisteredModel:
         """Create a model; a name under which models were released before is never used for another one."""
-        with told():
+        with translated_errors():
             with self._transactions.session() as session:
                 if was_seen(session, name) and not self._exists(name):
                     raise _ever_released(name, "a new model of that name")
@@ -149,14 +149,14 @@ class GatedStore(SqlAlchemyStore):
 
     def rename_registered_model(self, name: str, new_name: str) -> RegisteredModel:
         """Rename a model of which the ledger says nothing, to a name of which it says nothing."""
-        with told(), self._transactions.decision():
+        with translated_errors(), self._transactions.decision():
             self._check_never_released(name, "a new name for it")
             self._check_never_released(new_name, "that name for another model")
             return super().rename_registered_model(name, new_name)
 
     def delete_registered_model(self, name: str) -> None:
         """Delete a model of which the ledger says nothing."""
-        with told(), self._transactions.decision():
+        with translated_errors(), self._transactions.decision():
             self._check_never_released(name, "its deletion")
             super().delete_registered_model(name)
 
@@ -164,7 +164,7 @@ class GatedStore(SqlAlchemyStore):
 
     def set_model_version_tag(self, name: str, version: str, tag: ModelVersionTag) -> None:
         """Set a tag; an action tag is carried out and not stored."""
-        with told():
+        with translated_errors():
             if is_action(tag.key):
                 self._act(name, version, tag)
                 return
@@ -179,7 +179,7 @@ class GatedStore(SqlAlchemyStore):
 
     def delete_model_version_tag(self, name: str, version: str, key: str) -> None:
         """Delete a tag, unless it is one of the server's, or says something about a released version."""
-        with told():
+        with translated_errors():
             _check_tag(key)
             if not is_reserved(key):
                 super().delete_model_version_tag(name, version, key)
@@ -190,13 +190,13 @@ class GatedStore(SqlAlchemyStore):
 
     def set_registered_model_tag(self, name: str, tag: RegisteredModelTag) -> None:
         """Set a tag that is not reserved."""
-        with told():
+        with translated_errors():
             _check_model_tag(name, tag.key)
             super().set_registered_model_tag(name, tag)
 
     def delete_registered_model_tag(self, name: str, key: str) -> None:
         """Delete a tag that is not reserved."""
-        with told():
+        with translated_errors():
             _check_model_tag(name, key)
             super().delete_registered_model_tag(name, key)
 
@@ -207,17 +207,17 @@ class GatedStore(SqlAlchemyStore):
 
         `named` is the digest that the sender has computed.
         """
-        with told():
+        with translated_errors():
             return self._dossiers.put(content, named=named)
 
     def get_dossier(self, sha256: str) -> bytes:
         """Return a dossier, to a release manager or an evaluator."""
-        with told():
+        with translated_errors():
             return self._dossiers.get(sha256)
 
     def ledger_rows(self, after: int = 0) -> list[dict[str, Any]]:
         """Return the ledger's rows after number `after`, as JSON; whoever reads them verifies them."""
-        with told(), self._transactions.session() as session:
+        with translated_errors(), self._transactions.session() as session:
             return [row.model_dump(mode="json") for row in rows_after(session, after)]
 
     def _act(self, name: str, version: str, tag: ModelVersionTag) -> None:
@@ -248,7 +248,7 @@ class GatedStore(SqlAlchemyStore):
         number = int(self.get_model_version(name, version).version)
         with self._transactions.session() as session:
             if was_in_service(session, name, number):
-                raise refused(
+                raise refusal(
                     f"`{name}` version {version}",
                     rule=f"a version that is or was champion is kept: {why}",
                     received="a change",
@@ -263,7 +263,7 @@ class GatedStore(SqlAlchemyStore):
 
 def _check_spelling(alias: str) -> None:
     if alias != CHAMPION:
-        raise refused(
+        raise refusal(
             f"alias `{alias.strip()}`",
             rule=f"what is in service has the alias `{CHAMPION}`, and no other name that could be taken for it",
             received="another spelling or another protected alias",
@@ -274,7 +274,7 @@ def _check_spelling(alias: str) -> None:
 def _check_tag(key: str) -> None:
     _check_kind(key)
     if is_action(key) or is_written_by_server(key):
-        raise refused(
+        raise refusal(
             f"tag `{key}`",
             rule="the server writes it by itself, about what people did",
             received="a value or a deletion by hand",
@@ -284,7 +284,7 @@ def _check_tag(key: str) -> None:
 
 def _check_kind(key: str) -> None:
     if hides(key):
-        raise refused(
+        raise refusal(
             f"tag `{key}`",
             rule="a model stays a model and a prompt stays a prompt, as it was made",
             received="a change of that",
@@ -295,7 +295,7 @@ def _check_kind(key: str) -> None:
 def _check_model_tag(name: str, key: str) -> None:
     _check_kind(key)
     if is_reserved(key):
-        raise refused(
+        raise refusal(
             f"`{name}`, tag `{key}`",
             rule="what is said about a release is said about one version",
             received="a reserved tag on the whole model",
@@ -304,7 +304,7 @@ def _check_model_tag(name: str, key: str) -> None:
 
 
 def _ever_released(name: str, received: str) -> MlflowException:
-    return refused(
+    return refusal(
         f"`{name}`",
         rule="a model that the ledger speaks of keeps its name, and its name stays its own",
         received=received,

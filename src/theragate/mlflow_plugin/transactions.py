@@ -7,7 +7,7 @@ from contextvars import ContextVar
 
 from sqlalchemy.orm import Session
 
-from theragate.mlflow_plugin.refused import told
+from theragate.mlflow_plugin.errors import translated_errors
 from theragate.mlflow_plugin.tables import lock
 
 __all__ = ["Transactions"]
@@ -41,7 +41,7 @@ class Transactions:
             yield joined
             joined.flush()
             return
-        with self._open(read_only=read_only) as session, told():
+        with self._open(read_only=read_only) as session, translated_errors():
             yield session
 
     @contextmanager
@@ -51,7 +51,9 @@ class Transactions:
             lock(session)
             token = self._joined.set(session)
             try:
-                with told():  # here, because MLflow's session makes an internal error of what it does not know
+                with (
+                    translated_errors()
+                ):  # here, because MLflow's session makes an internal error of what it does not know
                     yield session
                 session.flush()
             finally:

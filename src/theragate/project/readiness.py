@@ -11,11 +11,11 @@ from theragate.release.looks import count, ledger
 from theragate.release.waivers import Standing, standing
 from theragate.settings import Settings
 
-__all__ = ["ReleaseState", "release_state"]
+__all__ = ["Readiness", "assess_readiness"]
 
 
 @dataclass(frozen=True)
-class ReleaseState:
+class Readiness:
     """What waivers and release conditions say today about a verdict that is current."""
 
     waivers: Standing
@@ -23,7 +23,7 @@ class ReleaseState:
     looks: int
 
 
-def release_state(judged: JudgedStudy, settings: Settings, snapshot: Snapshot) -> ReleaseState:
+def assess_readiness(judged: JudgedStudy, settings: Settings, snapshot: Snapshot) -> Readiness:
     """Judge waivers and release conditions of a current verdict as of `snapshot`; cheap enough to ask at any time.
 
     Raises
@@ -41,7 +41,7 @@ def release_state(judged: JudgedStudy, settings: Settings, snapshot: Snapshot) -
         others=environment.others,
         looks=count(ledger(settings, workspace.study), judged.verdict.cohort_sha256),
     )
-    return ReleaseState(
+    return Readiness(
         waivers=standing(judged.waivers, judged.verdict, snapshot.today),
         conditions=conditions(facts, judged.policy),
         looks=facts.looks,

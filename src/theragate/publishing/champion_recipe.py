@@ -3,11 +3,11 @@
 from datetime import UTC, datetime
 
 from theragate.errors import EvidenceError
-from theragate.registry.session import ATTESTATION, at_desk
+from theragate.registry.session import ATTESTATION, open_session
 from theragate.registry.verification import check_statement
 from theragate.release.attestation import Attestation
-from theragate.release.champion import Champion
-from theragate.release.dossier import read_statement_of
+from theragate.release.champion import ChampionRecipe
+from theragate.release.examination import verify_statement
 from theragate.release.ledger import first_day
 from theragate.release.trust import Trust
 from theragate.tracking.registry import connected
@@ -16,7 +16,7 @@ from theragate.tracking.store import Stores
 __all__ = ["check_recipe"]
 
 
-def check_recipe(champion: Champion, study: str, stores: Stores, trust: Trust, *, source: str) -> None:
+def check_recipe(champion: ChampionRecipe, study: str, stores: Stores, trust: Trust, *, source: str) -> None:
     """Hold the recipe of `champion` against what was signed of its version.
 
     Where the ledger knows the version as released, its attestation has to be the one that was released, signed by a key
@@ -51,18 +51,18 @@ def _attestation(number: str, study: str, stores: Stores, trust: Trust) -> Attes
         guarded, facts = registry.guarded, registry.version(study, number)
     envelope = facts.tags.get(ATTESTATION, "")
     if guarded:
-        with at_desk(stores, trust) as desk:
-            known = desk.study(study)
+        with open_session(stores, trust) as session:
+            known = session.study(study)
             released = [event for event in (known.champion, *known.past) if event and event.version == number]
             if released:
-                day = first_day(released[0], desk.rows)
+                day = first_day(released[0], session.rows)
                 return check_statement(released[0], envelope, trust, day=day).attestation
     if not envelope:
         return None
-    return read_statement_of(envelope, trust, datetime.now(UTC).date())[0].attestation
+    return verify_statement(envelope, trust, datetime.now(UTC).date())[0].attestation
 
 
-def _other(champion: Champion, study: str, source: str, signed: str, received: str) -> EvidenceError:
+def _other(champion: ChampionRecipe, study: str, source: str, signed: str, received: str) -> EvidenceError:
     return EvidenceError(
         f"`{study}` version {champion.version}, {source}",
         rule=f"a champion is fitted again, to be beaten, by the recipe that {signed}",

@@ -7,7 +7,7 @@ from theragate.evidence.published import publish as publishable
 from theragate.files import write_json
 from theragate.project.documents import JudgedStudy
 from theragate.project.git import CodeState
-from theragate.project.readiness import release_state
+from theragate.project.readiness import assess_readiness
 from theragate.project.snapshot import Snapshot
 from theragate.project.waiver_rows import as_of_today, in_one_line
 from theragate.reports.verdict import verdict_table
@@ -30,7 +30,7 @@ def gather(judged: JudgedStudy, settings: Settings, snapshot: Snapshot) -> Bundl
     workspace, study, verdict = judged.workspace, judged.study, judged.verdict
     evidence = publishable(judged.evidence)
     write_json(workspace.report("published.json"), evidence.model_dump(mode="json"))
-    state = release_state(judged, settings, snapshot)
+    state = assess_readiness(judged, settings, snapshot)
     waivers = as_of_today(state.waivers)
     return Bundle(
         study=study,

@@ -11,14 +11,15 @@ from theragate.digests import sha256_bytes, sha256_json
 from theragate.project.documents import JudgedStudy
 from theragate.project.snapshot import Snapshot
 from theragate.release.attestation import VALIDITY, Attestation, sign_attestation
-from theragate.release.dossier import claimed, dossier_bytes, read_statement_of
+from theragate.release.dossier import dossier_bytes
+from theragate.release.examination import read_unverified, verify_statement
 from theragate.release.keys import SigningKey, development_key
 from theragate.release.model_files import inspect_package
 from theragate.release.refusals import Refusal
 from theragate.release.trust import Trust, development_trust, trust_path
 from theragate.release.waivers import mismatch
 from theragate.settings import Settings
-from theragate.tracking.attested import DEVELOPMENT, Papers, Tagged, attach
+from theragate.tracking.attested import DEVELOPMENT, AttestationTags, SignedAttestation, attach
 from theragate.tracking.bundle import Bundle
 from theragate.tracking.content import recipe
 from theragate.tracking.store import Stores
@@ -138,7 +139,7 @@ def put_to_version(
     """
     now = datetime.fromtimestamp(snapshot.now // 1000, UTC)
 
-    def sign(folder: Path) -> Papers:
+    def sign(folder: Path) -> SignedAttestation:
         package = inspect_package(folder)
         if package.model_sha256 != prepared.fields["model_sha256"]:
             raise Refusal(
@@ -148,18 +149,18 @@ def put_to_version(
                 remedy="Somebody has changed the files in MLflow: find out who, and register the model again.",
             )
         attestation = prepared.about(package.sha256, issued=now, validity=signer.validity)
-        return Papers(sign_attestation(attestation, signer.key).text, signer.words, prepared.dossier)
+        return SignedAttestation(sign_attestation(attestation, signer.key).text, signer.words, prepared.dossier)
 
-    def keep(tagged: Tagged) -> bool:
+    def keep(tagged: AttestationTags) -> bool:
         return _stands(tagged, prepared, signer, now=now, renew=renew)
 
     return attach(Stores.of(settings), prepared.fields["study"], version, keep=keep, sign=sign) is not None
 
 
-def _stands(tagged: Tagged, prepared: Draft, signer: Signer, *, now: datetime, renew: bool) -> bool:
+def _stands(tagged: AttestationTags, prepared: Draft, signer: Signer, *, now: datetime, renew: bool) -> bool:
     """Return whether what a version says may stay."""
     try:
-        stated, _ = read_statement_of(tagged.envelope, _alone(signer), _day(now))
+        stated, _ = verify_statement(tagged.envelope, _alone(signer), _day(now))
     except Refusal:
         return not renew and not tagged.signer.startswith(DEVELOPMENT) and _is_statement(tagged.envelope)
     signed = stated.attestation
@@ -181,7 +182,7 @@ def _alone(signer: Signer) -> Trust:
 
 def _is_statement(envelope: str) -> bool:
     try:
-        claimed(envelope)
+        read_unverified(envelope)
     except Refusal:
         return False
     return True

@@ -1,4 +1,4 @@
-"""One version with its papers, and a challenger beside the champion."""
+"""All about one version, and a challenger beside the champion."""
 
 from typing import Any
 
@@ -7,42 +7,45 @@ from pydantic import ValidationError
 from theragate.errors import EvidenceError, TheragateError
 from theragate.evidence.catalogue import METRICS
 from theragate.evidence.types import Evidence
-from theragate.registry.session import ATTESTATION, Desk
-from theragate.release.admission import Dossier
+from theragate.registry.session import ATTESTATION, Session
 from theragate.release.dossier import read_dossier
+from theragate.release.examination import Submission
 from theragate.release.rules import admissible
 from theragate.reports.headline import estimate_text, headline
-from theragate.tracking.registry import StoreRefusal, VersionFacts
+from theragate.tracking.registry import RegisteredVersion, StoreRefusal
 
-__all__ = ["compared", "dossier_of", "published", "shown"]
+__all__ = ["compared", "published", "shown", "submission_of"]
 
 
-def shown(desk: Desk, facts: VersionFacts) -> dict[str, Any]:
-    """Return what is known of a version, as JSON values, in the order in which a person reads it.
+def shown(session: Session, version: RegisteredVersion) -> dict[str, Any]:
+    """Return what is known about a version as JSON values, in reading order.
 
-    ``obstacle`` is why it could not be promoted now but for an approval; empty where nothing stands in the way, None
-    where that cannot be known here, because the full evidence is only for release managers.
+    ``obstacle`` is what, apart from a missing approval, prevents a promotion now: empty where nothing does, None where
+    it cannot be told, because only release managers may read the full evidence.
     """
-    attested, evidence = desk.attested(facts), published(desk, facts)
-    known: dict[str, Any] = {
-        "study": facts.study,
-        "version": facts.number,
-        "aliases": list(facts.aliases),
-        "author": facts.tags.get("theragate.author", ""),
-        "approved_by": list(desk.approvers(facts, attested)),
-        "obstacle": _obstacle(desk, facts),
+    attested, evidence = session.attested(version), published(session, version)
+    details: dict[str, Any] = {
+        "study": version.study,
+        "version": version.number,
+        "aliases": list(version.aliases),
+        "author": version.tags.get("theragate.author", ""),
+        "approved_by": list(session.approvers(version, attested)),
+        "obstacle": _obstacle(session, version),
         "signed_by": attested.key,
         "why_not": attested.why_not,
     }
-    if attested.stated is not None:
-        known |= {"statement_sha256": attested.stated.sha256, **attested.stated.attestation.model_dump(mode="json")}
+    if attested.statement is not None:
+        details |= {
+            "statement_sha256": attested.statement.sha256,
+            **attested.statement.attestation.model_dump(mode="json"),
+        }
     if evidence is not None:
-        known["metrics"] = headline(evidence)
-    return known
+        details["metrics"] = headline(evidence)
+    return details
 
 
-def compared(desk: Desk, facts: VersionFacts) -> dict[str, Any]:
-    """Return a challenger beside the champion: paired differences where they were measured, and what changed.
+def compared(session: Session, version: RegisteredVersion) -> dict[str, Any]:
+    """Return a challenger beside the champion: paired differences where they were measured, and what has changed.
 
     Raises
     ------
@@ -51,21 +54,21 @@ def compared(desk: Desk, facts: VersionFacts) -> dict[str, Any]:
     EvidenceError
         If the challenger's published evidence is not in the registry.
     """
-    champion = desk.champion(facts.study)
-    evidence = published(desk, facts)
+    champion = session.champion(version.study)
+    evidence = published(session, version)
     if evidence is None:
         raise EvidenceError(
-            f"`{facts.study}` version {facts.number}",
-            rule="its run holds the published evidence",
-            received="none",
-            remedy="Register it with `dvc repro`, or `theragate sync`.",
+            f"`{version.study}` version {version.number}",
+            rule="its run has the published evidence",
+            received="no `evidence.json`",
+            remedy="Register it with `dvc repro`, or run `theragate sync`.",
         )
     measured = evidence.champion
     paired = measured is not None and measured.model_sha256 == champion.model_sha256
-    before = desk.version(facts.study, champion.version)
+    released = session.version(version.study, champion.version)
     return {
-        "study": facts.study,
-        "challenger": facts.number,
+        "study": version.study,
+        "challenger": version.number,
         "champion": champion.version,
         "paired": paired,
         "why_not_paired": "" if paired else _unpaired(evidence),
@@ -74,9 +77,9 @@ def compared(desk: Desk, facts: VersionFacts) -> dict[str, Any]:
             for item in (measured.comparisons if measured is not None and paired else ())
         },
         "changed": {
-            name: [before.tags.get(tag, ""), facts.tags.get(tag, "")]
+            name: [released.tags.get(tag, ""), version.tags.get(tag, "")]
             for name, tag in _CHANGES.items()
-            if before.tags.get(tag) != facts.tags.get(tag)
+            if released.tags.get(tag) != version.tags.get(tag)
         },
     }
 
@@ -91,9 +94,9 @@ _CHANGES = {
 }
 
 
-def published(desk: Desk, facts: VersionFacts) -> Evidence | None:
-    """Return the published evidence of a version's run; None where it has none that can be read."""
-    content = desk.registry.read_artifact(facts.run_id, "evidence.json")
+def published(session: Session, version: RegisteredVersion) -> Evidence | None:
+    """Return the published evidence of a version's run; None where there is none, or it cannot be read."""
+    content = session.registry.read_artifact(version.run_id, "evidence.json")
     if content is None:
         return None
     try:
@@ -102,35 +105,35 @@ def published(desk: Desk, facts: VersionFacts) -> Evidence | None:
         return None
 
 
-def dossier_of(desk: Desk, facts: VersionFacts) -> Dossier:
-    """Return a version with its papers, as the registry hands them out; nothing of it is believed.
+def submission_of(session: Session, version: RegisteredVersion) -> Submission:
+    """Return a version as it would be submitted for release, unverified.
 
     Raises
     ------
     StoreRefusal
-        If the registry shows them to others only.
+        If the registry does not show this person the dossier.
     Refusal
-        If the version is not attested, or its papers are of another form.
+        If the version is not attested, or its dossier is malformed.
     """
-    attested = desk.attested(facts)
-    sha256 = "" if attested.stated is None else attested.stated.attestation.dossier_sha256
-    evidence, policy = read_dossier(desk.registry.dossier(sha256))
-    return Dossier(
-        study=facts.study,
-        version=facts.number,
-        author=facts.tags.get("theragate.author", ""),
-        envelope=facts.tags.get(ATTESTATION, ""),
+    attested = session.attested(version)
+    sha256 = "" if attested.statement is None else attested.statement.attestation.dossier_sha256
+    evidence, policy = read_dossier(session.registry.dossier(sha256))
+    return Submission(
+        study=version.study,
+        version=version.number,
+        author=version.tags.get("theragate.author", ""),
+        envelope=version.tags.get(ATTESTATION, ""),
         evidence=evidence,
         policy=policy,
     )
 
 
-def _obstacle(desk: Desk, facts: VersionFacts) -> str | None:
-    attested = desk.attested(facts)
-    if attested.stated is None or attested.why_not:
+def _obstacle(session: Session, version: RegisteredVersion) -> str | None:
+    attested = session.attested(version)
+    if attested.statement is None or attested.why_not:
         return attested.why_not
     try:
-        admissible(dossier_of(desk, facts), desk.state, desk.trust, desk.now)
+        admissible(submission_of(session, version), session.state, session.trust, session.now)
     except StoreRefusal:
         return None
     except TheragateError as error:
@@ -140,5 +143,5 @@ def _obstacle(desk: Desk, facts: VersionFacts) -> str | None:
 
 def _unpaired(evidence: Evidence) -> str:
     if evidence.champion is None:
-        return f"it was judged as a first release; run `theragate champion {evidence.study}` and `dvc repro`"
+        return f"it was judged as a first release: run `theragate champion {evidence.study}` and `dvc repro`"
     return f"it was compared with another model, {evidence.champion.model_sha256[:12]}"

@@ -1,20 +1,20 @@
-"""Which versions there are, and what each of them waits for."""
+"""The versions of the registry, and what each of them is waiting for."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from theragate.registry.session import CHAMPION, Attested, Desk
-from theragate.tracking.registry import VersionFacts
+from theragate.registry.session import CHAMPION, AttestationStatus, Session
+from theragate.tracking.registry import RegisteredVersion
 
-__all__ = ["PENDING", "Listed", "as_json", "list_versions"]
+__all__ = ["PENDING", "ListedVersion", "as_json", "list_versions"]
 
 PENDING = ("waits for approval", "waits for promotion")
 
 
 @dataclass(frozen=True)
-class Listed:
-    """A version in one line. Words like ``verdict`` are those of a trusted key; without one they are empty."""
+class ListedVersion:
+    """A version in one line; what an attestation states is empty where no trusted key has signed it."""
 
     study: str
     version: str
@@ -28,56 +28,56 @@ class Listed:
     state: str
 
 
-def list_versions(desk: Desk, studies: Sequence[str], *, pending: bool) -> list[Listed]:
-    """Return the versions of `studies` (of all, where none is named), the newest first.
+def list_versions(session: Session, studies: Sequence[str], *, pending: bool) -> list[ListedVersion]:
+    """Return the versions of `studies`, or of every study where none is named, the newest first.
 
     Parameters
     ----------
     pending
-        Whether only those are returned that somebody has to approve or to promote.
+        Return only the versions that wait for an approval or a promotion.
     """
-    names = list(studies) or sorted(desk.registry.studies())
-    listed = [_listed(desk, facts) for name in names for facts in desk.registry.versions(name)]
+    names = list(studies) or sorted(session.registry.studies())
+    listed = [_listed(session, version) for name in names for version in session.registry.versions(name)]
     return [row for row in listed if row.state in PENDING] if pending else listed
 
 
-def as_json(rows: Sequence[Listed]) -> list[dict[str, Any]]:
+def as_json(rows: Sequence[ListedVersion]) -> list[dict[str, Any]]:
     """Return rows as JSON values."""
     return [asdict(row) for row in rows]
 
 
-def _listed(desk: Desk, facts: VersionFacts) -> Listed:
-    attested = desk.attested(facts)
-    approvers = desk.approvers(facts, attested)
-    signed = None if attested.stated is None else attested.stated.attestation
-    return Listed(
-        study=facts.study,
-        version=facts.number,
+def _listed(session: Session, version: RegisteredVersion) -> ListedVersion:
+    attested = session.attested(version)
+    approvers = session.approvers(version, attested)
+    signed = None if attested.statement is None else attested.statement.attestation
+    return ListedVersion(
+        study=version.study,
+        version=version.number,
         verdict="" if signed is None else signed.decision,
-        aliases=facts.aliases,
+        aliases=version.aliases,
         evidence="" if signed is None else signed.evidence_sha256,
         signed_by=attested.key,
         expires="" if signed is None else f"{signed.expires:%Y-%m-%d}",
-        author=facts.tags.get("theragate.author", "" if signed is None else signed.author),
+        author=version.tags.get("theragate.author", "" if signed is None else signed.author),
         approved_by=approvers,
-        state=_state(desk, facts, attested, approved=bool(approvers)),
+        state=_state(session, version, attested, approved=bool(approvers)),
     )
 
 
-def _state(desk: Desk, facts: VersionFacts, attested: Attested, *, approved: bool) -> str:
-    known = desk.study(facts.study)
-    if facts.number in known.revoked:
+def _state(session: Session, version: RegisteredVersion, attested: AttestationStatus, *, approved: bool) -> str:
+    known = session.study(version.study)
+    if version.number in known.revoked:
         return "revoked"
-    if known.champion is not None and known.champion.version == facts.number:
-        return "in service" if CHAMPION in facts.aliases else "in service, but the alias is elsewhere"
+    if known.champion is not None and known.champion.version == version.number:
+        return "in service" if CHAMPION in version.aliases else "in service, but without the alias"
     target = known.rollback_target
-    if target is not None and target.version == facts.number:
-        return "to roll back to"
-    if any(event.version == facts.number for event in known.past):
+    if target is not None and target.version == version.number:
+        return "rollback target"
+    if any(event.version == version.number for event in known.past):
         return "was in service"
-    if attested.stated is None or attested.why_not:
+    if attested.statement is None or attested.why_not:
         return attested.why_not
-    signed = attested.stated.attestation
+    signed = attested.statement.attestation
     if signed.simulated:
         return "simulated: never released"
     if signed.decision != "PASS" and not signed.waivers:

@@ -1,4 +1,4 @@
-"""The champion as consumers load it: verified with their own keys before anything is loaded."""
+"""Loading the champion as a consumer, after verifying it with one's own keys."""
 
 import os
 import tempfile
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from theragate.registry.pinned_head import memory_path, remember
-from theragate.registry.session import ATTESTATION, at_desk
+from theragate.registry.session import ATTESTATION, open_session
 from theragate.registry.verification import check_package, check_statement
 from theragate.release.attestation import Attestation
 from theragate.release.ledger import Event, first_day
@@ -30,7 +30,7 @@ __all__ = ["Champion", "load_champion"]
 class Champion:
     """The released model of a study.
 
-    ``event`` is the row of the ledger that put it into service, ``attestation`` what the evaluator said of it.
+    ``event`` is the ledger's event that put it into service, ``attestation`` what the evaluator has signed about it.
     """
 
     study: str
@@ -40,7 +40,7 @@ class Champion:
     personal: "PersonalModel"
 
     def predict(self, frame: "pd.DataFrame") -> "NDArray[np.float64]":
-        """Return the numbers of `answer` alone: one way of reading a patient's values, and one number.
+        """Return only the numbers of `answer`.
 
         Parameters
         ----------
@@ -55,7 +55,7 @@ class Champion:
         Raises
         ------
         DataError
-            If a feature is absent or of another type than in training.
+            If a feature is missing, or its type differs from that in training.
         """
         return self.answer(frame)["prediction"].to_numpy(dtype=float)
 
@@ -74,7 +74,7 @@ class Champion:
         Raises
         ------
         DataError
-            If a feature is absent or of another type than in training.
+            If a feature is missing, or its type differs from that in training.
         """
         return self.personal.answer(frame)
 
@@ -87,11 +87,11 @@ def load_champion(
     memory: str | Path | None = None,
     environ: Mapping[str, str] | None = None,
 ) -> Champion:
-    """Load the model that is in service for `study`, after everything it rests on is verified with pinned keys.
+    """Load the model in service for `study`, after verifying with pinned keys everything that it rests on.
 
-    Nothing that the registry says is believed. Its ledger has to be whole, signed by a key of the trust file, and to
-    hold the last row that this consumer has seen; the attestation has to be the one that was released, signed by an
-    evaluator; and the files have to be those that were attested, and data alone. Only then are they loaded.
+    Nothing that the registry says is trusted. Its ledger must be intact, signed by a key of the trust file, and contain
+    the last row that this consumer has seen; the attestation must be the released one, signed by an evaluator; and the
+    files must be those that were attested, and only data. Only then are they loaded.
 
     Parameters
     ----------
@@ -100,20 +100,19 @@ def load_champion(
     tracking
         The registry's URL; by default ``MLFLOW_TRACKING_URI`` or the project's own.
     trust
-        The trust file whose keys count; by default ``THERAGATE_TRUST``, or ``release/trust.json`` of the project, or
-        the project's development key, which proves nothing to anybody else.
+        The trust file with the keys to verify with; by default ``THERAGATE_TRUST``, or ``release/trust.json`` of the
+        project, or the project's development key, which proves nothing to others.
     memory
-        The file that remembers the ledger's last row; by default ``~/.local/state/theragate/ledgers.json``.
+        The file in which the ledger's last row is pinned; by default ``~/.local/state/theragate/ledgers.json``.
     environ
         Environment variables; by default those of the process.
 
     Raises
     ------
     StoreError
-        If no champion is in service, the registry is out of reach, or its ledger, alias or files are not what they
-        were.
+        If no champion is in service, the registry is out of reach, or its ledger, alias or files have been changed.
     Refusal
-        If a signature does not count, or something is among the files that may not be in a model.
+        If a signature does not count, or a file is among them that a model may not contain.
     ConfigurationError, DataError
         If the trust file is wrong or missing.
     """
@@ -123,16 +122,15 @@ def load_champion(
         environ.pop("MLFLOW_REGISTRY_URI", None)
     settings = read_settings(environ, Path.cwd())
     pinned = read_trust(Path(trust), development=None) if trust is not None else present_trust(settings, environ)
-    with at_desk(Stores.of(settings), pinned) as desk, tempfile.TemporaryDirectory() as folder:
+    with open_session(Stores.of(settings), pinned) as session, tempfile.TemporaryDirectory() as folder:
         path = Path(memory) if memory is not None else memory_path(environ, Path.home())
-        remember(path, settings.registry, desk.rows)
-        event = desk.champion(study)
-        facts = desk.version(study, event.version)
-        envelope = facts.tags.get(ATTESTATION, "")
-        stated = check_statement(event, envelope, pinned, day=first_day(event, desk.rows))
-        package = desk.registry.fetch_package(study, event.version, Path(folder))
+        remember(path, settings.registry, session.rows)
+        event = session.champion(study)
+        envelope = session.version(study, event.version).tags.get(ATTESTATION, "")
+        statement = check_statement(event, envelope, pinned, day=first_day(event, session.rows))
+        package = session.registry.fetch_package(study, event.version, Path(folder))
         check_package(event, package)
         from theragate.personal.answers import load_personal_model  # scikit-learn takes a second to import
 
         personal = load_personal_model(package / "data" / "estimator")
-    return Champion(study, event.version, event, stated.attestation, personal)
+    return Champion(study, event.version, event, statement.attestation, personal)

@@ -1,7 +1,7 @@
-"""What a consumer remembers of a ledger: its last row, so that nobody can show an older ledger, or another one, later.
+"""The last row of a ledger that a consumer has seen, pinned so that nobody can later show an older or another ledger.
 
-A registry that was set back to a former state, or a server that plays back a champion of yesterday, has a ledger with
-good signatures. It lacks the row that this consumer has seen.
+A registry restored to a former state, or a server that replays yesterday's champion, has a ledger with valid
+signatures. It lacks the row that this consumer has seen.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,18 +18,18 @@ __all__ = ["memory_path", "remember"]
 
 
 def memory_path(environ: Mapping[str, str], home: Path) -> Path:
-    """Return the file in which this user's consumers remember: below ``XDG_STATE_HOME``, or ``~/.local/state``."""
+    """Return the file of this user's pinned rows, below ``XDG_STATE_HOME`` or ``~/.local/state``."""
     base = environ.get("XDG_STATE_HOME")
     return Path(base or home / ".local" / "state") / "theragate" / "ledgers.json"
 
 
 def remember(path: Path, registry: str, rows: Sequence[Row]) -> None:
-    """Check verified `rows` of the ledger of `registry` against what is remembered, then remember the last one.
+    """Check the verified `rows` of the ledger of `registry` against the pinned row, then pin the last one.
 
     Raises
     ------
     StoreError
-        If the ledger lacks the row that was seen last, or has another one in its place.
+        If the ledger lacks the pinned row, or has another row with its number.
     """
     address = urlsplit(registry)
     registry = address._replace(netloc=address.netloc.rpartition("@")[2]).geturl()  # without a password
@@ -49,16 +49,16 @@ def remember(path: Path, registry: str, rows: Sequence[Row]) -> None:
 
 def _check(rows: Sequence[Row], *, number: object, digest: object, path: Path) -> None:
     if not isinstance(number, int) or number < 1:
-        received = "a memory that is damaged"
+        received = f"a damaged record of its last row in {path.name}"
     elif len(rows) < number:
-        received = f"a ledger that ends at row {len(rows)}, older than row {number}, which was seen here before"
+        received = f"a ledger that ends at row {len(rows)}, though row {number} was seen before"
     elif rows[number - 1].hash != digest:
-        received = f"another row {number} than the one that was seen here before"
+        received = f"a row {number} other than the one that was seen before"
     else:
         return
     raise StoreError(
         "the registry's ledger",
         rule="it only grows",
         received=received,
-        remedy=f"Use no model of it; find out who has set it back. If that was meant, remove {path}.",
+        remedy=f"Use no model from it; find out who restored or replaced it. If that was intended, remove {path}.",
     )

@@ -17,9 +17,9 @@ _KINDS = (".csv", ".parquet")
 
 
 def predict_file(champion: Champion, source: Path, target: Path, *, id_column: str | None) -> str:
-    """Answer for every row of `source` (CSV or Parquet) and write `target` (CSV or Parquet); return one line.
+    """Answer for every row of `source` (CSV or Parquet), write the answers to `target`, and return one line.
 
-    The result has the columns of `Champion.answer`; where a patient gets no number, it says why.
+    The result has the columns of `Champion.answer`; where a patient gets no number, a column says why.
 
     Parameters
     ----------
@@ -29,18 +29,18 @@ def predict_file(champion: Champion, source: Path, target: Path, *, id_column: s
     Raises
     ------
     DataError
-        If a file is of another kind, `source` cannot be read, or a column that is needed is absent.
+        If a file has another format, `source` cannot be read, or a required column is missing.
     StoreError
-        If the disk does not take the result.
+        If the result cannot be written.
     """
     _check_kind(target)
     frame = _read(source)
     if id_column is not None and id_column not in frame.columns:
         raise DataError(
             f"`{source.name}`",
-            rule="the id is one of its columns",
+            rule="the column of `--id` is one of its columns",
             received=f"no column `{id_column}`",
-            remedy="Correct `--id`, or leave it out to number the rows.",
+            remedy="Correct `--id`, or omit it to number the rows.",
         )
     result = champion.answer(frame)
     ids = range(1, len(frame) + 1) if id_column is None else frame[id_column].to_numpy()
@@ -64,7 +64,8 @@ def _read(path: Path) -> "pd.DataFrame":
         raise DataError(
             f"`{path.name}`",
             rule="the file can be read as a table",
-            received=error.strerror if isinstance(error, OSError) and error.strerror else "something else",
+            received=(error.strerror if isinstance(error, OSError) else None)
+            or f"a file that is not one ({type(error).__name__})",
             remedy="Give a CSV file with a header, or a Parquet file.",
         ) from error
 
@@ -73,7 +74,7 @@ def _check_kind(path: Path) -> None:
     if path.suffix not in _KINDS:
         raise DataError(
             f"`{path.name}`",
-            rule=f"a table's file ends in {' or '.join(_KINDS)}",
-            received=f"`{path.suffix}`" if path.suffix else "no ending",
-            remedy="Rename it, or save it in one of these forms.",
+            rule=f"the name of a table's file ends in {' or '.join(_KINDS)}",
+            received=f"`{path.suffix}`" if path.suffix else "no suffix",
+            remedy="Rename it, or save it in one of these formats.",
         )

@@ -1,4 +1,4 @@
-"""Versions, comparisons and the ledger as a person reads them in a terminal."""
+"""Versions, comparisons and the ledger as tables for the terminal."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from theragate.gates.words import plural
-from theragate.registry.listing import PENDING, Listed
+from theragate.registry.listing import PENDING, ListedVersion
 from theragate.release.ledger import Row
 from theragate.release.rules import FEWEST_DIGITS
 
@@ -18,10 +18,10 @@ __all__ = ["comparison_page", "ledger_table", "version_page", "versions_table"]
 _COLOURS = {"PASS": "green", "NOT_PERSONALISED": "cyan", "BLOCKED": "red"}
 
 
-def versions_table(rows: Sequence[Listed], *, pending: bool) -> Table | Text:
+def versions_table(rows: Sequence[ListedVersion], *, pending: bool) -> Table | Text:
     """Return versions as a table."""
     if not rows:
-        return Text("Nothing waits for a release manager." if pending else "No version is registered yet.")
+        return Text("Nothing is waiting for a release manager." if pending else "No version is registered yet.")
     table = _table("Study", "Version", "Verdict", "Evidence", "Approved by", "State")
     for row in rows:
         named = f"{row.version} ({', '.join(row.aliases)})" if row.aliases else row.version
@@ -37,86 +37,87 @@ def versions_table(rows: Sequence[Listed], *, pending: bool) -> Table | Text:
     return table
 
 
-def version_page(found: Mapping[str, Any]) -> Group:
-    """Return one version with all that is known of it."""
-    decision = str(found.get("decision", "no attested verdict"))
+def version_page(details: Mapping[str, Any]) -> Group:
+    """Return all that is known about one version, from `theragate.registry.details.shown`."""
+    decision = str(details.get("decision", "no attested verdict"))
     parts: list[Any] = [
         Text.assemble(
-            (str(found["study"]), "bold"),
-            f" version {found['version']}  ",
+            (str(details["study"]), "bold"),
+            f" version {details['version']}  ",
             (decision, _COLOURS.get(decision, "yellow")),
         )
     ]
-    for title, text in found.get("metrics", {}).items():
+    for title, text in details.get("metrics", {}).items():
         parts.append(Text(f"    {title:<42}{text}"))
-    parts.append(_fields(_facts(found)))
-    obstacle = found["obstacle"]
+    parts.append(_fields(_facts(details)))
+    obstacle = details["obstacle"]
     if obstacle is None:
-        answer = "Whether it could be promoted is for release managers to see."
+        answer = "Only release managers can see whether it could be promoted."
     elif obstacle:
         answer = f"Cannot be promoted now: {obstacle}"
-    elif not found["approved_by"]:
-        digits = str(found["evidence_sha256"])[:FEWEST_DIGITS]
-        answer = f"Nothing stands in the way but an approval of its evidence, {digits}."
+    elif not details["approved_by"]:
+        digits = str(details["evidence_sha256"])[:FEWEST_DIGITS]
+        answer = f"It only needs an approval of its evidence, {digits}."
     else:
-        answer = "Approved, and nothing stands in the way."
+        answer = "Approved, and ready to be promoted."
     return Group(*parts, Text(answer, "bold"))
 
 
-def _facts(found: Mapping[str, Any]) -> dict[str, str]:
+def _facts(details: Mapping[str, Any]) -> dict[str, str]:
     facts = {
-        "alias": ", ".join(found["aliases"]),
-        "author": str(found["author"]),
-        "signed by": str(found["signed_by"]) or str(found["why_not"]),
-        "approved by": ", ".join(found["approved_by"]) or "nobody",
+        "alias": ", ".join(details["aliases"]),
+        "author": str(details["author"]),
+        "signed by": str(details["signed_by"]) or str(details["why_not"]),
+        "approved by": ", ".join(details["approved_by"]) or "nobody",
     }
-    if "decision" in found:
+    if "decision" in details:
         facts |= {
-            "valid": f"{found['issued'][:10]} to {found['expires'][:10]}",
-            "recomputed": "by its signer, from the lock" if found["recomputed"] else "no, signed as it was found",
-            "compared with": str(found["comparator"]),
+            "valid": f"{details['issued'][:10]} to {details['expires'][:10]}",
+            "recomputed": "by its signer, from the lock" if details["recomputed"] else "no, signed as it was found",
+            "compared with": str(details["comparator"]),
             "conditions": ", ".join(
-                f"{name.replace('_', ' ')} {status}" for name, status in found["conditions"].items()
+                f"{name.replace('_', ' ')} {status}" for name, status in details["conditions"].items()
             ),
-            "waivers": "; ".join(f"{w['code']} by {w['by']} until {w['expires']}" for w in found["waivers"]) or "none",
-            "looks": str(found["looks"]),
-            "commit": str(found["commit"] or "none"),
-            "model": str(found["package_sha256"]),
-            "evidence": str(found["evidence_sha256"]),
-            "policy": str(found["policy_sha256"]),
-            "data": str(found["cohort_sha256"]),
+            "waivers": "; ".join(f"{w['code']} by {w['by']} until {w['expires']}" for w in details["waivers"])
+            or "none",
+            "looks": str(details["looks"]),
+            "commit": str(details["commit"] or "none"),
+            "model": str(details["package_sha256"]),
+            "evidence": str(details["evidence_sha256"]),
+            "policy": str(details["policy_sha256"]),
+            "data": str(details["cohort_sha256"]),
         }
     return {name: text for name, text in facts.items() if text}
 
 
-def comparison_page(found: Mapping[str, Any]) -> Group:
-    """Return a challenger beside the champion."""
+def comparison_page(details: Mapping[str, Any]) -> Group:
+    """Return a challenger beside the champion, from `theragate.registry.details.compared`."""
     head = Text.assemble(
-        (str(found["study"]), "bold"),
-        f"  version {found['challenger']} against the champion, version {found['champion']}",
+        (str(details["study"]), "bold"),
+        f"  version {details['challenger']} against the champion, version {details['champion']}",
     )
     parts: list[Any] = [head]
-    if found["paired"]:
-        parts.append(Text("  challenger minus champion, on patients that neither learned from, 95% intervals"))
-        parts += [Text(f"    {title:<42}{text}") for title, text in found["differences"].items()]
+    if details["paired"]:
+        parts.append(Text("  challenger minus champion, on patients that neither has learned from, with 95% intervals"))
+        parts += [Text(f"    {title:<42}{text}") for title, text in details["differences"].items()]
     else:
-        parts.append(Text(f"  No paired comparison: {found['why_not_paired']}.", "yellow"))
+        parts.append(Text(f"  No paired comparison: {details['why_not_paired']}.", "yellow"))
     table = _table("Changed", "Champion", "Challenger")
-    for name, (before, after) in found["changed"].items():
+    for name, (before, after) in details["changed"].items():
         table.add_row(name, before[:FEWEST_DIGITS], after[:FEWEST_DIGITS])
-    return Group(*parts, table if found["changed"] else Text("  Nothing else has changed."))
+    return Group(*parts, table if details["changed"] else Text("  Nothing else has changed."))
 
 
-def ledger_table(rows: Sequence[Row], *, whole: int) -> Group:
-    """Return rows of a ledger whose `whole` number of rows has been verified."""
+def ledger_table(rows: Sequence[Row], *, verified: int) -> Group:
+    """Return `rows`, all or some of a ledger that has `verified` rows, as a table."""
     table = _table("Row", "When (UTC)", "Study", "Version", "Event", "Who", "Reason")
     for row in rows:
         event = row.event
-        who = event.actor if event.identity == "signed_in" else f"{event.actor} (by word only)"
-        kind = event.kind if event.replaces is None else f"{event.kind}, instead of {event.replaces}"
+        who = event.actor if event.identity == "signed_in" else f"{event.actor} (claimed, not signed in)"
+        kind = event.kind if event.replaces is None else f"{event.kind}, replacing {event.replaces}"
         table.add_row(str(row.seq), f"{event.at:%Y-%m-%d %H:%M}", event.study, event.version, kind, who, event.reason)
-    checked = f"{plural(whole, 'row')}, each signed and following from the one before."
-    return Group(*([table] if rows else []), Text(checked if whole else "The ledger is empty."))
+    checked = f"{plural(verified, 'row')}, each signed and chained to the one before."
+    return Group(*([table] if rows else []), Text(checked if verified else "The ledger is empty."))
 
 
 def _fields(facts: Mapping[str, str]) -> Padding:

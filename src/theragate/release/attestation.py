@@ -32,7 +32,7 @@ __all__ = [
     "VALIDITY",
     "Attestation",
     "Moment",
-    "Stated",
+    "ParsedStatement",
     "read_statement",
     "sign_attestation",
     "statement_of",
@@ -135,7 +135,7 @@ class Statement(Spec):
 
 
 @dataclass(frozen=True)
-class Stated:
+class ParsedStatement:
     """An attestation, and the digest of the statement that makes it."""
 
     attestation: Attestation
@@ -154,7 +154,7 @@ def sign_attestation(attestation: Attestation, key: SigningKey) -> Envelope:
     return sign(statement_of(attestation), PAYLOAD_TYPE, key)
 
 
-def read_statement(payload: bytes) -> Stated:
+def read_statement(payload: bytes) -> ParsedStatement:
     """Read the payload of an envelope, verified or not.
 
     Raises
@@ -171,7 +171,7 @@ def read_statement(payload: bytes) -> Stated:
     statement = spec_of(Statement, raw, subject=_SUBJECT, remedy=_REMEDY, error=Refusal)
     if not canonical:
         raise _refused("one in another spelling")
-    return Stated(statement.predicate, sha256_bytes(payload))
+    return ParsedStatement(statement.predicate, sha256_bytes(payload))
 
 
 def _refused(received: str) -> Refusal:

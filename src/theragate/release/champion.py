@@ -10,13 +10,13 @@ from theragate.errors import ConfigurationError
 from theragate.files import write_json
 from theragate.study import Name, Spec, read_spec
 
-__all__ = ["Champion", "ChampionFile", "Digest", "read_champion", "write_champion"]
+__all__ = ["ChampionFile", "ChampionRecipe", "read_champion", "write_champion"]
 
 Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Text = Annotated[str, Field(min_length=1)]
 
 
-class Champion(Spec):
+class ChampionRecipe(Spec):
     """A released model: which it is, what it rests on, and the recipe by which it can be made again.
 
     ``version`` is the registry's; the digests are those of the estimator's directory, the cohort and the held-out
@@ -40,10 +40,10 @@ class ChampionFile(Spec):
     """What stands in ``release/<study>/champion.json``; ``champion`` is null before the first release."""
 
     study: Name
-    champion: Champion | None
+    champion: ChampionRecipe | None
 
 
-def read_champion(path: Path, study: str) -> Champion | None:
+def read_champion(path: Path, study: str) -> ChampionRecipe | None:
     """Read whom a challenger has to beat; None where there is nobody yet.
 
     Raises
@@ -67,7 +67,7 @@ def read_champion(path: Path, study: str) -> Champion | None:
     return file.champion
 
 
-def write_champion(path: Path, study: str, champion: Champion | None) -> None:
+def write_champion(path: Path, study: str, champion: ChampionRecipe | None) -> None:
     """Write whom a challenger has to beat; the same champion always gives the same bytes.
 
     Raises

@@ -1,14 +1,14 @@
-"""The rules that a version has to meet before it is approved or promoted, each with the sentence that refuses it."""
+"""The rules that a version must meet before it is approved or promoted, each with the sentence that refuses it."""
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from theragate.gates import CONDITIONS, ReleaseFacts, conditions
-from theragate.release.dossier import Dossier, Reading, examine
+from theragate.release.examination import Examination, Submission, examine
 from theragate.release.ledger import Event, Identity
 from theragate.release.names import same_person
 from theragate.release.refusals import Refusal
-from theragate.release.state import Approval, ReleaseState, StudyState
+from theragate.release.state import Approval, LedgerState, StudyState
 from theragate.release.trust import Trust
 from theragate.release.waivers import standing
 
@@ -28,84 +28,89 @@ FEWEST_DIGITS = 12  # of the evidence's digest, in an approval and in messages
 
 @dataclass(frozen=True)
 class Actor:
-    """Who asks: the name, and whether the server has signed it in or only heard it."""
+    """Who asks: the name, and whether the server has signed this person in or the name is only claimed."""
 
     name: str
     identity: Identity
 
 
-def admissible(dossier: Dossier, state: ReleaseState, trust: Trust, now: datetime) -> Reading:
-    """Return the reading of a dossier that meets every rule but approval and the files themselves.
+def admissible(submission: Submission, state: LedgerState, trust: Trust, now: datetime) -> Examination:
+    """Return the examination of a submission that meets every rule except those about approval and the files.
 
     Raises
     ------
     Refusal
-        If any other rule is not met.
+        If it breaks one of the other rules.
     """
-    reading = examine(dossier, trust, today_of(now))
-    _check_time(dossier, trust, reading, now)
-    _check_trusted(dossier, trust, reading)
-    _check_findings(dossier, reading, now)
-    _check_conditions(dossier, reading)
-    _check_state(dossier, state.of(dossier.study), reading)
-    return reading
+    examination = examine(submission, trust, today_of(now))
+    _check_time(submission, trust, examination, now)
+    _check_trusted(submission, trust, examination)
+    _check_findings(submission, examination, now)
+    _check_conditions(submission, examination)
+    _check_state(submission, state.of(submission.study), examination)
+    return examination
 
 
-def _check_time(dossier: Dossier, trust: Trust, reading: Reading, now: datetime) -> None:
-    signed, remedy = reading.attestation, f"Attest it again: `theragate attest {dossier.study}`."
-    rule = f"its attestation must be valid now, and for {trust.most_days} days at most"
+def _check_time(submission: Submission, trust: Trust, examination: Examination, now: datetime) -> None:
+    signed, remedy = examination.attestation, f"Attest it again: `theragate attest {submission.study}`."
+    rule = f"its attestation is valid now, and for at most {trust.most_days} days"
     if signed.issued > now:
-        raise Refusal(subject_of(dossier), rule=rule, received="one that is issued in the future", remedy=remedy)
+        raise Refusal(
+            subject_of(submission),
+            rule=rule,
+            received=f"one issued in the future, on {_minute(signed.issued)}",
+            remedy=remedy,
+        )
     if now >= signed.expires:
-        when = f"{signed.expires:%Y-%m-%d %H:%M} UTC"
-        raise Refusal(subject_of(dossier), rule=rule, received=f"one that expired on {when}", remedy=remedy)
+        received = f"one that expired on {_minute(signed.expires)}"
+        raise Refusal(subject_of(submission), rule=rule, received=received, remedy=remedy)
     if signed.expires - signed.issued > timedelta(days=trust.most_days):
         days = (signed.expires - signed.issued).days
-        raise Refusal(subject_of(dossier), rule=rule, received=f"one for {days} days", remedy=remedy)
+        raise Refusal(subject_of(submission), rule=rule, received=f"one valid for {days} days", remedy=remedy)
 
 
-def _check_trusted(dossier: Dossier, trust: Trust, reading: Reading) -> None:
-    signed = reading.attestation
+def _check_trusted(submission: Submission, trust: Trust, examination: Examination) -> None:
+    signed = examination.attestation
     if not (signed.recomputed or trust.development):
         raise Refusal(
-            subject_of(dossier),
-            rule="the evaluator must have made everything again before signing",
-            received="an attestation of what was only found",
-            remedy=f"Let the evaluator attest it: `theragate attest {dossier.study}`.",
+            subject_of(submission),
+            rule="the evaluator recomputes everything before signing",
+            received="an attestation of results that were not recomputed",
+            remedy=f"Let the evaluator attest it: `theragate attest {submission.study}`.",
         )
-    if signed.policy_sha256 not in trust.policies.get(dossier.study, ()):
+    if signed.policy_sha256 not in trust.policies.get(submission.study, ()):
         raise Refusal(
-            subject_of(dossier),
-            rule="it must have been judged under a policy that is trusted here",
+            subject_of(submission),
+            rule="it was judged under a policy that is trusted here",
             received=f"policy {signed.policy_sha256[:12]}",
-            remedy="Review its limits; if they are right, add the policy's digest to the trust file.",
+            remedy="Review the limits of this policy; if they are right, add its digest to the trust file.",
         )
 
 
-def _check_findings(dossier: Dossier, reading: Reading, now: datetime) -> None:
-    if reading.attestation.simulated:
+def _check_findings(submission: Submission, examination: Examination, now: datetime) -> None:
+    if examination.attestation.simulated:
         raise Refusal(
-            subject_of(dossier),
+            subject_of(submission),
             rule="a model for patients has learned from patients",
             received="a simulated cohort",
-            remedy="It stays a demonstration; no waiver changes that.",
+            remedy="Use it as a demonstration only; no waiver changes that.",
         )
-    if reading.verdict.decision == "PASS":
+    if examination.verdict.decision == "PASS":
         return
-    today = standing(reading.attestation.waivers, reading.verdict, today_of(now))
-    if not today.accepted:
-        blocking = ", ".join(f"{finding.code} {finding.gate} {finding.status}" for finding in today.open)
+    waived = standing(examination.attestation.waivers, examination.verdict, today_of(now))
+    if not waived.accepted:
+        blocking = ", ".join(f"{finding.code} {finding.gate} {finding.status}" for finding in waived.open)
         raise Refusal(
-            subject_of(dossier),
-            rule="every gate must pass, or a valid waiver accept what does not",
-            received=f"a verdict {reading.verdict.decision} by {blocking}",
-            remedy="Improve the model, or have the findings waived by name, then attest it again.",
+            subject_of(submission),
+            rule="every gate passes, or valid waivers accept the findings that block",
+            received=f"the verdict {examination.verdict.decision}, because of {blocking}",
+            remedy="Improve the model or have each finding waived, then attest it again.",
         )
 
 
-def _check_conditions(dossier: Dossier, reading: Reading) -> None:
-    """Demand what was attested, and judge again what can be: the looks at the held-out data, and the commit."""
-    signed = reading.attestation
+def _check_conditions(submission: Submission, examination: Examination) -> None:
+    """Require the attested conditions, and judge again those that can be: the commit and the looks at held-out data."""
+    signed = examination.attestation
     facts = ReleaseFacts(
         commit=signed.commit,
         clean=True,
@@ -115,100 +120,102 @@ def _check_conditions(dossier: Dossier, reading: Reading) -> None:
         others=(),
         looks=signed.looks,
     )
-    again = {finding.gate: finding.status for finding in conditions(facts, reading.policy)}
+    again = {finding.gate: finding.status for finding in conditions(facts, examination.policy)}
     failing = [
         name for name in CONDITIONS if signed.conditions.get(name) != "pass" or again.get(name) != "pass"
     ] + sorted(set(signed.conditions) - set(CONDITIONS))
     if failing:
         raise Refusal(
-            subject_of(dossier),
-            rule="every release condition must be met",
+            subject_of(submission),
+            rule="every release condition is met",
             received=f"{', '.join(name.replace('_', ' ') for name in failing)} not met when it was attested",
-            remedy=f"See `theragate verdict {dossier.study}` for what mends it, then attest it again.",
+            remedy=f"See `theragate verdict {submission.study}` for how to meet it, then attest it again.",
         )
 
 
-def _check_state(dossier: Dossier, study: StudyState, reading: Reading) -> None:
-    signed, subject = reading.attestation, subject_of(dossier)
-    if dossier.version in study.revoked or signed.model_sha256 in study.revoked_models:
+def _check_state(submission: Submission, study: StudyState, examination: Examination) -> None:
+    signed, subject = examination.attestation, subject_of(submission)
+    if submission.version in study.revoked or signed.model_sha256 in study.revoked_models:
         raise Refusal(
             subject,
-            rule="what was revoked is not released again",
-            received="a revoked model",
+            rule="a revoked model is not released again",
+            received="a revoked version"
+            if submission.version in study.revoked
+            else "the estimator of a revoked version",
             remedy="Release another version.",
         )
     incumbent = study.incumbent
     expected = "none: first release" if incumbent is None else f"champion {incumbent.model_sha256}"
     if signed.comparator != expected:
-        who = "nobody: it would be the first" if incumbent is None else f"version {incumbent.version}"
+        champion = "none yet: this is the first release" if incumbent is None else f"version {incumbent.version}"
         raise Refusal(
             subject,
-            rule=f"it must have been compared with the champion as it is now ({who})",
+            rule=f"it was compared with the present champion ({champion})",
             received=f"a comparison with {_short(signed.comparator)}",
-            remedy=f"Run `theragate champion {dossier.study}` and `dvc repro`, then attest it again.",
+            remedy=f"Run `theragate champion {submission.study}` and `dvc repro`, then attest it again.",
         )
-    _check_recipe(dossier, incumbent, reading)
+    _check_recipe(submission, incumbent, examination)
 
 
-def _check_recipe(dossier: Dossier, incumbent: Event | None, reading: Reading) -> None:
-    """Refuse a comparison with a champion that was fitted again by another recipe: a weaker one is easily beaten."""
-    champion = reading.evidence.champion
+def _check_recipe(submission: Submission, incumbent: Event | None, examination: Examination) -> None:
+    """Refuse a comparison with a champion that was refitted by another recipe: a weaker one is easily beaten."""
+    champion = examination.evidence.champion
     if incumbent is None or champion is None:
         return
     if champion.recipe_sha256 != incumbent.recipe_sha256:
         raise Refusal(
-            subject_of(dossier),
-            rule=f"the champion, version {incumbent.version}, must have been fitted again by the recipe "
+            subject_of(submission),
+            rule=f"the champion, version {incumbent.version}, was refitted by the recipe "
             f"{incumbent.recipe_sha256[:12]} that its own attestation signs",
-            received=f"a comparison with the recipe {champion.recipe_sha256[:12] or 'of nobody'}",
-            remedy=f"Run `theragate champion {dossier.study}`, find out who has changed champion.json, and run "
-            "`dvc repro`; then attest it again.",
+            received=f"a refit by recipe {champion.recipe_sha256[:12] or 'none'}",
+            remedy=f"Run `theragate champion {submission.study}`, find out who has changed champion.json, run "
+            "`dvc repro`, then attest it again.",
         )
 
 
-def check_approved(dossier: Dossier, state: ReleaseState, trust: Trust, reading: Reading) -> None:
-    """Refuse what no release manager but its author has approved."""
-    signed = reading.attestation
-    authors = (dossier.author, signed.author)
+def check_approved(submission: Submission, state: LedgerState, trust: Trust, examination: Examination) -> None:
+    """Refuse what no release manager other than its author has approved."""
+    signed = examination.attestation
+    authors = (submission.author, signed.author)
     counting = [
         approval
-        for approval in approvals_of(dossier, state, reading)
+        for approval in approvals_of(submission, state, examination)
         if trust.is_manager(approval.actor)
         and (trust.development or approval.identity == "signed_in")
         and not any(same_person(approval.actor, author) for author in authors)
     ]
     if not counting:
         raise Refusal(
-            subject_of(dossier),
-            rule="a release manager other than its author must first have approved this very attestation",
+            subject_of(submission),
+            rule="a release manager other than its author has approved this attestation",
             received="no such approval",
-            remedy="Let one read the evidence, then approve: `theragate release approve`, or the tag "
+            remedy="Let one read the evidence and approve it: `theragate release approve`, or the tag "
             f"`theragate.approve` with the value `{signed.evidence_sha256[:FEWEST_DIGITS]}: reason`.",
         )
 
 
 def check_manager(trust: Trust, actor: Actor, study: str, verb: str) -> None:
-    """Refuse `actor` who is no release manager or, in a deployment, has not signed in."""
+    """Refuse an `actor` who is not a release manager or, in a deployment, has not signed in."""
     if not trust.is_manager(actor.name):
         raise Refusal(
             f"`{study}`",
             rule=f"a release manager {verb} a model",
-            received=f"`{actor.name}`, who is none",
+            received=f"`{actor.name}`, who is not one",
             remedy="Ask a release manager; the trust file names them.",
         )
     if actor.identity != "signed_in" and not trust.development:
         raise Refusal(
             f"`{study}`",
             rule=f"whoever {verb} a model has signed in",
-            received=f"`{actor.name}`, by word only",
+            received=f"`{actor.name}`, a name that is only claimed",
             remedy="Sign in to the release server (`theragate server`).",
         )
 
 
-def approvals_of(dossier: Dossier, state: ReleaseState, reading: Reading) -> list[Approval]:
+def approvals_of(submission: Submission, state: LedgerState, examination: Examination) -> list[Approval]:
     """Return the approvals of this version's statement."""
-    found = state.of(dossier.study).approvals.get(reading.stated.sha256, ())
-    return [approval for approval in found if approval.version == dossier.version]
+    approvals = state.of(submission.study).approvals.get(examination.statement.sha256, ())
+    return [approval for approval in approvals if approval.version == submission.version]
 
 
 def today_of(now: datetime) -> date:
@@ -216,11 +223,15 @@ def today_of(now: datetime) -> date:
     return now.astimezone(UTC).date()
 
 
-def subject_of(dossier: Dossier) -> str:
+def subject_of(submission: Submission) -> str:
     """Return what messages call the version."""
-    return f"`{dossier.study}` version {dossier.version}"
+    return f"`{submission.study}` version {submission.version}"
 
 
 def _short(comparator: str) -> str:
-    name, _, digest = comparator.partition(" ")
-    return f"another one, {digest[:12]}" if name == "champion" else "nobody"
+    kind, _, digest = comparator.partition(" ")
+    return f"the model {digest[:12]}" if kind == "champion" else "no champion"
+
+
+def _minute(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M} UTC"

@@ -1,11 +1,11 @@
-"""Who is in service: a fold over the ledger's events. Nothing else remembers it."""
+"""Which version is in service: a fold over the events of the ledger, and kept nowhere else."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from theragate.release.ledger import Event, Row
 
-__all__ = ["Approval", "ReleaseState", "StudyState", "fold"]
+__all__ = ["Approval", "LedgerState", "StudyState", "fold"]
 
 
 @dataclass(frozen=True)
@@ -19,19 +19,19 @@ class Approval:
 
 @dataclass(frozen=True)
 class StudyState:
-    """What the events of one study have led to.
+    """The release state of one study, as its events have left it.
 
     Parameters
     ----------
     champion
-        The event that put the present champion into service; None where there is none.
+        The event that put the present champion into service; None where there is no champion.
     past
-        Those of its predecessors, the last one first. A champion that was rolled back is not among them: a rollback
-        goes one step back and never forth.
+        The events of its predecessors, the latest first. A champion that was rolled back from is not among them, so
+        that a second rollback goes further back.
     revoked, revoked_models
-        The versions that may not be champion again, and the digests of their estimators, under whatever number.
+        The versions that are never champion again, and the digests of their estimators, whatever their number.
     approvals
-        Who has approved, by statement.
+        The approvals of each statement, by its digest.
     """
 
     champion: Event | None = None
@@ -42,13 +42,13 @@ class StudyState:
 
     @property
     def rollback_target(self) -> Event | None:
-        """The last champion before the present one that is not revoked; after a withdrawal the withdrawn one."""
+        """The latest predecessor of the champion that is not revoked; after a withdrawal, the withdrawn version."""
         current = None if self.champion is None else self.champion.version
         return next((event for event in self.past if not self.is_revoked(event) and event.version != current), None)
 
     @property
     def incumbent(self) -> Event | None:
-        """Whom a challenger has to be compared with: the champion, or without one the last that is not revoked."""
+        """The version that a challenger is compared with: the champion, or else the latest one that is not revoked."""
         return self.champion or self.rollback_target
 
     def after(self, event: Event) -> "StudyState":
@@ -60,10 +60,9 @@ class StudyState:
         if event.kind == "promote":
             return replace(self, champion=event, past=self._retired())
         if event.kind == "rollback":
-            place = next(
-                (index for index, former in enumerate(self.past) if former.version == event.version), len(self.past)
-            )
-            return replace(self, champion=event, past=self.past[place + 1 :])
+            versions = [former.version for former in self.past]
+            older = versions.index(event.version) + 1 if event.version in versions else len(versions)
+            return replace(self, champion=event, past=self.past[older:])
         if event.kind == "withdraw":
             return replace(self, champion=None, past=self._retired())
         revoking = replace(
@@ -76,7 +75,7 @@ class StudyState:
         return revoking
 
     def is_revoked(self, event: Event) -> bool:
-        """Return whether the version of `event`, or another one with the same estimator, was revoked."""
+        """Return whether the version of `event`, or another version with the same estimator, was revoked."""
         return event.version in self.revoked or event.model_sha256 in self.revoked_models
 
     def _retired(self) -> tuple[Event, ...]:
@@ -84,25 +83,25 @@ class StudyState:
 
 
 @dataclass(frozen=True)
-class ReleaseState:
-    """The state of every study, and the last row that it rests on."""
+class LedgerState:
+    """The release state of every study, and the last row of the ledger that it rests on."""
 
     studies: Mapping[str, StudyState] = field(default_factory=dict)
     head: Row | None = None
 
     def of(self, study: str) -> StudyState:
-        """Return the state of one study; the empty one where nothing has happened."""
+        """Return the state of one study; empty where the ledger has no event about it."""
         return self.studies.get(study, StudyState())
 
-    def after(self, row: Row) -> "ReleaseState":
+    def after(self, row: Row) -> "LedgerState":
         """Return the state after one more row."""
         study = row.event.study
-        return ReleaseState({**self.studies, study: self.of(study).after(row.event)}, head=row)
+        return LedgerState({**self.studies, study: self.of(study).after(row.event)}, head=row)
 
 
-def fold(rows: Iterable[Row], *, start: ReleaseState | None = None) -> ReleaseState:
-    """Return what `rows`, verified and in their order, have led to, from the state `start` on."""
-    state = start or ReleaseState()
+def fold(rows: Iterable[Row], *, start: LedgerState | None = None) -> LedgerState:
+    """Return the state after `rows`, which are verified and in order, starting from the state `start`."""
+    state = start or LedgerState()
     for row in rows:
         state = state.after(row)
     return state

@@ -11,7 +11,7 @@ from theragate.learning.predictor import Predictor
 from theragate.learning.record import ChampionRun, RefitsRecord, TrainingRecord
 from theragate.learning.refits import Recipe, Refitted
 from theragate.learning.refits import refit as fit_again
-from theragate.release.champion import Champion, read_champion
+from theragate.release.champion import ChampionRecipe, read_champion
 from theragate.runner.command import StageCall
 from theragate.runner.outputs import read_output
 from theragate.runner.workspace import Workspace
@@ -87,7 +87,7 @@ def _trained(workspace: Workspace, study: Study) -> tuple[TrainingRecord, Predic
     return record, released
 
 
-def _run(champion: Champion, refitted: Refitted, *, study: str, same_cohort: bool) -> ChampionRun:
+def _run(champion: ChampionRecipe, refitted: Refitted, *, study: str, same_cohort: bool) -> ChampionRun:
     return ChampionRun(
         model_sha256=champion.model_sha256,
         recipe_sha256=champion.recipe_sha256(study),
@@ -97,7 +97,7 @@ def _run(champion: Champion, refitted: Refitted, *, study: str, same_cohort: boo
     )
 
 
-def _champion_words(champion: Champion | None, refitted: Refitted) -> str:
+def _champion_words(champion: ChampionRecipe | None, refitted: Refitted) -> str:
     if champion is None:
         return "no champion"
     if refitted.why:

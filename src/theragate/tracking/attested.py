@@ -1,6 +1,6 @@
-"""The attestation of a version in MLflow: the package that it is about, the tag that carries it, the dossier beside it.
+"""The attestation of a version in MLflow: the package it is about, the tag that carries it, and its dossier.
 
-What is signed, and by whom, is the caller's business.
+The caller decides what is signed, and with which key.
 """
 
 import tempfile
@@ -18,7 +18,7 @@ from theragate.tracking.models import find_version
 from theragate.tracking.registry import Registry
 from theragate.tracking.store import Stores, opened
 
-__all__ = ["ATTESTATION", "DEVELOPMENT", "SIGNER", "Papers", "Tagged", "attach", "version_of"]
+__all__ = ["ATTESTATION", "DEVELOPMENT", "SIGNER", "AttestationTags", "SignedAttestation", "attach", "version_of"]
 
 ATTESTATION = "theragate.attestation"
 SIGNER = "theragate.attested_by"
@@ -27,8 +27,8 @@ _RELEASED = "theragate.released"
 
 
 @dataclass(frozen=True)
-class Papers:
-    """What is put to a version: the signed envelope, the signer in words, and the dossier for the server."""
+class SignedAttestation:
+    """What a version is given: the signed envelope, the signer in words, and the dossier for the server."""
 
     envelope: str
     signer: str
@@ -36,8 +36,8 @@ class Papers:
 
 
 @dataclass(frozen=True)
-class Tagged:
-    """What a version says already: the envelope and the signer; empty where there is none."""
+class AttestationTags:
+    """The tags that a version has already: the envelope and the signer, empty where there is none."""
 
     envelope: str
     signer: str
@@ -52,34 +52,39 @@ def version_of(stores: Stores, bundle: Bundle) -> str:
         If a store cannot be used, or has no such version.
     """
     with opened(stores) as client:
-        found = find_version(client, bundle)
-    if found is None:
+        version = find_version(client, bundle)
+    if version is None:
         raise StoreError(
             f"MLflow, `{bundle.study.name}`",
-            rule="what is attested is registered",
-            received="no version of these results",
+            rule="a version is registered before it is attested",
+            received="no version with these results",
             remedy=f"Register it: `dvc repro register@{bundle.study.name}`, or `theragate sync`.",
         )
-    return str(found.version)
+    return str(version.version)
 
 
 def attach(
-    stores: Stores, study: str, number: str, *, keep: Callable[[Tagged], bool], sign: Callable[[Path], Papers]
-) -> Papers | None:
-    """Let `sign` see the package of a version, and put what it returns to the version.
+    stores: Stores,
+    study: str,
+    number: str,
+    *,
+    keep: Callable[[AttestationTags], bool],
+    sign: Callable[[Path], SignedAttestation],
+) -> SignedAttestation | None:
+    """Give a version the attestation that `sign` returns for its package.
 
-    A version that is or was champion is left alone: its attestation has done its work.
+    A version that is or was champion keeps the attestation by which it was released.
 
     Parameters
     ----------
     keep
-        Whether what the version says already may stay.
+        Tells from the version's tags whether its present attestation may stay.
     sign
         Called with the folder of a copy of the package.
 
     Returns
     -------
-    What was put; None where nothing had to be.
+    What the version was given; None where it keeps what it has.
 
     Raises
     ------
@@ -90,22 +95,22 @@ def attach(
         version = client.get_model_version(study, number)
         if CHAMPION in version.aliases or _RELEASED in version.tags:
             return None
-        tagged = Tagged(version.tags.get(ATTESTATION, ""), version.tags.get(SIGNER, ""))
+        tagged = AttestationTags(version.tags.get(ATTESTATION, ""), version.tags.get(SIGNER, ""))
         if tagged.envelope and keep(tagged):
             _warn(client, version, tagged.signer)
             return None
         registry = Registry(client)
         with tempfile.TemporaryDirectory() as folder:
-            papers = sign(registry.fetch_package(study, number, Path(folder)))
-        registry.put_dossier(papers.dossier)
-        client.set_model_version_tag(study, number, ATTESTATION, papers.envelope)
-        client.set_model_version_tag(study, number, SIGNER, papers.signer)
-        _warn(client, version, papers.signer)
-        return papers
+            signed = sign(registry.fetch_package(study, number, Path(folder)))
+        registry.put_dossier(signed.dossier)
+        client.set_model_version_tag(study, number, ATTESTATION, signed.envelope)
+        client.set_model_version_tag(study, number, SIGNER, signed.signer)
+        _warn(client, version, signed.signer)
+        return signed
 
 
 def _warn(client: MlflowClient, version: ModelVersion, signer: str) -> None:
-    """Say at the top of the version's page that a development key has signed it; take it away where none has."""
+    """Warn at the top of the version's page where a development key has signed it; otherwise remove the warning."""
     lines = (version.description or "").split("\n\n")
     others = "\n\n".join(line for line in lines if not line.startswith(DEVELOPMENT))
     text = f"{signer}.\n\n{others}" if signer.startswith(DEVELOPMENT) else others

@@ -19,7 +19,7 @@ from theragate.errors import StoreError, TheragateError
 from theragate.study import NAME
 from theragate.tracking.store import Stores, opened
 
-__all__ = ["Registry", "StoreRefusal", "VersionFacts", "connected"]
+__all__ = ["RegisteredVersion", "Registry", "StoreRefusal", "connected"]
 
 _LEDGER, _DOSSIERS = "/api/2.0/theragate/ledger", "/api/2.0/theragate/dossiers"
 _NO_MORE = 999_999_999  # the largest number of a row that a server takes; no ledger reaches it
@@ -57,7 +57,7 @@ class StoreRefusal(TheragateError):  # noqa: N818 - the word that a release mana
 
 
 @dataclass(frozen=True)
-class VersionFacts:
+class RegisteredVersion:
     """A version as the registry shows it: ``created`` in milliseconds since 1970; anybody may have set the tags."""
 
     study: str
@@ -68,7 +68,7 @@ class VersionFacts:
     run_id: str
 
     @classmethod
-    def of(cls, version: ModelVersion) -> "VersionFacts":
+    def of(cls, version: ModelVersion) -> "RegisteredVersion":
         """Read MLflow's entity."""
         return cls(
             study=version.name,
@@ -118,7 +118,7 @@ class Registry:
             token = page.token or None
         return names
 
-    def versions(self, study: str) -> list[VersionFacts]:
+    def versions(self, study: str) -> list[RegisteredVersion]:
         """Return a study's versions, the newest first; none where it has no registered model."""
         found = self._client.search_model_versions(f"name = '{study}'", max_results=10_000)
         if not found:
@@ -128,11 +128,11 @@ class Registry:
             aliases.setdefault(str(number), []).append(alias)
         for version in found:  # a search leaves the aliases out
             version.aliases = aliases.get(str(version.version), [])
-        return sorted(map(VersionFacts.of, found), key=lambda facts: -int(facts.number))
+        return sorted(map(RegisteredVersion.of, found), key=lambda facts: -int(facts.number))
 
-    def version(self, study: str, number: str) -> VersionFacts:
+    def version(self, study: str, number: str) -> RegisteredVersion:
         """Return one version."""
-        return VersionFacts.of(self._client.get_model_version(study, number))
+        return RegisteredVersion.of(self._client.get_model_version(study, number))
 
     def named(self, study: str, alias: str) -> str | None:
         """Return the number of the version that has an alias; None where none has it."""

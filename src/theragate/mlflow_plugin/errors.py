@@ -9,16 +9,16 @@ from mlflow.protos.databricks_pb2 import BAD_REQUEST, PERMISSION_DENIED
 from theragate.errors import TheragateError
 from theragate.release.refusals import Refusal
 
-__all__ = ["refused", "told"]
+__all__ = ["refusal", "translated_errors"]
 
 
-def refused(subject: str, *, rule: str, received: str, remedy: str) -> MlflowException:
+def refusal(subject: str, *, rule: str, received: str, remedy: str) -> MlflowException:
     """Return a refusal in MLflow's words (HTTP status 403)."""
     return _error(Refusal(subject, rule=rule, received=received, remedy=remedy))
 
 
 @contextmanager
-def told() -> Iterator[None]:
+def translated_errors() -> Iterator[None]:
     """Turn our errors into MLflow's: a refusal into HTTP status 403, any other into 400.
 
     No status that a client would try again by itself: what was refused once is refused again.

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from theragate.mlflow_plugin.closed import MOST_BYTES, Closed, why_closed
 from theragate.mlflow_plugin.configuration import is_sealed
+from theragate.mlflow_plugin.request_filter import MOST_BYTES, RequestFilter, why_refused
 
 
 @pytest.mark.parametrize(
@@ -20,7 +20,7 @@ from theragate.mlflow_plugin.configuration import is_sealed
     ],
 )
 def test_what_never_reaches_mlflow(method, path):
-    assert why_closed(method, path)
+    assert why_refused(method, path)
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def test_what_never_reaches_mlflow(method, path):
     ],
 )
 def test_what_does(method, path):
-    assert not why_closed(method, path)
+    assert not why_refused(method, path)
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def status_of(method, path, header):
     async def application(scope, receive, send):
         await send({"type": "http.response.start", "status": 200, "headers": []})
 
-    closed = Closed(application, streamed=(FILES,))
+    closed = RequestFilter(application, streamed=(FILES,))
     scope = {"type": "http", "method": method, "path": path, "headers": [(b"host", b"127.0.0.1"), header]}
     asyncio.run(closed(scope, None, send))
     return told[0]["status"]

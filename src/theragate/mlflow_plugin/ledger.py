@@ -8,13 +8,13 @@ from theragate.errors import StoreError
 from theragate.mlflow_plugin.configuration import Configuration
 from theragate.mlflow_plugin.tables import add_row, rows_after
 from theragate.release.ledger import Event, Row, append, verify_rows
-from theragate.release.state import ReleaseState, fold
+from theragate.release.state import LedgerState, fold
 from theragate.release.trust import Trust
 
-__all__ = ["Journal"]
+__all__ = ["Ledger"]
 
 
-class Journal:
+class Ledger:
     """What this process knows of the ledger: the state after the rows that it has verified.
 
     What was verified once is kept in memory, so that a decision verifies only what is new, and a row that somebody
@@ -22,9 +22,9 @@ class Journal:
     """
 
     def __init__(self) -> None:
-        self._state = ReleaseState()
+        self._state = LedgerState()
 
-    def read(self, session: Session, trust: Trust) -> ReleaseState:
+    def read(self, session: Session, trust: Trust) -> LedgerState:
         """Return the state after the last row of the ledger.
 
         Raises
@@ -40,12 +40,12 @@ class Journal:
         verify_rows(rows, trust, after=known.head)
         return fold(rows, start=known)
 
-    def remember(self, state: ReleaseState) -> None:
+    def remember(self, state: LedgerState) -> None:
         """Keep a state whose rows are committed."""
         if self._state.head is None or (state.head is not None and state.head.seq > self._state.head.seq):
             self._state = state
 
-    def append(self, session: Session, state: ReleaseState, event: Event, trust: Trust) -> Row:
+    def append(self, session: Session, state: LedgerState, event: Event, trust: Trust) -> Row:
         """Sign `event` and append it within the transaction of `session`.
 
         Raises

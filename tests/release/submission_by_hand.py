@@ -1,4 +1,4 @@
-"""A version with its papers in order, made by hand: what a release asks for, and ways to spoil it."""
+"""A submission made by hand that passes every check, and ways to spoil it."""
 
 import json
 from dataclasses import dataclass, field, replace
@@ -14,12 +14,13 @@ from theragate.digests import canonical_json, sha256_bytes, sha256_json
 from theragate.evidence.types import Evidence
 from theragate.gates import decide, read_policy
 from theragate.gates.types import Verdict
-from theragate.release.admission import Actor, Dossier, Refusal, approve, promote
+from theragate.release.admission import Actor, Refusal, approve, promote
 from theragate.release.attestation import Attestation, sign_attestation, statement_of
 from theragate.release.dossier import dossier_bytes
+from theragate.release.examination import Submission
 from theragate.release.keys import SigningKey
 from theragate.release.ledger import Event, Row, append
-from theragate.release.state import ReleaseState, fold
+from theragate.release.state import LedgerState, fold
 from theragate.release.trust import Trust, TrustedKey
 from theragate.release.waivers import Waiver
 
@@ -92,7 +93,7 @@ def waiver(verdict: Verdict, code: str, **changes: Any) -> Waiver:
 
 
 @dataclass(frozen=True)
-class Papers:
+class DraftSubmission:
     """A version with all that a release asks for; `signed` changes what is signed, `sent` what the server gets."""
 
     evidence: Evidence = field(default_factory=first_release)
@@ -103,10 +104,10 @@ class Papers:
     signed: dict[str, Any] = field(default_factory=dict)
     sent: dict[str, Any] = field(default_factory=dict)
 
-    def but(self, **changes: Any) -> "Papers":
+    def but(self, **changes: Any) -> "DraftSubmission":
         return replace(self, **changes)
 
-    def signing(self, **changes: Any) -> "Papers":
+    def signing(self, **changes: Any) -> "DraftSubmission":
         return replace(self, signed=self.signed | changes)
 
     @cached_property
@@ -154,9 +155,9 @@ class Papers:
         return sha256_bytes(statement_of(self.attestation))
 
     @cached_property
-    def dossier(self) -> Dossier:
+    def submission(self) -> Submission:
         envelope = sign_attestation(self.attestation, self.key).text
-        sent = Dossier(NAME, self.version, self.author, envelope, self.raw, self.policy)
+        sent = Submission(NAME, self.version, self.author, envelope, self.raw, self.policy)
         return replace(sent, **self.sent)
 
 
@@ -168,48 +169,48 @@ class Release:
         self.rows: list[Row] = []
 
     @property
-    def state(self) -> ReleaseState:
+    def state(self) -> LedgerState:
         return fold(self.rows)
 
     def write(self, event: Event) -> Event:
         self.rows.append(append(self.rows[-1] if self.rows else None, event, LEDGER))
         return event
 
-    def approve(self, papers: Papers, actor: Actor = BOB, *, now: datetime = NOW, **changes: Any) -> Event:
-        given = {"digest": papers.attestation.evidence_sha256[:12], "reason": REASON} | changes
-        return self.write(approve(papers.dossier, self.state, self.trust, actor, now=now, **given))
+    def approve(self, draft: DraftSubmission, actor: Actor = BOB, *, now: datetime = NOW, **changes: Any) -> Event:
+        given = {"digest": draft.attestation.evidence_sha256[:12], "reason": REASON} | changes
+        return self.write(approve(draft.submission, self.state, self.trust, actor, now=now, **given))
 
-    def promote(self, papers: Papers, actor: Actor = EVE, *, now: datetime = NOW, **changes: Any) -> Event:
-        signed = papers.attestation
+    def promote(self, draft: DraftSubmission, actor: Actor = EVE, *, now: datetime = NOW, **changes: Any) -> Event:
+        signed = draft.attestation
         given = {"package_sha256": signed.package_sha256, "model_sha256": signed.model_sha256} | changes
-        return self.write(promote(papers.dossier, self.state, self.trust, actor, now=now, **given))
+        return self.write(promote(draft.submission, self.state, self.trust, actor, now=now, **given))
 
-    def release(self, papers: Papers) -> Event:
-        self.approve(papers)
-        return self.promote(papers)
+    def release(self, draft: DraftSubmission) -> Event:
+        self.approve(draft)
+        return self.promote(draft)
 
 
-def challenger(champion: Papers, number: int) -> Papers:
-    """The papers of another model that was compared with `champion`."""
+def challenger(champion: DraftSubmission, number: int) -> DraftSubmission:
+    """A submission of another model, compared with `champion`."""
     before = good_evidence(STUDY).champion
     assert before is not None
     signed = champion.attestation
     compared = before.model_copy(update={"model_sha256": signed.model_sha256, "recipe_sha256": signed.recipe_sha256})
     evidence = first_release(champion=compared, model_sha256=f"{number:064x}")
-    return Papers(evidence=evidence, version=str(number))
+    return DraftSubmission(evidence=evidence, version=str(number))
 
 
-PAPERS = Papers()
-APPROVAL = Release().approve(PAPERS)
+PASSING = DraftSubmission()
+APPROVAL = Release().approve(PASSING)
 
 
 def refused(match: str) -> pytest.RaisesExc[Refusal]:
     return pytest.raises(Refusal, match=match)
 
 
-def approved(papers: Papers, **changes: Any) -> Release:
-    """A release in which `papers` would be approved if they were in order."""
+def approved(draft: DraftSubmission, **changes: Any) -> Release:
+    """A release in which `draft` is approved, even where it breaks a rule."""
     release = Release(**changes)
-    forged = APPROVAL.model_copy(update={"statement_sha256": papers.statement_sha256, "version": papers.version})
+    forged = APPROVAL.model_copy(update={"statement_sha256": draft.statement_sha256, "version": draft.version})
     release.write(forged)
     return release

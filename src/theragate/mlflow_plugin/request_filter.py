@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
 from urllib.parse import unquote
 
-__all__ = ["MOST_BYTES", "Closed", "why_closed"]
+__all__ = ["MOST_BYTES", "RequestFilter", "why_refused"]
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -20,7 +20,7 @@ _PRESIGNED = "Artifacts are written through the server only, which does not touc
 _WORKSPACES = "Workspaces cannot be changed on a release server, because aliases would move with them."
 
 
-def why_closed(method: str, path: str) -> str:
+def why_refused(method: str, path: str) -> str:
     """Return why a request is refused; empty where it is not. The path is read in every spelling."""
     while unquote(path) != path:
         path = unquote(path)
@@ -35,7 +35,7 @@ def why_closed(method: str, path: str) -> str:
     return _PRESIGNED if "presigned-upload-url" in segments else ""
 
 
-class Closed:
+class RequestFilter:
     """An application behind the list of closed doors.
 
     Parameters
@@ -51,7 +51,7 @@ class Closed:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request that is refused, or pass it on."""
         method, path = scope.get("method", "GET"), scope.get("path", "")
-        why, status = why_closed(method, path), 403
+        why, status = why_refused(method, path), 403
         if not why and not (method == "PUT" and path.startswith(self._streamed)):
             why, status = _why_too_large(scope.get("headers", ())), 413
         if not why:

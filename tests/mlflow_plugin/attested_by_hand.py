@@ -1,4 +1,4 @@
-"""Models with their papers, made by hand: packages, evidence that gates let through, attestations, a trust file."""
+"""Packages made by hand and attested: evidence that the gates let through, attestations, a trust file."""
 
 import json
 from dataclasses import dataclass, field
@@ -88,7 +88,7 @@ class Deployment:
 
 
 @dataclass(frozen=True)
-class Papers:
+class AttestedPackage:
     """What an evaluator hands in about one package."""
 
     attestation: Attestation
@@ -102,7 +102,7 @@ class Papers:
 
 def attest(
     package: Path, study: str, key: SigningKey, *, evidence: dict[str, Any] | None = None, **changes: Any
-) -> Papers:
+) -> AttestedPackage:
     """Judge evidence made by hand about `package`, and sign it; `changes` are of the attestation."""
     policy = policy_of(study)
     full = evidence_of(study, sha256_tree(package / "data" / "estimator"), **evidence or {})
@@ -137,4 +137,4 @@ def attest(
         "expires": now + timedelta(days=30),
     }
     attestation = Attestation(**fields | changes)
-    return Papers(attestation, sign_attestation(attestation, key).text, dossier)
+    return AttestedPackage(attestation, sign_attestation(attestation, key).text, dossier)
