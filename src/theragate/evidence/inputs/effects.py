@@ -167,7 +167,7 @@ def check_effects(target: EffectTarget, held_out: EffectHeldOut) -> None:
 
 
 def in_order(target: EffectTarget, held_out: EffectHeldOut) -> tuple[EffectTarget, EffectHeldOut]:
-    """Return both with the patients in an order that follows from their numbers, and not from where they stand in the file."""
+    """Return both with the patients in an order that follows from their numbers, not from the file."""
     keys = [*held_out.predictions.selected, *held_out.scores(target), target.weight, target.treated]
     order = np.lexsort(keys[::-1])
 
