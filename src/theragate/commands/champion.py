@@ -38,8 +38,8 @@ def name_champion(root: Path, study: str, settings: Settings, environ: Mapping[s
 
     workspace = Workspace(root, study)
     load_study(workspace.params, study)
-    found = find_champion(Stores.of(settings), study)
-    champion = None if found is None else _champion(study, *found)
+    released = find_champion(Stores.of(settings), study)
+    champion = None if released is None else _champion(study, *released)
     if champion is not None:
         check_recipe(
             champion, study, Stores.of(settings), present_trust(settings, environ), source="its run's recipe.json"

@@ -200,8 +200,8 @@ def _with(trust: Trust, keys: Sequence[TrustedKey]) -> Trust:
 
 
 def _known(trust: Trust, name: str, *, revoked: bool = False) -> TrustedKey:
-    found = next((entry for entry in trust.keys if entry.name == name), None)
-    if found is None:
+    entry = next((entry for entry in trust.keys if entry.name == name), None)
+    if entry is None:
         names = ", ".join(f"`{entry.name}`" for entry in trust.keys) or "no key"
         raise _wrong(
             f"key `{name[:64]}`",
@@ -209,14 +209,14 @@ def _known(trust: Trust, name: str, *, revoked: bool = False) -> TrustedKey:
             f"a name that is not there; it has {names}",
             "See `theragate keys list`.",
         )
-    if found.revoked is not None and not revoked:
+    if entry.revoked is not None and not revoked:
         raise _wrong(
             f"key `{name}`",
             "it is not revoked yet",
-            f"one that is revoked from {found.revoked} on",
+            f"one that is revoked from {entry.revoked} on",
             "See `theragate keys list`.",
         )
-    return found
+    return entry
 
 
 def _revoked(trust: Trust, name: str, since: date) -> list[TrustedKey]:

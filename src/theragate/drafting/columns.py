@@ -57,18 +57,18 @@ def read_columns(features: pd.DataFrame) -> Columns:
     features
         The table without its ids and its outcome.
     """
-    found = Columns()
+    columns = Columns()
     for name in features.columns:
         column = features[name]
         if (kind := identifier(column)) == "dates" and _all_dates(column):
-            found.dates.append(name)
+            columns.dates.append(name)
         elif kind is not None:
-            found.removed[name] = f"{MARK}: the column looks like {kind}."
+            columns.removed[name] = f"{MARK}: the column looks like {kind}."
         elif column.nunique() < 2:
-            found.dropped[name] = f"{MARK}: the column has one value, or none, for all patients."
+            columns.dropped[name] = f"{MARK}: the column has one value, or none, for all patients."
         elif _age(name, column):
-            found.ages.append(name)
-    return found
+            columns.ages.append(name)
+    return columns
 
 
 def _all_dates(column: pd.Series) -> bool:

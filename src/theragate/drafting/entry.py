@@ -49,7 +49,7 @@ def draft_entry(
     cohort
         The table after de-identification.
     columns, outcome
-        What was found out about them.
+        What is known about them.
     source
         The entry ``source``, but for citation and licence.
     policies

@@ -62,7 +62,7 @@ def new_study(root: Path, request: Request) -> str:
 
     Returns
     -------
-    What was found and what to do next, for the user.
+    What the table holds and what to do next, for the user.
 
     Raises
     ------

@@ -139,7 +139,7 @@ def _survival(frame: pd.DataFrame, event: str, time: str) -> DraftedOutcome:
             raise refused(option, "it holds numbers", f"{column.dtype} values", "Recode it (event: 1 seen, 0 not).")
     candidates = [rounded(float(times.quantile(share))) for share in (0.3, 0.4, 0.5, 0.6, 0.7)]
     classes = {horizon: _by(horizon, times, events) for horizon in candidates}
-    sizes = {horizon: min(int(members.sum()) for members in found.values()) for horizon, found in classes.items()}
+    sizes = {horizon: min(int(members.sum()) for members in by_class.values()) for horizon, by_class in classes.items()}
     horizon = max(sizes, key=lambda candidate: (sizes[candidate], -candidate))
     entry = {
         "time": time,

@@ -96,8 +96,8 @@ def draft_treatment(frame: pd.DataFrame, measured: DraftedOutcome, treatment: st
     }
     members = {"treated": (arms == treated).to_numpy(dtype=bool), "control": (arms != treated).to_numpy(dtype=bool)}
     classes = {
-        f"{arm}, {name}": np.asarray(inside & found)
-        for (name, found), (arm, inside) in product(measured.classes.items(), members.items())
+        f"{arm}, {name}": np.asarray(inside & in_class)
+        for (name, in_class), (arm, inside) in product(measured.classes.items(), members.items())
     }
     return DraftedOutcome("treatment_effect", entry, classes)
 
@@ -129,17 +129,17 @@ def _arms(frame: pd.DataFrame, measured: DraftedOutcome, treatment: str) -> pd.S
         raise refused(option, rule, "a column of the outcome", "Name the column that says who was treated.")
     check_nobody(frame[treatment], option, what="a treatment")
     codes = as_codes(frame[treatment])
-    missing, found = int(codes.isna().sum()), codes.nunique()
+    missing, distinct = int(codes.isna().sum()), codes.nunique()
     if missing:
         remedy = "Leave those patients out at the source, and say so on the card."
         received = f"{missing} missing values among {len(codes)} patients"
         raise refused(option, "it is known of every patient who was treated", received, remedy)
-    if found == 1:
+    if distinct == 1:
         remedy = "Name another column, or add patients who were treated otherwise."
         raise refused(option, "it has two values, one for each arm", f"one value for all {len(codes)} patients", remedy)
-    if found > 2:
+    if distinct > 2:
         remedy = "Compare two arms: at the source leave out the patients of the others, or join arms."
-        raise refused(option, "it has two values, one for each arm", f"{found} distinct values", remedy)
+        raise refused(option, "it has two values, one for each arm", f"{distinct} distinct values", remedy)
     return codes
 
 
