@@ -146,7 +146,7 @@ REFUSED = [
     ({"ill": "a@b.org"}, {"outcome": "ill"}, "looks like e-mail addresses"),
     ({"ill": ["a", "b", "c", "d"] * 40}, {"outcome": "ill"}, "a column of 4 classes"),
     ({"ill": ["no"] * 155 + ["yes"] * 5}, {"outcome": "ill"}, "at least 10 patients; received one with 5"),
-    ({"record": "same"}, {"outcome": "ill"}, "159 rows whose id stands above"),
+    ({"record": "same"}, {"outcome": "ill"}, "159 rows that repeat an earlier id"),
     ({"days": 1.0, "ill": ["no", "yes"] * 80}, {"outcome": "ill", "time": "days"}, "--time days: it varies"),
     ({"days": np.arange(160.0) * 2}, {"outcome": "ill", "time": "days"}, "--outcome ill: it holds numbers"),
     (
