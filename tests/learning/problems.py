@@ -82,9 +82,9 @@ def make_cohort(task: str, *, patients: int | None = None) -> pd.DataFrame:
     return cohort
 
 
-def make_study(task: str, **changes: Any) -> Study:
-    content: dict[str, Any] = {
-        "name": f"small_{task}",
+def study_entry(task: str) -> dict[str, Any]:
+    """Return the entry of ``params.yaml`` that goes with `make_cohort`."""
+    return {
         "task": task,
         "card": {
             "title": "A small study",
@@ -116,7 +116,10 @@ def make_study(task: str, **changes: Any) -> Study:
         },
         "gates": {},
     }
-    return parse(Study, {**content, **changes}, at="test")
+
+
+def make_study(task: str, **changes: Any) -> Study:
+    return parse(Study, {"name": f"small_{task}", **study_entry(task), **changes}, at="test")
 
 
 def problem(task: str, *, patients: int | None = None, **changes: Any) -> Problem:
