@@ -16,8 +16,7 @@ from theragate.errors import EvidenceError
 from theragate.evidence.catalogue import METRICS, Metric, Task, metrics_of
 from theragate.evidence.inputs.effects import EffectHeldOut, EffectTarget
 from theragate.evidence.inputs.predictions import HeldOut
-from theragate.evidence.measure import measure
-from theragate.evidence.measuring.effects import measure_effects
+from theragate.evidence.measure import measure, measure_effects
 from theragate.evidence.types import Estimate
 
 TASKS = get_args(Task)
