@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
+from theragate.evidence.definitions.sums import Layout, NamedSums
 from theragate.evidence.inputs.effects import EffectTarget
 from theragate.evidence.inputs.groups import Subgroup
 from theragate.evidence.intervals.limits import wilson
@@ -98,19 +99,33 @@ def statistics(
     own, raw, centred = scores[of.rows], effects.raw[of.rows], effects.centred[of.rows]
     ranking = Ranking.of(centred)
     treat = [raw >= threshold for threshold in thresholds]
-    columns = [own, raw, centred, centred**2, centred * own, (own - reference[of.rows]) ** 2 - (own - raw) ** 2]
+    layout = Layout()
+    columns = list(layout.recorded(_columns(own, raw, centred, reference=reference[of.rows])))
     columns += [(own - threshold) * chosen for threshold, chosen in zip(thresholds, treat, strict=True)]
+    layout.block("over_none", len(thresholds))
     columns += [(threshold - own) * ~chosen for threshold, chosen in zip(thresholds, treat, strict=True)]
-    means = moments(np.stack(columns, axis=1), draws).T
-    values = {"average_effect": means[0], "effect_error": means[1] - means[0], "loss_gain": means[5]}
+    layout.block("over_all", len(thresholds))
+    means = NamedSums(moments(np.stack(columns, axis=1), draws), layout)
+    average, mean = means["score"], means["centred"]
+    values = {"average_effect": average, "effect_error": means["prediction"] - average, "loss_gain": means["loss_gain"]}
     if not ranking.ranks_nobody:
         values["autoc"], values["qini"] = ranked(ranking, own, draws)
-        spread = means[3] - means[2] ** 2
-        values["calibration_slope"] = (means[4] - means[2] * means[0]) / np.where(spread > 0, spread, np.nan)
-    for at, threshold in enumerate(thresholds):
-        values[f"none@{threshold!r}"] = means[6 + at]
-        values[f"all@{threshold!r}"] = means[6 + len(thresholds) + at]
+        spread = means["squared_centred"] - mean**2
+        values["calibration_slope"] = (means["product"] - mean * average) / np.where(spread > 0, spread, np.nan)
+    for threshold, over_none, over_all in zip(thresholds, means["over_none"].T, means["over_all"].T, strict=True):
+        values[f"none@{threshold!r}"] = over_none
+        values[f"all@{threshold!r}"] = over_all
     return values
+
+
+def _columns(own: Floats, raw: Floats, centred: Floats, *, reference: Floats) -> Iterator[tuple[str, Floats]]:
+    """Yield what is averaged, one named column of shape (n,) after the other."""
+    yield "score", own
+    yield "prediction", raw
+    yield "centred", centred
+    yield "squared_centred", centred**2
+    yield "product", centred * own
+    yield "loss_gain", (own - reference) ** 2 - (own - raw) ** 2
 
 
 def estimates(

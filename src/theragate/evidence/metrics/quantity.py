@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from theragate.evidence.definitions.sums import Layout, NamedSums
 from theragate.evidence.metrics.arrays import Floats, ratio
 from theragate.evidence.metrics.gradients import gradients
 from theragate.evidence.metrics.smoothing import LocalRegression, sorted_by
@@ -56,10 +57,12 @@ class QuantityScore:
         self._outcome, self._predicted = observed - observed.mean(), prediction - prediction.mean()
         self._near = np.abs(self._error) <= NEAR * np.abs(observed)
         self._width = conformal_width(self._error) if width is None else width
-        columns = self._columns()
+        self._layout = Layout()
+        columns = self._layout.recorded(self._columns())
         self._pooled: Floats = np.column_stack(list(columns)) if cells is None else cells.average(columns)
         self.order = sorted_by(prediction)
         self.smoother = LocalRegression(prediction, observed, ascending=prediction[self.order], cells=cells)
+        self._layout.block("smoothed", 2 * len(self.smoother.points))
 
     def sums(self, draws: Floats, seen: Floats) -> Floats:
         """Add up whatever the measures are made of, shape (b, k); every outcome was seen."""
@@ -79,45 +82,47 @@ class QuantityScore:
 
     def calibration(self, sums: Floats) -> Floats:
         """Return the smoothed observed quantity at ``smoother.points``, shape (b, points)."""
-        return self.smoother.curve(sums[:, -2 * len(self.smoother.points) :])
+        return self.smoother.curve(self._layout.of(sums, "smoothed"))
 
     def influence(self, names: Sequence[str], sums: Floats) -> dict[str, Floats]:
         """Return how far each patient moves metrics, shape (n,) each; `sums` are those of the patients as they are."""
         n = len(self._error)
         scales = np.sqrt(np.mean(self._pooled**2, axis=0))
         moves = gradients(self._metrics, sums[0, : len(scales)] / n, names=names, scales=scales)
-        found = {name: np.zeros(n) for name in names}
-        for place, column in enumerate(self._columns()):
+        influence = {name: np.zeros(n) for name in names}
+        for column, values in self._columns():
+            at = self._layout.slice(column).start
             for name, g in moves.items():
-                found[name] += g[place] / n * column
-        return found
+                influence[name] += g[at] / n * values
+        return influence
 
-    def _columns(self) -> Iterator[Floats]:
-        """Yield what is added up, one column of shape (n,) after the other; `_metrics` takes the same order."""
-        yield np.ones_like(self._error)
-        yield self._error
-        yield np.abs(self._error)
-        yield self._error**2
-        yield self._near.astype(np.float64)
-        yield (np.abs(self._error) <= self._width).astype(np.float64)
-        yield self._outcome
-        yield self._outcome**2
-        yield self._predicted
-        yield self._predicted**2
-        yield self._predicted * self._outcome
+    def _columns(self) -> Iterator[tuple[str, Floats]]:
+        """Yield what is added up, one named column of shape (n,) after the other."""
+        yield "patients", np.ones_like(self._error)
+        yield "error", self._error
+        yield "absolute_error", np.abs(self._error)
+        yield "squared_error", self._error**2
+        yield "near", self._near.astype(np.float64)
+        yield "covered", (np.abs(self._error) <= self._width).astype(np.float64)
+        yield "outcome", self._outcome
+        yield "squared_outcome", self._outcome**2
+        yield "prediction", self._predicted
+        yield "squared_prediction", self._predicted**2
+        yield "product", self._predicted * self._outcome
 
-    @staticmethod
-    def _metrics(sums: Floats) -> dict[str, Floats]:
-        total = sums[:, :1]
-        error, absolute, squared, near, covered, y, yy, p, pp, py = ratio(sums[:, 1:11], total).T
+    def _metrics(self, sums: Floats) -> dict[str, Floats]:
+        patients, last = self._layout.slice("patients"), self._layout.slice("product")
+        means = NamedSums(ratio(sums[:, : last.stop], sums[:, patients]), self._layout)
+        y, yy = means["outcome"], means["squared_outcome"]
+        p, pp = means["prediction"], means["squared_prediction"]
         # What is left of a variance by rounding alone counts as none.
         varies, spreads = yy - y**2, pp - p**2
         return {
-            "r2": 1 - ratio(squared, np.where(varies > 1e-12 * yy, varies, 0)),
-            "rmse": np.sqrt(squared),
-            "mae": absolute,
-            "mean_error": error,
-            "within_20_percent": near,
-            "interval_coverage": covered,
-            "calibration_slope": ratio(py - p * y, np.where(spreads > 1e-12 * pp, spreads, 0)),
+            "r2": 1 - ratio(means["squared_error"], np.where(varies > 1e-12 * yy, varies, 0)),
+            "rmse": np.sqrt(means["squared_error"]),
+            "mae": means["absolute_error"],
+            "mean_error": means["error"],
+            "within_20_percent": means["near"],
+            "interval_coverage": means["covered"],
+            "calibration_slope": ratio(means["product"] - p * y, np.where(spreads > 1e-12 * pp, spreads, 0)),
         }

@@ -1,6 +1,7 @@
 """Logistic recalibration: how predicted log odds would have to be shifted and stretched to be right."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from scipy.optimize import brentq
@@ -28,6 +29,8 @@ class Recalibration:
     intercept, slope
         The maximum-likelihood solution; with weights, of the weighted likelihood.
     """
+
+    COLUMNS: ClassVar = ("score", "tilted_score", "information", "tilted_information", "twice_tilted_information")
 
     intercept: float
     slope: float
@@ -77,7 +80,7 @@ class Recalibration:
         return shift
 
     def columns(self, log_odds: Floats, event: Floats) -> list[Floats]:
-        """Return each patient's contributions to score and information, five columns of shape (n,)."""
+        """Return each patient's contributions to score and information, five columns of shape (n,), as in `COLUMNS`."""
         risk = expit(self.intercept + self.slope * log_odds)
         residual, variance = event - risk, risk * (1 - risk)
         tilted = variance * log_odds

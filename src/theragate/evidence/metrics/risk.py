@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from theragate.evidence.definitions.sums import Layout, NamedSums
 from theragate.evidence.metrics.arrays import Floats, log, logit, ratio
 from theragate.evidence.metrics.benefit import ThresholdRange, net_benefit
 from theragate.evidence.metrics.censoring import RiskPatients
@@ -61,11 +62,15 @@ class RiskScore:
             self._recalibration, self._shift = self._recalibrated()
         if patients.fewer and binary:
             self.levels = Levels(risk, patients.event, order=self.order, cells=cells)
+        self._layout = Layout()
         self._free = self._pooled(self._free_columns())
         self._seen = self._pooled(self._seen_columns() if self._known is None else self._weighted_columns())
         if binary:
+            self._layout.block("gaps", _BINS)
             self._seen = np.concatenate([self._seen, self._gaps()], axis=1)
         self.smoother = LocalRegression(risk, self._event, ascending=risk[self.order], cells=cells, weights=self._known)
+        self._layout.block("near_points", len(self.smoother.points))
+        self._layout.block("smoothed", 2 * len(self.smoother.points))
 
     def sums(self, draws: Floats, seen: Floats) -> Floats:
         """Add up whatever the measures are made of, shape (b, k).
@@ -98,7 +103,7 @@ class RiskScore:
 
     def calibration(self, sums: Floats) -> Floats:
         """Return the smoothed observed risk at ``smoother.points``, shape (b, points)."""
-        curve: Floats = np.clip(self.smoother.curve(sums[:, -2 * len(self.smoother.points) :]), 0, 1)
+        curve: Floats = np.clip(self.smoother.curve(self._layout.of(sums, "smoothed")), 0, 1)
         return curve
 
     def influence(self, names: Sequence[str], sums: Floats) -> dict[str, Floats]:
@@ -106,25 +111,23 @@ class RiskScore:
 
         `sums` are those of the patients as they are, shape (1, k). Weights for censoring are taken as known.
         """
-        n, points = len(self._risk), len(self.smoother.points)
+        n, near, smoothed = len(self._risk), self._layout.slice("near_points"), self._layout.slice("smoothed")
         total = sums[0] / n
-        smooth = self._free.shape[1] + self._seen.shape[1]
         scales = np.sqrt(np.concatenate([np.mean(pooled**2, axis=0) for pooled in (self._free, self._seen)]))
-        present, counts = total[smooth : smooth + points], total[smooth + points : smooth + 2 * points]
-        scales = np.concatenate([scales, present, counts, counts])
+        counts = total[smoothed][: len(self.smoother.points)]
+        scales = np.concatenate([scales, total[near], counts, counts])
         moves = gradients(self._metrics, total, names=names, scales=scales)
-        found = {
-            name: self.smoother.influence(g[smooth : smooth + points], g[smooth + points :])
-            if g[smooth:].any()
-            else np.zeros(n)
+        influence = {
+            name: self.smoother.influence(g[near], g[smoothed]) if g[near.start :].any() else np.zeros(n)
             for name, g in moves.items()
         }
-        # The gaps of ECE, which come last, are sums of absolute values, and of no other metric.
-        for place, column in enumerate([*self._free_columns(), *self._weighted_columns()]):
+        # The gaps of ECE are sums of absolute values, and of no other metric.
+        for column, values in [*self._free_columns(), *self._weighted_columns()]:
+            at = self._layout.slice(column).start
             for name, g in moves.items():
-                if g[place]:
-                    found[name] += g[place] * column
-        return {name: values / n for name, values in found.items()}
+                if g[at]:
+                    influence[name] += g[at] * values
+        return {name: values / n for name, values in influence.items()}
 
     def over(self, thresholds: Sequence[float]) -> ThresholdRange:
         """Return the net benefit over a range of thresholds, ready to be measured in any resample."""
@@ -171,34 +174,34 @@ class RiskScore:
     def _selected(self) -> Floats:
         return (self._risk >= (2.0 if self._threshold is None else self._threshold)).astype(np.float64)
 
-    def _free_columns(self) -> Iterator[Floats]:
-        """Yield what is known of everybody, one column of shape (n,) after the other."""
-        yield np.ones_like(self._risk)
-        yield self._risk
+    def _free_columns(self) -> Iterator[tuple[str, Floats]]:
+        """Yield what is known of everybody, one named column of shape (n,) after the other."""
+        yield "patients", np.ones_like(self._risk)
+        yield "risk", self._risk
         if self._threshold is not None:
-            yield self._selected()
+            yield "selected_of_all", self._selected()
 
-    def _seen_columns(self) -> Iterator[Floats]:
-        """Yield what rests on outcomes; `_metrics` takes them in the same order."""
+    def _seen_columns(self) -> Iterator[tuple[str, Floats]]:
+        """Yield what rests on outcomes, one named column after the other."""
         risk, event = self._risk, self._event
-        yield np.ones_like(risk)
-        yield event
-        yield (risk - event) ** 2
-        yield (self._null - event) ** 2
+        yield "seen", np.ones_like(risk)
+        yield "events", event
+        yield "squared_error", (risk - event) ** 2
+        yield "squared_error_of_null", (self._null - event) ** 2
         if self._threshold is not None:
             selected = self._selected()
-            yield event * selected
-            yield selected
+            yield "true_positives", event * selected
+            yield "selected", selected
         if self._recalibration is not None:
-            yield from self._recalibration.columns(self._log_odds, event)
+            yield from zip(Recalibration.COLUMNS, self._recalibration.columns(self._log_odds, event), strict=True)
         if self._shift is not None:
             shifted = 1 / (1 + np.exp(-(self._log_odds + self._shift)))
-            yield np.logaddexp(0, self._log_odds) - event * self._log_odds
-            yield event - shifted
-            yield shifted * (1 - shifted)
+            yield "log_loss", np.logaddexp(0, self._log_odds) - event * self._log_odds
+            yield "shift_score", event - shifted
+            yield "shift_information", shifted * (1 - shifted)
 
-    def _weighted_columns(self) -> Iterator[Floats]:
-        return (column * self._weights for column in self._seen_columns())
+    def _weighted_columns(self) -> Iterator[tuple[str, Floats]]:
+        return ((name, column * self._weights) for name, column in self._seen_columns())
 
     def _gaps(self) -> Floats:
         """Return risk minus outcome in the column of its tenth of the scale, shape (units, bins)."""
@@ -207,39 +210,35 @@ class RiskScore:
             return self._cells.shared_out(bins, gap, places=_BINS)
         return np.where(np.arange(_BINS) == bins[:, None], gap[:, None], 0.0)
 
-    def _pooled(self, columns: Iterator[Floats]) -> Floats:
+    def _pooled(self, named: Iterator[tuple[str, Floats]]) -> Floats:
+        columns = self._layout.recorded(named)
         if self._cells is None:
             return np.column_stack(list(columns))
         return self._cells.average(columns)
 
-    def _metrics(self, sums: Floats) -> dict[str, Floats]:
-        parts = iter(sums.T)
-        drawn, expected = next(parts), next(parts)
-        selected = None if self._threshold is None else next(parts)
-        total, events, squared, squared_null = (next(parts) for _ in range(4))
-        observed = ratio(events, total)
-        over_expected = ratio(observed, ratio(expected, drawn))
-        found = {
-            "brier": ratio(squared, total),
-            "brier_skill": 1 - ratio(squared, squared_null),
+    def _metrics(self, matrix: Floats) -> dict[str, Floats]:
+        sums = NamedSums(matrix, self._layout)
+        total, events = sums["seen"], sums["events"]
+        over_expected = ratio(ratio(events, total), ratio(sums["risk"], sums["patients"]))
+        metrics = {
+            "brier": ratio(sums["squared_error"], total),
+            "brier_skill": 1 - ratio(sums["squared_error"], sums["squared_error_of_null"]),
             "observed_expected": over_expected,
             "log_observed_expected": log(over_expected),
         }
-        if selected is not None and self._threshold is not None:
-            decided = _decided(total, events, next(parts), next(parts), threshold=self._threshold)
-            found |= decided | {"selection_rate": ratio(selected, drawn)}
+        if self._threshold is not None:
+            decided = _decided(total, events, sums["true_positives"], sums["selected"], threshold=self._threshold)
+            metrics |= decided | {"selection_rate": ratio(sums["selected_of_all"], sums["patients"])}
         if self._recalibration is not None:
-            found["calibration_slope"] = self._recalibration.slopes(np.stack([next(parts) for _ in range(5)], axis=1))
+            metrics["calibration_slope"] = self._recalibration.slopes(sums.columns(Recalibration.COLUMNS))
         if self._shift is not None:
-            found["log_loss"] = ratio(next(parts), total)
-            found["calibration_intercept"] = self._shift + ratio(next(parts), next(parts))
+            metrics["log_loss"] = ratio(sums["log_loss"], total)
+            metrics["calibration_intercept"] = self._shift + ratio(sums["shift_score"], sums["shift_information"])
         if self._binary:
-            found["ece"] = ratio(sum(np.abs(next(parts)) for _ in range(_BINS)), total)
-        points = len(self.smoother.points)
-        present = sums[:, -3 * points : -2 * points]
-        gap = np.abs(self.calibration(sums) - self.smoother.points)
-        found["ici"] = ratio((present * gap).sum(axis=1), present.sum(axis=1))
-        return found
+            metrics["ece"] = ratio(sum(np.abs(gap) for gap in sums["gaps"].T), total)
+        near, gap = sums["near_points"], np.abs(self.calibration(matrix) - self.smoother.points)
+        metrics["ici"] = ratio((near * gap).sum(axis=1), near.sum(axis=1))
+        return metrics
 
 
 def _decided(

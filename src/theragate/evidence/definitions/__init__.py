@@ -1,0 +1,1 @@
+"""What each metric is: its function and everything else about it, side by side."""
