@@ -18,14 +18,14 @@ from scipy.special import expit
 from simulations.effects import WORLDS, Trial
 from simulations.parallel import PROCESSES, generator, shared_out
 from simulations.pipeline import TASKS, Training
-from simulations.studies import Task, simulated_study
+from simulations.studies import simulated_study
 from simulations.truth import Floats
 from theragate.cohorts.outcome_columns import read_outcome
 from theragate.cohorts.outcomes import Outcome
 from theragate.learning.training import train
 from theragate.personal.fitting import FittedPersonalModel, fit_personal_model
 from theragate.personal.typicality import UNLIKE
-from theragate.study import AcceptedInputs, Study
+from theragate.study import AcceptedInputs, Study, TaskName
 
 __all__ = ["cohorts", "observe", "observe_benefits", "run"]
 
@@ -144,12 +144,12 @@ def _frame(features: Floats) -> pd.DataFrame:
     return pd.DataFrame(features, columns=[f"feature_{place}" for place in range(features.shape[1])])
 
 
-def _risk(task: Task, features: Floats) -> Floats:
+def _risk(task: TaskName, features: Floats) -> Floats:
     linear = features @ _EFFECTS
     return np.asarray(expit(linear - 1) if task == "binary" else -np.expm1(-np.exp(0.8 * linear - 0.7) * _HORIZON))
 
 
-def _outcome(task: Task, features: Floats, rng: np.random.Generator) -> dict[str, Any]:
+def _outcome(task: TaskName, features: Floats, rng: np.random.Generator) -> dict[str, Any]:
     """Draw outcomes; the noise of a quantity grows with it, as that of a dose does."""
     risk = _risk(task, features)
     if task == "binary":

@@ -18,7 +18,7 @@ from scipy.special import expit
 
 from simulations.parallel import PROCESSES, generator, shared_out
 from simulations.shares import quantile, share
-from simulations.studies import Task, simulated_study
+from simulations.studies import simulated_study
 from simulations.truth import Floats, concordance_truth, quantity_truth, risk_truth
 from theragate.cohorts.outcome_columns import read_outcome
 from theragate.cohorts.outcomes import Outcome
@@ -29,13 +29,14 @@ from theragate.evidence.measure import measure
 from theragate.evidence.types import Estimate, to_scale
 from theragate.learning.predictor import Predictor
 from theragate.learning.training import train
+from theragate.study import TaskName
 
 __all__ = ["TASKS", "Learned", "Training", "cohorts", "learned", "measured", "run", "summary", "tabulated"]
 
-TASKS: tuple[Task, ...] = ("binary", "regression", "survival")
+TASKS: tuple[TaskName, ...] = ("binary", "regression", "survival")
 
 _EFFECTS = np.array([1.0, 0.7, 0.4, 0.0, 0.0, 0.0])
-_INTERCEPT: dict[Task, float] = {"binary": -1.0, "regression": 10.0, "survival": -0.7}
+_INTERCEPT: dict[TaskName, float] = {"binary": -1.0, "regression": 10.0, "survival": -0.7}
 _HORIZON, _CENSORED = 1.0, (0.4, 2.4)
 _THRESHOLD, _LIMITS = 0.25, (0.1, 0.5)
 _POPULATION = 20_000
@@ -48,7 +49,7 @@ Seen = tuple[dict[str, Estimate], dict[str, float]]  # what was measured, and th
 class Training:
     """One cohort to be drawn and learned from."""
 
-    task: Task
+    task: TaskName
     patients: int
     replicate: int
     seed: int
@@ -120,18 +121,18 @@ def run(replicates: Mapping[int, int], *, seed: int, processes: int = PROCESSES)
         for replicate in range(count)
         for task in TASKS
     ]
-    by_kind: dict[tuple[Task, int], list[Seen]] = defaultdict(list)
+    by_kind: dict[tuple[TaskName, int], list[Seen]] = defaultdict(list)
     for training, seen in zip(trainings, shared_out(_seen, trainings, processes=processes), strict=True):
         by_kind[training.task, training.patients].append(seen)
     return tabulated(by_kind)
 
 
-def tabulated(by_kind: Mapping[tuple[Task, int], Sequence[Seen]]) -> dict[str, list[dict[str, Any]]]:
+def tabulated(by_kind: Mapping[tuple[TaskName, int], Sequence[Seen]]) -> dict[str, list[dict[str, Any]]]:
     """Return ``measures`` by task, size and measure, and ``widening`` by task, size and kind of measure."""
     measures = [
         row for (task, patients), seen in by_kind.items() for row in summary(seen, task=task, patients=patients)
     ]
-    pooled: dict[tuple[Task, str, int], list[tuple[Floats, Floats]]] = defaultdict(list)
+    pooled: dict[tuple[TaskName, str, int], list[tuple[Floats, Floats]]] = defaultdict(list)
     for (task, patients), seen in by_kind.items():
         for metric, pairs in _by_metric(seen).items():
             pooled[task, kind_of(metric), patients].append(_distances(metric, pairs))
@@ -155,7 +156,7 @@ def _seen(training: Training) -> Seen:
     return measured(found), found.truth
 
 
-def summary(seen: Sequence[Seen], *, task: Task, patients: int) -> list[dict[str, Any]]:
+def summary(seen: Sequence[Seen], *, task: TaskName, patients: int) -> list[dict[str, Any]]:
     """Return, per measure, how often limits hold and by which factor they would have to be wider.
 
     ``inflation`` is the 95% quantile, over the cohorts, of the distance from the estimate to the truth in units of the
@@ -221,7 +222,7 @@ def _distance(estimate: Estimate, truth: float, *, upper_only: bool) -> float:
     return abs(aim - centre) / max(abs(reach - centre), 1e-12)
 
 
-def _truth(task: Task, predictor: Predictor) -> dict[str, float]:
+def _truth(task: TaskName, predictor: Predictor) -> dict[str, float]:
     features = _population()
     predicted, linear = predictor.predict(_frame(features)), _linear(task, features)
     weight = np.full(len(features), 1 / len(features))
@@ -249,13 +250,13 @@ def _frame(features: Floats) -> pd.DataFrame:
     return pd.DataFrame(features, columns=[f"feature_{place}" for place in range(features.shape[1])])
 
 
-def _linear(task: Task, features: Floats) -> Floats:
+def _linear(task: TaskName, features: Floats) -> Floats:
     scale = {"binary": 1.0, "regression": 1.6, "survival": 0.8}[task]
     linear: Floats = _INTERCEPT[task] + scale * (features @ _EFFECTS)
     return linear
 
 
-def _outcome(task: Task, linear: Floats, rng: np.random.Generator) -> tuple[dict[str, Any], Target]:
+def _outcome(task: TaskName, linear: Floats, rng: np.random.Generator) -> tuple[dict[str, Any], Target]:
     n = len(linear)
     if task == "binary":
         event = rng.random(n) < expit(linear)

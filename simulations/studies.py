@@ -1,14 +1,12 @@
 """Studies of simulated cohorts, as ``params.yaml`` would declare them."""
 
-from typing import Any, Literal
+from typing import Any
 
-from theragate.study import Study, parse
+from theragate.study import Study, TaskName, parse
 
-__all__ = ["Task", "simulated_study"]
+__all__ = ["simulated_study"]
 
-Task = Literal["binary", "regression", "survival", "treatment_effect"]
-
-_OUTCOMES: dict[Task, dict[str, Any]] = {
+_OUTCOMES: dict[TaskName, dict[str, Any]] = {
     "binary": {"column": "event", "positive": "yes", "description": "An event."},
     "regression": {"column": "value", "unit": "points", "description": "A quantity."},
     "survival": {
@@ -34,7 +32,7 @@ _OUTCOMES: dict[Task, dict[str, Any]] = {
         "reason": "More is better.",
     },
 }
-_TUNING: dict[Task, dict[str, Any]] = {
+_TUNING: dict[TaskName, dict[str, Any]] = {
     "binary": {"reference": "logistic", "families": ["spline_logistic"], "trials": 2},
     "regression": {"reference": "linear", "families": ["elastic_net"], "trials": 2},
     "survival": {"reference": "ridge_cox", "families": ["coxnet"], "trials": 2},
@@ -42,7 +40,7 @@ _TUNING: dict[Task, dict[str, Any]] = {
 }
 
 
-def simulated_study(task: Task, *, horizon: float, **changes: Any) -> Study:
+def simulated_study(task: TaskName, *, horizon: float, **changes: Any) -> Study:
     """Return a study of `task`; `changes` replace keys of its entry."""
     content: dict[str, Any] = {
         "name": f"simulated_{task}",

@@ -6,20 +6,20 @@ Every metric of the catalogue is found through `METRICS`, and measured as the st
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass, replace
 from functools import cache
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import pytest
 from evidence.conftest import MAKERS
 
 from theragate.errors import EvidenceError
-from theragate.evidence.catalogue import METRICS, Metric, Task, metrics_of
+from theragate.evidence.catalogue import METRICS, Metric, metrics_of
 from theragate.evidence.inputs.effects import EffectHeldOut, EffectTarget
 from theragate.evidence.inputs.predictions import HeldOut
 from theragate.evidence.measure import measure, measure_effects
 from theragate.evidence.types import Estimate
+from theragate.study import TASKS
 
-TASKS = get_args(Task)
 PAIRS = [pytest.param(task, metric, id=f"{task}-{metric.name}") for task in TASKS for metric in metrics_of(task)]
 N, RESAMPLES = 1000, 200  # with fewer patients the root mean squared error has no interval
 

@@ -1,5 +1,6 @@
 """One rule book for numbers: every metric is written alike wherever a person reads it."""
 
+from dataclasses import replace
 from io import StringIO
 from types import SimpleNamespace
 from typing import Any
@@ -18,8 +19,9 @@ from theragate.gates._judging import Limit, Question, answer_all
 from theragate.gates.types import Verdict
 from theragate.registry.tables import comparison_page, version_page
 from theragate.reports.card import model_card
-from theragate.reports.headline import HEADLINE, estimate_text, headline
+from theragate.reports.headline import estimate_text, headline
 from theragate.reports.results import Result, results_page
+from theragate.study import TASKS
 
 CASES = [(task, metric.name) for task in STUDIES for metric in metrics_of(task)]
 
@@ -55,7 +57,8 @@ def written(metric: str, *, difference: bool = False) -> str:
 def all_metrics(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let every metric be one of the main ones, so that all of them are written everywhere."""
     for task in STUDIES:
-        monkeypatch.setitem(HEADLINE, task, tuple(metric.name for metric in metrics_of(task)))
+        every = tuple(metric.name for metric in metrics_of(task))
+        monkeypatch.setitem(TASKS, task, replace(TASKS[task], headline=every, also_listed=()))
 
 
 @pytest.mark.usefixtures("all_metrics")

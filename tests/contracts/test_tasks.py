@@ -1,13 +1,11 @@
 """The contract of a task: a small cohort is split, learned from, predicted and measured."""
 
-from typing import get_args
-
 import pandas as pd
 import pytest
 from learning.problems import make_cohort, study_entry
 from support import STUDY, Project
 
-from theragate.evidence.catalogue import Task, metrics_of
+from theragate.evidence.catalogue import metrics_of
 from theragate.evidence.types import Evidence
 from theragate.learning.families import FAMILIES
 from theragate.runner.command import exit_code
@@ -16,11 +14,12 @@ from theragate.stages.ingest import ingest
 from theragate.stages.refit import refit
 from theragate.stages.train import train
 from theragate.stages.validate import validate
+from theragate.study import TASKS
 
 STAGES = (ingest, validate, train, refit, evaluate)
 
 
-@pytest.mark.parametrize("task", get_args(Task))
+@pytest.mark.parametrize("task", TASKS)
 def test_a_small_cohort_goes_from_its_table_to_evidence(task: str, project: Project, monkeypatch, capsys) -> None:
     entry = {"policy": "every_study", **study_entry(task)}
     entry["source"] |= {"kind": "file", "path": project.table.name, "id": "patient"}

@@ -11,8 +11,7 @@ from documentation.pages import ROOT, Page
 from docs.refresh import SHOWN
 from theragate.evidence.catalogue import METRICS
 from theragate.gates import GATES
-from theragate.reports.headline import HEADLINE
-from theragate.study import load_studies
+from theragate.study import TASKS, load_studies
 
 README, RESULTS = Page(ROOT / "README.md"), Page(ROOT / "docs" / "results.md")
 PERFORMANCE = Page(ROOT / "docs" / "performance.md")
@@ -50,7 +49,7 @@ def written(metric: str, study: str) -> str:
 @EVERY_STUDY
 def test_the_page_of_results_has_the_metrics_of_each_study(study):
     known = metrics(study)
-    for metric in HEADLINE[STUDIES[study].task]:
+    for metric in TASKS[STUDIES[study].task].headline:
         values = [known.get(metric + ending) for ending in ("", "_lower", "_upper")]
         texts = NUMBER.findall(written(metric, study).replace("no interval", ""))
         for value, text in zip((value for value in values if value is not None), texts, strict=True):
@@ -97,7 +96,7 @@ def test_the_excerpt_in_the_readme_follows_from_the_page_of_results(study):
     verdict = metrics(study)["verdict"]
     assert heading.split("  ") == [study, verdict.replace("_", " ")]
     assert patients.strip().removesuffix("; held-out evidence, 95% intervals") in section(study)
-    titles = [METRICS[metric].title for metric in HEADLINE[STUDIES[study].task]]
+    titles = [METRICS[metric].title for metric in TASKS[STUDIES[study].task].headline]
     for title, line in zip(titles, lines, strict=False):
         before, _, text = line.partition(title)
         assert (before, text.strip()) == (" " * 4, rows(section(study))[title][0])

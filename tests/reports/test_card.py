@@ -15,9 +15,9 @@ from theragate.gates import CONDITIONS, GATES, decide, read_policy
 from theragate.gates.types import Verdict
 from theragate.reports import _card_metrics
 from theragate.reports.card import model_card
-from theragate.reports.headline import HEADLINE, headline, metrics_summary
+from theragate.reports.headline import headline, metrics_summary
 from theragate.reports.verdict import Acceptance, verdict_table
-from theragate.study import Holdout, Study
+from theragate.study import TASKS, Holdout, Study
 
 SECTIONS = [
     "Basic information",
@@ -32,7 +32,6 @@ SECTIONS = [
 ]
 RECORD = training_record()
 PROVENANCE = provenance_of()
-TASKS = list(STUDIES)
 WAIVER = Acceptance(
     finding="TG007 subgroup_adequacy (insufficient)",
     by="Dr. Ana Ruiz",
@@ -231,7 +230,7 @@ def test_the_metrics_file_is_small_flat_and_json(task):
     assert json.loads(json.dumps(summary, allow_nan=False)) == summary
     assert summary["verdict"] in ("PASS", "BLOCKED")
     assert summary["gates"]["calibration"] == "pass"
-    first = HEADLINE[task][0]
+    first = TASKS[task].headline[0]
     known = evidence.overall[first]
     assert summary[first] == known.value
     assert summary[f"{first}_lower"] == round(known.lower or 0, 4)
@@ -252,14 +251,14 @@ def test_a_minus_zero_is_a_zero():
 @pytest.mark.parametrize("task", TASKS)
 def test_the_headline_has_the_main_metrics_in_words(task):
     lines = headline(good_evidence(STUDIES[task]))
-    assert list(lines) == [METRICS[name].title for name in HEADLINE[task]]
+    assert list(lines) == [METRICS[name].title for name in TASKS[task].headline]
     assert re.fullmatch(r"\d+(\.\d+)? \(\d+(\.\d+)? to \d+(\.\d+)?\)", next(iter(lines.values())))
     assert all(text.startswith("not known (") for text in headline(poor(task)).values())
 
 
 @pytest.mark.parametrize("task", TASKS)
 def test_the_headline_metrics_are_measured_for_the_task(task):
-    assert all(task in METRICS[name].tasks for name in HEADLINE[task])
+    assert all(task in METRICS[name].tasks for name in TASKS[task].headline)
 
 
 @pytest.mark.parametrize("task", TASKS)

@@ -11,23 +11,11 @@ from theragate.drafting.limits import draft_gates
 from theragate.drafting.outcome import DraftedOutcome
 from theragate.drafting.words import words_of
 from theragate.evidence.published import SMALLEST_CELL
-from theragate.study import EVERY_STUDY, MARK
+from theragate.study import EVERY_STUDY, MARK, TASKS, Task
 
 __all__ = ["draft_entry"]
 
 ATTRIBUTES = {"sex": "Sex", "gender": "Sex", "race": "Race", "ethnicity": "Ethnicity", "ethnic": "Ethnicity"}
-REFERENCE = {
-    "binary": "logistic",
-    "regression": "linear",
-    "survival": "ridge_cox",
-    "treatment_effect": "constant_effect",
-}
-RIVALS = {
-    "binary": ["spline_logistic", "xgboost"],
-    "regression": ["elastic_net", "spline_ridge", "xgboost"],
-    "survival": ["spline_cox", "coxnet", "xgboost_cox"],
-    "treatment_effect": ["t_learner", "s_learner", "x_learner", "dr_learner", "causal_forest"],
-}
 SMALL = 2_000  # patients, under whom the split is repeated
 
 
@@ -56,7 +44,7 @@ def draft_entry(
         Whether there are policies, of which a study has to name one. The draft replaces every limit of it: a person
         has to see each of them, and to say why it is that one.
     """
-    spread = _spread(cohort, outcome)
+    spread, task = _spread(cohort, outcome), TASKS[outcome.task]
     return {
         "task": outcome.task,
         **({"policy": EVERY_STUDY} if policies else {}),
@@ -71,9 +59,9 @@ def draft_entry(
         "outcome": outcome.entry,
         "features": {"dropped": columns.dropped} if columns.dropped else {},
         "subgroups": _subgroups(cohort, columns),
-        "decision": _decision(outcome.task, spread),
+        "decision": _decision(task, spread),
         "validation": _validation(len(cohort), outcome.smallest[1]),
-        "tuning": {"reference": REFERENCE[outcome.task], "families": RIVALS[outcome.task], "trials": 16},
+        "tuning": {"reference": task.reference, "families": list(task.rivals), "trials": 16},
         "stability": {"refits": 50, "reason": "Fifty samples know the mean difference between two fits well."},
         "scenarios": {},
         "gates": draft_gates(outcome.task, spread=spread),
@@ -86,10 +74,10 @@ def _spread(cohort: pd.DataFrame, outcome: DraftedOutcome) -> float | None:
     return float(cohort[outcome.measured["column"]].std()) if quantity else None
 
 
-def _decision(task: str, spread: float | None) -> dict[str, Any]:
-    if task == "treatment_effect":
+def _decision(task: Task, spread: float | None) -> dict[str, Any]:
+    if task.compares_treatments:
         return draft_effect_decision(spread)
-    if task == "regression":
+    if task.predicts_quantity:
         return {"none": f"{MARK}: is anything done at a threshold?"}
     return {"none": f"{MARK}: what is done, from which risk on, and who says so?"}
 

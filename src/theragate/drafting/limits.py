@@ -6,17 +6,16 @@ from theragate.drafting.effects import REASONS as OF_EFFECTS
 from theragate.drafting.effects import draft_effect_limits
 from theragate.drafting.words import SMALL_EFFECT, rounded
 from theragate.gates import CONDITIONS, GATES
-from theragate.study import MARK
+from theragate.study import MARK, TASKS, TaskName
 
 __all__ = ["draft_gates"]
 
-RANKING = {"binary": "auroc", "regression": "r2", "survival": "concordance_index"}
-FLOOR = {"binary": 0.65, "regression": 0.2, "survival": 0.65}
-CEILING = {"binary": 0.95, "regression": 0.9, "survival": 0.9}
+FLOOR: dict[TaskName, float] = {"binary": 0.65, "regression": 0.2, "survival": 0.65}
+CEILING: dict[TaskName, float] = {"binary": 0.95, "regression": 0.9, "survival": 0.9}
 USUAL = "a usual limit. Which one do patients need?"
 
 
-def draft_gates(task: str, *, spread: float | None) -> dict[str, dict[str, Any]]:
+def draft_gates(task: TaskName, *, spread: float | None) -> dict[str, dict[str, Any]]:
     """Return an entry for every gate and release condition of a task.
 
     Parameters
@@ -26,7 +25,7 @@ def draft_gates(task: str, *, spread: float | None) -> dict[str, dict[str, Any]]
     spread
         The standard deviation of a quantity, on which its limits rest; of an event or a time None.
     """
-    limits = draft_effect_limits(spread) if task == "treatment_effect" else _of_a_prediction(task, spread)
+    limits = draft_effect_limits(spread) if TASKS[task].compares_treatments else _of_a_prediction(task, spread)
     limits |= {
         "data_quality": {"max_warnings": 3},
         "privacy": {"attack_auc": 0.6, "true_positive_rate": 0.1},
@@ -40,13 +39,13 @@ def draft_gates(task: str, *, spread: float | None) -> dict[str, dict[str, Any]]
         "lineage": "What cannot be made again from a commit cannot be corrected either.",
         "held_out_use": "The best of 20 equally good models looks better by about two standard errors by chance alone.",
     }
-    reasons |= OF_EFFECTS if task == "treatment_effect" else {}
+    reasons |= OF_EFFECTS if TASKS[task].compares_treatments else {}
     order = [gate for gate in (*GATES, *CONDITIONS) if gate in limits]
     return {gate: {**limits[gate], "reason": reasons.get(gate, f"{MARK}: {USUAL}")} for gate in order}
 
 
-def _of_a_prediction(task: str, spread: float | None) -> dict[str, dict[str, Any]]:
-    ranked = {"metric": RANKING[task]}
+def _of_a_prediction(task: TaskName, spread: float | None) -> dict[str, dict[str, Any]]:
+    ranked = {"metric": TASKS[task].ranking[0]}
     limits = _of_a_risk() if spread is None else _of_a_quantity(spread)
     limits["discrimination"] = {**ranked, "floor": FLOOR[task], "margin": 0.02, **limits["discrimination"]}
     return limits | {

@@ -26,7 +26,7 @@ from theragate.learning.families import check_families
 from theragate.release.champion import write_champion
 from theragate.release.waivers import write_waivers
 from theragate.runner.workspace import Workspace
-from theragate.study import NAME, Deidentification, FileSource, Study, parse, read_parameters, study_names
+from theragate.study import NAME, TASKS, Deidentification, FileSource, Study, parse, read_parameters, study_names
 
 __all__ = ["Request", "new_study"]
 
@@ -152,7 +152,7 @@ def _cohort(
         )
     features = frame.drop(columns=[identity] if identity else [])
     columns = read_columns(features.drop(columns=own))
-    if outcome.task == "treatment_effect":
+    if TASKS[outcome.task].compares_treatments:
         drop_its_copies(features.drop(columns=own), columns, outcome)
     entry = {"ages": columns.ages, "dates": columns.dates, "removed": columns.removed}
     cohort = deidentify(features, parse(Deidentification, entry, at="deidentification"), study=study)
@@ -164,7 +164,7 @@ def _checked(name: str, entry: dict[str, Any], cohort: pd.DataFrame, outcome: Dr
     """Return the study, of which everything holds that `theragate check` and `ingest` ask for."""
     smallest, patients = outcome.smallest
     if patients < FEWEST:
-        arms = " in each arm" if outcome.task == "treatment_effect" else ""
+        arms = " in each arm" if TASKS[outcome.task].compares_treatments else ""
         raise DataError(
             f"study `{name}`, outcome",
             rule=f"each class of the outcome{arms} has at least {FEWEST} patients",

@@ -14,7 +14,7 @@ from theragate.cohorts.deidentify import identifier
 from theragate.drafting.columns import require
 from theragate.drafting.words import rounded
 from theragate.errors import DataError
-from theragate.study import MARK
+from theragate.study import MARK, TaskName
 
 __all__ = ["DraftedOutcome", "check_nobody", "draft_outcome", "refused"]
 
@@ -26,7 +26,7 @@ CLASSES = 10  # a number with no more distinct values than that is a code
 class DraftedOutcome:
     """The task, the entry ``outcome``, and by name what folds need some of, each of shape (n,)."""
 
-    task: str
+    task: TaskName
     entry: dict[str, Any]
     classes: Mapping[str, NDArray[np.bool_]]
 

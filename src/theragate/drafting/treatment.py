@@ -10,7 +10,7 @@ from theragate.cohorts.codes import as_codes
 from theragate.drafting.columns import Columns, require
 from theragate.drafting.outcome import DraftedOutcome, check_nobody, refused
 from theragate.drafting.words import words_of
-from theragate.study import MARK
+from theragate.study import MARK, TASKS
 from theragate.validation.leakage import treatment_in_other_words
 
 __all__ = ["draft_treatment", "drop_its_copies"]
@@ -161,11 +161,12 @@ def _treated(arms: pd.Series) -> tuple[str, str]:
 def _compared(measured: DraftedOutcome) -> tuple[str, str, str]:
     """Return how arms are compared, which way is good, and what a person has to confirm of it."""
     entry: dict[str, Any] = measured.entry
-    if measured.task == "regression":
+    if TASKS[measured.task].predicts_quantity:
         question = "is `higher` better for the patient, and is a difference of means what treatment is weighed by?"
         return "mean", "higher", question
     named = f"{entry.get('event', entry.get('column'))} {entry.get('positive', '')}"
     better = "higher" if words_of(named) & HOPED_FOR else "lower"
-    when = " by the horizon" if measured.task == "survival" else ""
-    more = " The other way is `effect: restricted_mean` with `better: higher`." if measured.task == "survival" else ""
+    timed = TASKS[measured.task].over_time
+    when = " by the horizon" if timed else ""
+    more = " The other way is `effect: restricted_mean` with `better: higher`." if timed else ""
     return "event", better, f"is a {better} risk of the event{when} what is better for the patient?{more}"

@@ -3,9 +3,10 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
+from theragate.study import TaskName as Task
+
 __all__ = ["METRICS", "Direction", "Interval", "Metric", "Task", "metrics_of", "report_only"]
 
-Task = Literal["binary", "survival", "regression", "treatment_effect"]
 Direction = Literal["higher", "lower", "near_one", "near_zero", "none"]
 Interval = Literal["normal", "proportion", "bias_shifted", "influence"]
 _Scale = Literal["identity", "log", "logit"]

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from theragate.study import Spec
+from theragate.study import Spec, TaskName
 
 __all__ = [
     "AUDITED_MODELS",
@@ -360,7 +360,7 @@ class Evidence(Spec):
 
     version: Literal[3] = 3
     study: str
-    task: Literal["binary", "regression", "survival", "treatment_effect"]
+    task: TaskName
     horizon: float | None = None
     cohort: CohortFacts
     data: DataFacts

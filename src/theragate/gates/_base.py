@@ -6,13 +6,13 @@ from typing import ClassVar, Literal
 
 from pydantic import ConfigDict
 
-from theragate.evidence.catalogue import Task
 from theragate.evidence.published import SMALLEST_CELL
 from theragate.evidence.types import Evidence
 from theragate.gates._conclusion import more_data, overall_status, summed_up
 from theragate.gates._judging import Answer
 from theragate.gates.types import Finding, Judged, Severity, Status
 from theragate.study import (
+    TASKS,
     Decision,
     EffectOutcome,
     LabelledGroups,
@@ -20,28 +20,18 @@ from theragate.study import (
     Sentence,
     Spec,
     Study,
+    TaskName,
     TreatmentDecision,
 )
 
-__all__ = ["COMPARED", "PREDICTIONS", "RANKING", "Attribute", "Declared", "Gate", "amount_of", "one_of"]
+__all__ = ["EFFECTS", "PREDICTIONS", "Attribute", "Declared", "Gate", "amount_of", "one_of"]
 
-# The metrics that say how well patients are told apart, and those that are also compared with the reference model.
-RANKING: dict[Task, tuple[str, ...]] = {
-    "binary": ("auroc",),
-    "regression": ("r2",),
-    "survival": ("concordance_index", "concordance_index_ipcw", "auc_at_horizon"),
-    "treatment_effect": ("autoc",),
-}
-COMPARED: dict[Task, tuple[str, ...]] = {
-    "binary": ("auroc",),
-    "regression": ("r2",),
-    "survival": ("concordance_index",),
-    "treatment_effect": ("autoc",),
-}
-PREDICTIONS: tuple[Task, ...] = ("binary", "regression", "survival")
+# Those in which every patient's own outcome can be compared with the prediction, and those in which no patient's can.
+PREDICTIONS = tuple(name for name, task in TASKS.items() if not task.compares_treatments)
+EFFECTS = tuple(name for name, task in TASKS.items() if task.compares_treatments)
 
 
-def one_of(known: Sequence[str], metric: str, task: Task) -> None:
+def one_of(known: Sequence[str], metric: str, task: TaskName) -> None:
     """Refuse a `metric` that this gate does not judge in a study of this `task`."""
     if metric not in known:
         raise ValueError(f"`metric: {metric}` is not judged here in a {task} study; it may be {', '.join(known)}")
@@ -74,7 +64,7 @@ class Declared(Spec):
     """
 
     study: str
-    task: Task
+    task: TaskName
     attributes: dict[str, Attribute]
     scenarios: tuple[str, ...]
     decision: Decision | TreatmentDecision | NoDecision
@@ -123,7 +113,7 @@ class Gate(Spec):
     severity: ClassVar[Severity]
     protects: ClassVar[str]
     after_fail: ClassVar[str]
-    tasks: ClassVar[tuple[Task, ...]] = (*PREDICTIONS, "treatment_effect")
+    tasks: ClassVar[tuple[TaskName, ...]] = tuple(TASKS)
     elsewhere: ClassVar[str] = ""
     waivable: ClassVar[bool] = True
 

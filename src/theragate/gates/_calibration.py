@@ -9,6 +9,7 @@ from theragate.gates._base import Gate, amount_of
 from theragate.gates._judging import NOT_MEASURED, Limit, Question, answer_all
 from theragate.gates.types import Finding, Severity
 from theragate.gates.words import title
+from theragate.study import TASKS
 
 __all__ = ["Calibration"]
 
@@ -34,8 +35,9 @@ class Calibration(Gate):
 
     @model_validator(mode="after")
     def _fits_the_task(self) -> Self:
-        by_task = {"regression": {"mean_error"}, "treatment_effect": {"effect_error"}}
-        wanted = by_task.get(self.declared.task, {"observed_expected", "ici"})
+        task = TASKS[self.declared.task]
+        amount = "effect_error" if task.compares_treatments else "mean_error"
+        wanted = {"observed_expected", "ici"} if task.predicts_risk else {amount}
         keys = ("observed_expected", "ici", "mean_error", "effect_error")
         given = {key for key in keys if getattr(self, key) is not None}
         if given != wanted:

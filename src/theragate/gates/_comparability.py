@@ -4,13 +4,13 @@ from typing import Annotated, ClassVar, Self
 
 from pydantic import Field, model_validator
 
-from theragate.evidence.catalogue import Task
 from theragate.evidence.types import Evidence, OverlapEvidence
-from theragate.gates._base import Gate
+from theragate.gates._base import EFFECTS, Gate
 from theragate.gates._judging import NOT_MEASURED
 from theragate.gates.types import Finding, Judged, Severity, Status
 from theragate.gates.words import capital, plural
 from theragate.numbers import declared, number, percent
+from theragate.study import TaskName
 
 __all__ = ["Comparability"]
 
@@ -31,7 +31,7 @@ class Comparability(Gate):
         "Compare patients who might have had either treatment, or record what doctors based the choice on; until then, "
         "report no effect."
     )
-    tasks: ClassVar[tuple[Task, ...]] = ("treatment_effect",)
+    tasks: ClassVar[tuple[TaskName, ...]] = EFFECTS
     elsewhere: ClassVar[str] = "The study compares no treatments."
 
     outside: Share | None = None

@@ -4,12 +4,12 @@ from typing import Annotated, ClassVar, Self
 
 from pydantic import Field, model_validator
 
-from theragate.evidence.catalogue import Task
 from theragate.evidence.types import Estimate, Evidence
-from theragate.gates._base import COMPARED, PREDICTIONS, Gate, amount_of, one_of
+from theragate.gates._base import PREDICTIONS, Gate, amount_of, one_of
 from theragate.gates._judging import NOT_MEASURED, Limit, Question, answer_all
 from theragate.gates.types import Finding, Severity
 from theragate.gates.words import title
+from theragate.study import TASKS, TaskName
 
 __all__ = ["Discrimination"]
 
@@ -25,7 +25,7 @@ class Discrimination(Gate):
         "Against a model that ranks patients little better than chance, or worse than a simple model does."
     )
     after_fail: ClassVar[str] = "Do not release it. Use the reference model, or find features that tell more."
-    tasks: ClassVar[tuple[Task, ...]] = PREDICTIONS
+    tasks: ClassVar[tuple[TaskName, ...]] = PREDICTIONS
     elsewhere: ClassVar[str] = "No patient's own benefit is ever observed; TG013 asks how well it is ranked."
 
     metric: str
@@ -36,8 +36,8 @@ class Discrimination(Gate):
     @model_validator(mode="after")
     def _known(self) -> Self:
         task = self.declared.task
-        one_of(COMPARED[task], self.metric, task)
-        if self.skill is not None and task == "regression":
+        one_of(TASKS[task].compared[:1], self.metric, task)
+        if self.skill is not None and TASKS[task].predicts_quantity:
             raise ValueError("`skill` is the Brier skill, which a regression study does not have")
         return self
 

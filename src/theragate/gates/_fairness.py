@@ -5,25 +5,24 @@ from typing import Annotated, ClassVar, Self
 
 from pydantic import Field, model_validator
 
-from theragate.evidence.catalogue import Task
 from theragate.evidence.types import Contrast, Estimate, Evidence, GroupEvidence
 from theragate.evidence.writing import interval
-from theragate.gates._base import COMPARED, Gate
+from theragate.gates._base import Gate
 from theragate.gates._groups import MISSING, lacking_groups, withheld_groups
 from theragate.gates._judging import NOT_MEASURED, Limit, Question, Weight, answer_all
 from theragate.gates.types import Finding, Severity
 from theragate.gates.words import capital, group_words, title
-from theragate.study import NoDecision
+from theragate.study import TASKS, NoDecision, TaskName
 
 __all__ = ["BETWEEN", "WITHIN", "Fairness"]
 
-WITHIN: dict[Task, tuple[str, ...]] = {
+WITHIN: dict[TaskName, tuple[str, ...]] = {
     "binary": ("log_observed_expected", "net_benefit_gain", "ici"),
     "regression": ("mean_error",),
     "survival": ("log_observed_expected", "net_benefit_gain", "ici"),
     "treatment_effect": ("effect_error", "policy_gain"),
 }
-BETWEEN: dict[Task, tuple[str, ...]] = {
+BETWEEN: dict[TaskName, tuple[str, ...]] = {
     "binary": ("log_observed_expected", "sensitivity", "specificity"),
     "regression": ("mae", "mean_error"),
     "survival": ("log_observed_expected", "sensitivity", "specificity"),
@@ -62,7 +61,7 @@ class Fairness(Gate):
         for key, given, known in (
             ("within_group", self.within_group, WITHIN[task]),
             ("between_groups", self.between_groups, BETWEEN[task]),
-            ("against_reference", self.against_reference, COMPARED[task]),
+            ("against_reference", self.against_reference, TASKS[task].compared[:1]),
         ):
             for metric in given:
                 if metric not in known:

@@ -5,10 +5,11 @@ from typing import Annotated, ClassVar, Self
 from pydantic import Field, model_validator
 
 from theragate.evidence.types import ChampionEvidence, Estimate, Evidence
-from theragate.gates._base import COMPARED, Gate, amount_of, one_of
+from theragate.gates._base import Gate, amount_of, one_of
 from theragate.gates._judging import NOT_MEASURED, Limit, Question, answer_all
 from theragate.gates.types import Finding, Severity
 from theragate.gates.words import title
+from theragate.study import TASKS
 
 __all__ = ["NonInferiority"]
 
@@ -30,7 +31,7 @@ class NonInferiority(Gate):
 
     @model_validator(mode="after")
     def _known(self) -> Self:
-        one_of(COMPARED[self.declared.task], self.metric, self.declared.task)
+        one_of(TASKS[self.declared.task].compared[:1], self.metric, self.declared.task)
         return self
 
     def judge(self, evidence: Evidence) -> Finding:

@@ -2,13 +2,13 @@
 
 from typing import ClassVar
 
-from theragate.evidence.catalogue import Task
 from theragate.evidence.types import Evidence
 from theragate.evidence.writing import average_effect
-from theragate.gates._base import Gate
+from theragate.gates._base import EFFECTS, Gate
 from theragate.gates._judging import NOT_MEASURED, Limit, Question, answer_all
 from theragate.gates.types import Finding, Severity
 from theragate.gates.words import title
+from theragate.study import TaskName
 
 __all__ = ["Personalisation"]
 
@@ -24,7 +24,7 @@ class Personalisation(Gate):
     severity: ClassVar[Severity] = "critical"
     protects: ClassVar[str] = "Against a personal number for each patient where patients differ only by chance."
     after_fail: ClassVar[str] = "Use the average effect for everybody, as the card gives it."
-    tasks: ClassVar[tuple[Task, ...]] = ("treatment_effect",)
+    tasks: ClassVar[tuple[TaskName, ...]] = EFFECTS
     elsewhere: ClassVar[str] = "The study compares no treatments."
     waivable: ClassVar[bool] = False
 

@@ -16,6 +16,7 @@ from theragate.evidence.types import (
 from theragate.gates._base import Gate
 from theragate.gates._judging import NOT_MEASURED, Limit, Question, answer_all
 from theragate.gates.types import Finding, Severity
+from theragate.study import TASKS
 
 __all__ = ["Privacy"]
 
@@ -54,7 +55,7 @@ class Privacy(Gate):
     @property
     def _asked(self) -> tuple[str, ...]:
         """The possible attacks: an effect has no loss that an attacker could see, since nobody's own is known."""
-        return ("likelihood_ratio",) if self.declared.task == "treatment_effect" else tuple(ATTACKS)
+        return ("likelihood_ratio",) if TASKS[self.declared.task].compares_treatments else tuple(ATTACKS)
 
     def _questions(self, attack: str, audit: MembershipEvidence | None) -> Iterator[Question]:
         nothing = AttackEvidence(auc=NOT_MEASURED, true_positive_rate=NOT_MEASURED)

@@ -9,6 +9,7 @@ from theragate.gates._base import Gate
 from theragate.gates._judging import NOT_MEASURED, Limit, Question, answer_all
 from theragate.gates.types import Finding, Judged, Severity
 from theragate.numbers import number, significant
+from theragate.study import TASKS
 
 __all__ = ["Stability"]
 
@@ -63,9 +64,9 @@ class Stability(Gate):
         value = stability.difference.value
         if value is None:
             return ""
-        if self.declared.task == "treatment_effect":
+        if TASKS[self.declared.task].compares_treatments:
             size = f"predicted benefit would typically differ by {significant(value)}"
-        elif self.declared.task == "regression":
+        elif TASKS[self.declared.task].predicts_quantity:
             size = f"predicted value would typically differ by {number(value, 1)}"
         else:
             size = f"risk would typically differ by {number(100 * value, 1)} percentage points"

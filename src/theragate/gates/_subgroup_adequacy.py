@@ -15,7 +15,7 @@ from theragate.gates._judging import NOT_MEASURED
 from theragate.gates.types import Finding, Judged, Severity
 from theragate.gates.words import capital, group_words, listing, plural, rounded_up, title
 from theragate.numbers import declared, significant
-from theragate.study import NoDecision
+from theragate.study import TASKS, NoDecision
 
 __all__ = ["SubgroupAdequacy"]
 
@@ -45,8 +45,7 @@ class SubgroupAdequacy(Gate):
 
     @model_validator(mode="after")
     def _fits_the_task(self) -> Self:
-        quantity = self.declared.task in ("regression", "treatment_effect")
-        wanted = {"patients"} if quantity else {"events", "non_events"}
+        wanted = {"events", "non_events"} if TASKS[self.declared.task].predicts_risk else {"patients"}
         given = {key for key in ("events", "non_events", "patients") if getattr(self, key) is not None}
         if given != wanted:
             names = " and ".join(f"`{name}`" for name in sorted(wanted))

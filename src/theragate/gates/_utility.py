@@ -14,7 +14,7 @@ from theragate.gates._judging import NOT_MEASURED, Limit, Question, Weight, answ
 from theragate.gates.types import Finding, Severity
 from theragate.gates.words import group_words
 from theragate.numbers import percent, significant
-from theragate.study import Decision, NoDecision, TreatmentDecision
+from theragate.study import TASKS, Decision, NoDecision, TreatmentDecision
 
 __all__ = ["Utility"]
 
@@ -103,7 +103,7 @@ class Utility(Gate):
 
     @property
     def _metric(self) -> str:
-        return OF_EFFECTS if self.declared.task == "treatment_effect" else METRIC
+        return OF_EFFECTS if TASKS[self.declared.task].compares_treatments else METRIC
 
 
 def _over_range(patients: _Patients, decision: _Decision) -> list[Question]:

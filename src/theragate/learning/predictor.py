@@ -12,6 +12,7 @@ from theragate.learning.design_matrix import Design, fit_design
 from theragate.learning.families import FAMILIES, Params, Training
 from theragate.learning.features import Feature, as_features
 from theragate.learning.models import Model
+from theragate.study import TaskName
 
 __all__ = ["Predictor", "fit_predictor"]
 
@@ -24,7 +25,7 @@ class Predictor:
     model predicts the risk, and None otherwise. ``schema`` are the features with their types.
     """
 
-    task: str
+    task: TaskName
     family: str
     schema: tuple[Feature, ...]
     horizon: float | None
@@ -75,7 +76,7 @@ def fit_predictor(
     frame: pd.DataFrame,
     outcome: Outcome,
     *,
-    task: str,
+    task: TaskName,
     family: str,
     params: Params,
     schema: tuple[Feature, ...],

@@ -5,7 +5,7 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import Field, model_validator
 
 from theragate.learning.families import FAMILIES
-from theragate.study import Spec, unfit
+from theragate.study import TASKS, Spec, TaskName, unfit
 
 __all__ = [
     "BOOSTER",
@@ -31,13 +31,8 @@ FILES: Final = {
 }
 """The files of a model, by what its family is stored as."""
 
-# The response of each task, and whether it may have a horizon.
-_RESPONSES: Final = {
-    "binary": ("probability", (False,)),
-    "regression": ("quantity", (False,)),
-    "survival": ("risk", (True,)),
-    "treatment_effect": ("effect", (False, True)),
-}
+# By what a task says of horizons, whether a model may have one.
+_HORIZONS: Final = {"never": (False,), "always": (True,), "as_measured": (False, True)}
 
 
 class Column(Spec):
@@ -65,7 +60,7 @@ class PredictorFile(Spec):
     """The content of ``predictor.json``, and what has to agree in it."""
 
     version: Literal[1] = 1
-    task: Literal["binary", "regression", "survival", "treatment_effect"]
+    task: TaskName
     family: str
     inputs: Annotated[tuple[Column, ...], Field(min_length=1)]
     horizon: Annotated[float, Field(gt=0)] | None
@@ -77,10 +72,10 @@ class PredictorFile(Spec):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        response, horizons = _RESPONSES[self.task]
-        if self.response != response:
-            raise unfit(f"the response of a {self.task} model is `{response}`", f"`{self.response}`")
-        if (self.horizon is not None) not in horizons:
+        task = TASKS[self.task]
+        if self.response != task.response:
+            raise unfit(f"the response of a {self.task} model is `{task.response}`", f"`{self.response}`")
+        if (self.horizon is not None) not in _HORIZONS[task.horizon]:
             raise unfit("the horizon is that of the task", "none" if self.horizon is None else f"{self.horizon:g}")
         families = FAMILIES[self.task]
         if self.family not in families:

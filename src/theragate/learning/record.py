@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import SerializerFunctionWrapHandler, model_serializer
 
-from theragate.study import Spec, Validation
+from theragate.study import Spec, TaskName, Validation
 
 __all__ = [
     "ChampionRun",
@@ -118,7 +118,7 @@ class TrainingRecord(Spec):
     """What a reviewer asks about a search, with no time and no path in it. ``personal`` is added once it is fitted."""
 
     study: str
-    task: str
+    task: TaskName
     selected: ModelChoice
     reference: ModelChoice
     best: NumberedChoice

@@ -13,6 +13,7 @@ from theragate.learning.families import FitError, Params
 from theragate.learning.features import Feature
 from theragate.learning.predictor import fit_predictor
 from theragate.learning.seeds import derive
+from theragate.study import TaskName
 
 __all__ = ["FitResult", "FitWork", "Work", "fit_and_predict", "fit_rows", "unfit"]
 
@@ -29,7 +30,7 @@ class Work:
     frame: pd.DataFrame
     outcome: Outcome
     rows: NDArray[np.intp]
-    task: str
+    task: TaskName
     family: str
     params: Params
     schema: tuple[Feature, ...]

@@ -21,11 +21,9 @@ from theragate.learning.record import (
 )
 from theragate.learning.selection import RULE, TrialResult
 from theragate.learning.split_work import SplitResult
-from theragate.study import Study
+from theragate.study import TASKS, Study
 
 __all__ = ["predictions_table", "training_record"]
-
-LOSSES = {"regression": "squared error", "treatment_effect": "squared distance from doubly robust scores"}
 
 
 def predictions_table(
@@ -74,7 +72,7 @@ def training_record(
             rule=RULE,
             reference_kept=selection.reference_kept,
         ),
-        loss=LOSSES.get(study.task, "log loss"),
+        loss=TASKS[study.task].loss,
         trials=tuple(map(_trial, final.trials)),
         outer=tuple(_outer(split, result) for split, result in zip(splits, outer, strict=True)),
         importances=_importances(schema, outer),

@@ -18,6 +18,7 @@ from theragate.learning.inner_fold import InnerFold
 from theragate.learning.search_journal import open_journal
 from theragate.learning.seeds import derive
 from theragate.learning.selection import TrialResult
+from theragate.study import TaskName
 
 __all__ = ["Search", "tune"]
 
@@ -28,7 +29,7 @@ _STATES = {TrialState.COMPLETE: "complete", TrialState.PRUNED: "pruned", TrialSt
 class Search:
     """What is searched: trial 0 is the reference; then each family's fixed parameters; then TPE over all families."""
 
-    task: str
+    task: TaskName
     reference: str
     families: tuple[str, ...]
     trials: int

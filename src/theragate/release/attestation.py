@@ -24,7 +24,7 @@ from theragate.release.dsse import Envelope, sign
 from theragate.release.keys import SigningKey
 from theragate.release.refusals import Refusal
 from theragate.release.waivers import Digest, Person, Waiver
-from theragate.study import Name, Spec, spec_of
+from theragate.study import Name, Spec, TaskName, spec_of
 
 __all__ = [
     "PAYLOAD_TYPE",
@@ -73,7 +73,7 @@ class Attestation(Spec):
     model_config = ConfigDict(strict=True)
 
     study: Name
-    task: Literal["binary", "regression", "survival", "treatment_effect"]
+    task: TaskName
     simulated: bool
     model_sha256: Digest
     package_sha256: Digest

@@ -12,7 +12,7 @@ from theragate.evidence.types import Curve, Evidence
 from theragate.numbers import declared, percent
 from theragate.reports._canvas import BLUE, GREEN, GREY, INK, VERMILLION, new_axes, new_figure
 from theragate.reports._words import event_word, numbers_line, outcome_unit
-from theragate.study import Decision, Study
+from theragate.study import TASKS, Decision, Study
 
 __all__ = [
     "DASHED",
@@ -107,7 +107,7 @@ def draw_errors(evidence: Evidence, study: Study) -> Figure:
 def draw_stability(evidence: Evidence, study: Study) -> Figure:
     """Draw how far refits on bootstrap samples scatter around the released model's prediction."""
     curve = evidence.curves["stability"]
-    risk = evidence.task in ("binary", "survival")
+    risk = TASKS[evidence.task].predicts_risk
     figure, top = new_figure(
         "How much a prediction hangs on who else was in the cohort",
         f"{evidence.stability.refits} refits of the model on bootstrap samples" if evidence.stability else "",

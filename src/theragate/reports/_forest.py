@@ -14,7 +14,7 @@ from theragate.numbers import declared, significant, with_limits
 from theragate.reports._canvas import BLUE, EDGE, GREY, INK, SOFT, new_figure
 from theragate.reports._panels import Panel, read_panels
 from theragate.reports._words import absence_text, attribute_title, counts_text, label_order
-from theragate.study import Study
+from theragate.study import TASKS, Study
 
 __all__ = ["draw_subgroups"]
 
@@ -93,7 +93,7 @@ def _rows(evidence: Evidence, study: Study, panels: list[Panel]) -> tuple[list[_
 
 
 def _columns(evidence: Evidence) -> int:
-    return 1 if evidence.cohort.events is None and evidence.task in ("regression", "treatment_effect") else 2
+    return 1 if evidence.cohort.events is None and not TASKS[evidence.task].predicts_risk else 2
 
 
 def _by_attribute(evidence: Evidence, study: Study) -> dict[str, list[GroupEvidence]]:

@@ -8,13 +8,13 @@ from matplotlib.ticker import MaxNLocator
 from theragate.learning.record import TrainingRecord
 from theragate.reports._canvas import BLUE, GREY, INK, new_axes, new_figure
 from theragate.reports._words import feature_label, importances, outcome_unit
-from theragate.study import Study
+from theragate.study import Study, TaskName
 
 __all__ = ["draw_importances"]
 
 SHOWN = 15
 # What tuning minimises, task by task.
-LOSSES = {
+LOSSES: dict[TaskName, str] = {
     "binary": "Rise of the log loss",
     "regression": "Rise of the squared error, {unit}²",
     "survival": "Rise of the log loss at the horizon",

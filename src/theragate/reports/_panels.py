@@ -8,18 +8,12 @@ from theragate.evidence.types import Estimate, Evidence
 from theragate.evidence.writing import decimals_in_figure
 from theragate.numbers import percent
 from theragate.reports._words import outcome_unit
-from theragate.study import Decision, Study
+from theragate.study import TASKS, Decision, Study
 
 __all__ = ["Panel", "read_panels"]
 
 _AT_THRESHOLD = {"net_benefit", "net_benefit_gain", "positive_predictive_value", "selection_rate", "sensitivity"}
 _AT_THRESHOLD |= {"specificity"}
-_SHOWN = {
-    "binary": ("log_observed_expected", "net_benefit_gain", "auroc"),
-    "survival": ("log_observed_expected", "net_benefit_gain", "concordance_index"),
-    "regression": ("mean_error", "mae", "r2"),
-    "treatment_effect": ("average_effect", "effect_error", "policy_gain"),
-}
 _AROUND_ZERO = {"log_observed_expected", "mean_error", "net_benefit_gain"}
 _AROUND_ZERO |= {"average_effect", "effect_error", "policy_gain"}
 RATIO = "log_observed_expected"
@@ -59,7 +53,7 @@ def read_panels(evidence: Evidence, study: Study) -> list[Panel]:
     measured = set(evidence.overall).union(*(group.metrics for group in evidence.groups))
     if "observed_expected" in measured:
         measured.add(RATIO)
-    names = [name for name in _SHOWN[evidence.task] if name in measured]
+    names = [name for name in TASKS[evidence.task].group_panels if name in measured]
     numbers = _numbers(evidence, names)
     return [_panel(name, study, decimals=decimals_in_figure(name, *numbers)) for name in names]
 

@@ -17,10 +17,10 @@ from theragate.numbers import percent, significant
 from theragate.reports._card_metrics import key_metrics
 from theragate.reports._card_model import model_summary, trust_ingredients
 from theragate.reports.effects import treatment_section
-from theragate.reports.headline import HEADLINE, unknown
+from theragate.reports.headline import unknown
 from theragate.reports.markdown import escape, fields, table
 from theragate.reports.verdict import Acceptance, decision_words, finding_of, waiver_table
-from theragate.study import Decision, Study, TreatmentDecision
+from theragate.study import TASKS, Decision, Study, TreatmentDecision
 
 __all__ = ["model_card"]
 
@@ -161,7 +161,7 @@ def _resources(study: Study, evidence: Evidence, verdict: Verdict) -> dict[str, 
 
 
 def _bibliography(evidence: Evidence) -> dict[str, str]:
-    sources = [METRICS[name].source for name in HEADLINE[evidence.task]]
+    sources = [METRICS[name].source for name in TASKS[evidence.task].headline]
     return {"Measures": "; ".join(dict.fromkeys(sources)) + "."}
 
 

@@ -6,28 +6,16 @@ from theragate.evidence.catalogue import METRICS
 from theragate.evidence.types import Estimate, Evidence
 from theragate.evidence.writing import interval
 from theragate.gates.types import Verdict
+from theragate.study import TASKS
 
-__all__ = ["HEADLINE", "estimate_text", "headline", "metrics_summary", "unknown"]
-
-HEADLINE = {
-    "binary": ("auroc", "brier_skill", "calibration_slope", "observed_expected", "ici", "net_benefit_gain"),
-    "regression": ("r2", "rmse", "mae", "calibration_slope", "mean_error"),
-    "survival": (
-        "concordance_index",
-        "concordance_index_ipcw",
-        "brier_skill",
-        "calibration_slope",
-        "observed_expected",
-        "ici",
-        "net_benefit_gain",
-    ),
-    "treatment_effect": ("average_effect", "autoc", "qini", "calibration_slope", "effect_error", "policy_gain"),
-}
+__all__ = ["estimate_text", "headline", "metrics_summary", "unknown"]
 
 
 def headline(evidence: Evidence) -> dict[str, str]:
     """Return the study's main metrics by their titles, each as ``0.77 (0.73 to 0.81)`` or as not known."""
-    return {METRICS[name].title: estimate_text(name, evidence.overall.get(name)) for name in HEADLINE[evidence.task]}
+    return {
+        METRICS[name].title: estimate_text(name, evidence.overall.get(name)) for name in TASKS[evidence.task].headline
+    }
 
 
 def metrics_summary(evidence: Evidence, verdict: Verdict) -> dict[str, Any]:
@@ -36,7 +24,7 @@ def metrics_summary(evidence: Evidence, verdict: Verdict) -> dict[str, Any]:
         "verdict": verdict.decision,
         "gates": {finding.gate: finding.status for finding in verdict.findings},
     }
-    for name in HEADLINE[evidence.task]:
+    for name in TASKS[evidence.task].headline:
         estimate = evidence.overall.get(name)
         parts = {"": "value", "_lower": "lower", "_upper": "upper"}
         for ending, part in parts.items():

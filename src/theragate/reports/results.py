@@ -12,9 +12,9 @@ from theragate.evidence.types import Comparison, Evidence
 from theragate.gates.types import Verdict
 from theragate.gates.words import capital, plural
 from theragate.reports.effects import design_words, hazard_words
-from theragate.reports.headline import HEADLINE, estimate_text
+from theragate.reports.headline import estimate_text
 from theragate.reports.markdown import escape, table
-from theragate.study import Sentence, Spec, Study, spec_of
+from theragate.study import TASKS, Sentence, Spec, Study, spec_of
 
 __all__ = ["Known", "Result", "read_known", "results_page"]
 
@@ -27,11 +27,6 @@ were computed apart from this pipeline: other splits, sometimes other patients, 
 They say what is credible. What is judged is the paired difference from the simple reference model, on the same patients
 in the same folds. A verdict of BLOCKED is a result: docs/gates/README.md says what each gate protects."""
 
-# Beside those of the summary: what a reader of doses asks for, and of a policy.
-_ALSO = {
-    "regression": ("within_20_percent",),
-    "treatment_effect": ("policy_value", "policy_gain_over_none", "policy_gain_over_all"),
-}
 _HAZARD_RATIO = "hazard ratio"  # of the separate check; it is no metric of a prediction
 
 
@@ -85,7 +80,7 @@ def results_page(results: Sequence[Result], known: Mapping[str, Sequence[Known]]
 def _summary(results: Sequence[Result], known: Mapping[str, Sequence[Known]]) -> str:
     rows = []
     for result in results:
-        metric = HEADLINE[result.evidence.task][0]
+        metric = TASKS[result.evidence.task].headline[0]
         treatment = result.evidence.treatment
         asked = metric if treatment is None else _HAZARD_RATIO
         beside = [_beside(one) for one in known.get(result.study.name, ()) if one.metric.partition("[")[0] == asked]
@@ -117,7 +112,8 @@ def _section(result: Result, known: Sequence[Known]) -> str:
         f"{simulated}{escape(result.study.card.title)}. {capital(_patients(evidence))}.{design} "
         f"Selected: `{evidence.family}`{against}. {_decision(result.verdict)}."
     )
-    names = [*HEADLINE[evidence.task], *_ALSO.get(evidence.task, ())]
+    task = TASKS[evidence.task]
+    names = [*task.headline, *task.also_listed]
     compared = {comparison.metric: comparison for comparison in evidence.comparisons}
     rows = [
         (METRICS[name].title, estimate_text(name, evidence.overall.get(name)), *_against(name, compared.get(name)))

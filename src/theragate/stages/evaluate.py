@@ -40,8 +40,6 @@ from theragate.validation.types import Validation
 
 __all__ = ["evaluate"]
 
-RESAMPLES = 2000
-
 
 @dataclass(frozen=True)
 class _Files:
@@ -187,11 +185,11 @@ def _measured(
     held_out = read_held_out(cohort, files.predictions, champion=champion, study=study, plan=plan)
     target = _target(read_outcome(cohort, study), study)
     if not isinstance(target, EffectTarget):
-        return measure(target, held_out, resamples=RESAMPLES, seed=seed), None
+        return measure(target, held_out, seed=seed), None
     nuisances = read_nuisances(files.predictions, study=study, plan=plan)
     covariates = covariates_of(cohort, study)
     effects = EffectHeldOut(predictions=held_out, folds=plan.folds, covariates=covariates, **nuisances)
-    return measure_effects(target, effects, resamples=RESAMPLES, seed=seed)
+    return measure_effects(target, effects, seed=seed)
 
 
 def _champion(run: ChampionRun | None, measured: Measured) -> ChampionEvidence | None:

@@ -43,12 +43,14 @@ from theragate.study.sources import (
 )
 from theragate.study.spec import MARK, NAME, Name, Probability, Sentence, Spec, Unit, marked, unfit
 from theragate.study.study import Study, load_seed, load_studies, load_study, resolved_entry, study_names
+from theragate.study.tasks import TASKS, Task, TaskName
 
 __all__ = [
     "EVERY_STUDY",
     "MARK",
     "MISSING",
     "NAME",
+    "TASKS",
     "AcceptedInputs",
     "BandedGroups",
     "BinaryOutcome",
@@ -83,6 +85,8 @@ __all__ = [
     "Study",
     "SurvivalOutcome",
     "TableFile",
+    "Task",
+    "TaskName",
     "TemporalSplit",
     "Treatment",
     "TreatmentDecision",

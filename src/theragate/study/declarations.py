@@ -2,7 +2,7 @@
 
 from collections import Counter
 from itertools import pairwise
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
@@ -35,7 +35,6 @@ __all__ = [
     "TreatmentDecision",
     "Tuning",
     "Validation",
-    "outcome_kind",
 ]
 
 MISSING = "Missing"  # the group of the patients whose group is unknown
@@ -63,6 +62,8 @@ class Deidentification(Spec):
 class BinaryOutcome(Spec):
     """A diagnosis or event that a patient has or has not."""
 
+    effects: ClassVar[tuple[str, ...]] = ("event",)  # by which treatments can be compared
+
     column: str
     positive: str = Field(description="the value that counts as an event")
     description: Sentence
@@ -71,6 +72,8 @@ class BinaryOutcome(Spec):
 class QuantityOutcome(Spec):
     """A measured quantity, such as a score or a dose."""
 
+    effects: ClassVar[tuple[str, ...]] = ("mean",)
+
     column: str
     unit: Unit
     description: Sentence
@@ -78,6 +81,8 @@ class QuantityOutcome(Spec):
 
 class SurvivalOutcome(Spec):
     """A right-censored time to an event, predicted as the absolute risk at `horizon`."""
+
+    effects: ClassVar[tuple[str, ...]] = ("event", "restricted_mean")
 
     time: str
     event: str
@@ -94,22 +99,21 @@ def _keys(value: Any) -> set[Any]:
     return set(type(value).model_fields) if isinstance(value, Spec) else set()
 
 
-def outcome_kind(value: Any) -> str:
-    """Return the task that an outcome, parsed or not, belongs to."""
+def _outcome_kind(value: Any) -> str:
     keys = _keys(value)
     if "treatment" in keys:
-        return "treatment_effect"
+        return "comparison"
     if "time" in keys or "event" in keys:
         return "survival"
-    return "binary" if "positive" in keys else "regression"
+    return "binary" if "positive" in keys else "quantity"
 
 
 # What is measured of one patient.
 Measured = Annotated[
     Annotated[BinaryOutcome, Tag("binary")]
-    | Annotated[QuantityOutcome, Tag("regression")]
+    | Annotated[QuantityOutcome, Tag("quantity")]
     | Annotated[SurvivalOutcome, Tag("survival")],
-    Discriminator(outcome_kind),
+    Discriminator(_outcome_kind),
 ]
 
 
@@ -151,8 +155,7 @@ class EffectOutcome(Spec):
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
-        known = {"binary": ("event",), "regression": ("mean",), "survival": ("event", "restricted_mean")}
-        if self.effect not in known[outcome_kind(self.measured)]:
+        if self.effect not in self.measured.effects:
             raise ValueError(f"`effect: {self.effect}` is no comparison of this `measured` outcome")
         if self.effect == "restricted_mean" and self.better != "higher":
             raise ValueError("more time free of the event is better: `better: higher`")
@@ -171,10 +174,10 @@ class EffectOutcome(Spec):
 
 Outcome = Annotated[
     Annotated[BinaryOutcome, Tag("binary")]
-    | Annotated[QuantityOutcome, Tag("regression")]
+    | Annotated[QuantityOutcome, Tag("quantity")]
     | Annotated[SurvivalOutcome, Tag("survival")]
-    | Annotated[EffectOutcome, Tag("treatment_effect")],
-    Discriminator(outcome_kind),
+    | Annotated[EffectOutcome, Tag("comparison")],
+    Discriminator(_outcome_kind),
 ]
 
 

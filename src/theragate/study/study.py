@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 from pydantic import PrivateAttr, model_validator
 
@@ -25,13 +25,13 @@ from theragate.study.declarations import (
     TreatmentDecision,
     Tuning,
     Validation,
-    outcome_kind,
 )
 from theragate.study.params_file import as_mapping, read_parameters
 from theragate.study.policies import resolve_gates
 from theragate.study.reading import parse
 from theragate.study.sources import Source
 from theragate.study.spec import NAME, Name, Spec, marked
+from theragate.study.tasks import TASKS, TaskName
 
 __all__ = ["Study", "load_seed", "load_studies", "load_study", "resolved_entry", "study_names"]
 
@@ -45,7 +45,7 @@ class Study(Spec):
     """
 
     name: Name
-    task: Literal["binary", "regression", "survival", "treatment_effect"]
+    task: TaskName
     card: Card
     source: Source
     deidentification: Deidentification
@@ -88,18 +88,19 @@ class Study(Spec):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if outcome_kind(self.outcome) != self.task:
+        task = TASKS[self.task]
+        if not isinstance(self.outcome, task.outcome):
             raise ValueError(f"task `{self.task}` does not fit this `outcome`; see docs/studies.md for its keys")
-        if isinstance(self.decision, Decision) and self.task == "regression":
+        if isinstance(self.decision, Decision) and task.predicts_quantity:
             raise ValueError("a regression study has no risk to compare with `decision.threshold`; give `none:`")
         for name, group in self.subgroups.items():
-            if group.column in self.outcome_columns and (self.task != "regression" or group.judged):
+            if group.column in self.outcome_columns and (not task.predicts_quantity or group.judged):
                 raise ValueError(
                     f"`subgroups.{name}` groups patients by the outcome, which a regression may do without `judged`: "
                     "no model is right for those whose outcome is extreme"
                 )
         if not isinstance(self.decision, NoDecision) and (
-            isinstance(self.decision, TreatmentDecision) != (self.task == "treatment_effect")
+            isinstance(self.decision, TreatmentDecision) != task.compares_treatments
         ):
             raise ValueError("`decision.least_benefit` belongs to a treatment_effect study, `threshold` to another")
         twice = sorted({*self.features.dropped} & {*self.outcome_columns})

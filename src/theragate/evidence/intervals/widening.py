@@ -9,8 +9,9 @@ studies was simulated through the whole training; the factors and their errors a
 import math
 from typing import Literal
 
-from theragate.evidence.catalogue import METRICS, Task
+from theragate.evidence.catalogue import METRICS
 from theragate.evidence.types import Estimate, Scale, from_scale, to_scale
+from theragate.study import TaskName
 
 __all__ = ["Kind", "factor", "kind_of", "widened"]
 
@@ -31,7 +32,7 @@ _CALIBRATION = {
 _SIZES = (200, 800)
 # At each of the sizes: never below the larger factor of the recipe's and the model's, up to the next 0.05; at 200 never
 # below that at 800; and never lowered by a later run, since single measures need more than their kind.
-_FACTORS: dict[Task, dict[Kind, tuple[float, float]]] = {
+_FACTORS: dict[TaskName, dict[Kind, tuple[float, float]]] = {
     "binary": {"performance": (1.35, 1.05), "operating point": (1.60, 1.60), "calibration": (1.35, 1.10)},
     "regression": {"performance": (1.20, 1.20), "operating point": (1.00, 1.00), "calibration": (1.10, 1.10)},
     "survival": {"performance": (1.05, 1.05), "operating point": (1.65, 1.65), "calibration": (1.20, 1.20)},
@@ -49,7 +50,7 @@ def kind_of(metric: str) -> Kind:
     return "calibration" if name in _CALIBRATION else "performance"
 
 
-def factor(metric: str, *, task: Task, patients: int) -> float:
+def factor(metric: str, *, task: TaskName, patients: int) -> float:
     """Return by how much the limits of `metric` grow where `patients` were cross-validated.
 
     Between the sizes that were simulated, 200 and 800, the factor is interpolated in 1/√n; beyond them it stays.

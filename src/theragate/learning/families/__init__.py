@@ -1,4 +1,4 @@
-"""The estimator families of each task: a new one is one class and one line in `FAMILIES`."""
+"""The estimator families: a new one is one class, one line in `ESTIMATORS` and its name in its tasks in `TASKS`."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -12,39 +12,34 @@ from theragate.learning.families.effect_learners import ConstantEffect, DRLearne
 from theragate.learning.families.linear import ElasticNetRegression, Linear, SplineRidge
 from theragate.learning.families.logistic import Logistic, SplineLogistic
 from theragate.learning.families.survival_forest import RandomSurvivalForest
-from theragate.study import Study
+from theragate.study import TASKS, Study, TaskName
 
-__all__ = ["FAMILIES", "Family", "FitError", "Params", "Training", "check_families", "check_width"]
+__all__ = ["ESTIMATORS", "FAMILIES", "Family", "FitError", "Params", "Training", "check_families", "check_width"]
 
-FAMILIES: Final[Mapping[str, Mapping[str, Family]]] = {
-    "binary": {
-        "logistic": Logistic(),
-        "spline_logistic": SplineLogistic(),
-        "xgboost": Boosted(),
-    },
-    "regression": {
-        "linear": Linear(),
-        "elastic_net": ElasticNetRegression(),
-        "spline_ridge": SplineRidge(),
-        "xgboost": Boosted(),
-    },
-    "survival": {
-        "ridge_cox": RidgeCox(),
-        "strong_ridge_cox": StrongRidgeCox(),
-        "coxnet": Coxnet(),
-        "spline_cox": SplineCox(),
-        "xgboost_cox": Boosted(),
-        "xgboost_aft": BoostedTimes(),
-        "random_survival_forest": RandomSurvivalForest(),
-    },
-    "treatment_effect": {
-        "constant_effect": ConstantEffect(),
-        "t_learner": TLearner(),
-        "s_learner": SLearner(),
-        "x_learner": XLearner(),
-        "dr_learner": DRLearner(),
-        "causal_forest": CausalForest(),
-    },
+ESTIMATORS: Final[Mapping[str, Family]] = {
+    "logistic": Logistic(),
+    "spline_logistic": SplineLogistic(),
+    "linear": Linear(),
+    "elastic_net": ElasticNetRegression(),
+    "spline_ridge": SplineRidge(),
+    "xgboost": Boosted(),
+    "ridge_cox": RidgeCox(),
+    "strong_ridge_cox": StrongRidgeCox(),
+    "coxnet": Coxnet(),
+    "spline_cox": SplineCox(),
+    "xgboost_cox": Boosted(),
+    "xgboost_aft": BoostedTimes(),
+    "random_survival_forest": RandomSurvivalForest(),
+    "constant_effect": ConstantEffect(),
+    "t_learner": TLearner(),
+    "s_learner": SLearner(),
+    "x_learner": XLearner(),
+    "dr_learner": DRLearner(),
+    "causal_forest": CausalForest(),
+}
+
+FAMILIES: Final[Mapping[TaskName, Mapping[str, Family]]] = {
+    name: {family: ESTIMATORS[family] for family in task.families} for name, task in TASKS.items()
 }
 
 
