@@ -1,5 +1,6 @@
 """The contract of a task: what `TASKS` names is there, and nothing else knows of another task."""
 
+import re
 from pathlib import Path
 from typing import get_args
 
@@ -19,7 +20,8 @@ from theragate.reports import _importances
 from theragate.study import TASKS, TaskName, load_studies
 
 EVERY_TASK = pytest.mark.parametrize("task", TASKS)
-STUDIES = load_studies(Path(__file__).parents[2] / "params.yaml")
+ROOT = Path(__file__).parents[2]
+STUDIES = load_studies(ROOT / "params.yaml")
 
 
 def test_every_name_of_a_task_has_its_entry() -> None:
@@ -86,3 +88,10 @@ def test_a_task_has_a_study_and_a_simulated_one(task: TaskName) -> None:
     for study in studies:
         assert isinstance(study.outcome, TASKS[task].outcome)
         assert {study.tuning.reference, *study.tuning.families} <= set(FAMILIES[task])
+
+
+def test_the_code_asks_what_a_task_is_made_of_and_not_what_it_is_called() -> None:
+    name = f'"(?:{"|".join(TASKS)})"'
+    compared = re.compile(rf"(?:[!=]=|\bin) *\(?{name}|{name} *(?:[!=]=|in\b)")
+    for file in sorted((ROOT / "src").rglob("*.py")):
+        assert not compared.search(file.read_text(encoding="utf-8")), file

@@ -31,6 +31,7 @@ from scipy.special import stdtrit
 from theragate.evidence.catalogue import Metric
 from theragate.evidence.metrics.arrays import Floats
 from theragate.evidence.types import Z95, Estimate, to_scale
+from theragate.study import TASKS
 
 __all__ = ["FEWEST", "benefit", "between_groups", "fewest", "on_scale", "paired", "ranking", "sampled", "wilson"]
 
@@ -49,7 +50,8 @@ def fewest(metric: Metric) -> int:
     """Return how many events and non-events (or patients, for a regression) limits of `metric` rest on at least."""
     if metric.interval == "proportion":
         return 0
-    return _DOMAIN.get(metric.name, _FEWEST_PATIENTS if metric.tasks == ("regression",) else FEWEST)
+    quantity = all(TASKS[task].predicts_quantity for task in metric.tasks)
+    return _DOMAIN.get(metric.name, _FEWEST_PATIENTS if quantity else FEWEST)
 
 
 def sampled(

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
@@ -35,9 +36,11 @@ from theragate.evidence.measuring.results import Member
 from theragate.evidence.metrics.arrays import Floats
 from theragate.evidence.metrics.effects import Ranking, ranked
 from theragate.evidence.types import Comparison, Curve, Estimate, ThresholdEvidence
+from theragate.study import TASKS
 
 __all__ = ["EffectMeasurement"]
 
+_TASK: Final = "treatment_effect"
 _RANKING = "autoc"
 _RANKINGS = ("autoc", "qini")  # whoever predicts one effect for everybody ranks nobody, which is worth 0
 Statistics = dict[str, Floats]
@@ -101,9 +104,9 @@ class EffectMeasurement(TaskMeasurement):
         self._sets = patient_sets(target, subgroups(coded(given.groups), given.judged))
         self._draw(resamples)
         self.patients = len(target.treated)
-        self.metrics = metrics_of("treatment_effect")
+        self.metrics = metrics_of(_TASK)
         self.families = [metric for metric in self.metrics if not metric.report_only]
-        self.compared, self.stressed = (_RANKING,), (_RANKING, "calibration_slope", "effect_error")
+        self.compared, self.stressed = TASKS[_TASK].compared, (_RANKING, "calibration_slope", "effect_error")
         self.scenarios = tuple(given.scenarios)
         self.champion = given.champion is not None
         events, free = int(target.with_event.sum()), int(target.without_event.sum())

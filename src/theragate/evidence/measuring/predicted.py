@@ -19,10 +19,11 @@ from theragate.evidence.measuring.curves import (
     roc_curve,
 )
 from theragate.evidence.measuring.decisions import paired_decisions
-from theragate.evidence.measuring.predictions import COMPARED, PanelMeasurements, PanelSubset
+from theragate.evidence.measuring.predictions import PanelMeasurements, PanelSubset
 from theragate.evidence.measuring.results import Results, contrasted, difference
 from theragate.evidence.metrics.arrays import Floats
 from theragate.evidence.types import Comparison, Curve, Estimate
+from theragate.study import TASKS
 
 __all__ = ["PredictionMeasurement"]
 
@@ -39,7 +40,7 @@ class PredictionMeasurement(TaskMeasurement):
         self.patients = self._panels.patients
         self.whole, self.subsets = self._panels.whole, self._panels.subsets
         self.metrics = self.families = self._panels.metrics
-        self.compared = COMPARED[self._panels.task]
+        self.compared = TASKS[self._panels.task].compared
         self.stressed = tuple(metric.name for metric in self.metrics if not metric.report_only)
         self.scenarios = tuple(held_out.scenarios)
         self.champion = held_out.champion is not None

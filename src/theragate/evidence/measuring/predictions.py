@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from theragate.evidence.catalogue import METRICS, Metric, Task, metrics_of
+from theragate.evidence.catalogue import METRICS, Metric, metrics_of
 from theragate.evidence.inputs.groups import Subgroup, atoms, coded, subgroups
 from theragate.evidence.inputs.order import codes_of
 from theragate.evidence.inputs.predictions import BinaryTarget, HeldOut, QuantityTarget, SurvivalTarget, Target
@@ -21,14 +21,10 @@ from theragate.evidence.sampling.bootstrap import resample
 from theragate.evidence.sampling.cells import LARGE, pool_of_cells
 from theragate.evidence.sampling.pools import Pool
 from theragate.evidence.types import Estimate, ThresholdEvidence
+from theragate.study import TASKS, TaskName
 
-__all__ = ["COMPARED", "PanelMeasurements", "PanelSubset"]
+__all__ = ["PanelMeasurements", "PanelSubset"]
 
-COMPARED: dict[Task, tuple[str, ...]] = {
-    "binary": ("auroc", "brier"),
-    "survival": ("concordance_index", "brier"),
-    "regression": ("r2", "rmse"),
-}
 _BLOCKS = 2000  # of patients, whose influence values are added up before they are compared
 
 
@@ -112,7 +108,7 @@ class PanelMeasurements:
     def reference_in(self, index: int) -> Results:
         """Measure the reference model in a group, by the first of the measures that models are compared by."""
         subset = self.subsets[index]
-        metric = METRICS[COMPARED[self.task][0]]
+        metric = METRICS[TASKS[self.task].compared[0]]
         if metric.interval == "influence":
             ranked = subset.panel.ranked(self.means["reference"][subset.panel.rows])
             return results(
@@ -156,7 +152,7 @@ class PanelMeasurements:
     def _prepared(self) -> list[Panel]:
         """Prepare the whole cohort first, then each group."""
         whole = ["selected"] if self._cells else list(self.means)
-        both = not self._cells and self.task == "regression"
+        both = not self._cells and TASKS[self.task].predicts_quantity
         names = [whole, *(["selected", "reference"] if both and item.judged else ["selected"] for item in self.groups)]
         rows = [self._everybody, *(group.rows for group in self.groups)]
         return [self._panel(own, at, self._pool) for own, at in zip(names, rows, strict=True)]
@@ -209,13 +205,13 @@ class PanelMeasurements:
         if group is None:
             names = {metric.name for name in self.means for metric in self._compared_by_influence(name)}
             return [metric.name for metric in self.metrics if metric.name in names]
-        return [COMPARED[self.task][0]] if group.judged and self.task == "regression" else []
+        return [TASKS[self.task].compared[0]] if group.judged and TASKS[self.task].predicts_quantity else []
 
     def _compared_by_influence(self, name: str) -> list[Metric]:
         """Return the metrics, but for rankings and counts, by which the model is compared with another prediction."""
         if name == "selected":
             return []
-        compared = [METRICS[metric] for metric in COMPARED[self.task]]
+        compared = [METRICS[metric] for metric in TASKS[self.task].compared]
         if name.startswith("scenario "):
             compared = [metric for metric in self.metrics if not metric.report_only]
         elsewhere = DECIDED if self.counted else ()
@@ -252,7 +248,7 @@ class PanelMeasurements:
         return self._results(own, name, drawn.panels[0][name], moved=moved)
 
 
-def _task_of(target: Target) -> Task:
+def _task_of(target: Target) -> TaskName:
     """Return the task whose outcome this is."""
     if isinstance(target, BinaryTarget):
         return "binary"
