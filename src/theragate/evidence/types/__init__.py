@@ -1,0 +1,50 @@
+"""The form of evidence: estimates with intervals, overall and per subgroup, and how they vary together. Light."""
+
+from theragate.evidence.types.estimate import Z95, Estimate, Scale, from_scale, to_scale
+from theragate.evidence.types.evidence import CohortFacts, DataFacts, Evidence
+from theragate.evidence.types.measured import (
+    Comparison,
+    Contrast,
+    Curve,
+    Family,
+    GroupEvidence,
+    ScenarioEvidence,
+    ThresholdEvidence,
+)
+from theragate.evidence.types.refits import (
+    AUDITED_MODELS,
+    FEWEST_NON_MEMBERS,
+    AttackEvidence,
+    ChampionEvidence,
+    MembershipEvidence,
+    StabilityEvidence,
+)
+from theragate.evidence.types.treatment import OverlapEvidence, SimultaneousBand, TreatmentArm, TreatmentEvidence
+
+__all__ = [
+    "AUDITED_MODELS",
+    "FEWEST_NON_MEMBERS",
+    "Z95",
+    "AttackEvidence",
+    "ChampionEvidence",
+    "CohortFacts",
+    "Comparison",
+    "Contrast",
+    "Curve",
+    "DataFacts",
+    "Estimate",
+    "Evidence",
+    "Family",
+    "GroupEvidence",
+    "MembershipEvidence",
+    "OverlapEvidence",
+    "Scale",
+    "ScenarioEvidence",
+    "SimultaneousBand",
+    "StabilityEvidence",
+    "ThresholdEvidence",
+    "TreatmentArm",
+    "TreatmentEvidence",
+    "from_scale",
+    "to_scale",
+]

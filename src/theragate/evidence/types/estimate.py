@@ -1,0 +1,94 @@
+"""One number with its uncertainty, and the scales on which its error is nearly normal."""
+
+import math
+from itertools import pairwise
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from theragate.study import Spec
+
+__all__ = ["Z95", "Estimate", "Scale", "from_scale", "to_scale"]
+
+Z95 = 1.959963984540054
+_ROUNDING, _ZERO = 1e-9, 1e-12  # relative and absolute: what arithmetic leaves of equal numbers
+Scale = Literal["identity", "log", "logit"]
+
+
+class Estimate(Spec):
+    """One number with its uncertainty.
+
+    ``lower`` and ``upper`` are the method's own two-sided 95% limits, in the metric's unit. ``se`` is the standard
+    error on ``scale`` (``identity``: the metric itself; ``log``; ``logit``), from which a band at another critical
+    value is drawn. The limits hold the value between them, but for rounding. An estimate that could not be made has
+    no numbers and says ``why``.
+    """
+
+    value: float | None
+    lower: float | None = None
+    upper: float | None = None
+    se: Annotated[float, Field(ge=0)] | None = None
+    scale: Scale = "identity"
+    method: str
+    why: str = ""
+
+    @model_validator(mode="after")
+    def _whole_or_absent(self) -> Self:
+        if self.value is None:
+            if not self.why or self.lower is not None or self.upper is not None or self.se is not None:
+                raise ValueError("an estimate without a value has no limits and says why")
+        elif not self.in_order:
+            raise ValueError("the limits of an estimate ascend and hold its value between them")
+        return self
+
+    @classmethod
+    def absent(cls, why: str) -> "Estimate":
+        """Return an estimate that could not be made, with its reason."""
+        return cls(value=None, method="none", why=why)
+
+    @property
+    def decidable(self) -> bool:
+        """Whether there is a value with both limits: a number without an interval decides nothing."""
+        return self.value is not None and self.lower is not None and self.upper is not None
+
+    @property
+    def in_order(self) -> bool:
+        """Whether lower limit, value and upper limit ascend, but for rounding; NaN never does."""
+        present = [number for number in (self.lower, self.value, self.upper) if number is not None]
+        return all(a <= b or math.isclose(a, b, rel_tol=_ROUNDING, abs_tol=_ZERO) for a, b in pairwise(present))
+
+    def band(self, critical: float) -> tuple[float, float] | None:
+        """Return the limits at `critical` standard errors on the estimate's scale, or None where there are none."""
+        if self.value is None or self.se is None:
+            return None
+        try:
+            centre = to_scale(self.value, self.scale)
+        except ValueError:
+            return None
+        return from_scale(centre - critical * self.se, self.scale), from_scale(centre + critical * self.se, self.scale)
+
+
+def to_scale(value: float, scale: Scale) -> float:
+    """Transform a metric's value to the scale on which its error is nearly normal.
+
+    Raises
+    ------
+    ValueError
+        If the value lies at or beyond the scale's bounds (a proportion of 0 or 1, a ratio of 0).
+    """
+    if scale == "log":
+        return math.log(value)
+    if scale == "logit":
+        if not 0 < value < 1:
+            raise ValueError("no logit outside (0, 1)")
+        return math.log(value) - math.log1p(-value)
+    return value
+
+
+def from_scale(value: float, scale: Scale) -> float:
+    """Transform back; the inverse of `to_scale`."""
+    if scale == "log":
+        return math.exp(min(value, 700.0))
+    if scale == "logit":
+        return 1 / (1 + math.exp(-value)) if value > -700 else 0.0
+    return value

@@ -1,0 +1,81 @@
+"""Everything that the gates may know about a model, and on how many patients it rests."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from theragate.evidence.types.estimate import Estimate
+from theragate.evidence.types.measured import (
+    Comparison,
+    Contrast,
+    Curve,
+    Family,
+    GroupEvidence,
+    ScenarioEvidence,
+    ThresholdEvidence,
+)
+from theragate.evidence.types.refits import ChampionEvidence, MembershipEvidence, StabilityEvidence
+from theragate.evidence.types.treatment import TreatmentEvidence
+from theragate.study import Spec, TaskName
+
+__all__ = ["CohortFacts", "DataFacts", "Evidence"]
+
+
+class CohortFacts(Spec):
+    """How much there is to learn from. For survival, ``events`` counts those by the horizon."""
+
+    sha256: str
+    patients: int
+    events: int | None
+    non_events: int | None
+    censored_before_horizon: int | None = None
+    simulated: bool = False
+
+
+class DataFacts(Spec):
+    """What validation found. Expectations are named by their id in the suite."""
+
+    suite_sha256: str
+    expectations: int
+    critical: tuple[str, ...]
+    warnings: tuple[str, ...]
+    leakage: tuple[str, ...]
+
+
+class Evidence(Spec):
+    """Everything that the gates may know about a model.
+
+    ``report_only`` names the metrics that are shown and never judged. ``stability`` and ``membership`` are None
+    where they were not measured, ``champion`` where there is none: a first release; ``treatment`` where no treatments
+    are compared.
+    """
+
+    version: Literal[3] = 3
+    study: str
+    task: TaskName
+    horizon: float | None = None
+    cohort: CohortFacts
+    data: DataFacts
+    predictions_sha256: str
+    model_sha256: str
+    family: str
+    reference_family: str
+    report_only: tuple[str, ...] = ()
+    overall: dict[str, Estimate]
+    comparisons: tuple[Comparison, ...]
+    groups: tuple[GroupEvidence, ...]
+    contrasts: tuple[Contrast, ...]
+    families: dict[str, Family]
+    net_benefit: tuple[ThresholdEvidence, ...] = ()
+    scenarios: tuple[ScenarioEvidence, ...] = ()
+    repeats: dict[str, tuple[float, ...]] = Field(default={})
+    curves: dict[str, Curve] = Field(default={})
+    stability: StabilityEvidence | None = None
+    membership: MembershipEvidence | None = None
+    champion: ChampionEvidence | None = None
+    treatment: TreatmentEvidence | None = None
+
+    def group_estimates(self, metric: str) -> list[tuple[GroupEvidence, Estimate]]:
+        """Return every subgroup with its estimate of `metric`; absent where the metric was not measured."""
+        missing = Estimate.absent("not measured for this group")
+        return [(group, group.metrics.get(metric, missing)) for group in self.groups]
