@@ -6,15 +6,15 @@ from hypothesis import strategies as st
 from theragate.evidence.catalogue import METRICS
 from theragate.evidence.intervals.limits import (
     FEWEST,
-    benefit,
     between_groups,
     fewest,
     on_scale,
     paired,
     ranking,
     sampled,
-    wilson,
 )
+from theragate.evidence.intervals.net_benefit import benefit
+from theragate.evidence.intervals.proportions import wilson
 from theragate.evidence.types import Z95, Estimate
 
 

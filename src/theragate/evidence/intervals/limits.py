@@ -15,7 +15,7 @@ Five ways; ``docs/statistics.md`` says how often they hold the truth, by simulat
     and gates pass by it. The lower limit is the percentile less both, so that no good model is found to be bad.
 ``influence``
     For measures of ranking: DeLong's variance, or the infinitesimal jackknife's, on the logit scale, with t as above.
-`benefit`
+`intervals.net_benefit`
     For the net benefit over the better default: Wilson's limits of its parts, put together by square-and-add. A
     bootstrap sees no error where no patient with the event stays below the threshold, and is then sure of too much.
 
@@ -29,21 +29,21 @@ import numpy as np
 from scipy.special import stdtrit
 
 from theragate.evidence.catalogue import Metric
+from theragate.evidence.intervals.proportions import proportion
+from theragate.evidence.intervals.usable import unstable, usable
 from theragate.evidence.metrics.arrays import Floats
 from theragate.evidence.types import Z95, Estimate, to_scale
 from theragate.study import TASKS
 
-__all__ = ["FEWEST", "benefit", "between_groups", "fewest", "on_scale", "paired", "ranking", "sampled", "wilson"]
+__all__ = ["FEWEST", "between_groups", "fewest", "on_scale", "paired", "ranking", "sampled"]
 
 # The domain in which limits hold in 93 to 97 of 100 studies (docs/statistics.md): so many events and so many
 # non-events, or so many patients where there are no events. Wilson's limits need no such number.
 FEWEST = 10
 _FEWEST_PATIENTS = 50
 _DOMAIN = {"average_precision": 50, "rmse": 1000}  # larger ones, by metric
-_USABLE = 0.95  # of the resamples, in which a metric has to be defined
 
 _TOO_FEW = "too few patients, or too few with or without the event, for an interval"
-_UNSTABLE = "not defined in too many resamples for an interval"
 
 
 def fewest(metric: Metric) -> int:
@@ -85,20 +85,19 @@ def sampled(
         is large.
     """
     if metric.interval == "proportion" and denominator is not None:
-        return _proportion(value, replicates, denominator=denominator, counted=counted)
+        return proportion(value, replicates, denominator=denominator, counted=counted)
     if not enough or (rests_on is not None and rests_on < fewest(metric)):
         return Estimate(value=value, method="none", why=_TOO_FEW)
-    spread = replicates[np.isfinite(replicates)]
     if metric.interval == "bias_shifted":
-        return _bias_shifted(value, spread) if len(spread) >= _USABLE * len(replicates) else _unstable(value)
-    scaled = on_scale(replicates, metric.scale)
-    scaled = scaled[np.isfinite(scaled)]
+        spread = usable(replicates)
+        return unstable(value) if spread is None else _bias_shifted(value, spread)
+    scaled = usable(on_scale(replicates, metric.scale))
     try:
         to_scale(value, metric.scale)
     except ValueError:
         return Estimate(value=value, method="none", why=f"at the end of its {metric.scale} scale, without an interval")
-    if len(scaled) < _USABLE * len(replicates):
-        return _unstable(value)
+    if scaled is None:
+        return unstable(value)
     se = float(scaled.std(ddof=1)) * _few(rests_on)
     estimate = Estimate(value=value, se=se, scale=metric.scale, method="bootstrap")
     lower, upper = estimate.band(Z95) or (value, value)
@@ -151,80 +150,13 @@ def paired(
     """
     if same:
         return Estimate(value=0.0, lower=0.0, upper=0.0, se=0.0, method="the same predictions")
-    usable = deviations[np.isfinite(deviations)]
-    if len(usable) < _USABLE * len(deviations):
-        return _unstable(value)
-    se = (float(np.sqrt(usable @ usable)) if influence else float(usable.std(ddof=1))) * _few(rests_on)
+    defined = usable(deviations)
+    if defined is None:
+        return unstable(value)
+    se = (float(np.sqrt(defined @ defined)) if influence else float(defined.std(ddof=1))) * _few(rests_on)
     if se == 0:
         return Estimate(value=value, method="none", why="no spread from which an error could be estimated")
     return Estimate(value=value, lower=value - Z95 * se, upper=value + Z95 * se, se=se, method=method)
-
-
-def benefit(
-    *, selected: float, true_positives: float, events: float, size: float, threshold: float, replicates: Floats | None
-) -> Estimate:
-    """Return the net benefit over the better default, with limits that hold where hardly anybody is missed.
-
-    Over treating nobody the gain is s · (p - (1 - p) · o): the share s of the selected, p the share of events among
-    them, o the odds of the threshold. Over treating everybody it is u · ((1 - q) · o - q): the share u of the others,
-    q the share of events among those. The two factors of each are nearly independent, so that Wilson's limits of both
-    are put together by square-and-add (Zou, Donner, Stat Med 2008;27:1693). The gain over the better default is the
-    smaller of the two gains, and so are its limits.
-
-    Parameters
-    ----------
-    selected, true_positives, events
-        Shares of all patients.
-    size
-        The number of patients.
-    threshold
-        In (0, 1).
-    replicates
-        Shape (b,), with censoring: the gain in the resamples. `size` then shrinks to the number of patients who
-        would give their standard error, where that is smaller. None where patients are counted.
-    """
-    odds = threshold / (1 - threshold)
-    free, missed = 1 - selected, events - true_positives
-    none = true_positives - (selected - true_positives) * odds
-    everybody = (free - missed) * odds - missed
-    value = min(none, everybody)
-    if replicates is not None:
-        spread = replicates[np.isfinite(replicates)]
-        if len(spread) < _USABLE * len(replicates):
-            return _unstable(value)
-        dear, cheap = (true_positives, selected - true_positives) if none < everybody else (missed, free - missed)
-        squares = dear + cheap * odds**2
-        variance = float(spread.var(ddof=1))
-        if variance > 0 and squares > value**2:
-            size = min(size, (squares - value**2) / variance)
-    parts = [
-        _part(selected, true_positives, size=size, gain=none, price=1 + odds, sign=1),
-        _part(free, missed, size=size, gain=everybody, price=1 + odds, sign=-1),
-    ]
-    lower, upper = min(low for low, _ in parts), min(high for _, high in parts)
-    return Estimate(
-        value=value,
-        lower=lower,
-        upper=upper,
-        se=max(value - lower, upper - value) / Z95,
-        method="square-and-add of Wilson's limits",
-    )
-
-
-def _part(share: float, with_event: float, *, size: float, gain: float, price: float, sign: int) -> tuple[float, float]:
-    """Return the limits of ``share · sign · (price · p - price + 1)``, with p the share of events among `share`."""
-    if share <= 0:
-        # The model decides as the default does, for everybody: the gain is 0 without error.
-        return gain, gain
-    risk = min(max(with_event / share, 0.0), 1.0)
-    low, high = wilson(risk, share * size)
-    few, many = wilson(min(share, 1.0), size)
-    worth = gain / share
-    worse, better = (risk - low, high - risk) if sign > 0 else (high - risk, risk - low)
-    fewer, more = (share - few, many - share) if worth > 0 else (many - share, share - few)
-    down = math.hypot(worth * fewer, share * price * worse)
-    up = math.hypot(worth * more, share * price * better)
-    return gain - down, gain + up
 
 
 def between_groups(group: Estimate, other: Estimate) -> Estimate:
@@ -249,15 +181,6 @@ def between_groups(group: Estimate, other: Estimate) -> Estimate:
     )
 
 
-def wilson(share: float, size: float) -> tuple[float, float]:
-    """Return Wilson's 95% limits of a proportion of `size` patients; `size` need not be whole."""
-    shrink = 1 + Z95**2 / size
-    centre = (share + Z95**2 / (2 * size)) / shrink
-    half = Z95 / shrink * math.sqrt(share * (1 - share) / size + Z95**2 / (4 * size**2))
-    lower, upper = max(0.0, centre - half), min(1.0, centre + half)
-    return (0.0 if share == 0 else lower), (1.0 if share == 1 else upper)
-
-
 def on_scale(replicates: Floats, scale: Literal["identity", "log", "logit"]) -> Floats:
     """Transform replicates to a scale; NaN at and beyond its ends."""
     if scale == "identity":
@@ -273,19 +196,6 @@ def _few(rests_on: int | None) -> float:
     return float(stdtrit(max(rests_on - 1, 1), 0.975)) / Z95 if rests_on is not None else 1.0
 
 
-def _proportion(value: float, replicates: Floats, *, denominator: float, counted: bool) -> Estimate:
-    value = min(max(value, 0.0), 1.0)
-    value = round(value) if min(value, 1 - value) < 1e-12 else value
-    size = denominator
-    if not counted and 0 < value < 1:
-        spread = replicates[np.isfinite(replicates)]
-        variance = float(spread.var(ddof=1)) if len(spread) >= _USABLE * len(replicates) else 0.0
-        size = value * (1 - value) / variance if variance > 0 else denominator
-    lower, upper = wilson(value, size)
-    se = 1 / math.sqrt(size * value * (1 - value)) if 0 < value < 1 else None
-    return Estimate(value=value, lower=lower, upper=upper, se=se, scale="logit", method="Wilson")
-
-
 def _bias_shifted(value: float, replicates: Floats) -> Estimate:
     excess = max(0.0, float(replicates.mean()) - value)
     low, high = (float(limit) for limit in np.quantile(replicates, [0.025, 0.975]))
@@ -297,7 +207,3 @@ def _bias_shifted(value: float, replicates: Floats) -> Estimate:
         se=max(float(replicates.std(ddof=1)), (value - low) / Z95),
         method="bootstrap percentiles, less the excess by sampling error",
     )
-
-
-def _unstable(value: float) -> Estimate:
-    return Estimate(value=value, method="none", why=_UNSTABLE)

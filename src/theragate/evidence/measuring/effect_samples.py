@@ -11,7 +11,7 @@ from scipy.special import stdtrit
 from theragate.evidence.definitions.sums import Layout, NamedSums
 from theragate.evidence.inputs.effects import EffectTarget
 from theragate.evidence.inputs.groups import Subgroup
-from theragate.evidence.intervals.limits import wilson
+from theragate.evidence.intervals.proportions import wilson
 from theragate.evidence.intervals.widening import factor, widened
 from theragate.evidence.metrics.arrays import Floats
 from theragate.evidence.metrics.effects import Ranking, moments, ranked

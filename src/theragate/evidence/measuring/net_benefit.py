@@ -5,7 +5,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from theragate.evidence.catalogue import METRICS
-from theragate.evidence.intervals.limits import FEWEST, benefit, sampled
+from theragate.evidence.intervals.limits import FEWEST, sampled
+from theragate.evidence.intervals.net_benefit import benefit
 from theragate.evidence.intervals.widening import widened
 from theragate.evidence.measuring.decisions import Benefits
 from theragate.evidence.measuring.panels import Panel
