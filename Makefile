@@ -9,6 +9,9 @@ WORKERS := -n 2 --dist loadgroup --no-loadscope-reorder
 CORE := $(addprefix tests/,disclosure evidence gates release study contracts/test_gates.py contracts/test_metrics.py \
   test_digests.py test_files.py test_settings.py)
 
+# Python keeps its bytecode, of the tests too: without it each worker compiles every test anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help repro test test-fast test-browser docs screenshots check lint ui bench simulate lock clean
 
 help: ## Show the commands
