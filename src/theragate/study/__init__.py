@@ -4,29 +4,31 @@ from theragate.study.accepted_inputs import AcceptedInputs, InputRule
 from theragate.study.declarations import (
     MISSING,
     BandedGroups,
-    BinaryOutcome,
     Card,
     Decision,
     Deidentification,
-    EffectOutcome,
     Features,
     GroupSpec,
     Holdout,
     LabelledGroups,
-    Measured,
     NestedCrossValidation,
     NoDecision,
-    Outcome,
-    QuantityOutcome,
     Scenario,
     SiteSplit,
     Stability,
-    SurvivalOutcome,
     TemporalSplit,
-    Treatment,
     TreatmentDecision,
     Tuning,
     Validation,
+)
+from theragate.study.outcomes import (
+    BinaryOutcome,
+    EffectOutcome,
+    Measured,
+    Outcome,
+    QuantityOutcome,
+    SurvivalOutcome,
+    Treatment,
 )
 from theragate.study.params_file import read_parameters
 from theragate.study.policies import EVERY_STUDY

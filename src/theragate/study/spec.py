@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
-__all__ = ["MARK", "NAME", "Name", "Probability", "Sentence", "Spec", "Unit", "marked", "unfit"]
+__all__ = ["MARK", "NAME", "Name", "Probability", "Sentence", "Spec", "Unit", "keys_of", "marked", "unfit"]
 
 NAME = r"^[a-z][a-z0-9_]{2,63}$"
 MARK = "REVIEW"  # with which a text begins that a person has to write or confirm
@@ -36,3 +36,10 @@ def marked(value: Any, *, at: str = "") -> tuple[str, ...]:
     else:
         pairs = [(at, entry) for entry in value] if isinstance(value, list | tuple) else []
     return tuple(dict.fromkeys(key for inner, entry in pairs for key in marked(entry, at=inner)))
+
+
+def keys_of(value: Any) -> set[Any]:
+    """Return the keys that a choice between specifications rests on, whether `value` is parsed already or not."""
+    if isinstance(value, dict):
+        return set(value)
+    return set(type(value).model_fields) if isinstance(value, Spec) else set()

@@ -13,19 +13,16 @@ from theragate.study.declarations import (
     Decision,
     DecisionSpec,
     Deidentification,
-    EffectOutcome,
     Features,
     GroupSpec,
-    Measured,
     NoDecision,
-    Outcome,
     Scenario,
     Stability,
-    SurvivalOutcome,
     TreatmentDecision,
     Tuning,
     Validation,
 )
+from theragate.study.outcomes import EffectOutcome, Measured, Outcome, SurvivalOutcome
 from theragate.study.params_file import as_mapping, read_parameters
 from theragate.study.policies import resolve_gates
 from theragate.study.reading import parse

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from theragate.study.declarations import BinaryOutcome, EffectOutcome, QuantityOutcome, SurvivalOutcome
+from theragate.study.outcomes import BinaryOutcome, EffectOutcome, QuantityOutcome, SurvivalOutcome
 
 __all__ = ["TASKS", "Task", "TaskName"]
 

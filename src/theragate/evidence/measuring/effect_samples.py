@@ -16,8 +16,10 @@ from theragate.evidence.intervals.widening import factor, widened
 from theragate.evidence.metrics.arrays import Floats
 from theragate.evidence.metrics.effects import Ranking, moments, ranked
 from theragate.evidence.types import Z95, Estimate
+from theragate.study import TaskName
 
 __all__ = [
+    "EFFECT",
     "Effects",
     "Gains",
     "PatientSet",
@@ -32,6 +34,7 @@ __all__ = [
     "widening",
 ]
 
+EFFECT: TaskName = "treatment_effect"
 # In each arm: the fewest patients, and the fewest with and without the event, for an interval (docs/statistics.md).
 FEWEST_PATIENTS, FEWEST_EVENTS = 11, 5
 _BLOCK = 4_000_000  # numbers in one block of resamples
@@ -151,7 +154,7 @@ def estimates(
 
 def widening(metric: str, patients: int | None) -> float:
     """Return by how much the limits of `metric` grow where `patients` were cross-validated; 1 where they were not."""
-    return 1.0 if patients is None else factor(metric, task="treatment_effect", patients=patients)
+    return 1.0 if patients is None else factor(metric, task=EFFECT, patients=patients)
 
 
 def sampled(value: float, replicates: Floats, *, of: PatientSet) -> Estimate:
