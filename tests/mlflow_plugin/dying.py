@@ -21,6 +21,7 @@ from mlflow_plugin.attested_by_hand import Deployment, attest, policy_of, write_
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
+from theragate.mlflow_plugin.configuration import Configuration
 from theragate.mlflow_plugin.store import GatedStore
 from theragate.release.ledger import Row, verify_rows
 from theragate.release.model_files import inspect_package
@@ -86,7 +87,7 @@ def prepared(store: GatedStore, deployment: Deployment, folder: Path, study: str
 
 def opened(address: str) -> GatedStore:
     SqlAlchemyStore._engine_map.clear()  # a connection is nothing to share with a process that dies
-    return GatedStore(address)
+    return GatedStore(address, configuration=Configuration(os.environ, Path.cwd()))
 
 
 def die(address: str, study: str, version: str, *, after: int) -> bool:

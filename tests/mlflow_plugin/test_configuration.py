@@ -4,40 +4,40 @@ import pytest
 from mlflow_plugin.attested_by_hand import Deployment
 
 from theragate.errors import ConfigurationError
-from theragate.mlflow_plugin.configuration import Configuration, local_path, sealed_location
+from theragate.mlflow_plugin.configuration import Configuration
+from theragate.mlflow_plugin.sealed_location import local_path, sealed_location
 from theragate.release.keys import SigningKey, development_key
-from theragate.settings import read_settings
 
 SERVED = {"_MLFLOW_SERVER_SERVE_ARTIFACTS": "true", "_MLFLOW_SERVER_ARTIFACT_DESTINATION": "sealed+file:///srv/a"}
 
 
 def configured(environ, home: Path) -> Configuration:
     """The configuration of a process that runs in `home` with these variables."""
-    return Configuration(environ, read_settings(environ, home))
+    return Configuration(environ, home)
 
 
 def test_beside_the_database_where_nothing_is_served():
-    place = sealed_location({}, "sqlite:////srv/store/mlflow.db")
-    assert (place.folder, place.address) == (Path("/srv/store/sealed"), "file:///srv/store/sealed")
+    location = sealed_location({}, "sqlite:////srv/store/mlflow.db")
+    assert (location.folder, location.uri) == (Path("/srv/store/sealed"), "file:///srv/store/sealed")
 
 
 def test_below_the_artifacts_where_they_are_served():
-    place = sealed_location(SERVED, "postgresql://localhost/x")
-    assert (place.folder, place.address) == (Path("/srv/a/sealed"), "mlflow-artifacts:/sealed")
-    assert sealed_location({**SERVED, "THERAGATE_SEALED": "/srv/a/sealed"}, "sqlite://") == place
+    location = sealed_location(SERVED, "postgresql://localhost/x")
+    assert (location.folder, location.uri) == (Path("/srv/a/sealed"), "mlflow-artifacts:/sealed")
+    assert sealed_location({**SERVED, "THERAGATE_SEALED": "/srv/a/sealed"}, "sqlite://") == location
 
 
 def test_where_the_setting_says():
-    place = sealed_location({**SERVED, "THERAGATE_SEALED": "file:///srv/worm"}, "sqlite://")
-    assert (place.folder, place.address) == (Path("/srv/worm"), "file:///srv/worm")
+    location = sealed_location({**SERVED, "THERAGATE_SEALED": "file:///srv/worm"}, "sqlite://")
+    assert (location.folder, location.uri) == (Path("/srv/worm"), "file:///srv/worm")
 
 
 def test_on_the_server_where_the_artifacts_are_in_a_bucket():
     bucket = {**SERVED, "_MLFLOW_SERVER_ARTIFACT_DESTINATION": "sealed+s3://bucket/a"}
     with pytest.raises(ConfigurationError, match="while the artifacts are in a bucket"):
         sealed_location(bucket, "postgresql://localhost/x")
-    place = sealed_location({**bucket, "THERAGATE_SEALED": "/srv/sealed"}, "postgresql://localhost/x")
-    assert (place.folder, place.address) == (Path("/srv/sealed"), "mlflow-artifacts:/sealed")
+    location = sealed_location({**bucket, "THERAGATE_SEALED": "/srv/sealed"}, "postgresql://localhost/x")
+    assert (location.folder, location.uri) == (Path("/srv/sealed"), "mlflow-artifacts:/sealed")
 
 
 @pytest.mark.parametrize("folder", ["/srv/a", "/srv/a/1", "/srv/a/sealed/x", "/srv/a/../a/other"])
@@ -81,11 +81,11 @@ def test_the_ledgers_key_is_one_that_the_trust_file_gives_this_role(tmp_path):
     deployment.write()
     environ = {"THERAGATE_TRUST": str(deployment.trust_file)}
     trust = configured(environ, tmp_path).trust()
-    with pytest.raises(ConfigurationError, match="received none"):
+    with pytest.raises(ConfigurationError, match="received no key"):
         configured(environ, tmp_path).ledger_key(trust)
     for key in (SigningKey.generate(), deployment.evaluator):
         other = {**environ, "THERAGATE_LEDGER_KEY": key.pem().decode()}
-        with pytest.raises(ConfigurationError, match="a key that it does not list"):
+        with pytest.raises(ConfigurationError, match="which it does not list"):
             configured(other, tmp_path).ledger_key(trust)
     right = configured({**environ, "THERAGATE_LEDGER_KEY": str(deployment.ledger_file)}, tmp_path)
     assert right.ledger_key(trust).public == deployment.ledger.public

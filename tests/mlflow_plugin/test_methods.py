@@ -3,6 +3,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.store.model_registry.abstract_store import AbstractStore
 from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore
 
+from theragate.mlflow_plugin.configuration import Configuration
 from theragate.mlflow_plugin.methods import FREE, GUARDED, OWN, READ_ONLY, check_methods, public_methods
 from theragate.mlflow_plugin.store import GatedStore
 
@@ -14,7 +15,7 @@ def test_every_method_of_mlflows_store_is_classified_once():
     assert len(GUARDED) + len(READ_ONLY) + len(FREE) == len(GUARDED | READ_ONLY | FREE)
 
 
-def test_an_upgrade_that_adds_a_method_stops_the_store():
+def test_an_upgrade_that_adds_a_method_stops_the_store(tmp_path):
     class Upgraded(GatedStore):
         def swap_registered_model_aliases(self, name):
             pass
@@ -22,7 +23,7 @@ def test_an_upgrade_that_adds_a_method_stops_the_store():
     with pytest.raises(MlflowException, match="does not know how to guard swap_registered_model_aliases"):
         check_methods(Upgraded)
     with pytest.raises(MlflowException, match="nothing is served"):
-        Upgraded("gated+sqlite:////nowhere/at/all.db")
+        Upgraded("gated+sqlite:////nowhere/at/all.db", configuration=Configuration({}, tmp_path))
 
 
 def test_a_guarded_method_that_is_only_inherited_stops_the_store():

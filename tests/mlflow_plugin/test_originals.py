@@ -1,4 +1,4 @@
-"""Addresses of a version's files that lead out of the artifacts."""
+"""Locations of a version's files that lead out of the artifacts."""
 
 import pytest
 
@@ -9,11 +9,16 @@ from theragate.release.refusals import Refusal
 @pytest.mark.parametrize(
     "path", ["", "..", "1/../../private", "%2e%2e/private", "%252e%252e/private", "1/%25252e%25252e/x"]
 )
-def test_an_address_stays_within_the_artifacts_in_any_spelling(path, tmp_path, monkeypatch):
+def test_a_location_stays_within_the_artifacts_in_any_spelling(path, tmp_path):
     (tmp_path / "private").mkdir()
-    monkeypatch.setenv("_MLFLOW_SERVER_SERVE_ARTIFACTS", "true")
-    monkeypatch.setenv("_MLFLOW_SERVER_ARTIFACT_DESTINATION", f"sealed+{(tmp_path / 'artifacts').as_uri()}")
-    with pytest.raises(Refusal, match="an address outside the artifacts"), original(f"mlflow-artifacts:/{path}"):
+    environ = {
+        "_MLFLOW_SERVER_SERVE_ARTIFACTS": "true",
+        "_MLFLOW_SERVER_ARTIFACT_DESTINATION": f"sealed+{(tmp_path / 'artifacts').as_uri()}",
+    }
+    with (
+        pytest.raises(Refusal, match="a location outside the artifacts"),
+        original(f"mlflow-artifacts:/{path}", environ),
+    ):
         pass
-    with original("mlflow-artifacts:/1/run/artifacts/model") as folder:
+    with original("mlflow-artifacts:/1/run/artifacts/model", environ) as folder:
         assert folder == tmp_path / "artifacts/1/run/artifacts/model"

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from theragate.mlflow_plugin.configuration import is_sealed
-from theragate.mlflow_plugin.request_filter import MOST_BYTES, RequestFilter, why_refused
+from theragate.mlflow_plugin.sealed_location import is_sealed
+from theragate.mlflow_plugin.request_filter import MOST_REQUEST_BYTES, RequestFilter, why_refused
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_the_folder_and_the_name_are_read_together():
 
 
 FILES = "/api/2.0/mlflow-artifacts/artifacts/"
-MUCH = (b"content-length", str(MOST_BYTES + 1).encode())
+MUCH = (b"content-length", str(MOST_REQUEST_BYTES + 1).encode())
 ENDLESS = (b"transfer-encoding", b"chunked")
 
 
@@ -110,5 +110,7 @@ def test_what_would_be_read_into_memory_whole_is_not_endless(header):
 
 
 def test_requests_of_a_usual_size_and_files_of_any_size():
-    assert status_of("POST", "/api/2.0/mlflow/runs/create", (b"content-length", str(MOST_BYTES).encode())) == 200
+    assert (
+        status_of("POST", "/api/2.0/mlflow/runs/create", (b"content-length", str(MOST_REQUEST_BYTES).encode())) == 200
+    )
     assert [status_of("PUT", f"{FILES}1/run/model.ubj", header) for header in (MUCH, ENDLESS)] == [200, 200]

@@ -34,7 +34,7 @@ def test_a_copy_is_named_by_the_digest_of_what_was_copied(vault, package):
 def test_a_copy_is_read_only_but_for_what_mlflow_writes_into_it(vault, package):
     expected = sha256_tree(package)
     vault.seal(package, expected=expected)
-    place = vault.place(expected)
+    place = vault.path(expected)
     writable = {path.name for path in place.rglob("*") if path.stat().st_mode & 0o222}
     assert writable == {"registered_model_meta"}
     assert not place.stat().st_mode & 0o222
@@ -52,7 +52,7 @@ def test_other_files_than_expected_leave_nothing(vault, package):
 def test_a_copy_that_changed_is_found_out(vault, package):
     expected = sha256_tree(package)
     vault.seal(package, expected=expected)
-    file = vault.place(expected) / "MLmodel"
+    file = vault.path(expected) / "MLmodel"
     file.chmod(0o600)
     file.write_text(file.read_text() + "run_id: x\n")
     with pytest.raises(StoreError, match="a sealed copy never changes; received one that has changed"):

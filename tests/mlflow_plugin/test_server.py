@@ -25,12 +25,12 @@ from theragate.settings import read_settings
         ({"MLFLOW_TRACKING_URI": "mysql://host/x"}, {}, False, ConfigurationError, "is a guarded one"),
         ({}, {"host": "0.0.0.0"}, True, ConfigurationError, "since nobody signs in"),  # noqa: S104 - it is refused
         ({}, {"host": "192.0.2.1"}, False, StoreError, "a free port of this machine"),
-        ({}, {"port": 0}, False, ConfigurationError, "a trust file says who releases.*received none"),
+        ({}, {"port": 0}, False, ConfigurationError, "a trust file says who releases.*received no trust file"),
     ],
 )
 def test_what_is_not_started(environ, listening, embedded, kind, words, tmp_path):
     with pytest.raises(kind, match=words):
-        serve(read_settings(environ, tmp_path), Listening(**listening), embedded=embedded)
+        serve(read_settings(environ, tmp_path), Listening(**listening), embedded=embedded, environ=dict(environ))
 
 
 def test_a_port_that_is_taken(tmp_path):
@@ -39,7 +39,7 @@ def test_a_port_that_is_taken(tmp_path):
         taken.listen()
         port = taken.getsockname()[1]
         with pytest.raises(StoreError, match=f"port {port}.*--port {port + 1}"):
-            serve(read_settings({}, tmp_path), Listening(port=port), embedded=True)
+            serve(read_settings({}, tmp_path), Listening(port=port), embedded=True, environ={})
 
 
 def test_the_first_start_needs_a_password(tmp_path):

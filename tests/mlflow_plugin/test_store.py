@@ -14,6 +14,7 @@ from mlflow_plugin.conftest import KINDS
 from mlflow_plugin.dying import opened, prepared, signed_in
 
 from theragate.errors import StoreError
+from theragate.mlflow_plugin.configuration import Configuration
 from theragate.mlflow_plugin.ledger import Ledger
 from theragate.mlflow_plugin.sealing import Vault
 from theragate.mlflow_plugin.tables import LEDGER
@@ -23,9 +24,9 @@ pytestmark = pytest.mark.filterwarnings("ignore:The ``noload``")  # MLflow 3.17 
 
 
 @pytest.fixture(scope="module", params=KINDS)
-def place(request, make_database, tmp_path_factory):
+def database(request, make_database, tmp_path_factory):
     """A database with one champion, and the deployment around it."""
-    folder = tmp_path_factory.mktemp("place")
+    folder = tmp_path_factory.mktemp("database")
     deployment = Deployment(folder / "deployment")
     deployment.write()
     patch = pytest.MonkeyPatch()
@@ -63,8 +64,8 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_a_row_that_is_changed_by_hand_is_named_and_nothing_is_released(place, change):
-    store, deployment, _ = place
+def test_a_row_that_is_changed_by_hand_is_named_and_nothing_is_released(database, change):
+    store, deployment, _ = database
     statement, bad = CHANGES[change]
     with store.engine.begin() as connection:
         saved = [dict(row) for row in connection.execute(sqlalchemy.select(LEDGER).order_by(LEDGER.c.seq)).mappings()]
@@ -84,32 +85,32 @@ def test_a_row_that_is_changed_by_hand_is_named_and_nothing_is_released(place, c
     verify_rows(rows_of(store), deployment.trust())
 
 
-def test_a_server_remembers_the_last_row_and_notices_when_the_end_is_cut_off(place):
-    store, deployment, _ = place
-    ledger, trust = Ledger(), deployment.trust()
+def test_a_server_remembers_the_last_row_and_notices_when_the_end_is_cut_off(database):
+    store, deployment, _ = database
+    ledger, trust = Ledger(Configuration(os.environ, deployment.folder)), deployment.trust()
     with store.ManagedSessionMaker() as session:
         ledger.remember(ledger.read(session, trust))
     with store.engine.begin() as connection:
         saved = [dict(row) for row in connection.execute(sqlalchemy.select(LEDGER).order_by(LEDGER.c.seq)).mappings()]
         connection.execute(LEDGER.delete().where(LEDGER.c.seq == saved[-1]["seq"]))
     try:
-        with store.ManagedSessionMaker() as session, pytest.raises(StoreError, match="another row, or none"):
+        with store.ManagedSessionMaker() as session, pytest.raises(StoreError, match="received no such row"):
             ledger.read(session, trust)
     finally:
         with store.engine.begin() as connection:
             connection.execute(LEDGER.insert(), saved[-1:])
 
 
-def test_our_tables_do_not_disturb_mlflows(place):
-    store, _, _ = place
+def test_our_tables_do_not_disturb_mlflows(database):
+    store, _, _ = database
     tables = set(sqlalchemy.inspect(store.engine).get_table_names())
     assert {"theragate_ledger", "theragate_dossiers"} <= tables
     assert _all_tables_exist(store.engine)
     opened(f"gated+{store.db_uri}")._dispose_engine()
 
 
-def test_whoever_has_not_signed_in_decides_nothing_where_there_is_a_trust_file(place, monkeypatch):
-    store, _, _ = place
+def test_whoever_has_not_signed_in_decides_nothing_where_there_is_a_trust_file(database, monkeypatch):
+    store, _, _ = database
     monkeypatch.setenv("THERAGATE_USER", "ada")
     for act in (
         lambda: store.delete_registered_model_alias("study_a", "champion"),
@@ -122,8 +123,8 @@ def test_whoever_has_not_signed_in_decides_nothing_where_there_is_a_trust_file(p
     assert store.get_registered_model("study_a").aliases == {"champion": 1}
 
 
-def test_a_server_without_the_ledgers_key_releases_nothing(place, monkeypatch):
-    store, _, _ = place
+def test_a_server_without_the_ledgers_key_releases_nothing(database, monkeypatch):
+    store, _, _ = database
     before = rows_of(store)
     monkeypatch.delenv("THERAGATE_LEDGER_KEY")
     with signed_in("grace"), pytest.raises(MlflowException, match="THERAGATE_LEDGER_KEY is a key"):
@@ -132,8 +133,8 @@ def test_a_server_without_the_ledgers_key_releases_nothing(place, monkeypatch):
     assert rows_of(store) == before
 
 
-def test_what_goes_wrong_after_the_decision_takes_everything_back(place, monkeypatch):
-    store, _, _ = place
+def test_what_goes_wrong_after_the_decision_takes_everything_back(database, monkeypatch):
+    store, _, _ = database
     before = rows_of(store)
 
     def broken(*_):
@@ -148,8 +149,8 @@ def test_what_goes_wrong_after_the_decision_takes_everything_back(place, monkeyp
         assert session.execute(sqlalchemy.text("SELECT 1")).scalar() == 1, "no decision is left open"
 
 
-def test_an_attestation_that_is_exchanged_while_the_files_are_sealed_is_noticed(place, monkeypatch):
-    store, deployment, folder = place
+def test_an_attestation_that_is_exchanged_while_the_files_are_sealed_is_noticed(database, monkeypatch):
+    store, deployment, folder = database
     study = "study_swapped"
     version, seal = prepared(store, deployment, folder, study), Vault.seal
     envelope = store.get_model_version(study, version).tags["theragate.attestation"]
@@ -168,8 +169,8 @@ def test_an_attestation_that_is_exchanged_while_the_files_are_sealed_is_noticed(
     store.set_model_version_tag(study, version, ModelVersionTag("theragate.attestation", envelope))
 
 
-def test_threads_decide_one_after_the_other(place):
-    store, deployment, folder = place
+def test_threads_decide_one_after_the_other(database):
+    store, deployment, folder = database
     studies = [f"study_thread{number}" for number in range(6)]
     versions = {study: prepared(store, deployment, folder, study) for study in studies}
     before = len(rows_of(store))
@@ -186,8 +187,8 @@ def test_threads_decide_one_after_the_other(place):
     assert {row.event.study for row in rows[before:]} == set(studies)
 
 
-def test_processes_decide_one_after_the_other(place):
-    store, deployment, folder = place
+def test_processes_decide_one_after_the_other(database):
+    store, deployment, folder = database
     studies = [f"study_process{number}" for number in range(4)]
     versions = {study: prepared(store, deployment, folder, study) for study in studies}
     before = len(rows_of(store))

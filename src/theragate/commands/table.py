@@ -130,14 +130,15 @@ def _ui(call: Call) -> int:
     from theragate.mlflow_plugin.server import Listening, serve
 
     _sync(call)
-    return serve(call.settings, Listening(port=call.parsed.port), embedded=True)
+    return serve(call.settings, Listening(port=call.parsed.port), embedded=True, environ=call.environ)
 
 
 def _server(call: Call) -> int:
     from theragate.mlflow_plugin.server import Listening, serve
 
     parsed = call.parsed
-    return serve(call.settings, Listening(parsed.host, parsed.port, parsed.workers), embedded=parsed.embedded)
+    listening = Listening(parsed.host, parsed.port, parsed.workers)
+    return serve(call.settings, listening, embedded=parsed.embedded, environ=call.environ)
 
 
 def _show(lines: Iterable[tuple[str, bool]]) -> int:

@@ -1,6 +1,8 @@
-"""MLflow's server with the doors closed that no store can see: signed-in for a team, embedded for one person."""
+"""MLflow's server, guarded where no store can: with sign-in for a team, embedded for one person."""
 
 import os
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -19,10 +21,11 @@ from mlflow.server.fastapi_app import create_fastapi_app
 from mlflow.server.handlers import _add_static_prefix, _get_request_message, catch_mlflow_exception
 
 from theragate.mlflow_plugin.accounts import guard_accounts
-from theragate.mlflow_plugin.configuration import SCHEME, is_sealed
+from theragate.mlflow_plugin.configuration import Configuration
 from theragate.mlflow_plugin.errors import refusal
 from theragate.mlflow_plugin.request_filter import Application, RequestFilter
 from theragate.mlflow_plugin.routes import ENDPOINTS, add_routes
+from theragate.mlflow_plugin.sealed_location import SCHEME, is_sealed
 
 __all__ = ["create_app", "create_embedded_app"]
 
@@ -30,7 +33,7 @@ _CREATE_EXPERIMENT = "_create_experiment"  # MLflow's name of the route
 
 
 def create_app() -> Application:
-    """Return the server of a team: everybody signs in, and nobody names a place on the server's disk.
+    """Return the server of a team: everybody signs in, and nobody chooses a location on the server's disk.
 
     Raises
     ------
@@ -39,52 +42,60 @@ def create_app() -> Application:
     """
     from mlflow.server import auth
 
-    _check_start(artifacts=True)
+    _check_start(os.environ, artifacts=True)
     add_routes(flask_application)
     _let_signed_in_through(auth)
     application = auth.create_app(flask_application)
     if isinstance(application, Flask):
-        raise _wrong_start("it runs under uvicorn", "another server")
-    if not guard_accounts(flask_application, auth) or _CREATE_EXPERIMENT not in flask_application.view_functions:
-        raise _wrong_start("MLflow's routes have the names they had", "others")
-    flask_application.before_request(_refuse_places)
-    return _closed(application)
+        raise _wrong_start("it runs under uvicorn", "a WSGI server")
+    configuration = Configuration(os.environ, Path.cwd())
+    guarded = guard_accounts(flask_application, auth, configuration)
+    if not guarded or _CREATE_EXPERIMENT not in flask_application.view_functions:
+        raise _wrong_start("MLflow has the routes that are guarded here", "a version of MLflow with other routes")
+    flask_application.before_request(_refuse_artifact_locations)
+    return _filtered(application)
 
 
 def create_embedded_app() -> Application:
-    """Return the server of one person on one machine: nobody signs in, names are only claimed.
+    """Return the server of one person on one machine: nobody signs in, and names are only claimed.
 
     Raises
     ------
     MlflowException
         If the server was started without the guarded registry.
     """
-    _check_start(artifacts=False)
+    _check_start(os.environ, artifacts=False)
     add_routes(flask_application)
-    return _closed(create_fastapi_app(flask_application))
+    return _filtered(create_fastapi_app(flask_application))
 
 
-def _closed(application: Application) -> RequestFilter:
-    places = [f"/{api}/2.0/mlflow-artifacts/artifacts/" for api in ("api", "ajax-api")]
-    return RequestFilter(application, streamed=tuple(map(_add_static_prefix, places)))
+def _filtered(application: Application) -> RequestFilter:
+    paths = [f"/{api}/2.0/mlflow-artifacts/artifacts/" for api in ("api", "ajax-api")]
+    return RequestFilter(application, streamed=tuple(map(_add_static_prefix, paths)))
 
 
-def _check_start(*, artifacts: bool) -> None:
-    registry = os.environ.get(REGISTRY_STORE_URI_ENV_VAR) or os.environ.get(BACKEND_STORE_URI_ENV_VAR, "")
+def _check_start(environ: Mapping[str, str], *, artifacts: bool) -> None:
+    registry = environ.get(REGISTRY_STORE_URI_ENV_VAR) or environ.get(BACKEND_STORE_URI_ENV_VAR, "")
     if not registry.startswith("gated+"):
-        raise _wrong_start("its registry is a guarded one, `gated+…`", "another one")
-    served = os.environ.get(SERVE_ARTIFACTS_ENV_VAR) == "true"
-    destination = os.environ.get(ARTIFACTS_DESTINATION_ENV_VAR, "")
-    if artifacts and not (served and destination.startswith(SCHEME)):
-        raise _wrong_start(f"it hands out the artifacts, from a sealed place, `{SCHEME}…`", "another place, or none")
+        raise _wrong_start("its registry is guarded, at `gated+…`", _scheme(registry))
+    destination = environ.get(ARTIFACTS_DESTINATION_ENV_VAR, "")
+    if artifacts and environ.get(SERVE_ARTIFACTS_ENV_VAR) != "true":
+        raise _wrong_start(f"it hands out the artifacts, from `{SCHEME}…`", "a server that does not hand them out")
+    if artifacts and not destination.startswith(SCHEME):
+        raise _wrong_start(f"it hands out the artifacts, from `{SCHEME}…`", _scheme(destination))
+
+
+def _scheme(uri: str) -> str:
+    """Show no more of a URI than its scheme: the rest may hold a password."""
+    return f"`{uri.partition(':')[0]}:…`" if ":" in uri else "a folder" if uri else "none"
 
 
 def _let_signed_in_through(auth: Any) -> None:
-    """Tell MLflow that whoever has signed in may use our routes: what each of them may do, the store decides."""
-    found = auth._find_validator
+    """Tell MLflow that whoever has signed in may use our routes; the store decides what each person may do."""
+    find_validator = auth._find_validator
 
     def find(asked: Any) -> Any:
-        return _signed_in if asked.endpoint in ENDPOINTS else found(asked)
+        return _signed_in if asked.endpoint in ENDPOINTS else find_validator(asked)
 
     auth._find_validator = find
 
@@ -94,17 +105,17 @@ def _signed_in() -> bool:
 
 
 @catch_mlflow_exception  # type: ignore[untyped-decorator]
-def _refuse_places() -> None:
-    """Refuse experiments whose artifacts would lie anywhere but behind the server's own guard."""
+def _refuse_artifact_locations() -> None:
+    """Refuse a new experiment whose artifacts would bypass the server's own guard."""
     if request.endpoint != _CREATE_EXPERIMENT or request.method != "POST":
         return
-    place = str(_get_request_message(CreateExperiment()).artifact_location).strip()
-    parts = urlsplit(place)
-    if place and (parts.scheme != "mlflow-artifacts" or parts.netloc or is_sealed(parts.path)):
+    location = str(_get_request_message(CreateExperiment()).artifact_location).strip()
+    parts = urlsplit(location)
+    if location and (parts.scheme != "mlflow-artifacts" or parts.netloc or is_sealed(parts.path)):
         raise refusal(
             "the experiment",
-            rule="its artifacts lie where the server puts them",
-            received="a place of its own",
+            rule="the server chooses the location of its artifacts",
+            received=f"an `artifact_location` at {_scheme(location)}",
             remedy="Create it without `artifact_location`.",
         )
 

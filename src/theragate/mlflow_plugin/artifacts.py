@@ -1,7 +1,7 @@
-"""The artifacts that the server hands out, of which the sealed models can be read and never written.
+"""The artifacts that the server hands out; sealed models among them can be read but never written.
 
-Whoever may edit an experiment writes its artifacts through the server, the files of its registered models included.
-That is why what is in service is a copy, in a folder that these repositories refuse to change.
+Whoever may edit an experiment writes its artifacts through the server, including the files of its registered models.
+What is in service is therefore a copy, in a folder that these repositories refuse to change.
 """
 
 from collections.abc import AsyncIterable
@@ -9,14 +9,14 @@ from typing import Any, BinaryIO
 
 from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
 
-from theragate.mlflow_plugin.configuration import SCHEME, is_sealed
 from theragate.mlflow_plugin.errors import refusal
+from theragate.mlflow_plugin.sealed_location import SCHEME, is_sealed
 
-__all__ = ["Sealed", "SealedFileRepository", "base_name", "check_open"]
+__all__ = ["SealedFileRepository", "SealedRepository", "base_name", "check_open"]
 
 
-class Sealed:
-    """What every repository refuses; it stands before MLflow's class."""
+class SealedRepository:
+    """The refusals of every sealed repository; it precedes MLflow's class among the bases."""
 
     def log_artifact(self, local_file: str, artifact_path: str | None = None) -> Any:
         """Store a file; see MLflow."""
@@ -34,7 +34,7 @@ class Sealed:
         return super().delete_artifacts(artifact_path)  # type: ignore[misc]
 
 
-class SealedFileRepository(Sealed, LocalArtifactRepository):
+class SealedFileRepository(SealedRepository, LocalArtifactRepository):
     """Artifacts in a folder, at ``sealed+file:///…``."""
 
     def __init__(self, artifact_uri: str, tracking_uri: str | None = None, registry_uri: str | None = None) -> None:
@@ -61,11 +61,11 @@ def base_name(local_file: str) -> str:
 
 
 def check_open(*parts: str | None) -> None:
-    """Refuse to change a path that is, or holds, a sealed copy."""
+    """Refuse to change a path that is a sealed copy or contains one."""
     if is_sealed(*parts):
         raise refusal(
             "sealed models",
-            rule="what is in service is never written, moved or deleted",
-            received="a request to do so",
+            rule="they are never written, moved or deleted",
+            received=f"a request to change `{'/'.join(part for part in parts if part)[:100]}`",
             remedy="Register a new version.",
         )

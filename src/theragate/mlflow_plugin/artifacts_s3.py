@@ -1,6 +1,6 @@
-"""The artifacts in a bucket, and the sealed models in the server's own folder, handed out as if they were in it."""
+"""The artifacts in a bucket, with the sealed models of the server's own folder handed out as if they were in it."""
 
-import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,24 +8,32 @@ from mlflow.entities import FileInfo
 from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
 from mlflow.store.artifact.s3_artifact_repo import S3ArtifactRepository
 
-from theragate.mlflow_plugin.artifacts import Sealed, base_name, check_open
-from theragate.mlflow_plugin.configuration import SCHEME, SEALED, is_sealed, sealed_location
+from theragate.mlflow_plugin.artifacts import SealedRepository, base_name, check_open
 from theragate.mlflow_plugin.errors import translated_errors
+from theragate.mlflow_plugin.sealed_location import SCHEME, SEALED, is_sealed, sealed_location
 
 __all__ = ["SealedS3Repository"]
 
 
-class SealedS3Repository(Sealed, S3ArtifactRepository):
+class SealedS3Repository(SealedRepository, S3ArtifactRepository):
     """Artifacts in a bucket, at ``sealed+s3://…``, and below `sealed` the folder ``THERAGATE_SEALED``.
 
-    A bucket knows no renaming, and whoever holds its keys can write there: what is in service stays on the server.
+    A bucket has no atomic rename, and whoever holds its keys can write to it: what is in service stays on the server.
     """
 
-    def __init__(self, artifact_uri: str, tracking_uri: str | None = None, registry_uri: str | None = None) -> None:
+    def __init__(
+        self,
+        artifact_uri: str,
+        tracking_uri: str | None = None,
+        registry_uri: str | None = None,
+        *,
+        environ: Mapping[str, str],
+    ) -> None:
         super().__init__(artifact_uri.removeprefix(SCHEME), tracking_uri=tracking_uri, registry_uri=registry_uri)
+        self._environ = environ
 
     def get_local_path(self, artifact_path: str) -> str | None:
-        """Return where a sealed file is on this machine; None for what is in the bucket."""
+        """Return the path of a sealed file on this machine; None for a file in the bucket."""
         if is_sealed(artifact_path):
             return str(self._sealed().get_local_path(_below(artifact_path)))
         return None
@@ -33,8 +41,8 @@ class SealedS3Repository(Sealed, S3ArtifactRepository):
     def list_artifacts(self, path: str | None = None) -> list[FileInfo]:
         """List a folder; see MLflow."""
         if path and is_sealed(path):
-            found = self._sealed().list_artifacts(_below(path) or None)
-            return [FileInfo(f"{SEALED}/{item.path}", item.is_dir, item.file_size) for item in found]
+            items = self._sealed().list_artifacts(_below(path) or None)
+            return [FileInfo(f"{SEALED}/{item.path}", item.is_dir, item.file_size) for item in items]
         return super().list_artifacts(path)
 
     def _download_file(self, remote_file_path: str, local_path: str) -> None:
@@ -44,14 +52,13 @@ class SealedS3Repository(Sealed, S3ArtifactRepository):
             super()._download_file(remote_file_path, local_path)
 
     def get_download_presigned_url(self, artifact_path: str, expiration: int = 300) -> Any:
-        """Let a client read from the bucket by itself; see MLflow."""
+        """Let a client read from the bucket directly; see MLflow."""
         check_open(artifact_path)
         return super().get_download_presigned_url(artifact_path, expiration)
 
-    @staticmethod
-    def _sealed() -> LocalArtifactRepository:
+    def _sealed(self) -> LocalArtifactRepository:
         with translated_errors():
-            folder = sealed_location(os.environ, "").folder
+            folder = sealed_location(self._environ, "").folder
         return LocalArtifactRepository(folder.as_uri())
 
     def create_multipart_upload(self, local_file: str, num_parts: int = 1, artifact_path: str | None = None) -> Any:
@@ -72,12 +79,12 @@ class SealedS3Repository(Sealed, S3ArtifactRepository):
         super().abort_multipart_upload(local_file, upload_id, artifact_path)
 
     def create_presigned_upload_url(self, artifact_path: str, expiration: int = 900) -> Any:
-        """Let a client write to the bucket by itself; see MLflow."""
+        """Let a client write to the bucket directly; see MLflow."""
         check_open(artifact_path)
         return super().create_presigned_upload_url(artifact_path, expiration)
 
 
 def _below(path: str) -> str:
-    """Return a path as the sealed folder has it; in another spelling than ours it names nothing there."""
+    """Return a path relative to the sealed folder; in any spelling but ours it names nothing there."""
     first, *rest = Path(path).parts
     return "/".join(rest) if first == SEALED else path

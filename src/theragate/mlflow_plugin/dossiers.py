@@ -1,4 +1,4 @@
-"""The full evidence and policies of versions, kept for the server's own judgement and shown to few."""
+"""The dossiers of versions, kept so that the server can judge again, and shown to few people."""
 
 from datetime import UTC, datetime
 
@@ -15,33 +15,33 @@ from theragate.release.examination import Submission, read_unverified
 from theragate.release.refusals import Refusal
 from theragate.release.trust import Trust
 
-__all__ = ["MOST_BYTES", "Dossiers"]
+__all__ = ["MOST_DOSSIER_BYTES", "Dossiers"]
 
-MOST_BYTES = 16 << 20  # of one dossier; those of the largest studies have about one
+MOST_DOSSIER_BYTES = 16 << 20  # the largest studies need about a sixteenth of it
 
 
 class Dossiers:
     """The table of dossiers."""
 
-    def __init__(self, transactions: Transactions) -> None:
-        self._transactions = transactions
+    def __init__(self, transactions: Transactions, configuration: Configuration) -> None:
+        self._transactions, self._configuration = transactions, configuration
 
     def put(self, content: bytes, *, named: str | None = None) -> str:
-        """Keep a dossier and return its digest; anybody who may sign in can, since only a signature makes it count.
+        """Keep a dossier and return its digest; everybody who signs in may, since only a signature makes it count.
 
         Raises
         ------
         Refusal
-            If it is too large, not what `theragate` writes, or not the one that was `named` by its digest.
+            If it is too large, malformed, or does not have the digest `named`.
         """
-        if len(content) > MOST_BYTES:
-            raise _unusable(f"it has {MOST_BYTES:,} bytes at most", f"{len(content):,}")
+        if len(content) > MOST_DOSSIER_BYTES:
+            raise _unusable(f"it has {MOST_DOSSIER_BYTES:,} bytes at most", f"{len(content):,} bytes")
         read_dossier(content)
         sha256 = sha256_bytes(content)
         if named not in (None, sha256):
-            raise _unusable("it is named by its SHA-256", "another digest")
+            raise _unusable(f"it is named by its SHA-256 ({sha256[:12]}…)", f"another digest, `{named}`"[:80])
         with self._transactions.decision() as session:
-            add_dossier(session, sha256, content, sender=present_actor().name)
+            add_dossier(session, sha256, content, sender=present_actor(self._configuration.environ).name)
         return sha256
 
     def get(self, sha256: str) -> bytes:
@@ -50,13 +50,13 @@ class Dossiers:
         Raises
         ------
         Refusal
-            If whoever asks is neither a release manager nor an evaluator, or there is no such dossier.
+            If the person is neither a release manager nor an evaluator, or there is no such dossier.
         """
-        actor, trust = present_actor(), Configuration.now().trust()
+        actor, trust = present_actor(self._configuration.environ), self._configuration.trust()
         if not (trust.is_manager(actor.name) or _is_evaluator(trust, actor.name)):
             raise Refusal(
                 "the full evidence",
-                rule="release managers and evaluators read it, because it can hold small groups of patients",
+                rule="only release managers and evaluators read it, because it can describe small groups of patients",
                 received=f"`{actor.name}`, who is neither",
                 remedy="Read the published evidence, which is an artifact of the run.",
             )
@@ -68,11 +68,11 @@ class Dossiers:
         Raises
         ------
         Refusal
-            If it has no attestation, its dossier was never sent, or nobody has recorded its author.
+            If it has no attestation, its dossier was never sent, or its author is not recorded.
         """
         subject, tags = f"`{version.name}` version {version.version}", dict(version.tags)
         if ATTESTATION not in tags:
-            raise _lacks(subject, "an evaluator has attested it", "a version without attestation")
+            raise _missing(subject, "an evaluator has attested it", "a version without attestation")
         if AUTHOR not in tags:
             raise Refusal(
                 subject,
@@ -95,7 +95,7 @@ class Dossiers:
         with self._transactions.session() as session:
             content = find_dossier(session, sha256)
         if content is None:
-            raise _lacks(f"dossier {sha256[:12]}…", "the server has the full evidence", "none of this digest")
+            raise _missing(f"dossier {sha256[:12]}…", "the server has it", "no dossier with this digest")
         return content
 
 
@@ -110,5 +110,5 @@ def _unusable(rule: str, received: str) -> Refusal:
     return Refusal("the dossier", rule=rule, received=received, remedy="Send what `theragate attest` writes.")
 
 
-def _lacks(subject: str, rule: str, received: str) -> Refusal:
+def _missing(subject: str, rule: str, received: str) -> Refusal:
     return Refusal(subject, rule=rule, received=received, remedy="Let the evaluator run `theragate attest STUDY`.")

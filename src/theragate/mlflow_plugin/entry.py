@@ -1,9 +1,13 @@
-"""What MLflow loads by name: functions that import the parts only when a store or repository is opened.
+"""The entry points that MLflow loads by name; they import the parts only when a store or repository is opened.
 
-MLflow loads every entry point when it is imported itself. The schemes are our own, never a built-in one: an entry point
-that fails to load is only warned of, and a built-in scheme would then be served without any guard.
+MLflow loads every entry point when it is imported. The schemes are our own, never built-in ones: MLflow only warns of
+an entry point that fails to load, and would then serve a built-in scheme unguarded.
+
+These are doors: here, and nowhere behind them, the environment of the process is read.
 """
 
+import os
+from pathlib import Path
 from typing import Any
 
 __all__ = ["registry_store", "sealed_file_repository", "sealed_s3_repository"]
@@ -11,9 +15,10 @@ __all__ = ["registry_store", "sealed_file_repository", "sealed_s3_repository"]
 
 def registry_store(store_uri: str, tracking_uri: str | None = None) -> Any:
     """Open the guarded registry at ``gated+sqlite:///…`` or ``gated+postgresql://…``."""
+    from theragate.mlflow_plugin.configuration import Configuration
     from theragate.mlflow_plugin.store import GatedStore
 
-    return GatedStore(store_uri, tracking_uri)
+    return GatedStore(store_uri, tracking_uri, configuration=Configuration(os.environ, Path.cwd()))
 
 
 def sealed_file_repository(artifact_uri: str, tracking_uri: str | None = None, registry_uri: str | None = None) -> Any:
@@ -27,4 +32,4 @@ def sealed_s3_repository(artifact_uri: str, tracking_uri: str | None = None, reg
     """Open the artifacts at ``sealed+s3://…``."""
     from theragate.mlflow_plugin.artifacts_s3 import SealedS3Repository
 
-    return SealedS3Repository(artifact_uri, tracking_uri, registry_uri)
+    return SealedS3Repository(artifact_uri, tracking_uri, registry_uri, environ=os.environ)

@@ -1,4 +1,4 @@
-"""How a refusal reaches a person: as MLflow's own error, with our sentence, shown in red by its UI."""
+"""Our errors as MLflow's: the UI and every client show the sentence that they carry."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,22 +13,22 @@ __all__ = ["refusal", "translated_errors"]
 
 
 def refusal(subject: str, *, rule: str, received: str, remedy: str) -> MlflowException:
-    """Return a refusal in MLflow's words (HTTP status 403)."""
-    return _error(Refusal(subject, rule=rule, received=received, remedy=remedy))
+    """Return a refusal as an error of MLflow (HTTP status 403)."""
+    return _translated(Refusal(subject, rule=rule, received=received, remedy=remedy))
 
 
 @contextmanager
 def translated_errors() -> Iterator[None]:
     """Turn our errors into MLflow's: a refusal into HTTP status 403, any other into 400.
 
-    No status that a client would try again by itself: what was refused once is refused again.
+    Neither is a status on which a client retries by itself: what was refused once is refused again.
     """
     try:
         yield
     except TheragateError as error:
-        raise _error(error) from error
+        raise _translated(error) from error
 
 
-def _error(error: TheragateError) -> MlflowException:
+def _translated(error: TheragateError) -> MlflowException:
     code = PERMISSION_DENIED if isinstance(error, Refusal) else BAD_REQUEST
     return MlflowException(str(error), error_code=code)

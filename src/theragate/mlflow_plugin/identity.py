@@ -1,24 +1,25 @@
-"""Who acts: the person whom the server has signed in, or, without a sign-in, a name that is only claimed."""
+"""Who acts: the person who has signed in to the server or, where nobody signs in, a name that is only claimed."""
 
 import getpass
 import os
 import sys
+from collections.abc import Mapping
 
 from theragate.release.admission import Actor
 
 __all__ = ["present_actor"]
 
 
-def present_actor() -> Actor:
-    """Return who has sent the present request; outside of one, or where nobody signs in, who runs this process."""
+def present_actor(environ: Mapping[str, str]) -> Actor:
+    """Return who has sent the present request, or else who runs this process: ``THERAGATE_USER``, or the login."""
     user = _signed_in()
     if user:
         return Actor(user, "signed_in")
-    return Actor(os.environ.get("THERAGATE_USER") or _login_name(), "claimed")
+    return Actor(environ.get("THERAGATE_USER") or _login_name(), "claimed")
 
 
 def _signed_in() -> str | None:
-    flask = sys.modules.get("flask")  # where nothing has imported it, nothing serves
+    flask = sys.modules.get("flask")  # where it is not imported, this is no server
     if flask is None or not flask.has_request_context():
         return None
     user = getattr(flask.g, "mlflow_authenticated_user", None)
@@ -28,5 +29,5 @@ def _signed_in() -> str | None:
 def _login_name() -> str:
     try:
         return getpass.getuser()
-    except (KeyError, OSError):  # a container may run under a number that has no name
+    except (KeyError, OSError):  # in a container the user may be a number without a name
         return f"user {os.getuid()}" if hasattr(os, "getuid") else "unknown"

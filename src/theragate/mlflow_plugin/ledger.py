@@ -1,4 +1,4 @@
-"""The ledger in the database: read and verified up to its end, and appended to."""
+"""The ledger in the database: read, verified and appended to."""
 
 from datetime import UTC, datetime
 
@@ -15,14 +15,14 @@ __all__ = ["Ledger"]
 
 
 class Ledger:
-    """What this process knows of the ledger: the state after the rows that it has verified.
+    """The ledger as this process knows it: the state after the rows that it has verified.
 
-    What was verified once is kept in memory, so that a decision verifies only what is new, and a row that somebody
-    changes or removes afterwards changes no decision. The last row known must still be there.
+    The state is kept in memory, so that each decision verifies new rows only, and changing or removing a verified row
+    changes no decision. The last verified row must still be there.
     """
 
-    def __init__(self) -> None:
-        self._state = LedgerState()
+    def __init__(self, configuration: Configuration) -> None:
+        self._configuration, self._state = configuration, LedgerState()
 
     def read(self, session: Session, trust: Trust) -> LedgerState:
         """Return the state after the last row of the ledger.
@@ -30,7 +30,7 @@ class Ledger:
         Raises
         ------
         StoreError
-            If a row does not follow from the one before, or is signed by nobody whom `trust` knows.
+            If a row does not follow from the one before, or is not signed by a key of the ledger in `trust`.
         """
         known = self._state
         rows = rows_after(session, 0 if known.head is None else known.head.seq - 1)
@@ -41,7 +41,7 @@ class Ledger:
         return fold(rows, start=known)
 
     def remember(self, state: LedgerState) -> None:
-        """Keep a state whose rows are committed."""
+        """Keep `state`, whose rows are committed."""
         if self._state.head is None or (state.head is not None and state.head.seq > self._state.head.seq):
             self._state = state
 
@@ -51,24 +51,24 @@ class Ledger:
         Raises
         ------
         ConfigurationError
-            If this server has no key of the ledger's.
+            If this server has no key that may sign the ledger.
         """
-        row = append(state.head, event, Configuration.now().ledger_key(trust))
+        row = append(state.head, event, self._configuration.ledger_key(trust))
         verify_rows([row], trust, after=state.head)
         add_row(session, row)
         return row
 
     @staticmethod
-    def _check_head(found: list[Row], head: Row) -> None:
-        if found != [head]:
+    def _check_head(stored: list[Row], head: Row) -> None:
+        if stored != [head]:
             raise StoreError(
                 f"ledger, row {head.seq}",
                 rule="a row that was written stays as it is",
-                received="another row, or none",
+                received="another row" if stored else "no such row",
                 remedy="Release nothing; compare the ledger with its backup, and find out who wrote to the database.",
             )
 
 
 def now() -> datetime:
-    """Return the present moment, in UTC and whole seconds."""
+    """Return the present time in UTC, in whole seconds."""
     return datetime.now(UTC).replace(microsecond=0)

@@ -1,4 +1,4 @@
-"""Every public method of MLflow's registry store, in one of three classes; one that is in none stops the store.
+"""Every public method of MLflow's registry store, classified; the store does not start with an unclassified one.
 
 MLflow's abstract store enforces nothing: an upgrade that adds a way to write would simply be inherited, unguarded.
 """
@@ -47,7 +47,7 @@ READ_ONLY = frozenset(
     }
 )
 
-# They write nothing that a release rests on, or only by way of the guarded ones.
+# These write nothing that a release rests on, or only through the guarded methods.
 FREE = frozenset(
     {
         "copy_model_version",
@@ -76,7 +76,7 @@ OWN = frozenset({"get_dossier", "ledger_rows", "put_dossier"})
 
 
 def public_methods(store: type) -> set[str]:
-    """Return the names of a store's public methods and properties, the inherited ones too."""
+    """Return the names of a store's public methods and properties, including inherited ones."""
     return {
         name
         for name in dir(store)
@@ -85,7 +85,7 @@ def public_methods(store: type) -> set[str]:
 
 
 def check_methods(store: type) -> None:
-    """Refuse a store with a method of no class, or with a guarded one that it only inherits.
+    """Refuse a store with an unclassified method, or a guarded one that it only inherits.
 
     Raises
     ------
@@ -98,6 +98,6 @@ def check_methods(store: type) -> None:
         names = ", ".join(sorted(unknown or inherited))
         raise MlflowException(
             f"The guarded registry does not know how to guard {names} of this version of MLflow; nothing is served. "
-            "Install the version that Theragate was made for.",
+            "Install the version of MLflow that Theragate requires.",
             error_code=INTERNAL_ERROR,
         )

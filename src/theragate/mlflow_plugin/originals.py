@@ -1,8 +1,7 @@
-"""Getting at the files of a version before they are sealed, wherever they are."""
+"""Reaching the files of a version before they are sealed, wherever they are."""
 
-import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from mlflow.store.artifact.artifact_repository_registry import get_artifact_repo
 from mlflow.utils.file_utils import local_file_uri_to_path
 from mlflow.utils.uri import is_local_uri
 
-from theragate.mlflow_plugin.configuration import served_destination
+from theragate.mlflow_plugin.sealed_location import served_destination
 from theragate.release.model_files import Limits
 from theragate.release.refusals import Refusal
 
@@ -21,48 +20,50 @@ __all__ = ["original"]
 
 
 @contextmanager
-def original(address: str) -> Iterator[Path]:
-    """Yield the folder of a model's files: where they are, or a copy where they are in no folder of this machine.
+def original(uri: str, environ: Mapping[str, str]) -> Iterator[Path]:
+    """Yield the folder of a model's files: their own, or that of a copy where they are not on this machine.
 
     Parameters
     ----------
-    address
-        What MLflow gives as the place of a version: a path, ``file:``, ``mlflow-artifacts:`` of this server, or the
-        address of a store like S3.
+    uri
+        The location of a version as MLflow gives it: a path, ``file:``, ``mlflow-artifacts:`` of this server, or that
+        of a store such as S3.
+    environ
+        The server's environment variables, which say where its own artifacts are.
 
     Raises
     ------
     Refusal
-        If the files cannot be reached, or are more than a package may hold.
+        If the files cannot be read, or are more than a package may hold.
     """
-    address = _direct(address)
-    if is_local_uri(address):
-        yield Path(local_file_uri_to_path(address))
+    uri = _direct(uri, environ)
+    if is_local_uri(uri):
+        yield Path(local_file_uri_to_path(uri))
         return
     with tempfile.TemporaryDirectory(prefix="theragate-") as folder:
         try:
-            repository = get_artifact_repository(address)
+            repository = get_artifact_repository(uri)
             _check_amount(repository, Limits())
             repository.download_artifacts("", folder)
         except (MlflowException, OSError) as error:
-            raise _out_of_reach(f"{type(error).__name__}") from error
+            raise _out_of_reach(f"files that cannot be read ({type(error).__name__})") from error
         yield Path(folder)
 
 
-def _direct(address: str) -> str:
-    """Return the address behind that of the server's own artifacts."""
-    parts = urlsplit(address)
-    destination = served_destination(os.environ)
+def _direct(uri: str, environ: Mapping[str, str]) -> str:
+    """Return the URI behind that of the server's own artifacts."""
+    parts = urlsplit(uri)
+    destination = served_destination(environ)
     if parts.scheme != "mlflow-artifacts" or destination is None:
-        return address
+        return uri
     path = unquote(parts.path).strip("/")
     if not path or ".." in path.split("/") or unquote(path) != path:
-        raise _out_of_reach("an address outside the artifacts")
+        raise _out_of_reach("a location outside the artifacts")
     return f"{destination.rstrip('/')}/{path}"
 
 
 def _check_amount(repository: Any, limits: Limits) -> None:
-    """Look at what would be downloaded before it fills the disk."""
+    """Refuse a download that is too large before it fills the disk."""
     total, count, folders = 0, 0, [""]
     while folders:
         for item in repository.list_artifacts(folders.pop() or None):
@@ -71,13 +72,13 @@ def _check_amount(repository: Any, limits: Limits) -> None:
             if item.is_dir:
                 folders.append(item.path)
             if count > limits.count or total > limits.total:
-                raise _out_of_reach("more files or bytes than a model may have")
+                raise _out_of_reach(f"at least {count:,} files and folders with {total:,} bytes")
 
 
 def _out_of_reach(received: str) -> Refusal:
     return Refusal(
         "the version's files",
-        rule="the server can read them, and they are no more than a model may hold",
+        rule="the server can read them, and they are no more than a model may have",
         received=received,
         remedy="Register the model again through this server.",
     )

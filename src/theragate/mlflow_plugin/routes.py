@@ -1,11 +1,11 @@
-"""Routes of our own beside MLflow's: dossiers and the ledger."""
+"""Our own routes beside MLflow's: dossiers and the ledger."""
 
 from typing import Any
 
 from flask import Flask, Response, jsonify, request
 from mlflow.server.handlers import _add_static_prefix, _get_model_registry_store, catch_mlflow_exception
 
-from theragate.mlflow_plugin.dossiers import MOST_BYTES
+from theragate.mlflow_plugin.dossiers import MOST_DOSSIER_BYTES
 from theragate.mlflow_plugin.errors import refusal
 
 __all__ = ["ENDPOINTS", "add_routes"]
@@ -26,8 +26,8 @@ def _dossier(sha256: str) -> Response:
     store = _store()
     if request.method == "GET":
         return Response(store.get_dossier(sha256), mimetype="application/json")
-    if (request.content_length or 0) > MOST_BYTES:
-        raise _refused_dossier(f"it has {MOST_BYTES:,} bytes at most", "a larger one")
+    if (request.content_length or 0) > MOST_DOSSIER_BYTES:
+        raise _refused(f"a dossier has {MOST_DOSSIER_BYTES:,} bytes at most", f"{request.content_length:,} bytes")
     stored = store.put_dossier(request.get_data(), named=sha256)
     return jsonify({"sha256": stored})
 
@@ -36,14 +36,14 @@ def _dossier(sha256: str) -> Response:
 def _ledger() -> Response:
     after = request.args.get("after", "0")
     if not (after.isascii() and after.isdecimal() and len(after) < 10):
-        raise _refused_dossier("`after` is the number of a row", "another text")
+        raise _refused("`after` is the number of a row", f"`{ascii(after)[1:41]}`")
     return jsonify({"rows": _store().ledger_rows(int(after))})
 
 
 def _store() -> Any:
-    """Return the guarded store; the application does not start with another one."""
+    """Return the guarded store; the application does not start with any other."""
     return _get_model_registry_store()
 
 
-def _refused_dossier(rule: str, received: str) -> Exception:
+def _refused(rule: str, received: str) -> Exception:
     return refusal("the request", rule=rule, received=received, remedy="Send it as `theragate` does.")

@@ -1,7 +1,6 @@
-"""Sealed copies of models: out of the reach of every client, named by their digest, never changed again.
+"""Sealed copies of models: out of every client's reach, named by their digest, never changed.
 
-A model is copied first and judged afterwards, by what was copied: whatever happens to the original, before or after,
-is then without consequence.
+A model is copied first and the copy is then judged, so that nothing that happens to the original matters.
 """
 
 import errno
@@ -31,36 +30,36 @@ __all__ = ["Vault"]
 
 _PIECE = 1 << 18
 _OCCUPIED = {errno.EEXIST, errno.ENOTEMPTY}
-_ABANDONED = 24 * 3600  # seconds after which an unfinished copy is nobody's any more
+_ABANDONED = 24 * 3600  # seconds after which nobody is at work on an unfinished copy
 
 
 @dataclass(frozen=True)
 class Vault:
     """A folder with one folder for each sealed package.
 
-    Nothing but the server may write there. A copy is made under a name of its own, flushed to the disk, and renamed
-    when it is whole; a server that dies in between leaves an unfinished copy, which a later one removes.
+    Only the server may write there. A copy is made under a temporary name, flushed to the disk, and renamed when it is
+    complete; a server that dies in between leaves an unfinished copy, which a later one removes.
     """
 
     folder: Path
 
-    def place(self, sha256: str) -> Path:
-        """Return where the package of this digest is, or would be."""
+    def path(self, sha256: str) -> Path:
+        """Return the folder that holds, or would hold, the package with this digest."""
         return self.folder / sha256
 
     def find(self, sha256: str) -> Package | None:
-        """Return the sealed package of this digest, hashed anew; None where there is none.
+        """Return the sealed package with this digest, hashed again; None where there is none.
 
         Raises
         ------
         StoreError
-            If the copy is no longer what it was.
+            If the copy has changed.
         """
-        place = self.place(sha256)
-        if not place.is_dir():
+        path = self.path(sha256)
+        if not path.is_dir():
             return None
         try:
-            package = inspect_package(place)
+            package = inspect_package(path)
         except Refusal as error:
             raise _damaged(sha256) from error
         if package.sha256 != sha256:
@@ -68,25 +67,25 @@ class Vault:
         return package
 
     def seal(self, source: Path, *, expected: str) -> Package:
-        """Copy the package at `source`, and publish the copy if it is the one that is expected.
+        """Copy the package at `source`, and publish the copy if its digest is the expected one.
 
         Raises
         ------
         Refusal
-            If the files are not those that were attested, or may not be in a package.
+            If the files are not those that were attested, or a package may not contain them.
         StoreError
-            If the disk does not take the copy, or a copy that is there already has changed.
+            If the copy cannot be written, or an existing copy has changed.
         """
-        found = self.find(expected)
-        if found is not None:
-            return found
+        sealed = self.find(expected)
+        if sealed is not None:
+            return sealed
         paths = listing(source)
         with _writing(self.folder), self._part(expected) as part:
             package = Package(tuple(_copy(source, part, path) for path in paths))
             check_files(package.files)
             check_description((part / "MLmodel").read_bytes())
             if package.sha256 != expected:
-                raise _other(package.sha256, expected)
+                raise _mismatch(package.sha256, expected)
             _finish(part)
             self._publish(part, expected)
         return package
@@ -103,11 +102,11 @@ class Vault:
 
     def _publish(self, part: Path, sha256: str) -> None:
         try:
-            part.rename(self.place(sha256))
+            part.rename(self.path(sha256))
         except OSError as error:
             if error.errno not in _OCCUPIED:
                 raise
-            self.find(sha256)  # another process has sealed the same package meanwhile, and as well
+            self.find(sha256)  # another process has sealed the same package meanwhile; its copy must be intact
         _flush(self.folder)
 
     def _remove_abandoned(self) -> None:
@@ -118,7 +117,7 @@ class Vault:
 
 
 def _copy(source: Path, part: Path, path: str) -> File:
-    """Copy one file and hash what was copied; it must be a plain file still, and not grow while it is read."""
+    """Copy one file and hash what was copied; it must still be a regular file, and not grow while it is read."""
     target = part / path
     target.parent.mkdir(parents=True, exist_ok=True)
     digest, size, piece = hashlib.sha256(), 0, memoryview(bytearray(_PIECE))
@@ -130,7 +129,7 @@ def _copy(source: Path, part: Path, path: str) -> File:
                 raise _changing(path)
             digest.update(piece[:read])
             written = 0
-            while written < read:  # a disk that fills up may take a part
+            while written < read:  # a disk that fills up may take only a part
                 written += copy.write(piece[written:read]) or 0
         os.fsync(copy.fileno())
     return File(path, size, digest.hexdigest())
@@ -146,8 +145,8 @@ def _opened(file: Path, path: str) -> int:
 def _finish(part: Path) -> None:
     """Make the copy read-only, and durable.
 
-    The one file that stays writable is what MLflow itself writes into a folder that it loads a model from. It is no
-    part of the package or of its digest.
+    One file stays writable: MLflow writes it into a folder from which it loads a model. It is not part of the package
+    or of its digest.
     """
     (part / META).touch()
     for folder, _, files in os.walk(part, topdown=False):
@@ -179,17 +178,17 @@ def _writing(folder: Path) -> Iterator[None]:
     except OSError as error:
         raise StoreError(
             f"sealed models, `{folder.name}`",
-            rule="the disk takes a sealed copy",
+            rule="a sealed copy can be written",
             received=error.strerror or type(error).__name__,
-            remedy="Free space or mend the folder's permissions on the server, then promote again; nothing changed.",
+            remedy="Free space or correct the folder's permissions, then promote again; nothing has changed.",
         ) from error
 
 
-def _other(found: str, expected: str) -> Refusal:
+def _mismatch(sha256: str, expected: str) -> Refusal:
     return Refusal(
         "the version's files",
         rule=f"they are those that were attested (SHA-256 {expected[:12]}…)",
-        received=f"others (SHA-256 {found[:12]}…)",
+        received=f"others (SHA-256 {sha256[:12]}…)",
         remedy="Somebody has changed the model since: find out who, then register and attest it again.",
     )
 
@@ -198,7 +197,7 @@ def _changing(path: str) -> Refusal:
     return Refusal(
         f"model file `{path[:200]}`",
         rule="the files do not change while they are copied",
-        received="one that did",
+        received="a file that was changed or replaced",
         remedy="Find out who writes there, then promote again.",
     )
 
@@ -207,6 +206,6 @@ def _damaged(sha256: str) -> StoreError:
     return StoreError(
         f"sealed model {sha256[:12]}…",
         rule="a sealed copy never changes",
-        received="one that has changed",
-        remedy="Restore it from the backup of the server's disk, and find out who wrote to it.",
+        received="a copy that has changed",
+        remedy="Restore it from the backup of the server's disk, and find out who changed it.",
     )

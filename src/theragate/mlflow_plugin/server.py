@@ -1,8 +1,8 @@
-"""Starting the release server: MLflow's own command, with our registry, our artifacts and our application in it."""
+"""Starting the release server: MLflow's own command, with our registry, artifacts and application."""
 
-import os
 import secrets
 import socket
+from collections.abc import MutableMapping
 from dataclasses import dataclass
 
 from theragate.errors import ConfigurationError, StoreError
@@ -12,7 +12,7 @@ from theragate.settings import Settings
 
 __all__ = ["Listening", "serve"]
 
-# MLflow's own switches; what the user has set stays.
+# Settings of MLflow; those that the user has set stay.
 _QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
 
 _USERS = "server/users.db"  # below the private folder
@@ -34,25 +34,27 @@ class Listening:
 
     @property
     def address(self) -> str:
-        """The address to open in a browser on this machine."""
+        """The URL to open in a browser on this machine."""
         return f"http://{self.host}:{self.port}"
 
 
-def serve(settings: Settings, listening: Listening, *, embedded: bool) -> int:
+def serve(settings: Settings, listening: Listening, *, embedded: bool, environ: MutableMapping[str, str]) -> int:
     """Run the server until Ctrl-C; return the exit code.
 
     Parameters
     ----------
     embedded
-        For one person on one machine: nobody signs in. Otherwise everybody does, and the first start makes the user
+        For one person on one machine: nobody signs in. Otherwise everybody does, and the first start creates the user
         `admin`, with the password in ``MLFLOW_AUTH_ADMIN_PASSWORD``.
+    environ
+        The environment of the process, which the processes that serve inherit; settings for them are added.
 
     Raises
     ------
     ConfigurationError
-        If the stores are not ones that a server can guard, a team has no trust file, or the sign-in is not set up.
+        If the stores cannot be guarded, a team has no trust file, or the sign-in cannot be set up.
     StoreError
-        If the port is taken, or the store is a server with a UI of its own.
+        If the port is taken, or the store is a server with its own UI.
     """
     _check_stores(settings)
     if embedded and listening.host not in ("127.0.0.1", "localhost", "::1"):
@@ -64,11 +66,11 @@ def serve(settings: Settings, listening: Listening, *, embedded: bool) -> int:
         )
     _check_port(listening)
     for name, value in _QUIET.items():
-        os.environ.setdefault(name, value)
+        environ.setdefault(name, value)
     if not embedded:
-        _pin_trust(settings)
-        _prepare_sign_in(settings)
-    print(_embedded_words(listening) if embedded else f"Release server: {listening.address}", flush=True)
+        _pin_trust(settings, environ)
+        _prepare_sign_in(settings, environ)
+    print(_embedded_notice(listening) if embedded else f"Release server: {listening.address}", flush=True)
     from mlflow.cli import cli
 
     cli.main(args=server_arguments(settings, listening, embedded=embedded), prog_name="mlflow", standalone_mode=False)
@@ -102,14 +104,14 @@ def server_arguments(settings: Settings, listening: Listening, *, embedded: bool
         str(listening.port),
         "--workers",
         str(listening.workers),
-        # What MLflow does at its start and end is for its assistant alone, which is closed here.
+        # What MLflow does at startup and shutdown serves only its assistant, which is closed here.
         "--uvicorn-opts",
         "--lifespan off",
         *artifacts,
     ]
 
 
-def _embedded_words(listening: Listening) -> str:
+def _embedded_notice(listening: Listening) -> str:
     return (
         f"Embedded release server: {listening.address}/#/experiments?workflowType=machine_learning (Ctrl-C ends it)\n"
         "Nobody signs in: names are claimed, and whoever uses this machine can change its files. "
@@ -122,14 +124,14 @@ def _check_stores(settings: Settings) -> None:
         raise StoreError(
             "release server",
             rule="it is started for a database",
-            received="a tracking server that has a UI of its own",
+            received="a tracking server with a UI of its own",
             remedy=f"Open {settings.tracking} in a browser.",
         )
     if not settings.registry.startswith("gated+"):
         raise ConfigurationError(
             "MLFLOW_REGISTRY_URI",
             rule="the registry of a release server is a guarded one, `gated+sqlite:///…` or `gated+postgresql://…`",
-            received="another one",
+            received=f"`{settings.registry.partition(':')[0]}:…`",
             remedy="Put `gated+` before the address, or unset the variable.",
         )
 
@@ -143,37 +145,37 @@ def _check_port(listening: Listening) -> None:
             raise StoreError(
                 f"port {listening.port}",
                 rule="the server listens on a free port of this machine",
-                received=error.strerror or "another one",
-                remedy=f"Choose another one, as --port {listening.port + 1}.",
+                received=error.strerror or f"an error ({type(error).__name__})",
+                remedy=f"Choose another port, such as --port {listening.port + 1}.",
             ) from error
 
 
-def _pin_trust(settings: Settings) -> None:
-    """Name the trust file for good: where it is missing later, that is an error, and never this machine's own trust."""
-    path = trust_path(os.environ, settings.home)
+def _pin_trust(settings: Settings, environ: MutableMapping[str, str]) -> None:
+    """Fix the path of the trust file: should it go missing later, that is an error and no fall-back to a laptop."""
+    path = trust_path(environ, settings.home)
     if path is None:
         raise ConfigurationError(
             "the release server",
             rule="a trust file says who releases, and whose signatures count",
-            received="none",
+            received="no trust file",
             remedy="Make one with `theragate keys make` (docs/keys.md), or start the embedded server: `theragate ui`.",
         )
-    os.environ["THERAGATE_TRUST"] = str(path.absolute())
+    environ["THERAGATE_TRUST"] = str(path.absolute())
 
 
-def _prepare_sign_in(settings: Settings) -> None:
+def _prepare_sign_in(settings: Settings, environ: MutableMapping[str, str]) -> None:
     """Set up the sign-in: a secret for its forms, the users' database, and the first user.
 
-    The processes that serve would otherwise fail one after the other, each with a traceback, and be started for ever.
+    Otherwise the processes that serve would fail one after the other, each with a traceback, and be restarted for ever.
     """
-    os.environ.setdefault("MLFLOW_FLASK_SERVER_SECRET_KEY", secrets.token_hex(32))
-    if not os.environ.get("MLFLOW_AUTH_CONFIG_PATH"):
+    environ.setdefault("MLFLOW_FLASK_SERVER_SECRET_KEY", secrets.token_hex(32))
+    if not environ.get("MLFLOW_AUTH_CONFIG_PATH"):
         users = settings.private / _USERS
         users.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         users.parent.chmod(0o700)
         sign_in = users.with_name("sign-in.ini")
         write_text(sign_in, _SIGN_IN.format(database=f"sqlite:///{users}"))
-        os.environ["MLFLOW_AUTH_CONFIG_PATH"] = str(sign_in)
+        environ["MLFLOW_AUTH_CONFIG_PATH"] = str(sign_in)
     from mlflow.exceptions import MlflowException
     from mlflow.server.auth import bootstrap_admin_user
 
@@ -182,7 +184,7 @@ def _prepare_sign_in(settings: Settings) -> None:
     except MlflowException as error:
         raise ConfigurationError(
             "sign-in of the release server",
-            rule="its database can be used, and its first start is given a password for the user `admin`",
-            received=f"this from MLflow: {error.message[:200]}",
+            rule="its database can be used, and the first start is given a password for the user `admin`",
+            received=f"this error from MLflow: {error.message[:200]}",
             remedy="Set MLFLOW_AUTH_ADMIN_PASSWORD (12 characters or more) for the first start.",
         ) from error

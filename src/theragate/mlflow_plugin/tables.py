@@ -1,4 +1,4 @@
-"""The ledger and the dossiers: two tables of ours beside MLflow's, in the same database and the same transactions."""
+"""The ledger and the dossiers: two tables of our own beside MLflow's, in the same database and transactions."""
 
 import time
 from collections.abc import Sequence
@@ -30,15 +30,15 @@ __all__ = [
     "add_row",
     "create_tables",
     "find_dossier",
+    "is_mentioned",
     "lock",
     "rows_after",
     "was_in_service",
-    "was_seen",
 ]
 
-_METADATA = MetaData()  # not MLflow's: its own checks of its schema never see these tables
+_METADATA = MetaData()  # not MLflow's: its checks of its own schema never see these tables
 
-# `study`, `kind` and `version` repeat what `event` says, for triggers and for people who read the table with SQL.
+# `study`, `kind` and `version` repeat what `event` holds, for triggers and for people who query the table.
 LEDGER = Table(
     "theragate_ledger",
     _METADATA,
@@ -62,34 +62,34 @@ DOSSIERS = Table(
     Column("sender", String(256), nullable=False),
 )
 
-_LOCK = 0x7468657261676174  # the advisory lock of PostgreSQL under which releases are decided: "theragat"
-_PATIENCE = 60_000  # milliseconds that one decision waits for another
+_LOCK = 0x7468657261676174  # PostgreSQL's advisory lock for decisions about releases: "theragat" in ASCII
+_LOCK_TIMEOUT = 60_000  # milliseconds that one decision waits for another
 
 
 def create_tables(engine: Engine) -> None:
-    """Create the two tables where they are missing; of several first users, one creates them."""
-    if _are_there(engine):
+    """Create the two tables where they are missing; of several processes at once, one creates them."""
+    if _exist(engine):
         return
     with engine.begin() as connection:
         _lock_database(connection)
         _METADATA.create_all(connection)
 
 
-def _are_there(engine: Engine) -> bool:
+def _exist(engine: Engine) -> bool:
     return set(_METADATA.tables) <= set(inspect(engine).get_table_names())
 
 
 def lock(session: Session) -> None:
-    """Take the one lock under which releases are decided, first of all in a transaction; commit or rollback ends it."""
+    """Take the lock for decisions about releases, as the first step of a transaction, whose end releases it."""
     _lock_database(session.connection())
 
 
 def _lock_database(connection: Connection) -> None:
     if connection.dialect.name == "sqlite":
-        connection.execute(text(f"PRAGMA busy_timeout = {_PATIENCE}"))
+        connection.execute(text(f"PRAGMA busy_timeout = {_LOCK_TIMEOUT}"))
         connection.execute(text("BEGIN IMMEDIATE"))
     else:
-        connection.execute(text(f"SET LOCAL lock_timeout = {_PATIENCE}"))
+        connection.execute(text(f"SET LOCAL lock_timeout = {_LOCK_TIMEOUT}"))
         connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
 
 
@@ -99,10 +99,10 @@ def rows_after(session: Session, seq: int) -> list[Row]:
     Raises
     ------
     StoreError
-        If a row is no row at all: somebody else has written to the table.
+        If a row is malformed: somebody else has written to the table.
     """
-    found = session.execute(select(LEDGER).where(LEDGER.c.seq > seq).order_by(LEDGER.c.seq)).mappings()
-    return [_row(dict(columns)) for columns in found]
+    stored = session.execute(select(LEDGER).where(LEDGER.c.seq > seq).order_by(LEDGER.c.seq)).mappings()
+    return [_row(dict(columns)) for columns in stored]
 
 
 def _row(columns: dict[str, object]) -> Row:
@@ -112,7 +112,7 @@ def _row(columns: dict[str, object]) -> Row:
         row = Row.model_validate_json(canonical_json(head)[:-1] + b',"event":' + str(event).encode() + b"}")
         repeated = (row.event.study, row.event.kind, int(row.event.version))
         if repeated != (columns["study"], columns["kind"], columns["version"]):
-            raise ValueError("the columns say something else than the event")
+            raise ValueError("the columns do not repeat the event")
     except ValueError as error:
         raise StoreError(
             f"ledger, row {columns['seq']}",
@@ -137,21 +137,21 @@ def add_row(session: Session, row: Row) -> None:
 
 def was_in_service(session: Session, study: str, version: int) -> bool:
     """Return whether a version is or was champion."""
-    return _exists(session, study, [LEDGER.c.version == version, LEDGER.c.kind.in_(("promote", "rollback"))])
+    return _has_row(session, study, [LEDGER.c.version == version, LEDGER.c.kind.in_(("promote", "rollback"))])
 
 
-def was_seen(session: Session, study: str) -> bool:
-    """Return whether the ledger says anything about a registered model."""
-    return _exists(session, study, [])
+def is_mentioned(session: Session, study: str) -> bool:
+    """Return whether the ledger mentions a registered model."""
+    return _has_row(session, study, [])
 
 
-def _exists(session: Session, study: str, conditions: Sequence[object]) -> bool:
+def _has_row(session: Session, study: str, conditions: Sequence[object]) -> bool:
     query = select(LEDGER.c.seq).where(LEDGER.c.study == study, *conditions).limit(1)  # type: ignore[arg-type]
     return session.execute(query).first() is not None
 
 
 def add_dossier(session: Session, sha256: str, content: bytes, *, sender: str) -> None:
-    """Keep a dossier; one that is there stays as it is."""
+    """Keep a dossier; one that is kept already stays as it is."""
     if find_dossier(session, sha256) is None:
         values = {"sha256": sha256, "content": content, "received": int(time.time()), "sender": sender[:256]}
         session.execute(DOSSIERS.insert().values(**values))
@@ -159,5 +159,5 @@ def add_dossier(session: Session, sha256: str, content: bytes, *, sender: str) -
 
 def find_dossier(session: Session, sha256: str) -> bytes | None:
     """Return the content of a dossier, or None."""
-    found = session.execute(select(DOSSIERS.c.content).where(DOSSIERS.c.sha256 == sha256)).scalar()
-    return None if found is None else bytes(found)
+    content = session.execute(select(DOSSIERS.c.content).where(DOSSIERS.c.sha256 == sha256)).scalar()
+    return None if content is None else bytes(content)

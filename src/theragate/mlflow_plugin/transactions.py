@@ -16,10 +16,10 @@ SessionMaker = Callable[..., AbstractContextManager[Session]]
 
 
 class Transactions:
-    """Sessions of a store, of which one can be joined: whatever opens a session inside a decision gets the decision's.
+    """Sessions of a store that join the session of a decision while one is being made.
 
     MLflow's methods open and commit a session each. Inside `decision` they work in its session instead, which commits
-    once, at the end: alias, tags, place and ledger row are there together or not at all.
+    once, at the end: alias, tags, location of the files and ledger row are written together or not at all.
 
     Parameters
     ----------
@@ -30,12 +30,12 @@ class Transactions:
     def __init__(self, open_session: SessionMaker) -> None:
         self._open = open_session
         self._joined: ContextVar[Session | None] = ContextVar("theragate_decision", default=None)
-        # Threads of this process queue here, and not with a connection of the pool in their hands.
+        # Threads of this process queue here, before they take a connection from the pool.
         self._queue = threading.Lock()
 
     @contextmanager
     def session(self, read_only: bool = True) -> Iterator[Session]:
-        """Yield the session of the decision that is being made, or a new one."""
+        """Yield the session of the decision that is being made, or else a new one."""
         joined = self._joined.get()
         if joined is not None:
             yield joined
@@ -46,14 +46,13 @@ class Transactions:
 
     @contextmanager
     def decision(self) -> Iterator[Session]:
-        """Yield a session that holds the lock; no other decision is made on this database until the block ends."""
+        """Yield a session that holds the lock: no other decision is made on this database until the block ends."""
         with self._queue, self._open(read_only=False) as session:
             lock(session)
             token = self._joined.set(session)
             try:
-                with (
-                    translated_errors()
-                ):  # here, because MLflow's session makes an internal error of what it does not know
+                # Inside, because MLflow's session turns an unknown error into an internal one.
+                with translated_errors():
                     yield session
                 session.flush()
             finally:

@@ -1,0 +1,63 @@
+"""What the guarded registry refuses whatever the ledger says: spellings of the alias, and tags of its own."""
+
+from mlflow.exceptions import MlflowException
+
+from theragate.mlflow_plugin.errors import refusal
+from theragate.mlflow_plugin.names import APPROVE, CHAMPION, hides, is_action, is_reserved, is_written_by_server
+
+__all__ = ["check_alias", "check_model_tag", "check_version_tag", "keeps_name"]
+
+
+def check_alias(alias: str) -> None:
+    """Refuse a protected alias that is not exactly `champion`."""
+    if alias != CHAMPION:
+        raise refusal(
+            f"alias `{alias.strip()}`",
+            rule=f"what is in service has the alias `{CHAMPION}`, and no name that could be taken for it",
+            received="another spelling, or another protected alias",
+            remedy=f"Set the alias `{CHAMPION}`, or one that is not protected.",
+        )
+
+
+def check_version_tag(key: str) -> None:
+    """Refuse a tag of a version that only the server writes, or that turns a model into a prompt."""
+    _check_kind(key)
+    if is_action(key) or is_written_by_server(key):
+        raise refusal(
+            f"tag `{key}`",
+            rule="only the server writes it, about what people did",
+            received="a value or a deletion by hand",
+            remedy=f"Nothing needs to be done; to approve a version, set the tag `{APPROVE}`.",
+        )
+
+
+def check_model_tag(model: str, key: str) -> None:
+    """Refuse a reserved tag on a whole model, or one that turns a model into a prompt."""
+    _check_kind(key)
+    if is_reserved(key):
+        raise refusal(
+            f"`{model}`, tag `{key}`",
+            rule="a statement about a release is about one version",
+            received="a reserved tag on the whole model",
+            remedy="Choose another name for the tag.",
+        )
+
+
+def keeps_name(model: str, received: str) -> MlflowException:
+    """Return the refusal of a change to a model that the ledger mentions, or to its name."""
+    return refusal(
+        f"`{model}`",
+        rule="a model that the ledger mentions keeps its name, and no other model takes it",
+        received=received,
+        remedy="Register the other model under another name.",
+    )
+
+
+def _check_kind(key: str) -> None:
+    if hides(key):
+        raise refusal(
+            f"tag `{key}`",
+            rule="a model stays a model and a prompt stays a prompt",
+            received="a change from one to the other",
+            remedy="Create a new one of the other kind, under another name.",
+        )

@@ -1,0 +1,113 @@
+"""Where the sealed copies of models are, and which paths below the artifacts lead to them."""
+
+import posixpath
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import sqlalchemy
+
+from theragate.errors import ConfigurationError
+from theragate.release.names import folded
+
+__all__ = [
+    "SCHEME",
+    "SEALED",
+    "SealedLocation",
+    "is_sealed",
+    "local_path",
+    "sealed_location",
+    "served_destination",
+]
+
+SCHEME = "sealed+"  # precedes the URI of artifacts that the sealed repository guards
+SEALED = "sealed"  # the folder of sealed copies below the server's artifacts
+# MLflow's variables between the command that starts a server and the processes that serve.
+_DESTINATION, _SERVES = "_MLFLOW_SERVER_ARTIFACT_DESTINATION", "_MLFLOW_SERVER_SERVE_ARTIFACTS"
+
+
+@dataclass(frozen=True)
+class SealedLocation:
+    """The folder of the sealed copies on the server, and the URI under which clients read them."""
+
+    folder: Path
+    uri: str
+
+
+def sealed_location(environ: Mapping[str, str], database: str) -> SealedLocation:
+    """Return where the sealed copies of a registry are.
+
+    ``THERAGATE_SEALED`` names a folder. Otherwise it is `sealed`: below the artifacts that this server hands out, or
+    beside the SQLite file. Where the artifacts are in a bucket, the server hands out the folder instead of the
+    bucket's `sealed` (`theragate.mlflow_plugin.artifacts_s3`).
+
+    Raises
+    ------
+    ConfigurationError
+        If it is not set and has no default, or lies below the artifacts where clients can write.
+    """
+    named, destination = environ.get("THERAGATE_SEALED"), served_destination(environ)
+    folder = local_path(named).resolve() if named else None
+    if destination is None:
+        folder = folder or _beside(database)
+        return SealedLocation(folder, folder.as_uri())
+    proxied = f"mlflow-artifacts:/{SEALED}"
+    if "://" in destination and not destination.startswith("file:"):
+        if folder is None:
+            raise _unusable("no folder, while the artifacts are in a bucket")
+        return SealedLocation(folder, proxied)
+    root = local_path(destination).resolve()
+    if folder is None or folder == root / SEALED:
+        return SealedLocation(root / SEALED, proxied)
+    if folder.is_relative_to(root):
+        raise _unusable(f"`{folder}`, which is below the artifacts")
+    return SealedLocation(folder, folder.as_uri())
+
+
+def _beside(database: str) -> Path:
+    url = sqlalchemy.make_url(database)
+    if url.get_backend_name() != "sqlite" or not url.database or url.database.startswith((":", "file:")):
+        raise _unusable("no folder, and no SQLite file to put them beside")
+    return Path(url.database).resolve().parent / SEALED
+
+
+def served_destination(environ: Mapping[str, str]) -> str | None:
+    """Return the URI of the artifacts that this process hands out, without our scheme; None where it serves none."""
+    if environ.get(_SERVES) != "true" or not environ.get(_DESTINATION):
+        return None
+    return environ[_DESTINATION].removeprefix(SCHEME)
+
+
+def local_path(uri: str) -> Path:
+    """Return the folder that an absolute path or a ``file:`` URI names.
+
+    Raises
+    ------
+    ConfigurationError
+        If `uri` is neither.
+    """
+    parts = urlsplit(uri)
+    if parts.scheme == "file" and parts.netloc in ("", "localhost"):
+        return Path(unquote(parts.path))
+    if parts.scheme or not uri.startswith("/"):
+        raise _unusable(f"`{uri.partition('?')[0][:100]}`, which is no absolute path")
+    return Path(uri)
+
+
+def is_sealed(*parts: str | None) -> bool:
+    """Return whether a path below the artifacts, in any spelling, leads to sealed copies or contains them all."""
+    path = "/".join(part for part in parts if part)
+    while unquote(path) != path:
+        path = unquote(path)
+    first = posixpath.normpath("/" + path.replace("\\", "/")).lstrip("/").partition("/")[0]
+    return not first or folded(first) == SEALED
+
+
+def _unusable(received: str) -> ConfigurationError:
+    return ConfigurationError(
+        "sealed models",
+        rule=f"they are in a folder outside the artifacts, or in `{SEALED}` directly below them",
+        received=received,
+        remedy="Set THERAGATE_SEALED to the absolute path of a folder where only the server can write.",
+    )
