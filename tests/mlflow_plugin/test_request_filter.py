@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from theragate.mlflow_plugin.sealed_location import is_sealed
 from theragate.mlflow_plugin.request_filter import MOST_REQUEST_BYTES, RequestFilter, why_refused
+from theragate.mlflow_plugin.sealed_location import is_sealed
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,7 @@ def test_a_copy_that_changed_is_found_out(vault, package):
     file = vault.path(expected) / "MLmodel"
     file.chmod(0o600)
     file.write_text(file.read_text() + "run_id: x\n")
-    with pytest.raises(StoreError, match="a sealed copy never changes; received one that has changed"):
+    with pytest.raises(StoreError, match="a sealed copy never changes; received a copy that has changed"):
         vault.find(expected)
     with pytest.raises(StoreError, match="never changes"):
         vault.seal(package, expected=expected)

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from theragate.digests import sha256_file, sha256_tree
-from theragate.release.model_files import File, Limits, Package, check_description, check_files, inspect_package
+from theragate.release.model_files import Package, inspect_package
+from theragate.release.package_rules import File, Limits, check_description, check_files
 from theragate.release.refusals import Refusal
 
 FLAVOR = {
@@ -92,21 +93,21 @@ def test_the_digest_is_that_of_the_tree(tmp_path_factory, names):
         ("python_model.py", "another file"),
         ("code/theragate/serving.py", "another file"),
         ("data/model.joblib", "another file"),
-        ("data/estimator/model.pkl", "another kind"),
-        ("data/estimator/model.cloudpickle", "another kind"),
-        ("data/estimator/hook.py", "another kind"),
-        ("data/estimator/native.so", "another kind"),
-        ("data/estimator/forest.npy", "another kind"),
-        ("data/estimator/booster.ubj.py", "another kind"),
-        ("data/estimator/BOOSTER.UBJ", "another kind"),
-        ("data/estimator/none", "another kind"),
-        ("data/estimator/deep/registered_model_meta", "another kind"),
+        ("data/estimator/model.pkl", "received the suffix `.pkl`"),
+        ("data/estimator/model.cloudpickle", "received the suffix `.cloudpickle`"),
+        ("data/estimator/hook.py", "received the suffix `.py`"),
+        ("data/estimator/native.so", "received the suffix `.so`"),
+        ("data/estimator/forest.npy", "received the suffix `.npy`"),
+        ("data/estimator/booster.ubj.py", "received the suffix `.py`"),
+        ("data/estimator/BOOSTER.UBJ", "received the suffix `.UBJ`"),
+        ("data/estimator/none", "received no suffix"),
+        ("data/estimator/deep/registered_model_meta", "received no suffix"),
         ("data/estimator2/a.json", "another file"),
         ("mlmodel", "another file"),
         ("sub/MLmodel", "another file"),
-        ("data/estimator/a\nb.json", "another path"),
-        ("data/estimator/a\\b.json", "another path"),
-        ("data/estimator/\u202enosj.json", "another path"),
+        ("data/estimator/a\nb.json", "received a path that is not"),
+        ("data/estimator/a\\b.json", "received a path that is not"),
+        ("data/estimator/\u202enosj.json", "received a path that is not"),
     ],
 )
 def test_a_file_that_has_no_place_in_a_model_is_named(package, name, message):
@@ -120,7 +121,7 @@ def test_a_file_that_has_no_place_in_a_model_is_named(package, name, message):
 
 @pytest.mark.parametrize("path", ["/etc/passwd.json", "data/estimator/../../x.json", "data/estimator//x.json", ""])
 def test_a_path_that_leaves_the_model_is_refused(path):
-    with pytest.raises(Refusal, match="another path"):
+    with pytest.raises(Refusal, match="received a path that is not"):
         check_files([File(path, 1, "0" * 64)])
 
 
@@ -194,7 +195,7 @@ def test_folders_may_be_deeper_than_python_calls_itself(package):
 
 def test_a_description_is_not_endless_and_is_refused_before_it_is_read():
     files = [File("MLmodel", 1_500_000_000, "0" * 64), File("data/estimator/model.json", 1, "0" * 64)]
-    with pytest.raises(Refusal, match=r"`MLmodel`: it has 1048576 bytes at most; received 1500000000"):
+    with pytest.raises(Refusal, match=r"`MLmodel`: it has 1,048,576 bytes at most; received 1,500,000,000 bytes"):
         check_files(files)
 
 
@@ -205,26 +206,29 @@ def described(**changes) -> bytes:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (described(loader_module="mlflow.sklearn"), "another loader"),
-        (described(loader_module="theragate.serving.x"), "another loader"),
-        (described(loader_module=None), "another loader"),
-        (described(data="data"), "another path"),
-        (described(data="/etc"), "another path"),
-        (described(code="code"), "a folder of code"),
-        (described(model_code_path="x.py"), "other keys"),
-        (described(python_model="x.pkl"), "other keys"),
-        (yaml.safe_dump(DESCRIPTION | {"flavors": {}}).encode(), "other flavours"),
-        (yaml.safe_dump({"flavors": {"python_function": FLAVOR, "sklearn": {}}}).encode(), "other flavours"),
-        (yaml.safe_dump({"flavors": {"python_function": None}}).encode(), "other keys"),
-        (b"", "other flavours"),
-        (b"- a\n", "other flavours"),
-        (b"flavors: [", "another text"),
-        (b"\xff\xfe", "another text"),
-        (described() + b"flavors: {}\n", "another text"),
-        (described() + b"---\nflavors: {}\n", "another text"),
+        (described(loader_module="mlflow.sklearn"), "loaded by `theragate.serving`; received `mlflow.sklearn`"),
+        (described(loader_module="theragate.serving.x"), "received `theragate.serving.x`"),
+        (described(loader_module=None), "loaded by `theragate.serving`; received `None`"),
+        (described(data="data"), "loaded from `data/estimator`; received `data`"),
+        (described(data="/etc"), "received `/etc`"),
+        (described(code="code"), "contains no code; received `code`"),
+        (described(model_code_path="x.py"), "received `model_code_path`"),
+        (described(python_model="x.pkl"), "received `python_model`"),
+        (yaml.safe_dump(DESCRIPTION | {"flavors": {}}).encode(), "its only flavour is"),
+        (
+            yaml.safe_dump({"flavors": {"python_function": FLAVOR, "sklearn": {}}}).encode(),
+            "received `python_function`, `sklearn`",
+        ),
+        (yaml.safe_dump({"flavors": {"python_function": None}}).encode(), "the keys of its flavour"),
+        (b"", "its only flavour is"),
+        (b"- a\n", "its only flavour is"),
+        (b"flavors: [", "it is plain YAML; received text that is not"),
+        (b"\xff\xfe", "it is plain YAML; received text that is not"),
+        (described() + b"flavors: {}\n", "it is plain YAML; received text that is not"),
+        (described() + b"---\nflavors: {}\n", "it is plain YAML; received text that is not"),
         (described() + b"x: &a 1\n", "anchors or tags"),
         (described() + b"x: !!python/object/apply:os.system [ls]\n", "anchors or tags"),
-        (described() + b"#" * (1 << 20), "1048576 bytes at most"),
+        (described() + b"#" * (1 << 20), "1,048,576 bytes at most"),
     ],
 )
 def test_a_description_that_says_anything_else_is_refused(content, message):

@@ -13,7 +13,7 @@ from mlflow.utils.file_utils import local_file_uri_to_path
 from mlflow.utils.uri import is_local_uri
 
 from theragate.mlflow_plugin.sealed_location import served_destination
-from theragate.release.model_files import Limits
+from theragate.release.package_rules import Limits
 from theragate.release.refusals import Refusal
 
 __all__ = ["original"]

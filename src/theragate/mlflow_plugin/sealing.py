@@ -15,15 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from theragate.errors import StoreError
-from theragate.release.model_files import (
-    META,
-    File,
-    Package,
-    check_description,
-    check_files,
-    inspect_package,
-    listing,
-)
+from theragate.release.model_files import Package, inspect_package, listing
+from theragate.release.package_rules import META, File, check_description, check_files
 from theragate.release.refusals import Refusal
 
 __all__ = ["Vault"]
