@@ -70,7 +70,7 @@ def test_spaces_and_lines_in_a_name_or_a_reason_are_one_space(judged):
         ({"code": "TG099"}, "the verdict's findings are TG001, TG002.*Name one of them"),
         ({"code": "tg003"}, "the verdict's findings are"),
         ({"code": "TG011"}, "a release condition, which is met or mended"),
-        ({"reason": "It is fine."}, "--reason: it says why.*a reason has 5 words or more"),
+        ({"reason": "It is fine."}, "--reason: it says why.*a reason has at least 5 words"),
         ({"reason": ""}, "--reason"),
         ({"by": ""}, "--by: it says who"),
         ({"by": "Ana \x1b[31mRuiz"}, "--by: .*without control characters"),
@@ -228,7 +228,7 @@ def test_a_file_of_waivers_of_another_study_stops_the_stage_in_one_line(judged, 
     assert cli.main(["verdict", judged.study]) == 1
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 2
-    assert all("the file is of the study" in line for line in lines)
+    assert all("the file is about the study" in line for line in lines)
 
 
 IN_A_PROCESS = """

@@ -45,7 +45,7 @@ def test_the_same_at_another_time_is_the_same_but_for_time():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"expires": NOW - timedelta(days=1)}, "expires after its issue"),
+        ({"expires": NOW - timedelta(days=1)}, "expires after it is issued"),
         ({"issued": NOW.replace(tzinfo=None)}, "timezone"),
         ({"issued": NOW.astimezone(timezone(timedelta(hours=1)))}, "in UTC"),
         ({"model_sha256": "A" * 64}, "pattern"),
@@ -108,7 +108,7 @@ def test_another_statement_is_refused(change, message):
     ],
 )
 def test_only_one_spelling_is_read(spelling):
-    with pytest.raises(Refusal, match="another spelling"):
+    with pytest.raises(Refusal, match="that is not canonical"):
         read_statement(spelling(statement_of(PASSING.attestation)))
 
 

@@ -126,7 +126,7 @@ def test_a_file_that_does_not_say(tmp_path, content: str, rule: str):
 
 def test_a_file_of_another_study(tmp_path):
     path = written(tmp_path / "champion.json", study="other_study")
-    with pytest.raises(ConfigurationError, match="the file is of study `small_study`; received `other_study`"):
+    with pytest.raises(ConfigurationError, match="the file is about the study `small_study`; received `other_study`"):
         read_champion(path, "small_study")
 
 

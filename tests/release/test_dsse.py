@@ -15,7 +15,7 @@ from securesystemslib.exceptions import VerificationError
 from securesystemslib.signer import SSlibKey
 
 from theragate.release.attestation import PAYLOAD_TYPE, PREDICATE_TYPE
-from theragate.release.dsse import LONGEST, Envelope, Signature, pae, read_envelope, sign, verify
+from theragate.release.dsse import MOST_CHARACTERS, Envelope, Signature, pae, read_envelope, sign, verify
 from theragate.release.refusals import Refusal
 
 TYPE = "application/example"
@@ -58,7 +58,7 @@ def test_no_key_no_verification():
 
 def test_what_was_signed_for_one_purpose_serves_no_other():
     envelope = sign(b"payload", TYPE, EVALUATOR)
-    with pytest.raises(Refusal, match="another purpose"):
+    with pytest.raises(Refusal, match="a payload of type `application/example`"):
         verify(envelope, [EVALUATOR.public], payload_type=PAYLOAD_TYPE)
     relabelled = envelope.model_copy(update={"payload_type": PAYLOAD_TYPE})
     with pytest.raises(Refusal, match="signature"):
@@ -82,7 +82,7 @@ def test_a_second_signature_by_a_stranger_takes_nothing_away():
         '{"payload":"","payloadType":"x","signatures":[{"keyid":"","sig":"","more":1}]}',
         '{"payload":1,"payloadType":"x","signatures":[{"keyid":"","sig":""}]}',
         "[" * 9000,
-        "x" * (LONGEST + 1),
+        "x" * (MOST_CHARACTERS + 1),
     ],
 )
 def test_what_is_no_envelope_is_refused(text):

@@ -48,7 +48,7 @@ def test_a_key_that_others_can_read_is_refused(tmp_path, mode):
     path = tmp_path / "open.pem"
     write_key(path, KEY)
     path.chmod(mode)
-    with pytest.raises(ConfigurationError, match=rf"only its owner .* a file of mode {mode:o}\. Run `chmod 600`"):
+    with pytest.raises(ConfigurationError, match=rf"only the owner .* a file with mode {mode:o}\. Run `chmod 600`"):
         read_key(str(path), named="THERAGATE_LEDGER_KEY")
 
 
@@ -60,9 +60,9 @@ def private(kind=None, encryption=None) -> str:
 @pytest.mark.parametrize(
     ("value", "received"),
     [
-        (private(encryption=BestAvailableEncryption(b"secret")), "one with a password"),
-        (private(ec.generate_private_key(ec.SECP256R1())), "a key of another kind"),
-        ("-----BEGIN PRIVATE KEY-----\nhunter2\n-----END PRIVATE KEY-----", "another text"),
+        (private(encryption=BestAvailableEncryption(b"secret")), "a key with a password"),
+        (private(ec.generate_private_key(ec.SECP256R1())), "a key of the type ECPrivateKey"),
+        ("-----BEGIN PRIVATE KEY-----\nhunter2\n-----END PRIVATE KEY-----", "text that is not one"),
         ("no-such-file-hunter2", "a file that cannot be read"),
         ("", "a file that cannot be read"),
         ("hunter2\0", "a file that cannot be read"),

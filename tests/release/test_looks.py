@@ -107,7 +107,9 @@ def test_lines_that_a_merge_has_doubled_count_once(look, verdict, ledger):
 def test_a_damaged_ledger_is_named(text, look, verdict, ledger):
     look(verdict)
     ledger.write_text(text + ledger.read_text(encoding="utf-8"), encoding="utf-8")
-    with pytest.raises(DataError, match=r"looks/study\.jsonl.*another text in line 1\. Restore the file from git"):
+    with pytest.raises(
+        DataError, match=r"looks/study\.jsonl.*text that is not a look in line 1\. Restore the file from git"
+    ):
         look(verdict)
 
 

@@ -50,7 +50,7 @@ def test_a_trust_file_is_read_as_it_was_written(path):
         (lambda t: t["keys"][0].update(revoked="soon"), r"keys\.0\.revoked"),
         (lambda t: t["keys"][0].update(revoked=0), r"keys\.0\.revoked"),
         (lambda t: t["keys"][0].update(name=""), r"keys\.0\.name"),
-        (lambda t: t["keys"][1].update(name="CI"), "a name of its own"),
+        (lambda t: t["keys"][1].update(name="CI"), "each key has its own name"),
         (lambda t: t["keys"][1].update(public=t["keys"][0]["public"]), "listed once"),
         (lambda t: t.update(policies={NAME: ["abc"]}), "policies"),
         (lambda t: t.update(policies={"../x": []}), "policies"),

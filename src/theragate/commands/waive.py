@@ -14,7 +14,7 @@ from theragate.errors import ConfigurationError
 from theragate.gates import CONDITIONS
 from theragate.gates.types import REVIEW, Finding, Verdict
 from theragate.project.current_verdict import read_judged
-from theragate.release.waivers import LONGEST, Waiver, read_waivers, write_waivers
+from theragate.release.waivers import LONGEST_VALIDITY, Waiver, read_waivers, write_waivers
 from theragate.runner.workspace import Workspace
 from theragate.study import first_flaw, load_study
 
@@ -150,7 +150,7 @@ def _finding(verdict: Verdict, code: str) -> Finding:
 
 
 def _day(text: str, today: date) -> date:
-    latest = today + LONGEST
+    latest = today + LONGEST_VALIDITY
     remedy = f"Name a day from {today} to {latest}; the waiver is valid through that day (UTC)."
     try:
         day = date.fromisoformat(text) if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text, flags=re.ASCII) else None

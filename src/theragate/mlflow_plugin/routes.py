@@ -36,7 +36,7 @@ def _dossier(sha256: str) -> Response:
 def _ledger() -> Response:
     after = request.args.get("after", "0")
     if not (after.isascii() and after.isdecimal() and len(after) < 10):
-        raise _refused("`after` is the number of a row", f"`{ascii(after)[1:41]}`")
+        raise _refused("`after` is the number of a row", f"`{ascii(after)[1:-1][:40]}`")
     return jsonify({"rows": _store().ledger_rows(int(after))})
 
 

@@ -1,4 +1,4 @@
-"""What is signed about a model: an in-toto Statement whose subject is the packaged model, and whose predicate is ours.
+"""What is signed about a model: an in-toto Statement about the packaged model, with a predicate of our own.
 
 https://github.com/in-toto/attestation/tree/main/spec/v1. The bytes of the statement are canonical JSON, and their
 SHA-256 names it: an approval is of one statement, and of no other.
@@ -49,7 +49,7 @@ _REMEDY = "Attest the version again with this version of Theragate: `theragate a
 
 def _utc(moment: datetime) -> datetime:
     if moment.utcoffset() != timedelta(0):
-        raise ValueError("a moment is given in UTC")
+        raise ValueError("the time is given in UTC")
     return moment.astimezone(UTC)
 
 
@@ -58,16 +58,16 @@ Commit = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}([0-9a-f]{24})?
 
 
 class Attestation(Spec):
-    """What a key says about one model.
+    """What a key attests about one model.
 
     ``model_sha256`` is the digest of the estimator's directory, ``package_sha256`` that of the packaged model;
-    ``evidence_sha256`` of the full evidence, ``published_sha256`` of the part that everybody may read,
-    ``dossier_sha256`` of the file that holds evidence and policy for the server (`theragate.release.admission`).
-    ``recipe_sha256`` is that of the recipe in canonical JSON, by which this model is fitted again as the one to beat
+    ``evidence_sha256`` is that of the full evidence, ``published_sha256`` that of the part that everybody may read,
+    ``dossier_sha256`` that of the file with evidence and policy for the server (`theragate.release.dossier`).
+    ``recipe_sha256`` is the digest of the recipe in canonical JSON, by which the model is refitted as the one to beat
     once it is champion.
-    ``conditions`` are the answers of the release conditions by their names, ``looks`` how often the held-out data
-    have decided, ``author`` who made the commit, and ``recomputed`` whether the signer has made everything again from
-    the lock, or only found it.
+    ``conditions`` are the results of the release conditions by name, ``looks`` is how often the held-out data have
+    decided, ``author`` who made the commit, and ``recomputed`` whether the signer has recomputed everything from the
+    lock.
     """
 
     model_config = ConfigDict(strict=True)
@@ -100,17 +100,17 @@ class Attestation(Spec):
     @model_validator(mode="after")
     def _ends_after_it_begins(self) -> Self:
         if self.expires <= self.issued:
-            raise ValueError("an attestation expires after its issue")
+            raise ValueError("an attestation expires after it is issued")
         return self
 
     def same_but_for_time(self, other: "Attestation") -> bool:
-        """Return whether `other` says the same at another time."""
+        """Return whether `other` attests the same, at any time."""
         times = {"issued": self.issued, "expires": self.expires}
         return self == other.model_copy(update=times)
 
 
 class Subject(Spec):
-    """The one model that a statement is about."""
+    """The model that a statement is about."""
 
     name: str
     digest: dict[str, str]
@@ -136,14 +136,14 @@ class Statement(Spec):
 
 @dataclass(frozen=True)
 class ParsedStatement:
-    """An attestation, and the digest of the statement that makes it."""
+    """The attestation in a statement, and the digest of the statement."""
 
     attestation: Attestation
     sha256: str
 
 
 def statement_of(attestation: Attestation) -> bytes:
-    """Return the bytes that are signed: the same attestation always gives the same."""
+    """Return the bytes that are signed; the same attestation always gives the same bytes."""
     subject = Subject(name=attestation.study, digest={"sha256": attestation.package_sha256})
     statement = Statement(type=STATEMENT_TYPE, subject=(subject,), predicate_type=PREDICATE_TYPE, predicate=attestation)
     return canonical_json(statement.model_dump(mode="json", by_alias=True))
@@ -160,20 +160,20 @@ def read_statement(payload: bytes) -> ParsedStatement:
     Raises
     ------
     Refusal
-        If it is another statement than ours, incomplete, or written in another than the one canonical way: two readers
-        must never read two things.
+        If it is not a statement of ours, incomplete, or not in canonical form: two readers must never read it
+        differently.
     """
     try:
         raw: Any = json.loads(payload)
         canonical = canonical_json(raw) == payload
     except (ValueError, RecursionError) as error:
-        raise _refused("another text") from error
+        raise _refused("text that is not JSON") from error
     statement = spec_of(Statement, raw, subject=_SUBJECT, remedy=_REMEDY, error=Refusal)
     if not canonical:
-        raise _refused("one in another spelling")
+        raise _refused("JSON that is not canonical")
     return ParsedStatement(statement.predicate, sha256_bytes(payload))
 
 
 def _refused(received: str) -> Refusal:
-    rule = "it is a statement about a release, whole and in canonical JSON"
+    rule = "it is a complete statement about a release in canonical JSON"
     return Refusal(_SUBJECT, rule=rule, received=received, remedy=_REMEDY)

@@ -1,4 +1,4 @@
-"""The model in use, as the challenger's pipeline knows it: a small file that git tracks and a reviewer can read."""
+"""The champion that a challenger is compared with: a small file that git tracks and a reviewer can read."""
 
 from pathlib import Path
 from typing import Annotated
@@ -17,10 +17,10 @@ Text = Annotated[str, Field(min_length=1)]
 
 
 class ChampionRecipe(Spec):
-    """A released model: which it is, what it rests on, and the recipe by which it can be made again.
+    """A released model: its version, what it rests on, and the recipe by which it is refitted.
 
-    ``version`` is the registry's; the digests are those of the estimator's directory, the cohort and the held-out
-    predictions. ``features`` are the columns that it learned from, in its order.
+    ``version`` is its number in the registry; the digests are those of the estimator's directory, the cohort and the
+    held-out predictions. ``features`` are the columns that it has learned from, in their order.
     """
 
     version: Text
@@ -32,27 +32,27 @@ class ChampionRecipe(Spec):
     features: Annotated[tuple[Text, ...], Field(min_length=1)]
 
     def recipe_sha256(self, study: str) -> str:
-        """Return the digest of the recipe, which the model's own attestation has signed; its number is no part."""
+        """Return the digest of the recipe without the version, which the model's own attestation signs."""
         return sha256_json({"study": study, **self.model_dump(mode="json", exclude={"version"})})
 
 
 class ChampionFile(Spec):
-    """What stands in ``release/<study>/champion.json``; ``champion`` is null before the first release."""
+    """The content of ``release/<study>/champion.json``; ``champion`` is null before the first release."""
 
     study: Name
     champion: ChampionRecipe | None
 
 
 def read_champion(path: Path, study: str) -> ChampionRecipe | None:
-    """Read whom a challenger has to beat; None where there is nobody yet.
+    """Read the champion that a challenger must beat; None before the first release.
 
     Raises
     ------
     DataError
-        If the file is missing or not JSON. An absent file does not mean that there is no champion: somebody has to
+        If the file is missing or not JSON. A missing file does not mean that there is no champion: the file must
         say so.
     ConfigurationError
-        If it is of another form, or of another study.
+        If it has another form, or is about another study.
     """
     subject = "/".join(path.parts[-3:])
     remedy = f"Run `theragate champion {study}`, and commit the file."
@@ -60,7 +60,7 @@ def read_champion(path: Path, study: str) -> ChampionRecipe | None:
     if file.study != study:
         raise ConfigurationError(
             f"{subject}, key `study`",
-            rule=f"the file is of study `{study}`",
+            rule=f"the file is about the study `{study}`",
             received=f"`{file.study}`",
             remedy=remedy,
         )
@@ -68,11 +68,11 @@ def read_champion(path: Path, study: str) -> ChampionRecipe | None:
 
 
 def write_champion(path: Path, study: str, champion: ChampionRecipe | None) -> None:
-    """Write whom a challenger has to beat; the same champion always gives the same bytes.
+    """Write the champion that a challenger must beat; the same champion always gives the same bytes.
 
     Raises
     ------
     StoreError
-        If the disk does not take the file.
+        If the file cannot be written.
     """
     write_json(path, ChampionFile(study=study, champion=champion).model_dump(mode="json"))

@@ -1,6 +1,6 @@
 """Signed envelopes: DSSE version 1 (https://github.com/secure-systems-lab/dsse), with Ed25519.
 
-A signature covers the type of the payload as well as its bytes, so that nothing signed for one purpose serves another.
+A signature covers the payload's type and bytes, so that nothing signed for one purpose can serve another.
 """
 
 import base64
@@ -16,16 +16,16 @@ from theragate.release.keys import SigningKey, VerifyingKey
 from theragate.release.refusals import Refusal
 from theragate.study import Spec, spec_of
 
-__all__ = ["LONGEST", "Envelope", "Signature", "Verified", "pae", "read_envelope", "sign", "verify"]
+__all__ = ["MOST_CHARACTERS", "Envelope", "Signature", "Verified", "pae", "read_envelope", "sign", "verify"]
 
-LONGEST = 100_000  # characters: what a tag of a model version holds
+MOST_CHARACTERS = 100_000  # what a tag of a model version holds
 
 _SUBJECT = "the attestation"
 _REMEDY = "Attest the version again: `theragate attest STUDY`."
 
 
 class Signature(Spec):
-    """One signature; ``keyid`` is a hint, and no proof of anything."""
+    """One signature; ``keyid`` is a hint and proves nothing."""
 
     keyid: str
     sig: str
@@ -42,7 +42,7 @@ class Envelope(Spec):
 
     @property
     def text(self) -> str:
-        """The envelope as it travels: JSON."""
+        """The envelope as JSON, as it is sent."""
         return canonical_json(self.model_dump(mode="json", by_alias=True)).decode()
 
     @property
@@ -59,7 +59,7 @@ class Envelope(Spec):
 
 @dataclass(frozen=True)
 class Verified:
-    """The payload of an envelope, and which key has signed it."""
+    """The payload of an envelope, and the key that has signed it."""
 
     payload: bytes
     key_id: str
@@ -87,29 +87,29 @@ def read_envelope(text: str) -> Envelope:
     Raises
     ------
     Refusal
-        If it is too long or of another form.
+        If it is too long or malformed.
     """
-    if len(text) > LONGEST:
-        raise _refused(f"{len(text)} characters, of {LONGEST} at most")
+    if len(text) > MOST_CHARACTERS:
+        raise _refused(f"{len(text):,} characters, of at most {MOST_CHARACTERS:,}")
     try:
         value = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise _refused("another text") from error
+        raise _refused("text that is not one") from error
     return spec_of(
         Envelope, value, subject=f"{_SUBJECT}, a signed envelope (DSSE)", remedy=_REMEDY, error=Refusal, private=True
     )
 
 
 def verify(envelope: Envelope, keys: Iterable[VerifyingKey], *, payload_type: str) -> Verified:
-    """Return the payload, if one of `keys` has signed it as `payload_type`.
+    """Return the payload if one of `keys` has signed it as `payload_type`.
 
     Raises
     ------
     Refusal
-        If the envelope is of another type, or none of its signatures is one of `keys`.
+        If the payload has another type, or none of the signatures is by one of `keys`.
     """
     if envelope.payload_type != payload_type:
-        raise _refused("an envelope for another purpose")
+        raise _refused(f"a payload of type `{ascii(envelope.payload_type)[1:-1][:60]}`")
     payload = envelope.content
     message = pae(payload_type, payload)
     signatures = [_decoded(signature.sig) for signature in envelope.signatures]
@@ -120,7 +120,7 @@ def verify(envelope: Envelope, keys: Iterable[VerifyingKey], *, payload_type: st
     raise Refusal(
         "the attestation's signature",
         rule="it is that of a key which counts here",
-        received=f"one that is not (it says to be of key {json.dumps(hints, ensure_ascii=True)[1:-1]})",
+        received=f"one that claims to be by key {json.dumps(hints, ensure_ascii=True)[1:-1]}",
         remedy="Let the evaluator sign: `theragate attest STUDY`.",
     )
 
@@ -129,7 +129,7 @@ def _decoded(text: str) -> bytes:
     try:
         return base64.b64decode(text, validate=True)
     except ValueError as error:
-        raise _refused("a text that is not Base64") from error
+        raise _refused("text that is not Base64") from error
 
 
 def _refused(received: str) -> Refusal:

@@ -1,4 +1,4 @@
-"""Ed25519 keys: made, kept in files that only their owner can read, named by the digest of their public half."""
+"""Ed25519 keys, kept in files that only their owner can read and named by the digest of their public half."""
 
 import base64
 import os
@@ -24,8 +24,8 @@ from theragate.files import whole_file
 __all__ = ["DEVELOPMENT_KEY", "SigningKey", "VerifyingKey", "development_key", "read_key", "write_key"]
 
 DEVELOPMENT_KEY = Path("keys", "development.pem")  # below the private folder
-_OTHERS = 0o077  # the permissions of everybody but the owner
-_LONGEST = 10_000  # bytes; a PEM file of an Ed25519 key has about 120
+_OTHERS = 0o077  # the permissions of everybody except the owner
+_MOST_BYTES = 10_000  # a PEM file of an Ed25519 key has about 120
 _LENGTH = 32  # bytes of a raw public key
 
 
@@ -78,18 +78,18 @@ class VerifyingKey:
 
 @dataclass(frozen=True, repr=False)
 class SigningKey:
-    """A private key; its text is never part of a message or of a representation."""
+    """A private key; its text never appears in a message or representation."""
 
     _private: Ed25519PrivateKey
 
     @classmethod
     def generate(cls) -> "SigningKey":
-        """Make a new key from the system's randomness."""
+        """Generate a key from the system's randomness."""
         return cls(Ed25519PrivateKey.generate())
 
     @classmethod
     def of_pem(cls, pem: bytes, *, named: str) -> "SigningKey":
-        """Read a PEM text (PKCS #8, without a password); `named` is what messages call it.
+        """Read PEM text (PKCS #8, without a password); `named` is what messages call it.
 
         Raises
         ------
@@ -97,13 +97,13 @@ class SigningKey:
             If it is not the text of an Ed25519 private key.
         """
         try:
-            found = load_pem_private_key(pem, password=None)
+            key = load_pem_private_key(pem, password=None)
         except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-            received = "one with a password" if isinstance(error, TypeError) else "another text"
+            received = "a key with a password" if isinstance(error, TypeError) else "text that is not one"
             raise _wrong(named, received) from error
-        if not isinstance(found, Ed25519PrivateKey):
-            raise _wrong(named, "a key of another kind")
-        return cls(found)
+        if not isinstance(key, Ed25519PrivateKey):
+            raise _wrong(named, f"a key of the type {type(key).__name__}")
+        return cls(key)
 
     @cached_property
     def public(self) -> VerifyingKey:
@@ -133,7 +133,7 @@ def read_key(value: str, *, named: str) -> SigningKey:
     Raises
     ------
     ConfigurationError
-        If it is neither, or others than its owner can read the file. No message shows the value.
+        If it is neither, or anybody except the owner can read the file. No message shows the value.
     """
     if value.lstrip().startswith("-----BEGIN"):
         return SigningKey.of_pem(value.encode(), named=named)
@@ -141,29 +141,29 @@ def read_key(value: str, *, named: str) -> SigningKey:
     try:
         with path.open("rb") as stream:
             mode = os.fstat(stream.fileno()).st_mode
-            pem = stream.read(_LONGEST)
+            pem = stream.read(_MOST_BYTES)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else None
         raise _wrong(named, f"a file that cannot be read ({reason or type(error).__name__})") from error
     if os.name == "posix" and mode & _OTHERS:
         raise ConfigurationError(
             f"{named}, `{path.name}`",
-            rule="only its owner can read a private key",
-            received=f"a file of mode {mode & 0o777:o}",
-            remedy="Run `chmod 600` on it; if others may have read it, make a new key with `theragate keys rotate`.",
+            rule="only the owner can read a private key",
+            received=f"a file with mode {mode & 0o777:o}",
+            remedy="Run `chmod 600` on it; if others may have read it, replace the key with `theragate keys rotate`.",
         )
     return SigningKey.of_pem(pem, named=f"{named}, `{path.name}`")
 
 
 def write_key(path: Path, key: SigningKey) -> None:
-    """Write a private key to a new file of mode 600.
+    """Write a private key to a new file with mode 600.
 
     Raises
     ------
     ConfigurationError
-        If there is a file already: what it signed could then no longer be made again.
+        If the file exists: the key in it would be lost, and nothing could be signed with it again.
     StoreError
-        If the disk does not take it.
+        If it cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with FileLock(path.with_name(f".{path.name}.lock")):
@@ -171,25 +171,25 @@ def write_key(path: Path, key: SigningKey) -> None:
             raise ConfigurationError(
                 f"key file `{path.name}`",
                 rule="a new key goes into a new file",
-                received="a file that exists",
-                remedy="Name another file, or move this one away.",
+                received="a file that exists already",
+                remedy="Choose another file, or move this one away.",
             )
         with whole_file(path, mode=0o600) as temporary:
             temporary.write_bytes(key.pem())
 
 
 def development_key(private: Path) -> tuple[SigningKey, bool]:
-    """Return the key of this clone below the folder `private`, and whether it was made just now.
+    """Return the development key below the folder `private`, and whether it was made just now.
 
     It signs where there is no trust file, so that everything can be tried on a laptop. It proves nothing to anybody
-    else, and whoever uses it has to say so.
+    else, and every use of it must say so.
 
     Raises
     ------
     ConfigurationError
-        If others than its owner can read it, or it is no key.
+        If anybody except the owner can read it, or it is not a key.
     StoreError
-        If the disk does not take it.
+        If it cannot be written.
     """
     path = private / DEVELOPMENT_KEY
     made = False
@@ -198,7 +198,7 @@ def development_key(private: Path) -> tuple[SigningKey, bool]:
             write_key(path, SigningKey.generate())
             made = True
         except ConfigurationError:
-            made = False  # another process was faster; its key is as good
+            made = False  # another process was faster; its key serves as well
     return read_key(str(path), named="the development key"), made
 
 

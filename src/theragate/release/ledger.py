@@ -1,7 +1,7 @@
 """The ledger of release events: append-only, hash-chained, signed row by row.
 
-Whoever changes, removes, adds or reorders rows without the ledger's key is found out, and the first bad row is named.
-Rows that are cut off at the end leave a whole chain: against that stand the readers who remember the last number.
+Changing, removing, adding or reordering rows without the ledger's key is detected, and the first invalid row is named.
+Rows cut off at the end leave a valid chain; readers who pin the last row (`theragate.registry.pinned_head`) notice.
 """
 
 import base64
@@ -32,11 +32,10 @@ _ROW_TYPE = "application/vnd.theragate.ledger-row.v1"
 
 
 class Event(Spec):
-    """What somebody decided about one version.
+    """What somebody has decided about one version.
 
-    ``identity`` says whether the server had signed ``actor`` in, or only heard the name. The digests are those of the
-    attestation that the decision rested on; ``replaces`` is the champion that a promotion or a rollback put out of
-    service.
+    ``identity`` says whether ``actor`` had signed in to the server, or the name is only claimed. The digests are those
+    of the attestation that the decision rests on; ``replaces`` is the champion that a promotion or a rollback replaced.
     """
 
     model_config = ConfigDict(strict=True)
@@ -58,7 +57,7 @@ class Event(Spec):
 
 
 class Row(Spec):
-    """An event in its place: the number, the hash of the row before, the hash of this one, and its signature."""
+    """An event with its number, the hash of the row before, its own hash, and its signature."""
 
     model_config = ConfigDict(strict=True)
 
@@ -71,15 +70,14 @@ class Row(Spec):
 
     @property
     def content_hash(self) -> str:
-        """The hash that the row ought to have: of number, previous hash and event."""
+        """The hash that the row should have: that of number, previous hash and event."""
         return sha256_bytes(canonical_json([self.seq, self.previous_hash, self.event.model_dump(mode="json")]))
 
 
 def append(head: Row | None, event: Event, key: SigningKey) -> Row:
-    """Return the row that puts `event` after `head`, the last row; None where the ledger is empty.
+    """Return the row that appends `event` to the ledger, whose last row is `head`, None where it is empty.
 
-    Time does not go back in a ledger: where the clock of one server is behind that of another, the event is given the
-    moment of the row before.
+    Time never runs backwards in a ledger: where this server's clock is behind, the event gets the time of the last row.
     """
     if head is not None and event.at < head.event.at:
         event = event.model_copy(update={"at": head.event.at})
@@ -97,9 +95,9 @@ def append(head: Row | None, event: Event, key: SigningKey) -> Row:
 
 
 def first_day(event: Event, rows: Iterable[Row]) -> date:
-    """Return the day (UTC) on which the statement that `event` rests on came into service for the first time.
+    """Return the day (UTC) on which the statement of `event` first came into service.
 
-    A rollback goes back to what was promoted earlier: the evaluator's key has to have counted then, and may have been
+    A rollback returns to what was promoted earlier: the evaluator's key must have counted then, and may have been
     rotated since.
     """
     same = (event.study, event.version, event.statement_sha256)
@@ -114,28 +112,28 @@ def first_day(event: Event, rows: Iterable[Row]) -> date:
     return first.at.astimezone(UTC).date()
 
 
-_SEARCH = "Release nothing; compare the ledger with its backup, and find out who wrote to the database."
+_INVESTIGATE = "Release nothing; compare the ledger with its backup, and find out who wrote to the database."
 _NO_TRUST_FILE = (
-    "Without a trust file the development key of this machine alone counts: let THERAGATE_TRUST name the file of the "
-    "team whose registry this is."
+    "Without a trust file only this machine's development key counts: set THERAGATE_TRUST to the trust file of "
+    "the team whose registry this is."
 )
 
 
 def verify_rows(rows: Iterable[Row], trust: Trust, *, after: Row | None = None) -> Row | None:
-    """Check that `rows` are whole, in order and signed by a key of the ledger; return the last one.
+    """Check that `rows` are unchanged, in order and signed by a key of the ledger; return the last one.
 
     Parameters
     ----------
     trust
-        Whom to trust. What a revoked key signed before its day still counts, and it cannot have signed anything later,
-        since time does not go back.
+        Whom to trust. Rows that a key has signed before the day of its revocation still count; since time never runs
+        backwards in a ledger, it cannot have signed later ones.
     after
-        The row that was verified last, where `rows` begin after it.
+        The last verified row, where `rows` begin after it.
 
     Raises
     ------
     StoreError
-        If a row is bad; the first one is named.
+        If a row is invalid; the first one is named.
     """
     known = {entry.key.key_id: entry for entry in trust.of_role("ledger")}
     head = after
@@ -147,17 +145,17 @@ def verify_rows(rows: Iterable[Row], trust: Trust, *, after: Row | None = None) 
                 f"ledger, row {expected}",
                 rule="each row follows from the one before and is signed by a key of the ledger",
                 received=f"a row {why}",
-                remedy=_NO_TRUST_FILE if trust.development and row.key_id not in known else _SEARCH,
+                remedy=_NO_TRUST_FILE if trust.development and row.key_id not in known else _INVESTIGATE,
             )
         head = row
     return head
 
 
 def _fault(row: Row, head: Row | None, known: dict[str, TrustedKey]) -> str:
-    """Return what is wrong with a row that stands after `head`; empty where nothing is."""
+    """Return what is wrong with a row that follows `head`; empty where nothing is."""
     expected = 1 if head is None else head.seq + 1
     if row.seq != expected:
-        return f"with the number {row.seq}, so that one was removed, added or moved"
+        return f"with the number {row.seq}: one was removed, added or moved"
     if row.previous_hash != (GENESIS if head is None else head.hash):
         return "that does not follow from the one before"
     if row.hash != row.content_hash:
@@ -166,9 +164,9 @@ def _fault(row: Row, head: Row | None, known: dict[str, TrustedKey]) -> str:
         return "that is older than the one before"
     entry = known.get(row.key_id)
     if entry is None:
-        return "signed by a key that is not the ledger's"
+        return f"signed by key {row.key_id[:12]}, which is not one of the ledger's"
     if entry.revoked is not None and row.event.at.astimezone(UTC).date() >= entry.revoked:
-        return "signed by a key that was revoked before"
+        return f"signed by key {row.key_id[:12]} after its revocation on {entry.revoked}"
     try:
         signature = base64.b64decode(row.signature, validate=True)
     except ValueError:

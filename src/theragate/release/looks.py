@@ -1,7 +1,7 @@
-"""How often held-out data have decided something: one line for each look, in a file that git tracks.
+"""How often held-out data have been used for a decision: one line per look, in a file that git tracks.
 
-The file is keyed by digests and knows no clock, so that judging the same thing again, here or in another clone, is no
-new look and changes no byte.
+Lines hold digests and no times, so that judging the same thing again, here or in another clone, is not a new look and
+changes no byte.
 """
 
 import json
@@ -20,7 +20,7 @@ __all__ = ["Look", "count", "count_look", "ledger", "read_looks", "record"]
 
 
 class Look(Spec):
-    """One decision that rested on held-out data: on which, about which predictions, under which policy."""
+    """One decision based on held-out data: which data, about which predictions, under which policy."""
 
     cohort_sha256: str
     predictions_sha256: str
@@ -30,31 +30,31 @@ class Look(Spec):
 
     @property
     def key(self) -> tuple[str, str, str]:
-        """What makes a look a look: the same data, predictions and policy are the same one."""
+        """What identifies a look: the same data, predictions and policy are the same look."""
         return (self.cohort_sha256, self.predictions_sha256, self.policy_sha256)
 
 
 def record(path: Path, verdict: Verdict, *, lock: Path) -> int:
-    """Count the look that `verdict` is, unless it is counted already.
+    """Record the look that `verdict` represents, unless it is recorded already.
 
     Parameters
     ----------
     path
-        The study's ledger; it is made where there is none. It is written anew beside its place and renamed, so that
-        a killed process leaves no half line. One that something else left at the end is mended.
+        The study's ledger, created where there is none. It is written to a temporary file and renamed, so that a killed
+        process leaves no partial line. A partial last line from elsewhere is repaired.
     lock
-        A file that two processes agree on, so that neither loses the other's line.
+        A lock file shared by all processes, so that none loses another's line.
 
     Returns
     -------
-    Which look at these held-out data it is, counted from 1 in the order of the file.
+    The number of this look at these held-out data, counted from 1 in the order of the file.
 
     Raises
     ------
     DataError
-        If a line of the ledger is not one that this function has written.
+        If a line of the ledger was not written by this function.
     StoreError
-        If the disk is full or the folder cannot be written.
+        If the file cannot be written.
     """
     look = Look(
         cohort_sha256=verdict.cohort_sha256,
@@ -74,12 +74,12 @@ def record(path: Path, verdict: Verdict, *, lock: Path) -> int:
 
 
 def count(path: Path, cohort_sha256: str) -> int:
-    """Return how many looks the held-out data of a cohort have had; a changed cohort starts anew.
+    """Return the number of looks at a cohort's held-out data; a changed cohort starts again at 0.
 
     Raises
     ------
     DataError
-        If a line of the ledger is not one that `record` has written.
+        If a line of the ledger was not written by `record`.
     """
     return sum(look.cohort_sha256 == cohort_sha256 for look in read_looks(path))
 
@@ -87,7 +87,7 @@ def count(path: Path, cohort_sha256: str) -> int:
 def read_looks(path: Path) -> list[Look]:
     """Return the looks of a ledger, each once, in the order of the file; none where there is no file.
 
-    A last line that was cut off is left out. Lines that two branches of git have brought together count once.
+    A truncated last line is ignored. Lines duplicated by a merge of two git branches count once.
 
     Raises
     ------
@@ -106,7 +106,7 @@ def read_looks(path: Path) -> list[Look]:
         except (ValueError, RecursionError) as error:
             if number == len(lines) and not text.endswith("\n"):
                 break
-            raise _damaged(path, f"another text in line {number}") from error
+            raise _damaged(path, f"text that is not a look in line {number}") from error
         looks.setdefault(look.key, look)
     return list(looks.values())
 
@@ -118,25 +118,25 @@ def _line(look: Look) -> str:
 def _damaged(path: Path, received: str) -> DataError:
     return DataError(
         f"{path.parent.name}/{path.name}",
-        rule="each line is one look at the held-out data, as the stage `gate` has written it",
+        rule="each line is one look at the held-out data, as the stage `gate` writes it",
         received=received,
         remedy="Restore the file from git; after a merge, keep the lines of both sides.",
     )
 
 
 def ledger(settings: Settings, study: str) -> Path:
-    """Return the file in which the looks of a study are counted: the project's own, also in an experiment's folder."""
+    """Return the ledger of looks of a study: the project's own, even from an experiment's folder."""
     return settings.home / "looks" / f"{study}.jsonl"
 
 
 def count_look(settings: Settings, verdict: Verdict) -> int:
-    """Count the look that a verdict is, once; return which look at these held-out data it is.
+    """Record the look that a verdict represents, once; return its number among those at these held-out data.
 
     Raises
     ------
     DataError
         If the ledger is damaged.
     StoreError
-        If the disk does not take it.
+        If the file cannot be written.
     """
     return record(ledger(settings, verdict.study), verdict, lock=settings.state / f"looks-{verdict.study}.lock")

@@ -1,4 +1,4 @@
-"""When two names mean one alias or one person, however they are written."""
+"""Whether two spellings name the same alias or the same person."""
 
 import unicodedata
 from collections.abc import Iterable
@@ -9,7 +9,7 @@ __all__ = ["folded", "same_alias", "same_person"]
 def folded(name: str) -> str:
     """Return the one form of all spellings of `name`.
 
-    Compatible characters become one (NFKC), case is folded, invisible characters are dropped and blanks trimmed, so
+    Compatible characters are unified (NFKC), case is folded, invisible characters are dropped and blanks collapsed, so
     that `Champion`, a full-width one, and one with a newline or a zero-width space are the same.
     """
     text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
@@ -23,10 +23,10 @@ def same_alias(alias: str, protected: Iterable[str]) -> bool:
 
 
 def same_person(one: str, other: str) -> bool:
-    """Return whether two names can be one person: any handle in common.
+    """Return whether two names may be the same person: they have a handle in common.
 
     A person is written as a sign-in name, an e-mail address or, as git does, a name with an address in ``<>``. The
-    handles are the name, the address, and the address up to its ``@``. Rather two people are taken for one than one
+    handles are the name, the address, and the address up to its ``@``. It is safer to take two people for one than one
     for two.
     """
     return bool(_handles(one) & _handles(other))
@@ -35,6 +35,6 @@ def same_person(one: str, other: str) -> bool:
 def _handles(person: str) -> set[str]:
     name, _, rest = folded(person).partition("<")
     address = rest.partition(">")[0]
-    found = {name.strip(), address.strip()}
-    found |= {handle.partition("@")[0].strip() for handle in found if "@" in handle}
-    return found - {""}
+    handles = {name.strip(), address.strip()}
+    handles |= {handle.partition("@")[0].strip() for handle in handles if "@" in handle}
+    return handles - {""}

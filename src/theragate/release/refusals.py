@@ -1,4 +1,4 @@
-"""The word of refusal: why a release event is not allowed, in one sentence that a release manager understands."""
+"""The error that says why a release event is not allowed, in one sentence for a release manager."""
 
 from theragate.errors import TheragateError
 

@@ -1,4 +1,4 @@
-"""Whom a deployment trusts: keys with their roles, release managers, policies, protected aliases."""
+"""Whom and what a deployment trusts: keys with their roles, release managers, policies, protected aliases."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -44,7 +44,7 @@ def _public(text: str) -> str:
 
 
 class TrustedKey(Spec):
-    """A public key with what it may sign; from the day ``revoked`` on (UTC) it signs nothing any more."""
+    """A public key and its roles; from the day ``revoked`` (UTC) on, nothing that it signs counts."""
 
     model_config = ConfigDict(strict=True)
 
@@ -62,8 +62,8 @@ class TrustedKey(Spec):
 class Trust(Spec):
     """The content of ``release/trust.json``.
 
-    ``policies`` are the digests that count for each study, ``most_days`` the longest validity of an attestation that
-    is accepted. ``development`` is never in a file: see `development_trust`.
+    ``policies`` are the digests of the policies that count for each study, ``most_days`` is the longest validity of an
+    attestation that is accepted. ``development`` is never in a file: see `development_trust`.
     """
 
     model_config = ConfigDict(strict=True)
@@ -79,7 +79,7 @@ class Trust(Spec):
     def _once_each(self) -> Self:
         names = [folded(entry.name) for entry in self.keys]
         if len(set(names)) < len(names):
-            raise ValueError("each key has a name of its own")
+            raise ValueError("each key has its own name")
         if len({entry.public for entry in self.keys}) < len(self.keys):
             raise ValueError("each key is listed once, with all its roles")
         if not all(folded(alias) for alias in self.protected_aliases):
@@ -87,7 +87,7 @@ class Trust(Spec):
         return self
 
     def of_role(self, role: Role) -> tuple[TrustedKey, ...]:
-        """Return the keys of a role, the revoked ones too."""
+        """Return the keys with a role, including revoked ones."""
         return tuple(entry for entry in self.keys if role in entry.roles)
 
     def evaluators(self, today: date) -> tuple[VerifyingKey, ...]:
@@ -99,31 +99,31 @@ class Trust(Spec):
         return same_alias(alias, self.protected_aliases)
 
     def is_manager(self, person: str) -> bool:
-        """Return whether `person`, a sign-in name, is a release manager; in development everybody is.
+        """Return whether `person`, a sign-in name, is a release manager; in development, everybody is.
 
-        Names that give a right are compared as they are: whoever can make a user `BOB` is not `Bob` by that.
+        Names that grant a right are compared exactly: whoever can create a user `BOB` does not become `Bob`.
         """
         return self.development or person in self.release_managers
 
     def key_name(self, key_id: str) -> str:
-        """Return what a key is called; its first digits where nobody has named it."""
+        """Return the name of a key; its first digits where the trust file has none."""
         names = {entry.key.key_id: entry.name for entry in self.keys}
         return names.get(key_id, f"key {key_id[:12]}")
 
 
 def development_trust(public: VerifyingKey, policies: Mapping[str, tuple[str, ...]]) -> Trust:
-    """Return what counts where there is no trust file: this machine's own key, everybody, the policies as they are."""
+    """Return the trust without a trust file: this machine's own key, everybody, and `policies`."""
     entry = TrustedKey(name="development", public=public.base64, roles=frozenset({"evaluator", "ledger"}))
     return Trust(keys=(entry,), policies=dict(policies), development=True)
 
 
 def project_policies(root: Path) -> dict[str, tuple[str, ...]]:
-    """Return the digest of each study's policy as ``params.yaml`` below `root` declares it; none without the file.
+    """Return the digest of each study's policy in ``params.yaml`` below `root`; none where there is no such file.
 
     Raises
     ------
     ConfigurationError
-        If ``params.yaml`` is wrong.
+        If ``params.yaml`` is invalid.
     """
     path = root / "params.yaml"
     if not path.is_file():
@@ -132,9 +132,9 @@ def project_policies(root: Path) -> dict[str, tuple[str, ...]]:
 
 
 def trust_path(environ: Mapping[str, str], home: Path) -> Path | None:
-    """Return the file that says whom to trust: ``THERAGATE_TRUST``, or the project's; None where there is neither.
+    """Return the trust file: that of ``THERAGATE_TRUST``, or the project's; None where there is neither.
 
-    A file that the variable names and that is missing is not the same as no file: it is returned, and reading it fails.
+    A missing file that the variable names is returned all the same, so that reading it fails.
     """
     named = environ.get("THERAGATE_TRUST")
     if named:
@@ -149,21 +149,21 @@ def read_trust(path: Path, *, development: VerifyingKey | None) -> Trust:
     Parameters
     ----------
     development
-        This machine's development key, where it has one: a trust file that lists it is refused.
+        This machine's development key, where it has one: a trust file must not list it.
 
     Raises
     ------
     ConfigurationError
-        If the file is of another form, or trusts the development key; the first wrong key is named.
+        If the file has another form, or trusts the development key; the first wrong entry is named.
     DataError
         If it is missing, cannot be read or is not JSON.
     """
     raw = read_json(path, remedy="Restore it, or unset THERAGATE_TRUST.")
     if isinstance(raw, dict) and "development" in raw:
-        raise _wrong(path, "no trust file is one of development", "an entry `development`")
+        raise _wrong(path, "it has no entry `development`", "an entry `development`")
     trust = spec_of(Trust, raw, subject=_named(path), remedy=_REMEDY, error=ConfigurationError, private=True)
     if development is not None and any(entry.key == development for entry in trust.keys):
-        raise _wrong(path, "it never trusts a development key", "this machine's")
+        raise _wrong(path, "it never trusts a development key", f"that of this machine, {development.key_id[:12]}")
     return trust
 
 
@@ -185,19 +185,19 @@ def deployed_trust(settings: Settings, environ: Mapping[str, str]) -> Trust | No
     Raises
     ------
     ConfigurationError, DataError
-        If there is one that cannot be used, or that trusts this machine's development key.
+        If the trust file cannot be used, or trusts this machine's development key.
     """
     path = trust_path(environ, settings.home)
     return None if path is None else read_trust(path, development=own_key(settings))
 
 
 def present_trust(settings: Settings, environ: Mapping[str, str]) -> Trust:
-    """Return whom to trust: what the trust file says; where there is none, the development key, made on first use.
+    """Return the trust of the trust file, or without one that of the development key, made on first use.
 
     Raises
     ------
     ConfigurationError, DataError
-        If the trust file is missing or wrong, or ``params.yaml`` or the development key cannot be used.
+        If the trust file is missing or invalid, or ``params.yaml`` or the development key cannot be used.
     """
     deployed = deployed_trust(settings, environ)
     if deployed is not None:
@@ -212,7 +212,7 @@ def write_trust(path: Path, trust: Trust) -> None:
     Raises
     ------
     StoreError
-        If the disk does not take it.
+        If it cannot be written.
     """
     document = trust.model_dump(mode="json")
     for entry in document["keys"]:

@@ -16,7 +16,7 @@ from theragate.study import Spec, read_spec
 
 __all__ = [
     "FEWEST_WORDS",
-    "LONGEST",
+    "LONGEST_VALIDITY",
     "Digest",
     "Person",
     "Reason",
@@ -30,9 +30,9 @@ __all__ = [
     "write_waivers",
 ]
 
-LONGEST = timedelta(days=366)
+LONGEST_VALIDITY = timedelta(days=366)
 FEWEST_WORDS = 5
-# Controls of the direction of text could show a reviewer another name or reason than the file holds.
+# Characters that control the direction of text could show a reviewer another name or reason than the file holds.
 _DIRECTIONS = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
 
 Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
@@ -44,7 +44,7 @@ def plain(text: str) -> str:
     Raises
     ------
     ValueError
-        If it is more than a line, or has control characters.
+        If it has more than one line, or control characters.
     """
     if any(_is_control(sign) for sign in text):
         raise ValueError("it is one line of plain text, without control characters")
@@ -57,7 +57,7 @@ def _is_control(sign: str) -> bool:
 
 def _explained(text: str) -> str:
     if len(text.split()) < FEWEST_WORDS:
-        raise ValueError(f"a reason has {FEWEST_WORDS} words or more")
+        raise ValueError(f"a reason has at least {FEWEST_WORDS} words")
     return text
 
 
@@ -68,9 +68,9 @@ Reason = Annotated[
 
 
 class Waiver(Spec):
-    """One person's acceptance of one finding, about one evidence under one policy.
+    """One person's acceptance of one finding, for one evidence under one policy.
 
-    ``issued`` and ``expires`` are days of the calendar in UTC; a waiver is valid through the day that it names last.
+    ``issued`` and ``expires`` are calendar days in UTC; a waiver is valid through both.
     """
 
     study: str
@@ -86,13 +86,13 @@ class Waiver(Spec):
 
     @model_validator(mode="after")
     def _within_a_year(self) -> Self:
-        if not self.issued <= self.expires <= self.issued + LONGEST:
-            raise ValueError("a waiver expires on a day from its issue to a year after it")
+        if not self.issued <= self.expires <= self.issued + LONGEST_VALIDITY:
+            raise ValueError("a waiver expires on the day of its issue or within a year of it")
         return self
 
 
 class WaiverFile(Spec):
-    """The content of ``release/<study>/waivers.json``: at most one waiver for a finding."""
+    """The content of ``release/<study>/waivers.json``: at most one waiver per finding."""
 
     study: str
     waivers: tuple[Waiver, ...] = Field(default=())
@@ -109,8 +109,8 @@ class WaiverFile(Spec):
 class Standing:
     """What waivers do for a verdict today.
 
-    ``counting`` accept a finding that blocks; ``others`` do not count, each with the reason why; ``open`` are the
-    findings that block and that nobody accepts.
+    ``counting`` are those that accept a blocking finding; ``others`` do not count, each for the reason given; ``open``
+    are the blocking findings that no waiver accepts.
     """
 
     counting: tuple[Waiver, ...]
@@ -119,26 +119,26 @@ class Standing:
 
     @property
     def accepted(self) -> bool:
-        """Whether something blocks, and every finding that does is accepted by name."""
+        """Whether findings block, and every one of them is accepted by name."""
         return bool(self.counting) and not self.open
 
     @property
     def until(self) -> date | None:
-        """The last day on which all that blocks is accepted; None where it is not."""
+        """The last day on which every blocking finding is accepted; None where one is not."""
         return min(waiver.expires for waiver in self.counting) if self.accepted else None
 
 
 def standing(waivers: Sequence[Waiver], verdict: Verdict, today: date) -> Standing:
     """Return which of `waivers` count for `verdict` on the day `today`, and why the others do not.
 
-    A waiver counts where study, finding, evidence and policy are those of the verdict, and where it has been issued
-    and has not expired. It never changes the verdict.
+    A waiver counts if study, finding, evidence and policy are those of the verdict, and if it has been issued and has
+    not expired. It never changes the verdict.
     """
     counting, others = [], []
     for waiver in waivers:
         why = mismatch(waiver, verdict)
         if not why and today < waiver.issued:
-            why = f"it is issued for {waiver.issued}, which is still to come"
+            why = f"it is valid only from {waiver.issued}"
         if not why and today > waiver.expires:
             why = f"it expired after {waiver.expires}"
         if why:
@@ -151,9 +151,9 @@ def standing(waivers: Sequence[Waiver], verdict: Verdict, today: date) -> Standi
 
 
 def mismatch(waiver: Waiver, verdict: Verdict) -> str:
-    """Return why `waiver` is not about a finding of `verdict`, whatever the day; empty where it is."""
+    """Return why `waiver` is not about a finding of `verdict`, on any day; empty where it is."""
     if waiver.study != verdict.study:
-        return f"it is foreign: given for the study `{waiver.study}`"
+        return f"it was given for another study, `{waiver.study}`"
     if waiver.code == REVIEW:
         return "what nobody has written cannot be accepted"
     if waiver.policy_sha256 != verdict.policy_sha256:
@@ -162,9 +162,9 @@ def mismatch(waiver: Waiver, verdict: Verdict) -> str:
         return "the evidence has changed since"
     blocking = {(finding.code, finding.gate, finding.status) for finding in verdict.blocking}
     if (waiver.code, waiver.gate, waiver.status) not in blocking:
-        return "no finding of this verdict is what was accepted"
+        return f"this verdict has no finding {waiver.code} {waiver.gate} {waiver.status}"
     if any(finding.code == waiver.code and not finding.waivable for finding in verdict.blocking):
-        return "it is a finding that nobody can accept by name"
+        return "no waiver can accept this finding"
     return ""
 
 
@@ -174,7 +174,7 @@ def read_waivers(path: Path, study: str) -> tuple[Waiver, ...]:
     Raises
     ------
     ConfigurationError
-        If the file is of another form, or is another study's. People may edit it, so the first wrong key is named.
+        If the file has another form, or is another study's. People may edit it: the first wrong key is named.
     DataError
         If it cannot be read or is not JSON.
     """
@@ -191,13 +191,13 @@ def read_waivers(path: Path, study: str) -> tuple[Waiver, ...]:
         error=ConfigurationError,
     )
     if file.study != study:
-        rule = f"the file is of the study `{study}`"
+        rule = f"the file is about the study `{study}`"
         raise ConfigurationError(subject, rule=rule, received=f"`{file.study}`", remedy=remedy)
     return _sorted(file.waivers)
 
 
 def write_waivers(path: Path, study: str, waivers: Sequence[Waiver]) -> None:
-    """Write the waivers of a study, sorted, beside the file's place and renamed; the same ones give the same bytes."""
+    """Write the waivers of a study, sorted; the same waivers always give the same bytes."""
     write_json(path, WaiverFile(study=study, waivers=_sorted(waivers)).model_dump(mode="json"))
 
 
