@@ -92,7 +92,7 @@ def test_what_is_refused_says_why_in_one_line(clone, words, sentence):
 
 def test_a_wrong_name_is_an_error_and_no_refusal(clone, consumer):
     assert "received `7`, while the registry has 1" in release(clone, "show", STUDY, "7", code=1)
-    assert "received none" in release(clone, "show", "nothing", code=1)
+    assert "received no registered version" in release(clone, "show", "nothing", code=1)
     with pytest.raises(StoreError, match="a champion is in service; received no champion"):
         theragate.load_champion(STUDY, memory=consumer)
 

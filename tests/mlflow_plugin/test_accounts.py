@@ -18,7 +18,7 @@ def test_nobody_sets_the_password_of_a_manager(admin, road):
     for who in (admin, Person("grace", admin.address)):
         answer = who.send("PATCH", f"{road}/users/update-password", json={"username": "ada", "password": OTHER})
         assert answer.status_code == 403, answer.text
-    refuses(admin.send("DELETE", f"{road}/users/delete", json={"username": "ada"}), "the account stays")
+    refuses(admin.send("DELETE", f"{road}/users/delete", json={"username": "ada"}), "nobody deletes it")
     assert Person("ada", admin.address).api("GET", "users/current").status_code == 200
 
 

@@ -82,7 +82,7 @@ def test_a_full_disk_changes_nothing_and_is_said_in_a_sentence(release):
         for one in serving:
             one.rlimit(resource.RLIMIT_FSIZE, before[one])
     assert answer.status_code == 400, answer.text
-    assert "the disk takes a sealed copy; received File too large. Free space" in answer.json()["message"]
+    assert "a sealed copy can be written; received File too large. Free space" in answer.json()["message"]
     assert release.serving() is None
     assert release.events() == [("approve", version)]
     assert not list((release.server.artifacts / "sealed").glob(f".{attested.attestation.package_sha256[:16]}*"))

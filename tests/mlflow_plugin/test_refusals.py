@@ -219,6 +219,6 @@ def test_a_dossier_that_is_none(release):
     refuses(person.send("PUT", f"{path}/{'0' * 64}", data=attested.dossier), "another digest")
     refuses(person.send("PUT", f"{path}/{'0' * 64}", data=b"{}"), "received 0 entries")
     refuses(person.send("PUT", f"{path}/{'0' * 64}", data=b" " * ((16 << 20) + 1)), "bytes at most")
-    refuses(release.person("ada").send("GET", f"{path}/{'0' * 64}"), "none of this digest")
+    refuses(release.person("ada").send("GET", f"{path}/{'0' * 64}"), "no dossier with this digest")
     answer = person.send("GET", "/api/2.0/theragate/ledger?after=1;drop")
     refuses(answer, "`after` is the number of a row")

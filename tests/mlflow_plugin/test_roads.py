@@ -119,7 +119,7 @@ def test_tags_that_come_with_a_new_version_or_model_are_dropped(release, person)
     model = person.must("GET", "registered-models/get", name=name)["registered_model"]
     assert "tags" not in model
     answer = person.api("POST", "registered-models/set-tag", name=name, key="theragate.released", value="yes")
-    refuses(answer, "said about one version")
+    refuses(answer, "is about one version")
     refuses(person.api("DELETE", "registered-models/delete-tag", name=name, key="theragate.task"))
 
 
@@ -171,7 +171,7 @@ def test_a_stranger_does_not_fill_the_servers_memory(release):
         assert "at most" in answer.json()["message"]
 
 
-PLACES = [
+LOCATIONS = [
     "file:///etc",
     "/srv",
     "s3://bucket/sealed",
@@ -185,9 +185,9 @@ PLACES = [
 ]
 
 
-def test_experiments_lie_where_the_server_puts_them(release, person):
-    for number, place in enumerate(PLACES):
+def test_the_server_chooses_where_artifacts_of_experiments_lie(release, person):
+    for number, location in enumerate(LOCATIONS):
         for api, spelling in (("api", "artifact_location"), ("ajax-api", "artifactLocation")):
-            body = {"name": f"{release.study} {api} {person.name} {number}", spelling: place}
+            body = {"name": f"{release.study} {api} {person.name} {number}", spelling: location}
             answer = person.send("POST", f"/{api}/2.0/mlflow/experiments/create", json=body)
-            refuses(answer, "where the server puts them")
+            refuses(answer, "the server chooses the location")

@@ -29,7 +29,7 @@ def test_the_key_changes_with_each_file(make_bundle):
 def test_a_missing_file_is_named(make_bundle):
     bundle = make_bundle()
     bundle.artifacts["card.md"].unlink()
-    with pytest.raises(DataError, match=r"whole and belong together; received no file for card\.md"):
+    with pytest.raises(DataError, match=r"complete and belong together; received no file for card\.md"):
         replace(bundle)
 
 
@@ -37,20 +37,20 @@ def test_a_missing_file_is_named(make_bundle):
 def test_a_verdict_about_something_else_is_refused(make_bundle, part):
     bundle = make_bundle()
     other = bundle.verdict.model_copy(update={f"{part}_sha256": "9" * 64})
-    with pytest.raises(DataError, match=f"another {part} than the evidence"):
+    with pytest.raises(DataError, match=f"a verdict with {part} 999999999999, evidence with {part} [0-9a-f]{{12}}"):
         replace(bundle, verdict=other)
 
 
 def test_an_estimator_that_was_changed_after_the_verdict_is_refused(make_bundle):
     bundle = make_bundle()
     (bundle.estimator / "model.json").write_text("changed")
-    with pytest.raises(DataError, match="a verdict about another model"):
+    with pytest.raises(DataError, match=r"a verdict with model [0-9a-f]{12}, an estimator with"):
         replace(bundle)
 
 
 def test_the_record_of_another_study_is_refused(make_bundle):
     bundle = make_bundle()
-    with pytest.raises(DataError, match="record of another study"):
+    with pytest.raises(DataError, match="a record of `diabetes_progression`"):
         replace(bundle, record=bundle.record.model_copy(update={"study": "diabetes_progression"}))
 
 
@@ -65,7 +65,7 @@ def test_evidence_with_small_cells_never_reaches_mlflow(make_bundle, n, events, 
 
 def test_an_artifact_with_other_evidence_never_reaches_mlflow(make_bundle):
     bundle = make_bundle()
-    with pytest.raises(EvidenceError, match=r"an evidence\.json that differs from it"):
+    with pytest.raises(EvidenceError, match=r"an artifact `evidence\.json` that differs"):
         replace(bundle, evidence=bundle.evidence.model_copy(update={"groups": ()}))
 
 

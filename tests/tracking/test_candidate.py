@@ -171,9 +171,7 @@ def test_simulated_patients_make_no_champion(stores, make_bundle):
     bundle.artifacts["evidence.json"].write_text(evidence.model_dump_json(), encoding="utf-8")
     publish(replace(bundle, evidence=evidence), stores, register=True, now=NOW)
     client_of(stores).set_registered_model_alias(STUDY, "champion", "1")
-    with pytest.raises(
-        StoreError, match=r"a champion has learned from patients who exist; received .* SIMULATED cohort"
-    ):
+    with pytest.raises(StoreError, match=r"a champion has learned from real patients; received .* SIMULATED cohort"):
         find_champion(stores, STUDY)
 
 
@@ -190,7 +188,7 @@ def test_a_champion_that_was_not_registered_by_us_is_refused(spoil, stores, make
         (tmp_path / "recipe.json").write_text("{" if spoil == "no json" else json.dumps([1]), encoding="utf-8")
         client.log_artifact(published.run_id, str(tmp_path / "recipe.json"))
     client.set_registered_model_alias(STUDY, "champion", "2" if spoil == "no run" else "1")
-    with pytest.raises(StoreError, match=r"a champion's run holds its `recipe\.json`.*Give the alias"):
+    with pytest.raises(StoreError, match=r"a champion's run has its `recipe\.json`.*Give the alias"):
         find_champion(stores, STUDY)
 
 

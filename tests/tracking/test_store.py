@@ -79,7 +79,7 @@ def test_a_database_of_another_program(tmp_path):
     with sqlite3.connect(path) as connection:
         connection.execute("CREATE TABLE trials (id INTEGER)")
     connection.close()
-    with pytest.raises(StoreError, match="one of another version or of another program"):
+    with pytest.raises(StoreError, match="a database of another program"):
         prepare(sqlite(path))
 
 
@@ -191,7 +191,7 @@ def test_a_database_whose_driver_is_not_installed(driver):
 
 @pytest.mark.parametrize("url", ["mlruns", "file:///tmp/mlruns"])
 def test_a_folder_is_no_store(url):
-    with pytest.raises(StoreError, match="URL of a database or of a server; received a folder"):
+    with pytest.raises(StoreError, match="URL of a database or of a server; received the path of a folder"):
         prepare(at(url))
 
 
@@ -219,7 +219,7 @@ def test_user_and_password_are_never_shown_however_they_were_written(url, name):
 
 @pytest.mark.parametrize("url", ["postgresql://ann:hunter2@host:five/db", "sqlite:hunter2", "mysql:/hunter2:x@host"])
 def test_a_text_that_is_no_url_is_refused_and_its_password_not_shown(url):
-    with pytest.raises(StoreError, match="URL of a database or of a server; received a text that is none") as caught:
+    with pytest.raises(StoreError, match="URL of a database or of a server; received text that is not one") as caught:
         prepare(at(url))
     assert "ann" not in str(caught.value)
     assert "hunter2" not in str(caught.value)

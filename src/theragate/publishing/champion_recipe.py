@@ -48,7 +48,7 @@ def check_recipe(champion: ChampionRecipe, study: str, stores: Stores, trust: Tr
 
 def _attestation(number: str, study: str, stores: Stores, trust: Trust) -> Attestation | None:
     with connected(stores) as registry:
-        guarded, facts = registry.guarded, registry.version(study, number)
+        guarded, facts = registry.api.guarded, registry.version(study, number)
     envelope = facts.tags.get(ATTESTATION, "")
     if guarded:
         with open_session(stores, trust) as session:

@@ -33,14 +33,14 @@ def approve(session: Session, version: RegisteredVersion, *, digest: str | None,
             remedy=f"Let the evaluator sign: `theragate attest {version.study}`.",
         )
     read = digest or attested.statement.attestation.evidence_sha256
-    session.registry.tell(version.study, version.number, "theragate.approve", f"{read}: {reason}")
+    session.registry.set_tag(version.study, version.number, "theragate.approve", f"{read}: {reason}")
     return f"{version.study} version {version.number}: approved, evidence {read[:FEWEST_DIGITS]}"
 
 
 def promote(session: Session, version: RegisteredVersion) -> str:
     """Make a version the champion; return one line."""
     former = session.study(version.study).champion
-    session.registry.point(version.study, CHAMPION, version.number)
+    session.registry.set_alias(version.study, CHAMPION, version.number)
     replaced = "" if former is None else f" in place of version {former.version}"
     return f"{version.study} version {version.number}: champion{replaced}"
 
@@ -61,13 +61,13 @@ def rollback(session: Session, study: str) -> str:
             received="no former champion",
             remedy=f"Promote another version, or withdraw the champion: `theragate release withdraw {study}`.",
         )
-    session.registry.point(study, CHAMPION, target.version)
+    session.registry.set_alias(study, CHAMPION, target.version)
     return f"{study}: rolled back to version {target.version}"
 
 
 def revoke(session: Session, version: RegisteredVersion, *, reason: str) -> str:
     """Revoke a version for good, taking it out of service if it is the champion; return one line."""
-    session.registry.tell(version.study, version.number, "theragate.revoke", reason)
+    session.registry.set_tag(version.study, version.number, "theragate.revoke", reason)
     in_service = CHAMPION in version.aliases
     vacancy = f"; there is no champion now: `theragate release rollback {version.study}`" if in_service else ""
     return f"{version.study} version {version.number}: revoked{vacancy}"
@@ -89,5 +89,5 @@ def withdraw(session: Session, study: str, *, reason: str) -> str:
             received="no champion in service",
             remedy="Nothing needs to be done.",
         )
-    session.registry.tell(study, event.version, "theragate.withdraw", reason)
+    session.registry.set_tag(study, event.version, "theragate.withdraw", reason)
     return f"{study}: version {event.version} withdrawn; there is no champion"

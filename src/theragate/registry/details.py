@@ -12,7 +12,8 @@ from theragate.release.dossier import read_dossier
 from theragate.release.examination import Submission
 from theragate.release.rules import admissible
 from theragate.reports.headline import estimate_text, headline
-from theragate.tracking.registry import RegisteredVersion, StoreRefusal
+from theragate.tracking.registry import RegisteredVersion
+from theragate.tracking.release_api import StoreRefusal
 
 __all__ = ["compared", "published", "shown", "submission_of"]
 
@@ -117,7 +118,7 @@ def submission_of(session: Session, version: RegisteredVersion) -> Submission:
     """
     attested = session.attested(version)
     sha256 = "" if attested.statement is None else attested.statement.attestation.dossier_sha256
-    evidence, policy = read_dossier(session.registry.dossier(sha256))
+    evidence, policy = read_dossier(session.registry.api.dossier(sha256))
     return Submission(
         study=version.study,
         version=version.number,

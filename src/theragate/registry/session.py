@@ -105,7 +105,7 @@ class Session:
         StoreError
             If there is no champion, or alias and ledger name different versions.
         """
-        event, named = self.study(study).champion, self.registry.named(study, CHAMPION)
+        event, named = self.study(study).champion, self.registry.with_alias(study, CHAMPION)
         if event is None and named is None:
             raise StoreError(
                 f"`{study}`",
@@ -137,7 +137,7 @@ def open_session(stores: Stores, trust: Trust, now: datetime | None = None) -> I
         If the registry refuses what the block asks for.
     """
     with connected(stores) as registry:
-        rows = read_rows(registry.ledger())
+        rows = read_rows(registry.api.ledger())
         verify_rows(rows, trust)
         yield Session(registry, trust, rows, fold(rows), now or datetime.now(UTC))
 

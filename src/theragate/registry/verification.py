@@ -137,7 +137,7 @@ def fetch_material(session: Session, version: RegisteredVersion, folder: Path) -
         event=event,
         author=version.tags.get("theragate.author", ""),
         envelope=envelope,
-        dossier=session.registry.dossier(statement.attestation.dossier_sha256),
+        dossier=session.registry.api.dossier(statement.attestation.dossier_sha256),
         package=session.registry.fetch_package(version.study, version.number, folder),
         rows=len(session.rows),
         day=day,

@@ -102,7 +102,7 @@ def attach(
         registry = Registry(client)
         with tempfile.TemporaryDirectory() as folder:
             signed = sign(registry.fetch_package(study, number, Path(folder)))
-        registry.put_dossier(signed.dossier)
+        registry.api.put_dossier(signed.dossier)
         client.set_model_version_tag(study, number, ATTESTATION, signed.envelope)
         client.set_model_version_tag(study, number, SIGNER, signed.signer)
         _warn(client, version, signed.signer)

@@ -1,4 +1,4 @@
-"""What is published of one study: the parsed files of its stages, and the one digest that names them all."""
+"""What is published about a study: the parsed files of its stages, and the digest that names them all."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -35,19 +35,19 @@ class Bundle:
     description
         The verdict as Markdown; becomes the text of the run and of the version.
     commit, dirty
-        The git commit of the project, None outside a repository, and whether files differ from it.
+        The git commit of the project, None outside a repository; whether files differ from it.
     reproduce
-        The command that makes all of this again; empty where no commit holds all that it was made from.
+        The command that reproduces all of this; empty where no commit contains everything that it was made from.
     experiment, baseline
         The name and the baseline revision of the DVC experiment, None outside one.
     waivers
         Every waiver of the study, each in one line.
     waived_by, waived_until
-        Who accepts all that blocks, in words, and the last day of it; empty and None where something is not accepted.
+        Who accepts every blocking finding, in words, and until which day; empty and None where one is not accepted.
     conditions
-        Each release condition's answer, by its name.
+        The result of each release condition, by name.
     looks
-        How often the held-out data have decided something.
+        How often the held-out data have been used for a decision.
 
     Raises
     ------
@@ -79,21 +79,23 @@ class Bundle:
     def __post_init__(self) -> None:
         absent = sorted(name for name, path in self.artifacts.items() if not path.is_file())
         if absent:
-            raise self._torn(f"no file for {', '.join(absent)}")
+            raise self._inconsistent(f"no file for {', '.join(absent)}")
         if {self.evidence.study, self.verdict.study, self.record.study} != {self.study.name}:
-            raise self._torn("the evidence, verdict or record of another study")
+            named = (self.evidence.study, self.verdict.study, self.record.study)
+            raise self._inconsistent("evidence of `{}`, a verdict of `{}`, a record of `{}`".format(*named))
         for part in ("cohort", "predictions", "model"):
             judged = getattr(self.verdict, f"{part}_sha256")
             measured = self.evidence.cohort.sha256 if part == "cohort" else getattr(self.evidence, f"{part}_sha256")
             if judged != measured:
-                raise self._torn(f"a verdict about another {part} than the evidence")
+                raise self._inconsistent(f"a verdict with {part} {judged[:12]}, evidence with {part} {measured[:12]}")
         if self.verdict.model_sha256 != self.model_sha256:
-            raise self._torn("a verdict about another model")
+            judged, stored = self.verdict.model_sha256[:12], self.model_sha256[:12]
+            raise self._inconsistent(f"a verdict with model {judged}, an estimator with {stored}")
         self._check_published()
 
     @property
     def may_be_candidate(self) -> bool:
-        """Whether nothing blocks, or all that does is accepted by name."""
+        """Whether nothing blocks, or every blocking finding is accepted by name."""
         return self.verdict.decision == "PASS" or self.waived_until is not None
 
     @cached_property
@@ -103,7 +105,7 @@ class Bundle:
 
     @cached_property
     def key(self) -> str:
-        """The SHA-256 that names this projection: the same files have the same key, wherever they are published."""
+        """The SHA-256 that names this bundle: the same files have the same key wherever they are published."""
         return sha256_json(
             {
                 "artifacts": {name: sha256_file(path) for name, path in self.artifacts.items()},
@@ -114,19 +116,19 @@ class Bundle:
         )
 
     def _check_published(self) -> None:
-        """Refuse evidence with small cells: MLflow is read by more people than the data."""
+        """Refuse evidence with small cells: more people read MLflow than the data."""
         for group in self.evidence.groups:
             cells = [cell for cell in (group.n, group.events, group.non_events) if cell is not None]
             if any(cell < SMALLEST_CELL for cell in cells) and not self.evidence.cohort.simulated:
                 raise self._unpublished(f"a group with a cell under {SMALLEST_CELL} patients")
         path = self.artifacts.get("evidence.json")
         if path is not None and Evidence.model_validate_json(path.read_bytes()) != self.evidence:
-            raise self._unpublished("an evidence.json that differs from it")
+            raise self._unpublished("an artifact `evidence.json` that differs from the published evidence")
 
-    def _torn(self, received: str) -> DataError:
+    def _inconsistent(self, received: str) -> DataError:
         return DataError(
             f"study `{self.study.name}`",
-            rule="the files to publish are whole and belong together",
+            rule="the files to publish are complete and belong together",
             received=received,
             remedy=f"Run `dvc repro register@{self.study.name}`.",
         )

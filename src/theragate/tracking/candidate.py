@@ -1,9 +1,9 @@
 """The alias `candidate`: which version has it, and which one loses it.
 
-It names the version that was *registered* last among those that nothing blocks, or of which every blocking finding is
-accepted by name. It moves only together with a new version: publishing again what is registered moves nothing, nor does
-a verdict that is BLOCKED and not waived, and where a person has moved or removed the alias, it stays as that person
-left it. What is taken back is an alias that rested on waivers, once they no longer count.
+It names the last *registered* version among those that nothing blocks, or whose blocking findings are all accepted by
+name. It moves only with a new version: publishing again moves nothing, nor does a BLOCKED verdict without waivers, and
+where a person has moved or removed the alias, it stays as that person left it. An alias that rests on waivers is
+removed once they no longer count.
 """
 
 from datetime import date
@@ -22,28 +22,28 @@ _TAKEN = "theragate.candidate_taken"
 
 
 def name_candidate(client: MlflowClient, version: ModelVersion) -> None:
-    """Give the alias to `version`, unless a newer one has it."""
+    """Give the alias to `version`, unless a newer version has it."""
     named = client.get_registered_model(version.name).aliases.get(CANDIDATE)
     if named is None or int(named) < int(version.version):
         client.set_registered_model_alias(version.name, CANDIDATE, version.version)
 
 
 def restore_candidate(client: MlflowClient, version: ModelVersion) -> None:
-    """Give the alias back to a version from which `review_candidate` took it, and that deserves it again."""
+    """Give the alias back to a version from which `review_candidate` has taken it."""
     if _TAKEN in version.tags:
         name_candidate(client, version)
         client.delete_model_version_tag(version.name, version.version, _TAKEN)
 
 
 def review_candidate(client: MlflowClient, bundle: Bundle, *, today: date) -> str | None:
-    """Take the alias from the version that has it, where it rests on waivers that no longer count.
+    """Take the alias from the version that has it if it rests on waivers that no longer count.
 
-    Of the evidence and policy of `bundle`, the bundle knows which waivers count. Of others, the day counts that the
-    version was tagged with.
+    Where the version has the evidence and policy of `bundle`, the bundle knows which waivers count; otherwise the last
+    day in the version's tag decides.
 
     Returns
     -------
-    The version's number, or None where nothing was taken.
+    The number of the version that has lost the alias; None where none has.
     """
     name = bundle.study.name
     try:

@@ -1,4 +1,4 @@
-"""The version that has the alias `champion`: what it is, and the recipe by which it can be fitted again."""
+"""The version with the alias `champion`, and the recipe by which it can be refitted."""
 
 import json
 import tempfile
@@ -24,7 +24,7 @@ def find_champion(stores: Stores, study: str) -> tuple[str, dict[str, Any]] | No
     Raises
     ------
     StoreError
-        If a store cannot be used, or the version has no recipe, or one of another model.
+        If a store cannot be used, or the version has no recipe, or that of another model.
     """
     with opened(stores) as client:
         try:
@@ -39,9 +39,9 @@ def find_champion(stores: Stores, study: str) -> tuple[str, dict[str, Any]] | No
         if "theragate.simulated" in version.tags:
             raise StoreError(
                 f"MLflow, `{version.name}` version {version.version}",
-                rule="a champion has learned from patients who exist",
+                rule="a champion has learned from real patients",
                 received="a version from a SIMULATED cohort",
-                remedy="Take the alias `champion` from it.",
+                remedy="Remove the alias `champion` from it.",
             )
         return str(number), _recipe(client, version)
 
@@ -49,23 +49,23 @@ def find_champion(stores: Stores, study: str) -> tuple[str, dict[str, Any]] | No
 def _recipe(client: MlflowClient, version: ModelVersion) -> dict[str, Any]:
     run_id = version.run_id or ""
     if not run_id or RECIPE not in {item.path for item in client.list_artifacts(run_id)}:
-        raise _unusable(version, "none")
+        raise _unusable(version, "no such artifact")
     with tempfile.TemporaryDirectory() as folder:
         path = client.download_artifacts(run_id, RECIPE, folder)
         try:
             recipe = json.loads(Path(path).read_text(encoding="utf-8"))
         except ValueError as error:
-            raise _unusable(version, "another text") from error
+            raise _unusable(version, "text that is not JSON") from error
     model = recipe.get("model_sha256") if isinstance(recipe, dict) else None
     if model is None or (recipe.get("study"), model) != (version.name, version.tags.get("sha256.model")):
-        raise _unusable(version, "the recipe of another model")
+        raise _unusable(version, "a recipe of another model" if model else "content that is not a recipe")
     return dict(recipe)
 
 
 def _unusable(version: ModelVersion, received: str) -> StoreError:
     return StoreError(
         f"MLflow, `{version.name}` version {version.version}",
-        rule=f"a champion's run holds its `{RECIPE}`",
+        rule=f"a champion's run has its `{RECIPE}`",
         received=received,
-        remedy="Give the alias `champion` to a version that `theragate` has registered.",
+        remedy="Give the alias `champion` to a version that Theragate has registered.",
     )

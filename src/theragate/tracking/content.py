@@ -1,4 +1,4 @@
-"""From a bundle to the words and numbers that MLflow shows: tags, parameters, metrics, descriptions."""
+"""The words and numbers that MLflow shows of a bundle: tags, parameters, metrics, descriptions."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -25,25 +25,25 @@ __all__ = [
 
 WAIVED_UNTIL = "theragate.waived_until"
 _NOT_COMMITTED = "No commit holds all that this was made from, so no command reproduces it yet."
-_LONGEST_TEXT = 5000  # what the smallest of MLflow's description columns holds
-_SIGNER = 200  # kept free for who has attested the version
+_LONGEST_TEXT = 5000  # the size of MLflow's smallest description column
+_ROOM_FOR_SIGNER = 200  # in the description, for who has attested the version
 
 
 def run_name(bundle: Bundle) -> str:
-    """Name the run by the verdict, by what was selected and by the key's first digits: MLflow's list shows no tags."""
+    """Name a run by its verdict, family and the first digits of its key: MLflow's list of runs shows no tags."""
     simulated = "SIMULATED · " if bundle.evidence.cohort.simulated else ""
     return f"{simulated}{bundle.verdict.decision} · {bundle.evidence.family} · {bundle.key[:7]}"
 
 
 def trial_name(number: int, family: str) -> str:
-    """Name a trial's run so that an alphabetical order is the order of the trials."""
+    """Name a trial's run so that alphabetical order is the order of the trials."""
     return f"trial {number:03d} · {family}"
 
 
 def tags(bundle: Bundle) -> dict[str, str]:
-    """Return the tags that bind a run, or a version, to what it was made of and to what was decided."""
+    """Return the tags that bind a run or a version to its inputs and to what was decided."""
     verdict = bundle.verdict
-    found = {
+    named = {
         "theragate.key": bundle.key,
         "theragate.verdict": verdict.decision,
         "theragate.blocked_by": ", ".join(finding.gate for finding in verdict.blocking),
@@ -60,18 +60,18 @@ def tags(bundle: Bundle) -> dict[str, str]:
         "dvc.experiment": bundle.experiment or "",
         "dvc.baseline": bundle.baseline or "",
     }
-    return {name: value for name, value in found.items() if value} | revision_tags(bundle)
+    return {name: value for name, value in named.items() if value} | revision_tags(bundle)
 
 
 def revision_tags(bundle: Bundle) -> dict[str, str]:
-    """Return the tags that say where the project stood; these alone, and the text below, may change later."""
+    """Return the tags about the state of the project; only these, and the text below, may change later."""
     commit = {} if bundle.commit is None else {"git.commit": bundle.commit}
-    conditions = {f"theragate.{name}": answer for name, answer in bundle.conditions.items()}
+    conditions = {f"theragate.{name}": status for name, status in bundle.conditions.items()}
     return commit | conditions | {"git.dirty": str(bundle.dirty).lower(), "theragate.looks": str(bundle.looks)}
 
 
 def recipe(bundle: Bundle) -> dict[str, Any]:
-    """Return what it takes to fit this model again and to know it: for the day on which it is the champion."""
+    """Return what identifies this model and refits it, for the day when it is the champion."""
     verdict, selected = bundle.verdict, bundle.record.selected
     return {
         "study": bundle.study.name,
@@ -85,10 +85,10 @@ def recipe(bundle: Bundle) -> dict[str, Any]:
 
 
 def parameters(bundle: Bundle) -> dict[str, str]:
-    """Return what was chosen: the family with its settings, the search, the split, the seed."""
+    """Return the run's parameters: the family with its settings, the search, the split, the seed."""
     record, study = bundle.record, bundle.study
     validation = study.validation.model_dump(exclude={"reason"})
-    found = {
+    chosen = {
         "family": bundle.evidence.family,
         **{f"model.{name}": value for name, value in record.selected.params.items()},
         "reference": bundle.evidence.reference_family,
@@ -98,31 +98,31 @@ def parameters(bundle: Bundle) -> dict[str, str]:
         "tuning.trials": study.tuning.trials,
         **{f"validation.{name}": value for name, value in validation.items()},
     }
-    return {name: _text(value) for name, value in found.items()}
+    return {name: _text(value) for name, value in chosen.items()}
 
 
 def metrics(bundle: Bundle) -> dict[str, float]:
     """Return the published numbers: ``auroc``, ``auroc.lower``, ``auroc.upper``, ``auroc/sex female`` and so on.
 
-    Of subgroups and stresses only the metrics are logged that the study's gates look at, so that a comparison of runs
-    stays readable, and six digits of each number; all else is in the artifact ``evidence.json``. What could not be
-    estimated has no number here.
+    For subgroups and stresses only the metrics that the study's gates judge are logged, and six digits of each number,
+    so that a comparison of runs stays readable; the artifact ``evidence.json`` has everything. What could not be
+    estimated is left out.
     """
-    evidence, found = bundle.evidence, dict[str, float]()
+    evidence, logged = bundle.evidence, dict[str, float]()
     for metric, estimate in evidence.overall.items():
-        found.update(_limits(metric, estimate))
+        logged.update(_limits(metric, estimate))
     for comparison in evidence.comparisons:
-        found.update(_limits(f"{comparison.metric}/minus reference", comparison.difference))
+        logged.update(_limits(f"{comparison.metric}/minus reference", comparison.difference))
     judged = _judged_metrics(bundle.study.gates) | ({"average_effect"} if evidence.treatment else set())
     for group, name in zip(evidence.groups, group_names(evidence.groups), strict=True):
         for metric in sorted(judged & set(group.metrics)):
-            found.update(_limits(f"{metric}/{name}", group.metrics[metric]))
+            logged.update(_limits(f"{metric}/{name}", group.metrics[metric]))
     for scenario in evidence.scenarios:
         for metric in sorted(judged & set(scenario.metrics)):
-            found.update(_limits(f"{metric}/stress {scenario.name}", scenario.metrics[metric]))
+            logged.update(_limits(f"{metric}/stress {scenario.name}", scenario.metrics[metric]))
     for attack, success in (evidence.membership.attacks if evidence.membership else {}).items():
-        found.update(_limits(f"membership_auc/{attack.replace('_', ' ')}", success.auc))
-    return found
+        logged.update(_limits(f"membership_auc/{attack.replace('_', ' ')}", success.auc))
+    return logged
 
 
 def _limits(name: str, estimate: Estimate) -> Iterator[tuple[str, float]]:
@@ -132,14 +132,14 @@ def _limits(name: str, estimate: Estimate) -> Iterator[tuple[str, float]]:
 
 
 def _judged_metrics(gates: Mapping[str, Mapping[str, Any]]) -> set[str]:
-    """Return the metrics that the gates name for groups and stresses."""
+    """Return the metrics that the gates judge in groups and under stresses."""
     named = {gates[gate]["metric"] for gate in ("discrimination", "robustness") if "metric" in gates.get(gate, {})}
     fairness = gates.get("fairness", {})
     return named | set(fairness.get("within_group", {})) | set(fairness.get("between_groups", {}))
 
 
 def dataset_fields(bundle: Bundle) -> dict[str, str]:
-    """Return name, digest, source, schema and profile of the cohort, from its files and without loading the table."""
+    """Return name, digest, source, schema and profile of the cohort, without loading its table."""
     cohort, source = bundle.evidence.cohort, bundle.study.source
     origin = {"kind": source.kind, "citation": source.citation, "version": bundle.provenance.version}
     types = {"number": "double", "text": "string"}
@@ -149,7 +149,7 @@ def dataset_fields(bundle: Bundle) -> dict[str, str]:
     profile = {"num_rows": cohort.patients, "events": cohort.events, "sha256": cohort.sha256}
     return {
         "name": bundle.study.name,
-        "digest": cohort.sha256[:12],  # MLflow takes 36 digits at most; all of them are in the profile and in a tag
+        "digest": cohort.sha256[:12],  # MLflow accepts 36 at most; the profile and a tag have all
         "source_type": "theragate",
         "source": json.dumps(origin, ensure_ascii=False),
         "schema": json.dumps({"mlflow_colspec": schema}, ensure_ascii=False),
@@ -158,7 +158,7 @@ def dataset_fields(bundle: Bundle) -> dict[str, str]:
 
 
 def experiment_text(bundle: Bundle) -> str:
-    """Describe the study for a reviewer who sees it for the first time. The first line is plain: lists show it raw."""
+    """Describe the study to a reviewer who is new to it. The first line is plain text, since lists show it raw."""
     card, gates = bundle.study.card, bundle.study.gates
     metric = gates.get("discrimination", gates.get("non_inferiority", {})).get("metric", "metric")
     simulated = ("SIMULATED COHORT. " if bundle.evidence.cohort.simulated else "") + _design(bundle)
@@ -179,12 +179,12 @@ the difference to the simple reference model, `{metric}/…` with a group's name
 
 
 def run_text(bundle: Bundle) -> str:
-    """Describe a run or a version: the verdict, and how to make it again."""
+    """Describe a run or a version: the verdict, and how to reproduce it."""
     simulated = "SIMULATED COHORT: can never be released.\n\n" if bundle.evidence.cohort.simulated else ""
     simulated += f"{_design(bundle)}\n\n" if _design(bundle) else ""
     end = f"\n\nReproduce: `{bundle.reproduce}`" if bundle.reproduce else f"\n\n{_NOT_COMMITTED}"
     more = "\n\n(The rest is in the artifact `card.md`.)"
-    room = _LONGEST_TEXT - _SIGNER - len(simulated) - len(end) - len(more)
+    room = _LONGEST_TEXT - _ROOM_FOR_SIGNER - len(simulated) - len(end) - len(more)
     table = bundle.description.strip()
     if len(table) > room:
         table = table[:room].rsplit("\n", 1)[0] + more
@@ -192,7 +192,7 @@ def run_text(bundle: Bundle) -> str:
 
 
 def _design(bundle: Bundle) -> str:
-    """Label what rests on treatment that nobody assigned at random."""
+    """Label evidence about treatment that was not assigned at random."""
     treatment = bundle.evidence.treatment
     return "OBSERVATIONAL TREATMENT. " if treatment and treatment.assigned == "in_practice" else ""
 

@@ -1,4 +1,4 @@
-"""What MLflow, its database and the disk report, as one line that tells the user what to do."""
+"""Failures of MLflow, its database and the disk, as one line that tells the user what to do."""
 
 import re
 from urllib.parse import parse_qsl, unquote
@@ -9,7 +9,7 @@ __all__ = ["no_store", "store_error", "store_name"]
 
 _AGAIN = "then run the same command again; nothing was lost."
 
-# What the message contains, what was received, what to do. The first match counts.
+# Text of the message, what was received, what to do. The first match counts.
 _KNOWN = (
     ("database is locked", "a locked database", f"Close the program that holds it, {_AGAIN}"),
     ("readonly database", "a database that is read-only", f"Make the file and its folder writable, {_AGAIN}"),
@@ -24,15 +24,19 @@ _KNOWN = (
         "a damaged database",
         "Restore it from a backup, or move it away and run `theragate sync`, which fills a new one.",
     ),
-    ("unable to open database file", "a file that cannot be opened", f"Mend the folder or its permissions, {_AGAIN}"),
-    ("permission denied", "a folder that may not be written", f"Mend its permissions, {_AGAIN}"),
+    (
+        "unable to open database file",
+        "a file that cannot be opened",
+        f"Correct the folder or its permissions, {_AGAIN}",
+    ),
+    ("permission denied", "a folder that cannot be written", f"Correct its permissions, {_AGAIN}"),
     ("is full", "a full disk", f"Free space, {_AGAIN}"),
     ("no space left", "a full disk", f"Free space, {_AGAIN}"),
     ("connection refused", "no answer", f"Start the server or correct MLFLOW_TRACKING_URI, {_AGAIN}"),
     ("max retries exceeded", "no answer", f"Start the server or correct MLFLOW_TRACKING_URI, {_AGAIN}"),
-    ("authentication failed", "a refusal of user or password", f"Correct them in MLFLOW_TRACKING_URI, {_AGAIN}"),
-    ("access denied for user", "a refusal of user or password", f"Correct them in MLFLOW_TRACKING_URI, {_AGAIN}"),
-    ("timed out", "no answer in time", f"Look after the server, {_AGAIN}"),
+    ("authentication failed", "rejected credentials", f"Correct them in MLFLOW_TRACKING_URI, {_AGAIN}"),
+    ("access denied for user", "rejected credentials", f"Correct them in MLFLOW_TRACKING_URI, {_AGAIN}"),
+    ("timed out", "no answer in time", f"Check the server, {_AGAIN}"),
     ("no module named", "a database whose driver is not installed", f"Install the driver, {_AGAIN}"),
     ("can't load plugin", "a database whose driver is not installed", f"Install the driver, {_AGAIN}"),
     (
@@ -44,7 +48,7 @@ _KNOWN = (
 
 
 def store_error(error: Exception, url: str) -> StoreError:
-    """Translate a failure of the store at `url`; user and password are left out, however they were written."""
+    """Translate a failure of the store at `url`, leaving out user and password in every spelling."""
     message = str(error)
     for sign, received, remedy in _KNOWN:
         if sign in message.lower():
@@ -52,35 +56,35 @@ def store_error(error: Exception, url: str) -> StoreError:
     first = message.strip().splitlines()[0] if message.strip() else type(error).__name__
     return StoreError(
         _subject(url),
-        rule="the store takes what is written",
-        received=f"this from MLflow: {_without_secrets(first, url)[:300]}",
-        remedy=f"Look after the store, {_AGAIN}",
+        rule="the store accepts what is written",
+        received=f"this error from MLflow: {_without_secrets(first, url)[:300]}",
+        remedy=f"Check the store, {_AGAIN}",
     )
 
 
 def no_store(url: str) -> StoreError:
-    """Return the error about a text that is no URL of a store."""
+    """Return the error about a text that is not the URL of a store."""
     return StoreError(
         _subject(url),
         rule="it is the URL of a database or of a server",
-        received="a text that is none",
+        received="text that is not one",
         remedy="Correct MLFLOW_TRACKING_URI: DIALECT+DRIVER://USER:PASSWORD@HOST:PORT/DATABASE, with `%40` for an `@` "
-        "in the password, and the like.",
+        "in the password, and so on.",
     )
 
 
 def store_name(url: str) -> str:
-    """Return `url` without user, password and what follows a question mark, which may hold them too.
+    """Return `url` without user, password and query, which may hold them too.
 
-    A password that was not encoded may hold any character: all up to the last ``@`` counts as user and password.
+    A password that was not encoded may hold any character: everything up to the last ``@`` counts as credentials.
     """
     scheme, separator, rest = url.partition("://")
     if not separator:
         return url if ":" not in url else f"{url.partition(':')[0]}:…"
-    inside, _, place = rest.rpartition("@")
-    if "?" in inside:  # part of a password, or the `@` is part of one behind the question mark
+    credentials, _, location = rest.rpartition("@")
+    if "?" in credentials:  # the password holds a `?`, or the query holds the `@`
         return f"{scheme}{separator}***"
-    return f"{scheme}{separator}{'***@' if inside else ''}{place.partition('?')[0]}"
+    return f"{scheme}{separator}{'***@' if credentials else ''}{location.partition('?')[0]}"
 
 
 def _subject(url: str) -> str:
@@ -88,11 +92,11 @@ def _subject(url: str) -> str:
 
 
 def _without_secrets(text: str, url: str) -> str:
-    """Take the URL, and what its name leaves out, out of a text that MLflow or a driver has written."""
+    """Remove the URL, and what `store_name` leaves out of it, from a text by MLflow or a driver."""
     rest, name = url.partition("://")[2], store_name(url)
-    inside, query = rest.rpartition("@")[0], rest.partition("?")[2]
-    parts = [*re.split(r"[:@/?&=]", inside), *re.split(r"[@&=]", query), *(value for _, value in parse_qsl(query))]
-    for secret in sorted({url, inside, *parts, *map(unquote, parts)}, key=len, reverse=True):
+    credentials, query = rest.rpartition("@")[0], rest.partition("?")[2]
+    parts = [*re.split(r"[:@/?&=]", credentials), *re.split(r"[@&=]", query), *(value for _, value in parse_qsl(query))]
+    for secret in sorted({url, credentials, *parts, *map(unquote, parts)}, key=len, reverse=True):
         if len(secret) > 2 and secret not in name:
             text = text.replace(secret, name if secret == url else "***")
     return re.sub(r"://\S*@", "://***@", text)

@@ -33,10 +33,10 @@ _ANSWERS = {float: DataType.double, str: DataType.string}
 
 
 def log_model(client: MlflowClient, bundle: Bundle, experiment_id: str, *, run_id: str, now: int) -> str:
-    """Package the estimator under the loader `theragate.serving` and log it as the run's model; return its id.
+    """Package the estimator for the loader `theragate.serving` and log it as the run's model; return its id.
 
-    The package holds the estimator's files as they are, the schema of the inputs and the versions of the libraries;
-    no pickle, no code, and no patient as an example.
+    The package has the estimator's files unchanged, the schema of the inputs and the versions of the libraries; no
+    pickle, no code, and no patient as an example.
     """
     logged = client.create_logged_model(
         experiment_id, bundle.evidence.family, source_run_id=run_id, tags=tags(bundle), model_type=bundle.study.task
@@ -68,16 +68,16 @@ def log_model(client: MlflowClient, bundle: Bundle, experiment_id: str, *, run_i
 
 
 def find_version(client: MlflowClient, bundle: Bundle) -> ModelVersion | None:
-    """Return the version that holds this bundle, or None."""
-    found = client.search_model_versions(f"name = '{bundle.study.name}' and tags.`theragate.key` = '{bundle.key}'")
-    return min(found, key=lambda version: int(version.version)) if found else None
+    """Return the version registered from this bundle, or None."""
+    versions = client.search_model_versions(f"name = '{bundle.study.name}' and tags.`theragate.key` = '{bundle.key}'")
+    return min(versions, key=lambda version: int(version.version)) if versions else None
 
 
 def register_version(client: MlflowClient, bundle: Bundle, *, run_id: str, version: ModelVersion | None) -> str:
-    """Register the run's model as a version, unless it is one, and name it as it deserves; return its number.
+    """Register the run's model as a version, unless it is one, and set its alias; return its number.
 
-    The tag ``theragate.pending`` marks a version whose alias is still to be set, so that a process killed in between
-    leaves no doubt.
+    The tag ``theragate.pending`` marks a version whose alias is still to be set, so that the work of a killed process
+    is continued.
     """
     if version is None:
         _ensure_registered_model(client, bundle)
@@ -108,14 +108,14 @@ def _model_id(client: MlflowClient, run_id: str) -> str:
         raise StoreError(
             f"MLflow run `{run_id}`",
             rule="a finished run has a model",
-            received="none",
-            remedy="Delete the run in MLflow, then run the same command again: it is written anew.",
+            received="no model",
+            remedy="Delete the run in MLflow, then run the same command again to write it again.",
         )
     return str(outputs.model_outputs[0].model_id)
 
 
 def _link(client: MlflowClient, version: ModelVersion, *, model_id: str) -> None:
-    """Tell the logged model of its version, so that MLflow's pages lead from one to the other."""
+    """Link the logged model to its version, so that MLflow's pages lead from one to the other."""
     versions = [{"name": version.name, "version": int(version.version)}]
     client.set_logged_model_tags(model_id, {"mlflow.modelVersions": json.dumps(versions)})
 
@@ -131,7 +131,7 @@ def _ensure_registered_model(client: MlflowClient, bundle: Bundle) -> None:
 
 
 def _signature(bundle: Bundle) -> ModelSignature:
-    """Every feature is a column that must be there, its values may be missing; the answer is a table."""
+    """Return the signature: every feature is a required column whose values may be missing; the answer is a table."""
     columns: list[ColSpec | TensorSpec] = [
         ColSpec(_TYPES[column.type], column.name) for column in bundle.record.input_schema
     ]
@@ -140,7 +140,7 @@ def _signature(bundle: Bundle) -> ModelSignature:
 
 
 def _requirements(bundle: Bundle) -> list[str]:
-    """Name what loads the model; given explicitly, because MLflow's own inference takes ten seconds."""
+    """Return what loads the model; MLflow would take ten seconds to infer it."""
     versions = {name: version for name, version in bundle.record.versions.items() if name != "python"}
     own = {"mlflow": mlflow.__version__, "theragate": metadata.version("theragate")}
     return [f"{name}=={version}" for name, version in sorted((versions | own).items())]

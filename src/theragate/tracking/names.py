@@ -12,10 +12,10 @@ _LONGEST = 150
 
 
 def group_names(groups: Sequence[GroupEvidence]) -> list[str]:
-    """Name each group in letters that MLflow takes: ``sex female``, ``sex female and age_band up to 65``.
+    """Name each group in characters that MLflow accepts: ``sex female``, ``sex female and age_band up to 65``.
 
-    MLflow refuses ``=``, ``[``, ``]``, ``≤`` and ``–`` in the name of a metric. Two groups whose names would then be
-    the same are numbered, in the groups' order.
+    MLflow refuses ``=``, ``[``, ``]``, ``≤`` and ``–`` in the name of a metric. Groups whose names would then be
+    the same are numbered in their order.
     """
     names: list[str] = []
     for group in groups:

@@ -1,4 +1,4 @@
-"""One bundle into MLflow: completely, or not at all as far as anyone can see; and once, however often it is asked."""
+"""Publishing a bundle to MLflow: completely or, to all appearances, not at all; and only once."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,9 +25,9 @@ _RELEASED = "theragate.released"  # what is or was champion stays as people rele
 class Published:
     """Where a bundle is in MLflow.
 
-    ``version`` is None where nothing was registered; ``created`` says whether this call wrote a run or a version;
-    ``alias`` whether ``candidate`` now names the version; ``taken_from`` names a version that has lost it, because the
-    waivers that it rested on no longer count.
+    ``version`` is None where nothing was registered; ``created`` says whether this call has written a run or a version,
+    ``alias`` whether the version now has the alias ``candidate``; ``taken_from`` is a version that has lost the alias
+    because its waivers no longer count.
     """
 
     run_id: str
@@ -40,15 +40,15 @@ class Published:
 def publish(bundle: Bundle, stores: Stores, *, register: bool, now: int) -> Published:
     """Write to MLflow what it lacks of `bundle`.
 
-    A run that a killed process left half-made is deleted and written anew. What is there already is not touched, but
-    for two things. Where it was first published from a changed working tree, or without its lineage, and that is mended
-    now, the run and the version are told the commit, the command and the release conditions. And a version that was a
-    candidate by waivers which no longer count loses the alias.
+    An incomplete run of a killed process is deleted and written again. What is complete is left alone, with two
+    exceptions: where it was published from a changed working tree, or without its lineage, and the files are committed
+    now, the run and the version get the commit, the command and the release conditions; and a version that was a
+    candidate by waivers that no longer count loses the alias.
 
     Parameters
     ----------
     register
-        Whether a version is registered; without it only the run is logged, as for an experiment.
+        Whether to register a version; otherwise only the run is logged, as for an experiment.
     now
         The time of the run, in milliseconds since 1970.
 
@@ -59,28 +59,28 @@ def publish(bundle: Bundle, stores: Stores, *, register: bool, now: int) -> Publ
     """
     with opened(stores) as client:
         experiment_id = ensure_experiment(client, bundle, artifacts=stores.artifacts)
-        whole, half_made = find_runs(client, experiment_id, bundle.key)
-        for run in half_made:
+        complete, incomplete = find_runs(client, experiment_id, bundle.key)
+        for run in incomplete:
             remove_run(client, run)
-        if whole:
-            run_id = str(whole[0].info.run_id)
-            _tell_commit_of_run(client, bundle, whole[0])
+        if complete:
+            run_id = str(complete[0].info.run_id)
+            _update_run(client, bundle, complete[0])
         else:
             run_id = _write_run(client, bundle, experiment_id, now=now)
         if not register:
-            return Published(run_id, version=None, created=not whole, alias=False)
-        found = find_version(client, bundle)
-        if found is not None:
-            _tell_commit_of_version(client, bundle, found)
-        number = register_version(client, bundle, run_id=run_id, version=found)
+            return Published(run_id, version=None, created=not complete, alias=False)
+        registered = find_version(client, bundle)
+        if registered is not None:
+            _update_version(client, bundle, registered)
+        number = register_version(client, bundle, run_id=run_id, version=registered)
         taken = review_candidate(client, bundle, today=_day(now))
-        version = client.get_model_version(bundle.study.name, number)  # a search leaves the aliases out
-        created = not whole or found is None
+        version = client.get_model_version(bundle.study.name, number)  # a search omits the aliases
+        created = not complete or registered is None
         return Published(run_id, number, created, alias=CANDIDATE in version.aliases, taken_from=taken)
 
 
 def review(bundle: Bundle, stores: Stores, *, now: int) -> str | None:
-    """Take the alias ``candidate`` from a version whose waivers no longer count; return which one, None if none.
+    """Take the alias ``candidate`` from a version whose waivers no longer count; return its number, or None.
 
     Raises
     ------
@@ -103,23 +103,23 @@ def _write_run(client: MlflowClient, bundle: Bundle, experiment_id: str, *, now:
     return run_id
 
 
-def _tell_commit_of_run(client: MlflowClient, bundle: Bundle, run: Run) -> None:
-    if _is_mended(run.data.tags, bundle):
+def _update_run(client: MlflowClient, bundle: Bundle, run: Run) -> None:
+    if _is_now_reproducible(run.data.tags, bundle):
         for name, value in (revision_tags(bundle) | revision_notes(bundle)).items():
             client.set_tag(run.info.run_id, name, value)
 
 
-def _tell_commit_of_version(client: MlflowClient, bundle: Bundle, version: ModelVersion) -> None:
-    if _RELEASED not in version.tags and _is_mended(version.tags, bundle):
+def _update_version(client: MlflowClient, bundle: Bundle, version: ModelVersion) -> None:
+    if _RELEASED not in version.tags and _is_now_reproducible(version.tags, bundle):
         for name, value in revision_tags(bundle).items():
             client.set_model_version_tag(version.name, version.version, name, value)
         client.update_model_version(version.name, version.version, description=run_text(bundle))
 
 
-def _is_mended(published: Mapping[str, str], bundle: Bundle) -> bool:
-    """Return whether what was published stood worse: in no commit, or (its tag says) without its lineage."""
+def _is_now_reproducible(published: Mapping[str, str], bundle: Bundle) -> bool:
+    """Return whether the files are committed now and, by its tags, were not (or lacked lineage) when published."""
     if bundle.dirty or bundle.commit is None:
         return False
     lineage = "theragate.lineage"
-    whole = revision_tags(bundle).get(lineage) == "pass" and published.get(lineage) != "pass"
-    return published.get("git.dirty") == "true" or whole
+    has_lineage_now = revision_tags(bundle).get(lineage) == "pass" and published.get(lineage) != "pass"
+    return published.get("git.dirty") == "true" or has_lineage_now

@@ -1,4 +1,4 @@
-"""The guarded registry as release managers and consumers use it: versions, aliases, the ledger, papers and packages."""
+"""The guarded registry as release managers and consumers use it: versions, aliases, packages."""
 
 import re
 import tempfile
@@ -6,25 +6,19 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from mlflow import MlflowClient
 from mlflow.artifacts import download_artifacts
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
-from mlflow.utils.rest_utils import http_request
 
-from theragate.digests import sha256_bytes
-from theragate.errors import StoreError, TheragateError
 from theragate.study import NAME
+from theragate.tracking.release_api import ReleaseApi, StoreRefusal
 from theragate.tracking.store import Stores, opened
 
-__all__ = ["RegisteredVersion", "Registry", "StoreRefusal", "connected"]
+__all__ = ["RegisteredVersion", "Registry", "connected"]
 
-_LEDGER, _DOSSIERS = "/api/2.0/theragate/ledger", "/api/2.0/theragate/dossiers"
-_NO_MORE = 999_999_999  # the largest number of a row that a server takes; no ledger reaches it
-_PATIENCE = 600  # seconds in which a server answers; it may have to copy a large model first
-# With these MLflow passes on what a registry has decided; with others, that it does not work.
+# With these codes MLflow passes on a registry's decision; with others, a failure.
 _DECISIONS = {
     "BAD_REQUEST",
     "FEATURE_DISABLED",
@@ -38,27 +32,9 @@ _DECISIONS = {
 }
 
 
-class StoreRefusal(TheragateError):  # noqa: N818 - the word that a release manager reads
-    """What the registry has refused, in its own sentence; nothing has changed."""
-
-    exit_code = 3
-
-    def __init__(self, sentence: str) -> None:
-        self.sentence = sentence
-        super().__init__("the registry", rule="it agrees", received="a refusal", remedy=sentence)
-
-    def __str__(self) -> str:
-        """Return the registry's sentence as it is: it names subject, rule, what was received and the remedy."""
-        return self.sentence
-
-    def __reduce__(self) -> tuple[object, ...]:
-        """Survive the way back from a worker process."""
-        return (type(self), (self.sentence,))
-
-
 @dataclass(frozen=True)
 class RegisteredVersion:
-    """A version as the registry shows it: ``created`` in milliseconds since 1970; anybody may have set the tags."""
+    """A version in the registry; ``created`` is in milliseconds since 1970, and anybody may have set the tags."""
 
     study: str
     number: str
@@ -101,15 +77,17 @@ def connected(stores: Stores) -> Iterator["Registry"]:
 
 
 class Registry:
-    """A registry that is open; its methods raise MLflow's own errors, which `connected` translates."""
+    """An open registry; its methods raise MLflow's own errors, which `connected` translates.
+
+    ``api`` has the calls that only a guarded registry answers.
+    """
 
     def __init__(self, client: MlflowClient) -> None:
         self._client = client
-        # MLflow's own, and the only way to methods that its client does not know.
-        self._store: Any = client._get_registry_client().store
+        self.api = ReleaseApi(client._get_registry_client().store)
 
     def studies(self) -> list[str]:
-        """Return the names of all registered models under which something can be released, however many there are."""
+        """Return the names of all registered models that can be released, however many there are."""
         names: list[str] = []
         token: str | None = ""
         while token is not None:
@@ -120,22 +98,22 @@ class Registry:
 
     def versions(self, study: str) -> list[RegisteredVersion]:
         """Return a study's versions, the newest first; none where it has no registered model."""
-        found = self._client.search_model_versions(f"name = '{study}'", max_results=10_000)
-        if not found:
+        versions = self._client.search_model_versions(f"name = '{study}'", max_results=10_000)
+        if not versions:
             return []
         aliases: dict[str, list[str]] = {}
         for alias, number in self._client.get_registered_model(study).aliases.items():
             aliases.setdefault(str(number), []).append(alias)
-        for version in found:  # a search leaves the aliases out
+        for version in versions:  # a search omits the aliases
             version.aliases = aliases.get(str(version.version), [])
-        return sorted(map(RegisteredVersion.of, found), key=lambda facts: -int(facts.number))
+        return sorted(map(RegisteredVersion.of, versions), key=lambda version: -int(version.number))
 
     def version(self, study: str, number: str) -> RegisteredVersion:
         """Return one version."""
         return RegisteredVersion.of(self._client.get_model_version(study, number))
 
-    def named(self, study: str, alias: str) -> str | None:
-        """Return the number of the version that has an alias; None where none has it."""
+    def with_alias(self, study: str, alias: str) -> str | None:
+        """Return the number of the version with an alias; None where no version has it."""
         try:
             number = self._client.get_registered_model(study).aliases.get(alias)
         except MlflowException as error:
@@ -144,100 +122,29 @@ class Registry:
             return None
         return None if number is None else str(number)
 
-    def ledger(self, after: int = 0) -> list[dict[str, Any]]:
-        """Return the rows of the ledger with a number above `after`, in their order, unverified."""
-        if hasattr(self._store, "ledger_rows"):
-            return list(self._store.ledger_rows(after))
-        answer = self._asked(_LEDGER, params={"after": after}).json()
-        rows = answer.get("rows") if isinstance(answer, dict) else answer
-        if not isinstance(rows, list):
-            raise _unguarded()
-        return rows
-
-    @property
-    def guarded(self) -> bool:
-        """Whether it keeps a ledger."""
-        if hasattr(self._store, "ledger_rows"):
-            return True
-        return getattr(self._store, "get_host_creds", None) is not None and self._is_guarded()
-
-    def dossier(self, sha256: str) -> bytes:
-        """Return the full evidence and the policy that a version was judged by, unverified."""
-        if hasattr(self._store, "get_dossier"):
-            return bytes(self._store.get_dossier(sha256))
-        return bytes(self._asked(f"{_DOSSIERS}/{sha256}").content)
-
-    def put_dossier(self, content: bytes) -> bool:
-        """Give full evidence and policy to a guarded registry; return whether it is one. Any other never sees them."""
-        if hasattr(self._store, "put_dossier"):
-            self._store.put_dossier(content)
-            return True
-        if not self.guarded:
-            return False
-        self._asked(f"{_DOSSIERS}/{sha256_bytes(content)}", method="PUT", data=content)
-        return True
-
-    def _is_guarded(self) -> bool:
-        try:
-            self._asked(_LEDGER, params={"after": _NO_MORE})
-        except StoreError:
-            return False
-        return True
-
-    def tell(self, study: str, number: str, tag: str, text: str) -> None:
-        """Set a tag of a version: an action tag is how a person approves, revokes and withdraws."""
+    def set_tag(self, study: str, number: str, tag: str, text: str) -> None:
+        """Set a tag of a version; action tags are how a person approves, revokes and withdraws."""
         self._client.set_model_version_tag(study, number, tag, text)
 
-    def point(self, study: str, alias: str, number: str) -> None:
-        """Give an alias to a version; of a protected alias the registry decides whether it agrees."""
+    def set_alias(self, study: str, alias: str, number: str) -> None:
+        """Give an alias to a version; the registry decides about a protected one."""
         self._client.set_registered_model_alias(study, alias, number)
 
     def fetch_package(self, study: str, number: str, folder: Path) -> Path:
-        """Download what the registry serves as this version's files into `folder`; return where they are."""
+        """Download the files of a version into `folder`, as the registry serves them; return their folder."""
         address = self._client.get_model_version_download_uri(study, number)
         return Path(
             download_artifacts(artifact_uri=address, dst_path=str(folder), tracking_uri=self._client.tracking_uri)
         )
 
     def read_artifact(self, run_id: str, path: str) -> bytes | None:
-        """Return a file of a run; None where the run has no such file."""
+        """Return the content of a run's artifact; None where there is no such artifact."""
         if not run_id or path not in {item.path for item in self._client.list_artifacts(run_id)}:
             return None
         with tempfile.TemporaryDirectory() as folder:
             return Path(self._client.download_artifacts(run_id, path, folder)).read_bytes()
 
-    def _asked(self, route: str, *, method: str = "GET", **more: Any) -> Any:
-        credentials = getattr(self._store, "get_host_creds", None)
-        if credentials is None:
-            raise _unguarded()
-        answer = http_request(
-            credentials(), route, method, max_retries=0, timeout=_PATIENCE, raise_on_status=False, **more
-        )
-        if answer.status_code == 404 and "theragate" not in answer.text.lower():
-            raise _unguarded()
-        if answer.status_code not in (200, 201, 204):
-            raise StoreRefusal(_said(answer))
-        return answer
-
-
-def _said(answer: Any) -> str:
-    try:
-        said = answer.json()
-    except ValueError:
-        said = None
-    text = said.get("message") if isinstance(said, dict) else None
-    return str(text or f"the registry answers with HTTP status {answer.status_code}")
-
 
 def _sentence(error: MlflowException) -> str:
     """Return the message without the code that MLflow's client puts before it."""
     return str(error.message).removeprefix(f"{error.error_code}: ").strip()
-
-
-def _unguarded() -> StoreError:
-    return StoreError(
-        "the registry",
-        rule="releases need a guarded registry, which keeps a ledger",
-        received="one without a ledger",
-        remedy="Use the default registry, or start `theragate server` and set MLFLOW_TRACKING_URI to it.",
-    )

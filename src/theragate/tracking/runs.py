@@ -1,4 +1,4 @@
-"""The run of one training and the runs of its trials. A run is whole when its status is FINISHED, not before."""
+"""The run of a training and the runs of its trials. A run is complete when its status is FINISHED, not before."""
 
 import shutil
 import tempfile
@@ -31,20 +31,20 @@ _STATUS = {"complete": "FINISHED", "pruned": "KILLED", "failed": "FAILED"}
 
 
 def find_runs(client: MlflowClient, experiment_id: str, key: str) -> tuple[list[Run], list[Run]]:
-    """Return the whole and the half-made runs of a key, the oldest first."""
-    found = client.search_runs([experiment_id], f"tags.`theragate.key` = '{key}'", order_by=["attributes.start_time"])
-    whole = [run for run in found if run.info.status == "FINISHED"]
-    return whole, [run for run in found if run.info.status != "FINISHED"]
+    """Return the complete and the incomplete runs of a key, the oldest first."""
+    runs = client.search_runs([experiment_id], f"tags.`theragate.key` = '{key}'", order_by=["attributes.start_time"])
+    complete = [run for run in runs if run.info.status == "FINISHED"]
+    return complete, [run for run in runs if run.info.status != "FINISHED"]
 
 
 def revision_notes(bundle: Bundle) -> dict[str, str]:
-    """Return what MLflow itself shows of the revision: the description with the command, and the commit."""
+    """Return the tags by which MLflow itself shows the revision: the description with the command, and the commit."""
     commit = {} if bundle.commit is None else {"mlflow.source.git.commit": bundle.commit}
     return commit | {"mlflow.note.content": run_text(bundle)}
 
 
 def start_run(client: MlflowClient, bundle: Bundle, experiment_id: str, *, now: int) -> str:
-    """Start the run of a training, with all that names it; return its id. It stays RUNNING until it is whole."""
+    """Start the run of a training with its tags and data set; return its id. It is RUNNING until it is complete."""
     described = {
         **tags(bundle),
         **revision_notes(bundle),
@@ -59,7 +59,7 @@ def start_run(client: MlflowClient, bundle: Bundle, experiment_id: str, *, now: 
 
 
 def complete_run(client: MlflowClient, bundle: Bundle, run_id: str, *, model_id: str, now: int) -> None:
-    """Log the numbers and the artifacts; then, as the last step, call the run finished."""
+    """Log metrics, parameters and artifacts; then, as the last step, finish the run."""
     dataset = dataset_fields(bundle)
     logged = [
         Metric(name, value, now, 0, model_id=model_id, dataset_name=dataset["name"], dataset_digest=dataset["digest"])
@@ -81,8 +81,8 @@ def complete_run(client: MlflowClient, bundle: Bundle, run_id: str, *, model_id:
 def log_trials(client: MlflowClient, trials: Sequence[Trial], *, experiment_id: str, parent: str, now: int) -> None:
     """Log each trial of the final tuning as a run below `parent`, in three requests each.
 
-    How long a trial took is not recorded, because a record must not change from one training to the next. Its times
-    are therefore `now`, moved by the trial's number in milliseconds, so that MLflow lists the trials in their order.
+    The duration of a trial is not recorded, because a record must not change from one training to the next. Its times
+    are therefore `now` plus the trial's number in milliseconds, so that MLflow lists the trials in order.
     """
     for trial in trials:
         number, moment = trial.number, now + trial.number + 1
@@ -98,7 +98,7 @@ def log_trials(client: MlflowClient, trials: Sequence[Trial], *, experiment_id: 
 
 
 def remove_run(client: MlflowClient, run: Run) -> None:
-    """Delete a half-made run with its trials and its model."""
+    """Delete an incomplete run with its trials and its model."""
     experiment_id, run_id = run.info.experiment_id, run.info.run_id
     for trial in client.search_runs([experiment_id], f"tags.`mlflow.parentRunId` = '{run_id}'", max_results=50_000):
         client.delete_run(trial.info.run_id)

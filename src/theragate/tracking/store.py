@@ -1,4 +1,4 @@
-"""Opening MLflow's stores: created once, checked before use, every failure told in one line."""
+"""Opening MLflow's stores: created once, checked before use, every failure reported in one line."""
 
 import hashlib
 import logging
@@ -27,8 +27,8 @@ from theragate.tracking.failures import no_store, store_error, store_name
 __all__ = ["Stores", "opened", "prepare"]
 
 _DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
-_PATIENCE = 120  # seconds that one publication waits for another
-# It prints the traceback of each failing transaction, which is told in one line here.
+_LOCK_TIMEOUT = 120  # seconds that one publication waits for another
+# It prints a traceback of each failing transaction, which is reported in one line here.
 _DATABASE_LOG = logging.getLogger("mlflow.store.db.utils")
 
 
@@ -47,7 +47,7 @@ class Stores:
 
     @classmethod
     def of(cls, settings: Settings) -> "Stores":
-        """Return the stores that are set."""
+        """Return the stores of `settings`."""
         return cls(tracking=settings.tracking, registry=settings.registry, artifacts=settings.artifacts)
 
 
@@ -77,25 +77,28 @@ def opened(stores: Stores) -> Iterator[MlflowClient]:
     """
     with ExitStack() as stack:
         stack.enter_context(_silent(_DATABASE_LOG))
-        places = sorted({_place(stores.tracking), _place(stores.registry)})
-        for url in places:
+        urls = sorted({_backend(stores.tracking), _backend(stores.registry)})
+        for url in urls:
             stack.enter_context(_alone(url))
         try:
-            for url in places:
+            for url in urls:
                 _check(url)
             yield MlflowClient(tracking_uri=stores.tracking, registry_uri=stores.registry)
         except (MlflowException, SQLAlchemyError, RequestException, ImportError, OSError) as error:
             raise store_error(error, stores.tracking) from error
 
 
-def _place(url: str) -> str:
-    """Return the database or server behind a URL: a guarded registry and the tracking store share one."""
+def _backend(url: str) -> str:
+    """Return the URL of the database or server itself: a guarded registry shares that of the tracking store."""
     return url.removeprefix("gated+")
 
 
 @contextmanager
 def _silent(log: logging.Logger) -> Iterator[None]:
-    before, log.disabled = log.disabled, not log.isEnabledFor(logging.DEBUG)  # who debugs MLflow sees it all
+    before, log.disabled = (
+        log.disabled,
+        not log.isEnabledFor(logging.DEBUG),
+    )  # when debugging MLflow, everything is shown
     try:
         yield
     finally:
@@ -105,13 +108,13 @@ def _silent(log: logging.Logger) -> Iterator[None]:
 @contextmanager
 def _alone(url: str) -> Iterator[None]:
     try:
-        with FileLock(_lock_path(url), timeout=_PATIENCE):
+        with FileLock(_lock_path(url), timeout=_LOCK_TIMEOUT):
             yield
     except Timeout as error:
         raise StoreError(
             "MLflow store",
             rule="one process publishes at a time",
-            received=f"another one that has not finished after {_PATIENCE} seconds",
+            received=f"another one that has not finished after {_LOCK_TIMEOUT} seconds",
             remedy="Wait for it to end, then run the same command again.",
         ) from error
 
@@ -119,16 +122,16 @@ def _alone(url: str) -> Iterator[None]:
 def _lock_path(url: str) -> Path:
     path = _sqlite_path(url)
     if path is not None:
-        with _told(url):
+        with _translated_errors(url):
             path.parent.mkdir(parents=True, exist_ok=True)
         return path.with_name(f"{path.name}.lock")
-    # A home is one person's: another person's lock file in the shared folder could not be opened.
+    # One lock per home: another person's lock file in the shared folder could not be opened.
     name = hashlib.sha256(f"{Path.home()} {url}".encode()).hexdigest()[:16]
     return Path(tempfile.gettempdir()) / f"theragate-{name}.lock"
 
 
 @contextmanager
-def _told(url: str) -> Iterator[None]:
+def _translated_errors(url: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
@@ -146,7 +149,7 @@ def _sqlite_path(url: str) -> Path | None:
 def _parsed(url: str) -> sqlalchemy.URL:
     try:
         return sqlalchemy.make_url(url)
-    except (ArgumentError, ValueError):  # a port that is no number
+    except (ArgumentError, ValueError):  # a port that is not a number
         raise no_store(url) from None  # the library's message holds parts of the URL
 
 
@@ -156,7 +159,7 @@ def _check(url: str) -> None:
         raise StoreError(
             f"MLflow store `{store_name(url)}`",
             rule="it is the URL of a database or of a server",
-            received="a folder",
+            received="the path of a folder",
             remedy="Set MLFLOW_TRACKING_URI to `sqlite:///…` or `http://…`, or unset it.",
         )
     if path is not None and (not path.exists() or path.stat().st_size == 0):
@@ -168,7 +171,7 @@ def _check(url: str) -> None:
 
 
 def _create(path: Path) -> None:
-    """Create the database beside its place and rename it: killed in between, nothing half-made is left."""
+    """Create the database under a temporary name and rename it, so that a killed process leaves no partial one."""
     with whole_file(path) as temporary:
         engine = sqlalchemy.create_engine(f"sqlite:///{temporary}", poolclass=sqlalchemy.NullPool)
         _initialize_tables(engine)
@@ -176,15 +179,16 @@ def _create(path: Path) -> None:
 
 
 def _check_database(url: str) -> None:
-    """Look before MLflow does: it would retry for minutes, and upgrade an older database unasked."""
+    """Check before MLflow does: it would retry for minutes, and upgrade an older database unasked."""
     engine = sqlalchemy.create_engine(_parsed(url), poolclass=sqlalchemy.NullPool)
     with engine.connect() as connection:
         tables = sqlalchemy.inspect(connection).get_table_names()
         if not tables:
-            return  # a new server's database, which MLflow sets up itself
+            return  # a new database, which MLflow sets up itself
         known = "alembic_version" in tables
-        found = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalars().all() if known else []
-        if found == [_get_latest_schema_revision()]:
+        query = "SELECT version_num FROM alembic_version"
+        revisions = connection.exec_driver_sql(query).scalars().all() if known else []
+        if revisions == [_get_latest_schema_revision()]:
             # Changes nothing, but fails where the database is locked or cannot be written.
             connection.exec_driver_sql("UPDATE alembic_version SET version_num = version_num")
             connection.rollback()
@@ -192,7 +196,7 @@ def _check_database(url: str) -> None:
     raise StoreError(
         f"MLflow store `{store_name(url)}`",
         rule=f"the database is one of MLflow {mlflow.__version__}",
-        received="one of another version or of another program",
+        received=f"schema {', '.join(revisions)}" if revisions else "a database of another program",
         remedy="Take a backup and run `mlflow db upgrade` on it, or name another database.",
     )
 
@@ -204,7 +208,7 @@ def _check_server(url: str) -> None:
     if answer.status_code != 200 or mine.split(".")[:2] != theirs.split(".")[:2]:
         raise StoreError(
             "MLflow server",
-            rule=f"it answers, and is of version {mine}",
+            rule=f"it answers, and has version {mine}",
             received=f"version {theirs[:20]}" if answer.status_code == 200 else f"HTTP status {answer.status_code}",
             remedy="Check MLFLOW_TRACKING_URI and the sign-in, or install the server's version.",
         )
