@@ -101,7 +101,7 @@ def test_a_revoked_key_counts_no_more(home, capsys):
     ("arguments", "message"),
     [
         (("make", "ci", "--role", "evaluator"), "a new key has a new name"),
-        (("make", "CI", "--role", "evaluator"), "each key has a name of its own"),
+        (("make", "CI", "--role", "evaluator"), "each key has its own name"),
         (("make", "a/b", "--role", "evaluator"), "up to 64 letters"),
         (("rotate", "none"), "received a name that is not there; it has `ci`"),
         (("revoke", "none"), "received a name that is not there; it has `ci`"),

@@ -134,7 +134,7 @@ def _predict(call: Call) -> str:
     from theragate.registry.predict import predict_file
 
     parsed = call.parsed
-    champion = load_champion(parsed.study, trust=parsed.trust)
+    champion = load_champion(parsed.study, trust=parsed.trust, environ=call.environ)
     return predict_file(champion, parsed.input, parsed.output, id_column=parsed.id)
 
 

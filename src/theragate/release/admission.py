@@ -8,6 +8,7 @@ the second answer counts.
 import re
 from datetime import datetime
 
+from theragate.release.attestation import Attestation, ParsedStatement
 from theragate.release.examination import Submission, verify_statement
 from theragate.release.ledger import Event
 from theragate.release.names import same_person
@@ -98,14 +99,7 @@ def promote(
             remedy="Nothing needs to be done.",
         )
     examination = admissible(submission, state, trust, now)
-    signed = examination.attestation
-    if (package_sha256, model_sha256) != (signed.package_sha256, signed.model_sha256):
-        raise Refusal(
-            subject_of(submission),
-            rule=f"the files of the version are those that were attested (SHA-256 {signed.package_sha256[:12]}…)",
-            received=f"other files (SHA-256 {package_sha256[:12]}…)",
-            remedy="Somebody has changed them: find out who, then register the model again.",
-        )
+    _check_files(submission, examination.attestation, package_sha256=package_sha256, model_sha256=model_sha256)
     check_approved(submission, state, trust, examination)
     replaces = None if champion is None else champion.version
     return event_about(
@@ -184,21 +178,7 @@ def revoke(
     released = [event for event in (known.champion, *known.past) if event is not None and event.version == version]
     if released:
         return event_repeating(released[0], "revoke", actor, reason=reason, now=now)
-    if submission is None or (submission.study, submission.version) != (study, version):
-        raise Refusal(
-            subject,
-            rule="only a version that was champion or is attested can be revoked",
-            received="a version that is neither",
-            remedy="Nothing needs to be done: without an attestation nobody can promote it.",
-        )
-    statement, _ = verify_statement(submission.envelope, trust, today_of(now))
-    if statement.attestation.study != study:
-        raise Refusal(
-            subject,
-            rule="its attestation is about this study",
-            received=f"one about `{statement.attestation.study}`",
-            remedy="Nothing needs to be done: nobody can promote it.",
-        )
+    statement = _attested(submission, trust, now, study=study, version=version)
     return event_about(statement, "revoke", actor, version=version, reason=reason, now=now)
 
 
@@ -220,6 +200,39 @@ def withdraw(state: LedgerState, trust: Trust, actor: Actor, *, study: str, now:
             remedy="Nothing needs to be done.",
         )
     return event_repeating(champion, "withdraw", actor, reason=reason, now=now)
+
+
+def _check_files(submission: Submission, signed: Attestation, *, package_sha256: str, model_sha256: str) -> None:
+    if (package_sha256, model_sha256) != (signed.package_sha256, signed.model_sha256):
+        raise Refusal(
+            subject_of(submission),
+            rule=f"the files of the version are those that were attested (SHA-256 {signed.package_sha256[:12]}…)",
+            received=f"other files (SHA-256 {package_sha256[:12]}…)",
+            remedy="Somebody has changed them: find out who, then register the model again.",
+        )
+
+
+def _attested(
+    submission: Submission | None, trust: Trust, now: datetime, *, study: str, version: str
+) -> ParsedStatement:
+    """Return the statement of a version that was never champion, if a trusted key has attested it."""
+    subject = f"`{study}` version {version}"
+    if submission is None or (submission.study, submission.version) != (study, version):
+        raise Refusal(
+            subject,
+            rule="only a version that was champion or is attested can be revoked",
+            received="a version that is neither",
+            remedy="Nothing needs to be done: without an attestation nobody can promote it.",
+        )
+    statement, _ = verify_statement(submission.envelope, trust, today_of(now))
+    if statement.attestation.study != study:
+        raise Refusal(
+            subject,
+            rule="its attestation is about this study",
+            received=f"one about `{statement.attestation.study}`",
+            remedy="Nothing needs to be done: nobody can promote it.",
+        )
+    return statement
 
 
 def _is_by(approval: Approval, actor: Actor) -> bool:
