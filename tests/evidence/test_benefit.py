@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from theragate.evidence.definitions.net_benefit import net_benefit
 from theragate.evidence.measure import measure
-from theragate.evidence.metrics.benefit import net_benefit
 
 
 def test_rounding_is_taken_off_a_gain_and_nothing_more():

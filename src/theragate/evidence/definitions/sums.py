@@ -1,12 +1,13 @@
 """Named sums: the columns of one matrix of sums over patients, taken by name."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-__all__ = ["Layout", "NamedSums"]
+from theragate.evidence.definitions.arithmetic import Floats
+
+__all__ = ["Layout", "NamedSums", "RiskSums"]
 
 
 class Layout:
@@ -30,7 +31,7 @@ class Layout:
         self._append(name, width)
         self._blocks.add(name)
 
-    def recorded(self, columns: Iterator[tuple[str, NDArray[np.float64]]]) -> Iterator[NDArray[np.float64]]:
+    def recorded(self, columns: Iterator[tuple[str, Floats]]) -> Iterator[Floats]:
         """Add each named column as it passes, and yield its values."""
         for name, values in columns:
             self.column(name)
@@ -40,7 +41,7 @@ class Layout:
         """Return where a column or block lies."""
         return self._slices[name]
 
-    def of(self, matrix: NDArray[np.float64], name: str) -> NDArray[np.float64]:
+    def of(self, matrix: Floats, name: str) -> Floats:
         """Return a column, shape (b,), or a block, shape (b, width), of a matrix of shape (b, k): a view."""
         place = self._slices[name]
         return matrix[:, place] if name in self._blocks else matrix[:, place.start]
@@ -64,10 +65,10 @@ class NamedSums:
         Where each of the sums lies in it.
     """
 
-    matrix: NDArray[np.float64]
+    matrix: Floats
     layout: Layout
 
-    def __getitem__(self, name: str) -> NDArray[np.float64]:
+    def __getitem__(self, name: str) -> Floats:
         """Return a sum, shape (b,), or a block of sums, shape (b, width)."""
         return self.layout.of(self.matrix, name)
 
@@ -75,6 +76,32 @@ class NamedSums:
         """Whether the sum is known for these patients."""
         return name in self.layout
 
-    def columns(self, names: Sequence[str]) -> NDArray[np.float64]:
+    def columns(self, names: Sequence[str]) -> Floats:
         """Return several sums side by side, shape (b, names)."""
         return np.stack([self[name] for name in names], axis=1)
+
+
+@dataclass(frozen=True)
+class RiskSums(NamedSums):
+    """Sums of predicted risks and of what happened, with what is fixed for all resamples.
+
+    Parameters
+    ----------
+    threshold
+        The clinical one; NaN where decisions are not added up here.
+    shift
+        The fitted calibration in the large; NaN where it is not fitted.
+    slopes
+        Returns the calibration slopes, shape (b,), from the sums `recalibration`, side by side.
+    recalibration
+        The names of these sums.
+    points, observed
+        Predicted risks, shape (points,), and the smoothed observed risks there, shape (b, points).
+    """
+
+    threshold: float
+    shift: float
+    slopes: Callable[[Floats], Floats]
+    recalibration: tuple[str, ...]
+    points: Floats
+    observed: Callable[[Floats], Floats]

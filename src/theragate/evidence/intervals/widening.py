@@ -7,28 +7,13 @@ studies was simulated through the whole training; the factors and their errors a
 """
 
 import math
-from typing import Literal
 
-from theragate.evidence.catalogue import METRICS
+from theragate.evidence.catalogue import METRICS, Kind
 from theragate.evidence.types import Estimate, Scale, from_scale, to_scale
 from theragate.study import TaskName
 
-__all__ = ["Kind", "factor", "kind_of", "widened"]
+__all__ = ["factor", "kind_of", "widened"]
 
-Kind = Literal["performance", "operating point", "calibration", "average"]
-
-_OPERATING_POINT = {"sensitivity", "specificity", "positive_predictive_value", "selection_rate", "accuracy"}
-_CALIBRATION = {
-    "calibration_slope",
-    "calibration_intercept",
-    "observed_expected",
-    "log_observed_expected",
-    "ici",
-    "ece",
-    "mean_error",
-    "effect_error",
-    "interval_coverage",
-}
 _SIZES = (200, 800)
 # At each of the sizes: never below the larger factor of the recipe's and the model's, up to the next 0.05; at 200 never
 # below that at 800; and never lowered by a later run, since single measures need more than their kind.
@@ -42,12 +27,8 @@ _FACTORS: dict[TaskName, dict[Kind, tuple[float, float]]] = {
 
 def kind_of(metric: str) -> Kind:
     """Return what `metric` measures: the models' performance, where they cut, their calibration, or a plain mean."""
-    name = metric.partition("@")[0]
-    if name == "average_effect":  # rests on the patients themselves, and on no ranking of them
-        return "average"
-    if name in _OPERATING_POINT:
-        return "operating point"
-    return "calibration" if name in _CALIBRATION else "performance"
+    known = METRICS.get(metric.partition("@")[0])
+    return "performance" if known is None else known.kind
 
 
 def factor(metric: str, *, task: TaskName, patients: int) -> float:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
+from theragate.evidence.catalogue import values_of
 from theragate.evidence.definitions.sums import Layout, NamedSums
 from theragate.evidence.inputs.effects import EffectTarget
 from theragate.evidence.inputs.groups import Subgroup
@@ -108,13 +109,12 @@ def statistics(
     layout.block("over_none", len(thresholds))
     columns += [(threshold - own) * ~chosen for threshold, chosen in zip(thresholds, treat, strict=True)]
     layout.block("over_all", len(thresholds))
+    if not ranking.ranks_nobody:
+        layout.block("ranking", 0)  # nothing is added up; metrics that need somebody to be ranked ask for it
     means = NamedSums(moments(np.stack(columns, axis=1), draws), layout)
-    average, mean = means["score"], means["centred"]
-    values = {"average_effect": average, "effect_error": means["prediction"] - average, "loss_gain": means["loss_gain"]}
+    values = values_of(means, of="effects", task="treatment_effect")
     if not ranking.ranks_nobody:
         values["autoc"], values["qini"] = ranked(ranking, own, draws)
-        spread = means["squared_centred"] - mean**2
-        values["calibration_slope"] = (means["product"] - mean * average) / np.where(spread > 0, spread, np.nan)
     for threshold, over_none, over_all in zip(thresholds, means["over_none"].T, means["over_all"].T, strict=True):
         values[f"none@{threshold!r}"] = over_none
         values[f"all@{threshold!r}"] = over_all

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from theragate.evidence.catalogue import METRICS, Task, metrics_of
+from theragate.evidence.definitions.metric import Routine
 from theragate.evidence.inputs.predictions import BinaryTarget, QuantityTarget, SurvivalTarget, Target
 from theragate.evidence.intervals.limits import FEWEST
 from theragate.evidence.metrics.arrays import Floats
@@ -133,7 +135,7 @@ class RiskPanel:
 
     def meaningful(self, metric: str) -> bool:
         """Whether a metric means something here: without both outcomes nothing compares them with predictions."""
-        return bool(self.patients.fewer) or metric in _ONE_CLASS
+        return bool(self.patients.fewer) or METRICS[metric].one_class
 
     def denominators(self, name: str) -> dict[str, float]:
         """Return the number of patients behind each proportion; none where too few patients have several rows."""
@@ -155,25 +157,14 @@ class RiskPanel:
             controls=seen * self.patients.free,
             order=sorted_by(risk) if order is None else order,
         )
-        if isinstance(self.target, BinaryTarget):
-            return {"auroc": area} if area else {}
-        time, event = self.target.time[self.rows], self.target.event[self.rows]
-        harrell, uno = concordance(
-            time, event, risk, weights=(event.astype(np.float64), (seen * self.patients.event) ** 2)
-        )
-        found = {"auc_at_horizon": area, "concordance_index": harrell, "concordance_index_ipcw": uno}
-        return {metric: value for metric, value in found.items() if value is not None}
-
-
-# What still has a meaning where all patients of a group had the event, or none.
-_ONE_CLASS = (
-    "brier",
-    "selection_rate",
-    "sensitivity",
-    "specificity",
-    "positive_predictive_value",
-    "accuracy",
-)
+        routines: dict[Routine, Ranked | None] = {"area_under_curve": area}
+        task: Task = "binary"
+        if isinstance(self.target, SurvivalTarget):
+            task, time, event = "survival", self.target.time[self.rows], self.target.event[self.rows]
+            weights = event.astype(np.float64), (seen * self.patients.event) ** 2
+            routines["harrell"], routines["uno"] = concordance(time, event, risk, weights=weights)
+        measured = {metric.name: routines[metric.ranked] for metric in metrics_of(task) if metric.ranked}
+        return {name: value for name, value in measured.items() if value is not None}
 
 
 @dataclass(frozen=True)
@@ -227,7 +218,7 @@ class QuantityPanel:
 
     def denominators(self, name: str) -> dict[str, float]:
         """Return the number of patients behind each proportion; none where too few patients have several rows."""
-        shares = ("within_20_percent", "interval_coverage")
+        shares = [metric.name for metric in metrics_of("regression") if metric.interval == "proportion"]
         known = name in self.scores and (self.counted or self.enough)
         return dict.fromkeys(shares, float(self.fewer)) if known else {}
 

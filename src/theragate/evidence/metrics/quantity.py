@@ -5,8 +5,9 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from theragate.evidence.catalogue import values_of
+from theragate.evidence.definitions.arithmetic import Floats, ratio
 from theragate.evidence.definitions.sums import Layout, NamedSums
-from theragate.evidence.metrics.arrays import Floats, ratio
 from theragate.evidence.metrics.gradients import gradients
 from theragate.evidence.metrics.smoothing import LocalRegression, sorted_by
 from theragate.evidence.sampling.pools import Cells
@@ -113,16 +114,4 @@ class QuantityScore:
     def _metrics(self, sums: Floats) -> dict[str, Floats]:
         patients, last = self._layout.slice("patients"), self._layout.slice("product")
         means = NamedSums(ratio(sums[:, : last.stop], sums[:, patients]), self._layout)
-        y, yy = means["outcome"], means["squared_outcome"]
-        p, pp = means["prediction"], means["squared_prediction"]
-        # What is left of a variance by rounding alone counts as none.
-        varies, spreads = yy - y**2, pp - p**2
-        return {
-            "r2": 1 - ratio(means["squared_error"], np.where(varies > 1e-12 * yy, varies, 0)),
-            "rmse": np.sqrt(means["squared_error"]),
-            "mae": means["absolute_error"],
-            "mean_error": means["error"],
-            "within_20_percent": means["near"],
-            "interval_coverage": means["covered"],
-            "calibration_slope": ratio(means["product"] - p * y, np.where(spreads > 1e-12 * pp, spreads, 0)),
-        }
+        return values_of(means, of="quantities", task="regression")

@@ -1,13 +1,17 @@
 """Everything that is measured of predicted risks, as functions of weighted sums over patients."""
 
+import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from theragate.evidence.definitions.sums import Layout, NamedSums
-from theragate.evidence.metrics.arrays import Floats, log, logit, ratio
-from theragate.evidence.metrics.benefit import ThresholdRange, net_benefit
+from theragate.evidence.catalogue import Task, metrics_of, values_of
+from theragate.evidence.definitions.arithmetic import ratio
+from theragate.evidence.definitions.metric import Among
+from theragate.evidence.definitions.sums import Layout, RiskSums
+from theragate.evidence.metrics.arrays import Floats, logit
+from theragate.evidence.metrics.benefit import ThresholdRange
 from theragate.evidence.metrics.censoring import RiskPatients
 from theragate.evidence.metrics.gradients import gradients
 from theragate.evidence.metrics.precision import Levels
@@ -53,6 +57,7 @@ class RiskScore:
     ) -> None:
         self._risk, self._null, self._event = risk, null, patients.event.astype(np.float64)
         self._threshold, self._binary, self._cells = threshold, binary, cells
+        self._task: Task = "binary" if binary else "survival"
         self.order: NDArray[np.intp] = sorted_by(risk)
         self._weights: Floats = patients.seen_weights(np.ones((1, len(risk))))[0]
         self._known = self._weights if cells is not None and patients.censored else None
@@ -141,14 +146,14 @@ class RiskScore:
         if self._threshold is None:
             return {}
         everybody = np.ones_like(self._event)
-        groups = {
-            "sensitivity": self._event,
-            "specificity": 1 - self._event,
-            "positive_predictive_value": self._selected(),
-            "selection_rate": everybody,
-            "accuracy": everybody,
+        groups: dict[Among, Floats] = {
+            "everybody": everybody,
+            "seen": seen,
+            "events": seen * self._event,
+            "non_events": seen * (1 - self._event),
+            "selected": seen * self._selected(),
         }
-        weights = {name: (everybody if name == "selection_rate" else seen) * group for name, group in groups.items()}
+        weights = {metric.name: groups[metric.among] for metric in metrics_of(self._task) if metric.among}
         return {name: float(w.sum() ** 2 / (w @ w)) if w.any() else 0.0 for name, w in weights.items()}
 
     def _close_by(self) -> tuple[Floats, Floats, Floats] | None:
@@ -217,46 +222,19 @@ class RiskScore:
         return self._cells.average(columns)
 
     def _metrics(self, matrix: Floats) -> dict[str, Floats]:
-        sums = NamedSums(matrix, self._layout)
-        total, events = sums["seen"], sums["events"]
-        over_expected = ratio(ratio(events, total), ratio(sums["risk"], sums["patients"]))
-        metrics = {
-            "brier": ratio(sums["squared_error"], total),
-            "brier_skill": 1 - ratio(sums["squared_error"], sums["squared_error_of_null"]),
-            "observed_expected": over_expected,
-            "log_observed_expected": log(over_expected),
-        }
-        if self._threshold is not None:
-            decided = _decided(total, events, sums["true_positives"], sums["selected"], threshold=self._threshold)
-            metrics |= decided | {"selection_rate": ratio(sums["selected_of_all"], sums["patients"])}
-        if self._recalibration is not None:
-            metrics["calibration_slope"] = self._recalibration.slopes(sums.columns(Recalibration.COLUMNS))
-        if self._shift is not None:
-            metrics["log_loss"] = ratio(sums["log_loss"], total)
-            metrics["calibration_intercept"] = self._shift + ratio(sums["shift_score"], sums["shift_information"])
-        if self._binary:
-            metrics["ece"] = ratio(sum(np.abs(gap) for gap in sums["gaps"].T), total)
-        near, gap = sums["near_points"], np.abs(self.calibration(matrix) - self.smoother.points)
-        metrics["ici"] = ratio((near * gap).sum(axis=1), near.sum(axis=1))
-        return metrics
+        fit = self._recalibration
+        sums = RiskSums(
+            matrix,
+            self._layout,
+            threshold=math.nan if self._threshold is None else self._threshold,
+            shift=math.nan if self._shift is None else self._shift,
+            slopes=_no_slopes if fit is None else fit.slopes,
+            recalibration=Recalibration.COLUMNS,
+            points=self.smoother.points,
+            observed=self.calibration,
+        )
+        return values_of(sums, of="risks", task=self._task)
 
 
-def _decided(
-    total: Floats, events: Floats, true_positives: Floats, selected: Floats, *, threshold: float
-) -> dict[str, Floats]:
-    """Return what the threshold decides, from weighted sums."""
-    benefit = net_benefit(
-        true_positives=ratio(true_positives, total),
-        selected=ratio(selected, total),
-        events=ratio(events, total),
-        threshold=threshold,
-    )
-    negatives = total - events
-    return {
-        "sensitivity": ratio(true_positives, events),
-        "specificity": 1 - ratio(selected - true_positives, np.where(negatives > 1e-9 * total, negatives, 0)),
-        "positive_predictive_value": ratio(true_positives, selected),
-        "accuracy": ratio(negatives - selected + 2 * true_positives, total),
-        "net_benefit": benefit.model,
-        "net_benefit_gain": benefit.gain,
-    }
+def _no_slopes(sums: Floats) -> Floats:
+    return np.full(len(sums), np.nan)

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from theragate.evidence.metrics.arrays import Floats, ratio
-from theragate.evidence.metrics.benefit import NetBenefit, net_benefit
+from theragate.evidence.definitions.arithmetic import Floats, ratio
+from theragate.evidence.definitions.net_benefit import NetBenefit, net_benefit
 
 __all__ = ["Confusion", "confusion", "count", "draw_counts"]
 
