@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
-from theragate.evidence.catalogue import values_of
+from theragate.evidence.catalogue import metrics_of, values_of
 from theragate.evidence.definitions.sums import Layout, NamedSums
 from theragate.evidence.inputs.effects import EffectTarget
 from theragate.evidence.inputs.groups import Subgroup
@@ -40,6 +40,7 @@ EFFECT: TaskName = "treatment_effect"
 FEWEST_PATIENTS, FEWEST_EVENTS = 11, 5
 _BLOCK = 4_000_000  # numbers in one block of resamples
 _STEPS = 20
+_RANKINGS = ("autoc", "qini")
 _TOO_FEW = "too few patients, or too few with or without the event, in one arm for an interval"
 _NOBODY = "the same effect is predicted for everybody, so that nobody is ranked"
 
@@ -139,12 +140,10 @@ def estimates(
     `patients` is how many were cross-validated, by which limits are widened; None where they were held out once.
     """
     made = {}
-    for name in ("average_effect", "autoc", "qini", "calibration_slope", "effect_error", "loss_gain"):
+    for name in (metric.name for metric in metrics_of(EFFECT) if metric.name in _RANKINGS or metric.formula("effects")):
         if name not in point:
             made[name] = (
-                Estimate(value=0.0, method="none", why=_NOBODY)
-                if name in ("autoc", "qini")
-                else (Estimate.absent(_NOBODY))
+                Estimate(value=0.0, method="none", why=_NOBODY) if name in _RANKINGS else (Estimate.absent(_NOBODY))
             )
             continue
         estimate = sampled(float(point[name][0]), drawn[name], of=of)

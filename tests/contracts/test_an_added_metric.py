@@ -1,0 +1,58 @@
+"""To add a metric, one object is enough: it is measured, shown, logged and judged like those that are there."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from evidence.conftest import MAKERS
+from gates.evidence_by_hand import STUDIES, changed, good_evidence
+from records_by_hand import provenance_of, training_record
+
+from theragate.evidence.catalogue import METRICS, Metric
+from theragate.evidence.definitions.arithmetic import ratio
+from theragate.evidence.definitions.metric import of_risks
+from theragate.evidence.measure import measure
+from theragate.gates import decide, read_policy
+from theragate.reports.card import model_card
+from theragate.tracking.content import metrics
+
+NEW = Metric(
+    name="root_brier",
+    title="Root of the Brier score",
+    tasks=("binary", "survival"),
+    description="The typical distance between predicted risk and what happened.",
+    source="Brier, Mon Weather Rev 1950;78:1",
+    direction="lower",
+    decimals=2,
+    formulas=(of_risks(lambda sums: np.sqrt(ratio(sums["squared_error"], sums["seen"]))),),
+)
+
+
+@pytest.mark.parametrize(("widest", "status"), [(1.0, "pass"), (1e-6, "insufficient")])
+def test_an_added_metric_is_measured_shown_logged_and_judged(widest, status, monkeypatch):
+    monkeypatch.setitem(METRICS, NEW.name, NEW)
+    measured = measure(*MAKERS["survival"](n=600, groups=True), resamples=200, seed=1)
+    estimate = measured.overall[NEW.name]
+    assert estimate.value == pytest.approx(np.sqrt(measured.overall["brier"].value))
+    assert estimate.lower < estimate.value < estimate.upper
+    assert all(NEW.name in group.metrics for group in measured.groups)
+    assert NEW.name in measured.families
+
+    study = STUDIES["survival"]
+    gates = study.gates | {"subgroup_adequacy": study.gates["subgroup_adequacy"] | {"half_width": {NEW.name: widest}}}
+    study = study.model_copy(update={"gates": gates})
+    evidence = good_evidence(study)
+    groups = tuple(
+        group.model_copy(update={"metrics": group.metrics | {NEW.name: estimate}}) for group in evidence.groups
+    )
+    evidence = changed(evidence, overall=evidence.overall | {NEW.name: estimate}, groups=groups)
+    verdict = decide(evidence, read_policy(study), evidence_sha256="9" * 64)
+    (finding,) = (finding for finding in verdict.findings if finding.gate == "subgroup_adequacy")
+    assert finding.status == status
+    assert any(comparison.metric == NEW.name for comparison in finding.comparisons)
+
+    card = model_card(study, evidence, verdict, training_record(), provenance_of(), waivers=(), look=1)
+    assert f"| {NEW.title} | {estimate.value:.2f} ({estimate.lower:.2f} to {estimate.upper:.2f}) |" in card
+    logged = metrics(SimpleNamespace(evidence=evidence, study=study))
+    assert logged[NEW.name] == pytest.approx(estimate.value, rel=1e-5)
+    assert {f"{NEW.name}.lower", f"{NEW.name}.upper"} <= set(logged)
