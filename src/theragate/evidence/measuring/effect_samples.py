@@ -41,6 +41,7 @@ FEWEST_PATIENTS, FEWEST_EVENTS = 11, 5
 _BLOCK = 4_000_000  # numbers in one block of resamples
 _STEPS = 20
 _RANKINGS = ("autoc", "qini")
+_FIRST = ("average_effect", *_RANKINGS, "calibration_slope", "effect_error")  # in this order on plots
 _TOO_FEW = "too few patients, or too few with or without the event, in one arm for an interval"
 _NOBODY = "the same effect is predicted for everybody, so that nobody is ranked"
 
@@ -140,7 +141,8 @@ def estimates(
     `patients` is how many were cross-validated, by which limits are widened; None where they were held out once.
     """
     made = {}
-    for name in (metric.name for metric in metrics_of(EFFECT) if metric.name in _RANKINGS or metric.formula("effects")):
+    formulas = [metric.name for metric in metrics_of(EFFECT) if metric.formula("effects")]
+    for name in dict.fromkeys((*_FIRST, *formulas)):
         if name not in point:
             made[name] = (
                 Estimate(value=0.0, method="none", why=_NOBODY) if name in _RANKINGS else (Estimate.absent(_NOBODY))
