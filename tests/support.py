@@ -198,8 +198,8 @@ def dvc_repository(folder: Path) -> None:
     run(folder, "git", "add", ".dvc")
 
 
-_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-_PORTS = itertools.count(20_000 + 500 * _WORKER)
+_START = 20_000 + os.getpid() * 40 % 12_000  # other workers, and other runs on this machine, begin elsewhere
+_PORTS = itertools.chain(range(_START, 32_000), range(20_000, _START))
 
 
 def free_port() -> int:
@@ -212,4 +212,4 @@ def free_port() -> int:
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind(("127.0.0.1", port))
             return port
-    raise AssertionError("a count has no end")
+    raise AssertionError("every port from 20000 to 31999 was given away or is in use")
