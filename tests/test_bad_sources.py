@@ -71,13 +71,13 @@ def test_a_database_that_is_out_of_reach(password, project):
 @pytest.mark.parametrize("password", WRONG)
 def test_wrong_credentials(password, project, guarded):
     line = from_database(project, f"postgresql+psycopg://ada:{password}@/postgres?host={guarded}")
-    assert "received a refusal of user or password. Correct them in the variable; escape special characters" in line
+    assert "received a rejected user or password. Correct them in the variable; escape special characters" in line
 
 
 @pytest.mark.parametrize("password", WRONG)
 def test_wrong_credentials_for_the_registry(password, guarded):
     url = f"postgresql+psycopg://ada:{password}@/postgres?host={guarded}"
-    with pytest.raises(StoreError, match="received a refusal of user or password") as caught:
+    with pytest.raises(StoreError, match="received a rejected user or password") as caught:
         prepare(Stores(url, url, ""))
     assert not any(secret in str(caught.value) for secret in SECRETS)
 

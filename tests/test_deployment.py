@@ -98,7 +98,7 @@ def test_a_release_manager_approves_and_promotes_and_nobody_else(team):
 def test_a_consumer_who_has_the_trust_file_alone_verifies_and_predicts(team, tmp_path):
     small_cohort(5).to_csv(tmp_path / "patients.csv", index=False)
     words = ("theragate", "predict", STUDY, "patients.csv", "--output", "risks.csv", "--id", "record")
-    assert "let THERAGATE_TRUST name the file of the team" in team.do("grace", *words, folder=tmp_path, code=1)
+    assert "set THERAGATE_TRUST to the trust file of the team" in team.do("grace", *words, folder=tmp_path, code=1)
     said = team.do("grace", *words, folder=tmp_path, THERAGATE_TRUST=str(team.keys.trust_file))
     assert "version 1: 5 patients in risks.csv" in said
     assert (tmp_path / "risks.csv").read_text().count("record") == 6

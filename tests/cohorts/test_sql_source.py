@@ -155,4 +155,4 @@ def test_a_database_that_is_out_of_reach(tmp_path):
 def test_credentials_that_the_database_refuses(postgres, tmp_path):
     host = ask_for_a_password(postgres, "ada")
     wrong = f"postgresql+psycopg://ada:{PASSWORD}-wrong@/postgres?host={host}"
-    refused(StoreError, "a refusal of user or password. Correct", wrong, tmp_path)
+    refused(StoreError, "a rejected user or password. Correct", wrong, tmp_path)

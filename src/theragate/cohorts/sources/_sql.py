@@ -151,7 +151,7 @@ def _unreachable(spec: SqlSource, error: Exception) -> StoreError:
     return StoreError(
         f"the database of environment variable {spec.url_variable}",
         rule="it can be reached and accepts the user",
-        received="a refusal of user or password" if refused else f"no connection ({type(error).__name__})",
+        received="a rejected user or password" if refused else f"no connection ({type(error).__name__})",
         remedy="Correct them in the variable; escape special characters there, such as `@` as `%40`."
         if refused
         else "See whether the database runs, and whether host, port and name in the variable are right.",
