@@ -152,9 +152,9 @@ def test_an_arm_with_few_patients_in_a_group_has_no_interval():
     ("part", "change", "message"),
     [
         ("target", {"reached": np.full(N, np.nan)}, "every number is finite"),
-        ("target", {"weight": np.full(N, -1.0)}, "none is below 0"),
-        ("target", {"treated": np.ones(N, dtype=bool)}, r"none in `control`"),
-        ("held_out", {"propensity": np.ones((REPEATS, N))}, "inside 0 and 1"),
+        ("target", {"weight": np.full(N, -1.0)}, "none is below 0; received 400 that are"),
+        ("target", {"treated": np.ones(N, dtype=bool)}, r"nobody in `control"),
+        ("held_out", {"propensity": np.ones((REPEATS, N))}, "above 0 and below 1; received 800 that do not"),
         ("held_out", {"control": np.zeros((REPEATS, N - 1))}, "one number for each patient"),
         ("held_out", {"folds": np.zeros((1, N), dtype=int)}, "folds"),
     ],

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from theragate.errors import EvidenceError
+from theragate.evidence.checks import check_finite, check_labels, refused
 from theragate.evidence.inputs.doubly_robust import Nuisances, doubly_robust_scores
 from theragate.evidence.inputs.predictions import HeldOut
 from theragate.evidence.metrics.arrays import Floats
@@ -146,24 +146,28 @@ def check_effects(target: EffectTarget, held_out: EffectHeldOut) -> None:
     """
     n, repeats = len(target.treated), len(held_out.predictions.selected)
     for name, values in (("outcome", target.reached), ("weights", target.weight), *held_out.covariates.items()):
-        _sound(name, values, (n,))
+        _check_numbers(name, values, (n,))
     tables = {**held_out.predictions.predictions, "control": held_out.control, "treated": held_out.treated}
     for name, values in {**tables, "propensity": held_out.propensity}.items():
-        _sound(name, values, (repeats, n))
+        _check_numbers(name, values, (repeats, n))
     if held_out.folds.shape != (repeats, n):
-        raise _broken("folds", f"they have the shape {(repeats, n)}", f"{held_out.folds.shape}")
-    if ((held_out.propensity <= 0) | (held_out.propensity >= 1)).any():
-        raise _broken("propensity", "it lies inside 0 and 1", "a chance at or beyond an end")
-    if (target.weight < 0).any():
-        raise _broken("weights", "none is below 0", "a negative one")
-    for name, labels in held_out.predictions.groups.items():
-        if labels.shape != (n,) or bool((labels == "").any()):
-            raise _broken(
-                f"groups `{name}`", f"each of the {n} patients has a label", "another number, or an empty one"
-            )
+        raise refused("folds", rule=f"they have the shape {(repeats, n)}", received=f"{held_out.folds.shape}")
+    certain = int(((held_out.propensity <= 0) | (held_out.propensity >= 1)).sum())
+    if certain:
+        raise refused(
+            "propensity", rule="every chance of treatment lies above 0 and below 1", received=f"{certain} that do not"
+        )
+    negative = int((target.weight < 0).sum())
+    if negative:
+        raise refused("weights", rule="none is below 0", received=f"{negative} that are")
+    check_labels(held_out.predictions.groups, n)
     empty = [name for name, rows in target.cells.items() if not rows.any()]
     if empty:
-        raise _broken("arms", "each has patients with and without the event", f"none in `{empty[0]}`")
+        raise refused(
+            "arms",
+            rule="each has patients (with and without the event, where there is one)",
+            received=f"nobody in `{empty[0]}`",
+        )
 
 
 def in_order(target: EffectTarget, held_out: EffectHeldOut) -> tuple[EffectTarget, EffectHeldOut]:
@@ -194,13 +198,9 @@ def in_order(target: EffectTarget, held_out: EffectHeldOut) -> tuple[EffectTarge
     )
 
 
-def _sound(name: str, values: Floats, shape: tuple[int, ...]) -> None:
+def _check_numbers(name: str, values: Floats, shape: tuple[int, ...]) -> None:
     if values.shape != shape:
-        raise _broken(name, f"there is one number for each patient, shape {shape}", f"shape {values.shape}")
-    wrong = int((~np.isfinite(values)).sum())
-    if wrong:
-        raise _broken(name, "every number is finite", f"{wrong} that are not")
-
-
-def _broken(subject: str, rule: str, received: str) -> EvidenceError:
-    return EvidenceError(subject, rule=rule, received=received, remedy="Run the stages `train` and `refit` again.")
+        raise refused(
+            name, rule=f"there is one number for each patient, shape {shape}", received=f"shape {values.shape}"
+        )
+    check_finite(name, values)

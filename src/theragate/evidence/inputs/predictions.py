@@ -7,7 +7,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from theragate.errors import EvidenceError
+from theragate.evidence.checks import check_finite, check_labels, refused
 
 __all__ = ["BinaryTarget", "HeldOut", "QuantityTarget", "SurvivalTarget", "Target", "check"]
 
@@ -105,24 +105,18 @@ def check(target: Target, held_out: HeldOut) -> None:
     """
     n = _outcome(target).size
     if n == 0:
-        raise _broken("outcome", "there is at least one patient", "none")
+        raise refused("outcome", rule="there is at least one patient", received="none")
     _check_target(target, n)
     repeats = held_out.selected.shape[0]
     for name, values in held_out.predictions.items():
         _check_predictions(name, values, shape=(repeats, n), risk=not isinstance(target, QuantityTarget))
-    for name, labels in held_out.groups.items():
-        if labels.shape != (n,) or bool((labels == "").any()):
-            raise _broken(
-                f"groups `{name}`",
-                f"each of the {n} patients has a label",
-                f"labels of shape {labels.shape}" if labels.shape != (n,) else "an empty label",
-            )
+    check_labels(held_out.groups, n)
     if held_out.patients is not None and held_out.patients.shape != (n,):
         received = f"names of shape {held_out.patients.shape}"
-        raise _broken("patients", f"each of the {n} rows names its patient", received)
+        raise refused("patients", rule=f"each of the {n} rows names its patient", received=received)
     unknown = sorted(held_out.judged - set(held_out.groups))
     if unknown:
-        raise _broken(f"groups `{unknown[0]}`", "a judged attribute has labels", "none")
+        raise refused(f"groups `{unknown[0]}`", rule="a judged attribute has labels", received="none")
 
 
 def _outcome(target: Target) -> NDArray[np.generic]:
@@ -133,68 +127,63 @@ def _outcome(target: Target) -> NDArray[np.generic]:
 
 def _check_target(target: Target, n: int) -> None:
     if isinstance(target, QuantityTarget):
-        _finite("outcome", target.value)
-        _holdable("outcome", target.value)
+        check_finite("outcome", target.value)
+        _check_size("outcome", target.value)
         if float(np.ptp(target.value)) < _SMALLEST:
-            raise _broken("outcome", "it varies between patients", "one value for all")
+            raise refused("outcome", rule="it varies between patients", received="one value for all")
         return
     _check_decision(target.threshold, target.threshold_range)
     if target.event.dtype != np.bool_ or target.event.shape != (n,):
-        raise _broken(
+        raise refused(
             "outcome",
-            f"`event` is a vector of {n} truth values",
-            f"{target.event.dtype} values of shape {target.event.shape}",
+            rule=f"`event` is a vector of {n} truth values",
+            received=f"{target.event.dtype} values of shape {target.event.shape}",
         )
     if isinstance(target, BinaryTarget):
         if target.event.all() or not target.event.any():
-            raise _broken("outcome", "there are patients with and without the event", f"{n} patients of one class")
+            raise refused(
+                "outcome", rule="there are patients with and without the event", received=f"{n} patients of one class"
+            )
         return
-    _finite("outcome", target.time)
-    if (target.time < 0).any():
-        raise _broken("outcome", "a survival time is 0 or above", f"{int((target.time < 0).sum())} negative times")
+    check_finite("outcome", target.time)
+    negative = int((target.time < 0).sum())
+    if negative:
+        raise refused("outcome", rule="a survival time is 0 or above", received=f"{negative} negative times")
     events = int((target.event & (target.time <= target.horizon)).sum())
     beyond = int((target.time > target.horizon).sum())
     if not events or not beyond:
-        raise _broken(
+        raise refused(
             "outcome",
-            "there are events by the horizon and patients followed beyond it",
-            f"{events} events by it and {beyond} patients beyond it",
+            rule="there are events by the horizon and patients followed beyond it",
+            received=f"{events} events by it and {beyond} patients beyond it",
         )
 
 
 def _check_decision(threshold: float | None, limits: tuple[float, float] | None) -> None:
     if (threshold is None) != (limits is None):
-        raise _broken("decision", "a threshold comes with its range", "one without the other")
+        raise refused(
+            "decision", rule="a threshold comes with its range", received=f"threshold {threshold} and range {limits}"
+        )
     if threshold is not None and limits is not None and not 0 < limits[0] <= threshold <= limits[1] < 1:
-        raise _broken("decision", "0 < start of the range <= threshold <= its end < 1", f"{threshold} in {limits}")
+        raise refused(
+            "decision", rule="0 < start of the range <= threshold <= its end < 1", received=f"{threshold} in {limits}"
+        )
 
 
 def _check_predictions(name: str, values: Floats, *, shape: tuple[int, int], risk: bool) -> None:
     subject = f"predictions `{name}`"
     if values.shape != shape or not shape[0]:
         rule = f"they have the shape (repeats, {shape[1]}), with as many repeats for every model"
-        raise _broken(subject, rule, f"shape {values.shape}")
-    _finite(subject, values)
+        raise refused(subject, rule=rule, received=f"shape {values.shape}")
+    check_finite(subject, values)
     if not risk:
-        _holdable(subject, values)
+        _check_size(subject, values)
     outside = int(((values < 0) | (values > 1)).sum()) if risk else 0
     if outside:
-        raise _broken(subject, "a risk lies between 0 and 1", f"{outside} values outside")
+        raise refused(subject, rule="a risk lies between 0 and 1", received=f"{outside} values outside")
 
 
-def _finite(subject: str, values: Floats) -> None:
-    broken = int((~np.isfinite(values)).sum())
-    if broken:
-        raise _broken(subject, "every number is finite", f"{broken} that are not")
-
-
-def _holdable(subject: str, values: Floats) -> None:
+def _check_size(subject: str, values: Floats) -> None:
     beyond = int((np.abs(values) > _LARGEST).sum())
     if beyond:
-        raise _broken(subject, f"a quantity is at most {_LARGEST:g}, up or down", f"{beyond} that are beyond")
-
-
-def _broken(subject: str, rule: str, received: str) -> EvidenceError:
-    return EvidenceError(
-        subject, rule=rule, received=received, remedy="Correct the predictions (or the cohort) and run `dvc repro`."
-    )
+        raise refused(subject, rule=f"a quantity is at most {_LARGEST:g} in size", received=f"{beyond} that are larger")

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from theragate.errors import EvidenceError
+from theragate.evidence.checks import check_finite, refused
 from theragate.evidence.metrics.arrays import Floats
 
 __all__ = ["ascend", "bring_together", "check_weights", "levels"]
@@ -30,20 +30,28 @@ def ascend(
     """
     columns = columns if order is None else (*columns, order)
     if any(column.shape != (len(risk),) for column in columns):
-        raise _broken("predictions", "there is one for each patient, and one outcome", "columns of other lengths")
+        raise refused(
+            "predictions",
+            rule="there is one for each patient, and one outcome",
+            received=f"columns of {', '.join(str(len(column)) for column in (risk, *columns))} rows",
+        )
     order = np.argsort(risk, kind="stable") if order is None else order
     ascending = risk[order]
     if not np.isfinite(ascending[:1]).all() or not np.isfinite(ascending[-1:]).all():  # NaN sorts to the end
-        raise _broken("predictions", "every number is finite", "some that are not")
-    if (ascending[1:] < ascending[:-1]).any():
-        raise _broken("order of the predictions", "it sorts them", "one that does not")
+        check_finite("predictions", risk)
+    descents = np.count_nonzero(ascending[1:] < ascending[:-1])
+    if descents:
+        raise refused("order of the predictions", rule="it sorts them", received=f"{descents} that descend")
     return order, ascending
 
 
 def check_weights(*columns: Floats) -> None:
     """Raise an `EvidenceError` unless every weight (or time) is finite and at least 0."""
     if any(not 0 <= column.min(initial=0) <= column.max(initial=0) < np.inf for column in columns):
-        raise _broken("times and weights", "every number is finite and at least 0", "some that are not")
+        unfit = sum(int((~(np.isfinite(column) & (column >= 0))).sum()) for column in columns)
+        raise refused(
+            "times and weights", rule="every number is finite and at least 0", received=f"{unfit} that are not"
+        )
 
 
 def levels(ascending: Floats) -> NDArray[np.int32]:
@@ -67,14 +75,12 @@ def bring_together(codes: NDArray[np.integer], groups: int) -> tuple[NDArray[np.
         If a code lies outside its range.
     """
     if len(codes) and not 0 <= codes.min() <= codes.max() < groups:
-        raise _broken("group codes", f"each lies between 0 and {groups - 1}", "codes outside")
+        raise refused(
+            "group codes",
+            rule=f"each lies between 0 and {groups - 1}",
+            received=f"codes from {codes.min()} to {codes.max()}",
+        )
     # Codes of one or two bytes are sorted by counting.
     together = np.argsort(codes.astype(np.min_scalar_type(max(groups - 1, 0))), kind="stable")
     ends = np.cumsum(np.bincount(codes, minlength=groups))
     return together, [slice(start, end) for start, end in zip([0, *ends[:-1]], ends, strict=True)]
-
-
-def _broken(subject: str, rule: str, received: str) -> EvidenceError:
-    return EvidenceError(
-        subject, rule=rule, received=received, remedy="Correct the predictions (or the cohort) and run `dvc repro`."
-    )

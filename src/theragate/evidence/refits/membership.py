@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
+from theragate.evidence.checks import refused
 from theragate.evidence.inputs.effects import EffectTarget
 from theragate.evidence.inputs.predictions import BinaryTarget, QuantityTarget, SurvivalTarget, Target
 from theragate.evidence.metrics.arrays import Floats
-from theragate.evidence.refits.refitted import check_values, patients_of, refused
+from theragate.evidence.refits.refitted import REFIT_AGAIN, check_values, patients_of
 from theragate.evidence.sampling.crossed import crossed
 from theragate.evidence.types import FEWEST_NON_MEMBERS, AttackEvidence, Curve, Estimate, MembershipEvidence
 
@@ -212,12 +213,22 @@ def _check(target: Target | EffectTarget, halves: Halves) -> None:
     divisions, n = member.shape if member.ndim == 2 else (0, 0)
     if divisions < _FEWEST_DIVISIONS or n < _FEWEST_PATIENTS:
         rule = f"there are at least {_FEWEST_DIVISIONS} divisions of at least {_FEWEST_PATIENTS} patients"
-        raise refused(_SUBJECT, rule, f"{divisions} divisions of {n}")
+        raise refused(_SUBJECT, rule=rule, received=f"{divisions} divisions of {n}", remedy=REFIT_AGAIN)
     known = patients_of(target, predicted=n)
     if predictions.shape != (divisions, 2, n) or known != n:
         received = f"shapes {member.shape} and {predictions.shape}, and {known} outcomes"
-        raise refused(_SUBJECT, "both models of a division predict every patient, whose outcome is known", received)
+        raise refused(
+            _SUBJECT,
+            rule="both models of a division predict every patient, whose outcome is known",
+            received=received,
+            remedy=REFIT_AGAIN,
+        )
     uneven = int((np.abs(2 * member.sum(axis=1) - n) > n / 10).sum())
     if uneven:
-        raise refused(_SUBJECT, "a division has two parts of nearly one size", f"{uneven} that have not")
+        raise refused(
+            _SUBJECT,
+            rule="the two parts of a division differ by at most a tenth of the patients",
+            received=f"{uneven} divisions that do not",
+            remedy=REFIT_AGAIN,
+        )
     check_values(_SUBJECT, predictions, target)

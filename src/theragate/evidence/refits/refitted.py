@@ -1,13 +1,13 @@
 """What is asked of predictions by models that were fitted again, whatever is measured of them."""
 
-import numpy as np
-
-from theragate.errors import EvidenceError
+from theragate.evidence.checks import check_finite, refused
 from theragate.evidence.inputs.effects import EffectTarget
 from theragate.evidence.inputs.predictions import QuantityTarget, Target
 from theragate.evidence.metrics.arrays import Floats
 
-__all__ = ["check_values", "patients_of", "refused"]
+__all__ = ["REFIT_AGAIN", "check_values", "patients_of"]
+
+REFIT_AGAIN = "Run the stage `refit` again: `dvc repro -f refit@STUDY`."
 
 
 def patients_of(target: Target | EffectTarget, *, predicted: int) -> int:
@@ -25,17 +25,10 @@ def check_values(subject: str, predictions: Floats, target: Target | EffectTarge
     EvidenceError
         With how many there are.
     """
-    unfit = int((~np.isfinite(predictions)).sum())
-    if unfit:
-        raise refused(subject, "every prediction is a finite number", f"{unfit} that are not")
+    check_finite(subject, predictions, remedy=REFIT_AGAIN)
     risks = not isinstance(target, QuantityTarget | EffectTarget)
     outside = int(((predictions < 0) | (predictions > 1)).sum()) if risks else 0
     if outside:
-        raise refused(subject, "a risk lies between 0 and 1", f"{outside} values outside")
-
-
-def refused(subject: str, rule: str, received: str) -> EvidenceError:
-    """Return the error about what the stage `refit` has written."""
-    return EvidenceError(
-        subject, rule=rule, received=received, remedy="Run the stage `refit` again: `dvc repro -f refit@STUDY`."
-    )
+        raise refused(
+            subject, rule="a risk lies between 0 and 1", received=f"{outside} values outside", remedy=REFIT_AGAIN
+        )

@@ -7,12 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import t as student
 
+from theragate.evidence.checks import refused
 from theragate.evidence.inputs.effects import EffectTarget
 from theragate.evidence.inputs.predictions import BinaryTarget, QuantityTarget, Target
 from theragate.evidence.metrics.arrays import Floats
 from theragate.evidence.metrics.censoring import RiskPatients, binary_patients, survival_patients
 from theragate.evidence.metrics.ranks import area_under_curve, concordance
-from theragate.evidence.refits.refitted import check_values, patients_of, refused
+from theragate.evidence.refits.refitted import REFIT_AGAIN, check_values, patients_of
 from theragate.evidence.sampling.crossed import crossed
 from theragate.evidence.types import Z95, Curve, Estimate, StabilityEvidence
 
@@ -195,20 +196,34 @@ def _check(target: Target | EffectTarget, refits: Refits) -> None:
     n = patients_of(target, predicted=len(refits.original))
     b = len(refits.predictions) if refits.predictions.ndim == 2 else 0
     if b < FEWEST_REFITS:
-        raise refused(_SUBJECT, f"there are at least {FEWEST_REFITS} refits, one row each", f"{b}")
+        raise refused(
+            _SUBJECT,
+            rule=f"there are at least {FEWEST_REFITS} refits, one row each",
+            received=f"{b} refits",
+            remedy=REFIT_AGAIN,
+        )
     if n < 2 or refits.original.shape != (n,) or refits.predictions.shape != (b, n) or refits.drawn.shape != (b, n):
         raise refused(
             _SUBJECT,
-            f"each of the {n} patients (at least 2) is predicted by the released model and by each of the {b} refits",
-            f"shapes {refits.original.shape}, {refits.predictions.shape} and {refits.drawn.shape}",
+            rule=f"the released model and each of the {b} refits predict each of the {n} patients (at least 2)",
+            received=f"shapes {refits.original.shape}, {refits.predictions.shape} and {refits.drawn.shape}",
+            remedy=REFIT_AGAIN,
         )
     check_values(_SUBJECT, np.concatenate([refits.original[None, :], refits.predictions]), target)
     if not np.issubdtype(refits.drawn.dtype, np.integer):
-        raise refused(_SUBJECT, "`drawn` counts in whole numbers", f"{refits.drawn.dtype} values")
+        raise refused(
+            _SUBJECT,
+            rule="`drawn` counts in whole numbers",
+            received=f"{refits.drawn.dtype} values",
+            remedy=REFIT_AGAIN,
+        )
     # As many as the released model learned from, which is fewer than there are where a part was held out.
     size = refits.drawn.sum(axis=1)
     odd = int(((refits.drawn < 0).any(axis=1) | (size != size[0]) | (size < 1)).sum())
     if odd:
         raise refused(
-            _SUBJECT, "each sample draws as many patients as the others, and at least one", f"{odd} of another size"
+            _SUBJECT,
+            rule="each sample draws as many patients as the others, and at least one",
+            received=f"{odd} of another size",
+            remedy=REFIT_AGAIN,
         )
