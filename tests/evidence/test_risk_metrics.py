@@ -6,8 +6,8 @@ from sklearn.metrics import average_precision_score, brier_score_loss, log_loss
 from sksurv.metrics import brier_score
 from sksurv.util import Surv
 
-from theragate.evidence.metrics.arrays import logit
 from theragate.evidence.metrics.censoring import binary_patients, survival_patients
+from theragate.evidence.metrics.log_odds import logit
 from theragate.evidence.metrics.precision import Levels
 from theragate.evidence.metrics.recalibration import Recalibration
 from theragate.evidence.metrics.risk import RiskScore

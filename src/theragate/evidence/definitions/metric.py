@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from theragate.evidence.definitions.arithmetic import Floats
 from theragate.evidence.definitions.sums import NamedSums, RiskSums
-from theragate.study import TaskName as Task
+from theragate.study import TaskName
 
 __all__ = [
     "EFFECT",
@@ -17,7 +17,6 @@ __all__ = [
     "Kind",
     "Metric",
     "Sums",
-    "Task",
     "of_effects",
     "of_quantities",
     "of_risks",
@@ -31,8 +30,8 @@ Routine = Literal["area_under_curve", "harrell", "uno"]
 Among = Literal["everybody", "seen", "events", "non_events", "selected"]
 _Scale = Literal["identity", "log", "logit"]
 
-RISK: tuple[Task, ...] = ("binary", "survival")
-EFFECT: tuple[Task, ...] = ("treatment_effect",)
+RISK: tuple[TaskName, ...] = ("binary", "survival")
+EFFECT: tuple[TaskName, ...] = ("treatment_effect",)
 
 
 @dataclass(frozen=True)
@@ -114,7 +113,7 @@ class Metric:
 
     name: str
     title: str
-    tasks: tuple[Task, ...]
+    tasks: tuple[TaskName, ...]
     description: str
     source: str
     direction: Direction

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from theragate.evidence.checks import check_finite, check_labels, refused
+from theragate.evidence.definitions.arithmetic import Floats
 from theragate.evidence.inputs.doubly_robust import Nuisances, doubly_robust_scores
 from theragate.evidence.inputs.predictions import HeldOut
-from theragate.evidence.metrics.arrays import Floats
 
 __all__ = ["EffectHeldOut", "EffectTarget", "check_effects", "in_order", "within_folds"]
 

@@ -29,9 +29,9 @@ import numpy as np
 from scipy.special import stdtrit
 
 from theragate.evidence.catalogue import Metric
+from theragate.evidence.definitions.arithmetic import Floats
 from theragate.evidence.intervals.proportions import proportion
 from theragate.evidence.intervals.usable import unstable, usable
-from theragate.evidence.metrics.arrays import Floats
 from theragate.evidence.types import Z95, Estimate, to_scale
 from theragate.study import TASKS
 

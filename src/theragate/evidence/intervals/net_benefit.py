@@ -2,9 +2,9 @@
 
 import math
 
+from theragate.evidence.definitions.arithmetic import Floats
 from theragate.evidence.intervals.proportions import wilson
 from theragate.evidence.intervals.usable import unstable, usable
-from theragate.evidence.metrics.arrays import Floats
 from theragate.evidence.types import Z95, Estimate
 
 __all__ = ["benefit"]

@@ -2,8 +2,8 @@
 
 import math
 
+from theragate.evidence.definitions.arithmetic import Floats
 from theragate.evidence.intervals.usable import usable
-from theragate.evidence.metrics.arrays import Floats
 from theragate.evidence.types import Z95, Estimate
 
 __all__ = ["proportion", "wilson"]

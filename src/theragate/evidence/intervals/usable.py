@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from theragate.evidence.metrics.arrays import Floats
+from theragate.evidence.definitions.arithmetic import Floats
 from theragate.evidence.types import Estimate
 
 __all__ = ["unstable", "usable"]

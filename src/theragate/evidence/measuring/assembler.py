@@ -7,14 +7,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 
 from theragate.evidence.catalogue import METRICS, Metric
+from theragate.evidence.definitions.arithmetic import Floats
 from theragate.evidence.inputs.groups import Subgroup
 from theragate.evidence.measuring.results import Member, family
-from theragate.evidence.metrics.arrays import Floats
 from theragate.evidence.types import (
     Comparison,
     Contrast,
@@ -86,7 +86,10 @@ class Subset(Protocol):
         """Return what the family of the net benefit over the range is made of; `of` is ``[sex=female]`` or empty."""
 
 
-class TaskMeasurement(ABC):
+S = TypeVar("S", bound=Subset)
+
+
+class TaskMeasurement(ABC, Generic[S]):
     """What a task has measured, and the answers that differ from task to task.
 
     Parameters
@@ -112,8 +115,8 @@ class TaskMeasurement(ABC):
     """
 
     patients: int
-    whole: Subset
-    subsets: Sequence[Subset]
+    whole: S
+    subsets: Sequence[S]
     metrics: Sequence[Metric]
     families: Sequence[Metric]
     compared: tuple[str, ...]
@@ -131,11 +134,11 @@ class TaskMeasurement(ABC):
         """Return one prediction's metric minus another's, on all patients."""
 
     @abstractmethod
-    def against_reference(self, subset: Subset) -> tuple[Comparison, Floats | None]:
-        """Compare the model with the reference in a judged group; return also how the difference varies, if it does."""
+    def against_reference(self, index: int) -> tuple[Comparison, Floats | None]:
+        """Compare the model with the reference in a judged subset; return also how the difference varies, if known."""
 
     @abstractmethod
-    def contrast(self, metric: Metric, first: Subset, second: Subset) -> tuple[Estimate, Floats | None] | None:
+    def contrast(self, metric: Metric, first: S, second: S) -> tuple[Estimate, Floats | None] | None:
         """Return the difference of two groups and how it varies; None where the metric is not measured."""
 
     @abstractmethod
@@ -147,18 +150,18 @@ class TaskMeasurement(ABC):
         """Return the points of the figures."""
 
 
-def assemble(task: TaskMeasurement) -> Measured:
+def assemble(task: TaskMeasurement[S]) -> Measured:
     """Return what was measured in the form of evidence."""
     events, free = task.whole.counts
-    references = {id(subset): task.against_reference(subset) for subset in task.subsets if _judged(subset)}
+    references = [task.against_reference(at) if _judged(subset) else None for at, subset in enumerate(task.subsets)]
     contrasts, contrast_members = _contrasts(task)
     return Measured(
         overall=task.whole.estimates,
         comparisons=_compared_with(task, "reference"),
         champion=_compared_with(task, "champion") if task.champion else (),
-        groups=tuple(_group(task, subset, references.get(id(subset))) for subset in task.subsets),
+        groups=tuple(_group(task, *one) for one in zip(task.subsets, references, strict=True)),
         contrasts=contrasts,
-        families=_families(task, contrast_members, _reference_members(task, references)),
+        families=_families(task, contrast_members, _reference_members(task.subsets, references)),
         net_benefit=task.whole.net_benefit,
         scenarios=tuple(_scenario(task, name) for name in task.scenarios),
         repeats=_repeats(task),
@@ -177,7 +180,7 @@ def _key(subset: Subset) -> str:
     return f"[{subset.group.key}]" if subset.group else ""
 
 
-def _compared_with(task: TaskMeasurement, other: str) -> tuple[Comparison, ...]:
+def _compared_with(task: TaskMeasurement[S], other: str) -> tuple[Comparison, ...]:
     """Compare the model with another one on all patients."""
     reference = task.estimates_of(other)
     return tuple(
@@ -191,7 +194,7 @@ def _compared_with(task: TaskMeasurement, other: str) -> tuple[Comparison, ...]:
     )
 
 
-def _group(task: TaskMeasurement, subset: Subset, reference: tuple[Comparison, Floats | None] | None) -> GroupEvidence:
+def _group(task: TaskMeasurement[S], subset: S, reference: tuple[Comparison, Floats | None] | None) -> GroupEvidence:
     group = subset.group
     if group is None:
         raise TypeError("the whole cohort is no group")
@@ -210,7 +213,7 @@ def _group(task: TaskMeasurement, subset: Subset, reference: tuple[Comparison, F
     )
 
 
-def _contrasts(task: TaskMeasurement) -> tuple[tuple[Contrast, ...], dict[str, list[Member]]]:
+def _contrasts(task: TaskMeasurement[S]) -> tuple[tuple[Contrast, ...], dict[str, list[Member]]]:
     """Compare the groups of each attribute pair by pair, by the metrics that allow it."""
     contrasts: list[Contrast] = []
     members: dict[str, list[Member]] = {}
@@ -236,19 +239,19 @@ def _contrasts(task: TaskMeasurement) -> tuple[tuple[Contrast, ...], dict[str, l
 
 
 def _reference_members(
-    task: TaskMeasurement, references: Mapping[int, tuple[Comparison, Floats | None]]
+    subsets: Sequence[Subset], references: Sequence[tuple[Comparison, Floats | None] | None]
 ) -> list[Member]:
     """Return what varies together of the comparisons with the reference, group by group."""
-    compared = [(subset, *references[id(subset)]) for subset in task.subsets if id(subset) in references]
     return [
         Member(f"{comparison.metric}[{subset.group.key} - reference]", comparison.difference, column)
-        for subset, comparison, column in compared
+        for subset, compared in zip(subsets, references, strict=True)
+        for comparison, column in ([compared] if compared else [])
         if subset.group and comparison.difference.se and column is not None
     ]
 
 
 def _families(
-    task: TaskMeasurement, contrasts: Mapping[str, list[Member]], references: list[Member]
+    task: TaskMeasurement[S], contrasts: Mapping[str, list[Member]], references: list[Member]
 ) -> dict[str, Family]:
     families = {
         metric.name: [
@@ -273,7 +276,7 @@ def _members(metric: Metric, subset: Subset) -> list[Member]:
     return [Member(f"{metric.name}{_key(subset)}", estimate, subset.column(metric))]
 
 
-def _scenario(task: TaskMeasurement, name: str) -> ScenarioEvidence:
+def _scenario(task: TaskMeasurement[S], name: str) -> ScenarioEvidence:
     key = f"scenario {name}"
     estimates = task.estimates_of(key)
     return ScenarioEvidence(
@@ -283,7 +286,7 @@ def _scenario(task: TaskMeasurement, name: str) -> ScenarioEvidence:
     )
 
 
-def _repeats(task: TaskMeasurement) -> dict[str, tuple[float, ...]]:
+def _repeats(task: TaskMeasurement[S]) -> dict[str, tuple[float, ...]]:
     """Return each metric's value repeat by repeat, where it is defined in all of them."""
     repeats = list(task.by_repeat())
     return {

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from theragate.evidence.definitions.arithmetic import Floats
 from theragate.evidence.inputs.doubly_robust import uncensored_values
 from theragate.evidence.inputs.effects import EffectHeldOut, EffectTarget
 from theragate.evidence.measuring.effect_samples import share
-from theragate.evidence.metrics.arrays import Floats
 from theragate.evidence.metrics.cox import cox_regression
 from theragate.evidence.types import (
     Z95,

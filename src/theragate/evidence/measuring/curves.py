@@ -3,10 +3,10 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from theragate.evidence.definitions.arithmetic import Floats
 from theragate.evidence.inputs.predictions import SurvivalTarget
 from theragate.evidence.intervals.limits import ranking
 from theragate.evidence.measuring.panels import risk_patients
-from theragate.evidence.metrics.arrays import Floats
 from theragate.evidence.metrics.precision import Levels
 from theragate.evidence.metrics.ranks import area_under_curve
 from theragate.evidence.metrics.smoothing import sorted_by

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from theragate.evidence.definitions.arithmetic import Floats
 from theragate.evidence.definitions.net_benefit import NetBenefit
 from theragate.evidence.inputs.predictions import BinaryTarget, SurvivalTarget
-from theragate.evidence.metrics.arrays import Floats
 from theragate.evidence.sampling.counts import Confusion, confusion, count, draw_counts
 
 __all__ = ["DECIDED", "Benefits", "Decisions", "decisions", "paired_decisions", "points_of", "range_of"]

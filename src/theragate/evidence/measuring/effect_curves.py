@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from theragate.evidence.definitions.arithmetic import Floats
 from theragate.evidence.inputs.effects import EffectHeldOut, EffectTarget
-from theragate.evidence.metrics.arrays import Floats
 from theragate.evidence.metrics.effects import Ranking, toc
 from theragate.evidence.types import Z95, Curve
 

@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 from scipy.special import stdtrit
 
 from theragate.evidence.catalogue import metrics_of, values_of
+from theragate.evidence.definitions.arithmetic import Floats
 from theragate.evidence.definitions.sums import Layout, NamedSums
 from theragate.evidence.inputs.effects import EffectTarget
 from theragate.evidence.inputs.groups import Subgroup
 from theragate.evidence.intervals.proportions import wilson
 from theragate.evidence.intervals.widening import factor, widened
-from theragate.evidence.metrics.arrays import Floats
 from theragate.evidence.metrics.effects import Ranking, moments, ranked
 from theragate.evidence.types import Z95, Estimate
 from theragate.study import TaskName

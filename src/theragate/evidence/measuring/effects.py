@@ -7,11 +7,12 @@ from typing import Final
 import numpy as np
 
 from theragate.evidence.catalogue import Metric, metrics_of
+from theragate.evidence.definitions.arithmetic import Floats
 from theragate.evidence.inputs.effects import EffectHeldOut, EffectTarget, within_folds
 from theragate.evidence.inputs.groups import Subgroup, coded, subgroups
 from theragate.evidence.intervals.limits import between_groups, paired
 from theragate.evidence.intervals.widening import widened
-from theragate.evidence.measuring.assembler import Subset, TaskMeasurement
+from theragate.evidence.measuring.assembler import TaskMeasurement
 from theragate.evidence.measuring.curves import decision_curves
 from theragate.evidence.measuring.effect_curves import (
     benefit_by_fifths,
@@ -33,7 +34,6 @@ from theragate.evidence.measuring.effect_samples import (
     widening,
 )
 from theragate.evidence.measuring.results import Member
-from theragate.evidence.metrics.arrays import Floats
 from theragate.evidence.metrics.effects import Ranking, ranked
 from theragate.evidence.types import Comparison, Curve, Estimate, ThresholdEvidence
 from theragate.study import TASKS
@@ -81,7 +81,7 @@ class EffectSubset:
         return [Member(f"{member.name}{of}", member.estimate, member.column) for member in self.range]
 
 
-class EffectMeasurement(TaskMeasurement):
+class EffectMeasurement(TaskMeasurement[EffectSubset]):
     """Effects predicted for patients in canonical order.
 
     Nobody's own effect is ever seen. What stands for it is the patient's doubly robust score, from nuisances that never
@@ -116,7 +116,7 @@ class EffectMeasurement(TaskMeasurement):
         """Return, by group, the estimate of its average effect and how it varies, where its error is known."""
         return {
             subset.group.key: (subset.estimates["average_effect"], subset.drawn["average_effect"])
-            for subset in map(_measured, self.subsets)
+            for subset in self.subsets
             if subset.group and subset.estimates["average_effect"].se
         }
 
@@ -150,15 +150,17 @@ class EffectMeasurement(TaskMeasurement):
         )
         return estimate if same else self._wider(estimate, name)
 
-    def against_reference(self, subset: Subset) -> tuple[Comparison, Floats | None]:
-        """Compare the ranking in a group with the reference's, which is one effect for everybody and ranks nobody."""
-        model = subset.estimates[_RANKING]
+    def against_reference(self, index: int) -> tuple[Comparison, Floats | None]:
+        """Compare the ranking in a subset with the reference's, which is one effect for everybody and ranks nobody."""
+        subset = self.subsets[index]
+        model, column = subset.estimates[_RANKING], subset.drawn.get(_RANKING)
         nobody = Estimate(value=0.0, lower=0.0, upper=0.0, se=0.0, method="one effect for all")
-        column = _measured(subset).drawn.get(_RANKING)
         difference = nobody if column is None else model
         return Comparison(metric=_RANKING, model=model, reference=nobody, difference=difference), column
 
-    def contrast(self, metric: Metric, first: Subset, second: Subset) -> tuple[Estimate, Floats | None] | None:
+    def contrast(
+        self, metric: Metric, first: EffectSubset, second: EffectSubset
+    ) -> tuple[Estimate, Floats | None] | None:
         """Return the difference of two groups and how it varies."""
         if metric.name not in first.estimates:
             return None
@@ -263,9 +265,3 @@ class EffectMeasurement(TaskMeasurement):
 
     def _wider(self, estimate: Estimate, metric: str) -> Estimate:
         return widened(estimate, metric, widening(metric, self._size))
-
-
-def _measured(subset: Subset) -> EffectSubset:
-    if not isinstance(subset, EffectSubset):
-        raise TypeError("a group of this measurement is compared")
-    return subset

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from theragate.evidence.catalogue import METRICS
+from theragate.evidence.definitions.arithmetic import Floats
 from theragate.evidence.definitions.net_benefit import NetBenefit
 from theragate.evidence.intervals.limits import FEWEST, sampled
 from theragate.evidence.intervals.net_benefit import benefit
@@ -12,7 +13,6 @@ from theragate.evidence.intervals.widening import widened
 from theragate.evidence.measuring.decisions import Benefits
 from theragate.evidence.measuring.panels import Panel
 from theragate.evidence.measuring.results import Member
-from theragate.evidence.metrics.arrays import Floats
 from theragate.evidence.types import Estimate, ThresholdEvidence
 
 __all__ = ["range_members", "threshold_evidence"]

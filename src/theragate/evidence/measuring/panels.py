@@ -6,17 +6,18 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from theragate.evidence.catalogue import METRICS, Task, metrics_of
+from theragate.evidence.catalogue import METRICS, metrics_of
+from theragate.evidence.definitions.arithmetic import Floats
 from theragate.evidence.definitions.metric import Routine
 from theragate.evidence.inputs.predictions import BinaryTarget, QuantityTarget, SurvivalTarget, Target
 from theragate.evidence.intervals.limits import FEWEST
-from theragate.evidence.metrics.arrays import Floats
 from theragate.evidence.metrics.censoring import RiskPatients, binary_patients, survival_patients
 from theragate.evidence.metrics.quantity import QuantityScore, conformal_width
 from theragate.evidence.metrics.ranks import Ranked, area_under_curve, concordance
 from theragate.evidence.metrics.risk import RiskScore
 from theragate.evidence.metrics.smoothing import sorted_by
 from theragate.evidence.sampling.pools import Part, Pool
+from theragate.study import TaskName
 
 __all__ = ["Panel", "QuantityPanel", "RiskPanel", "counted", "panel", "risk_patients"]
 
@@ -158,7 +159,7 @@ class RiskPanel:
             order=sorted_by(risk) if order is None else order,
         )
         routines: dict[Routine, Ranked | None] = {"area_under_curve": area}
-        task: Task = "binary"
+        task: TaskName = "binary"
         if isinstance(self.target, SurvivalTarget):
             task, time, event = "survival", self.target.time[self.rows], self.target.event[self.rows]
             weights = event.astype(np.float64), (seen * self.patients.event) ** 2

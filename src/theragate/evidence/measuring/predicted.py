@@ -7,10 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from theragate.evidence.catalogue import METRICS, Metric
+from theragate.evidence.definitions.arithmetic import Floats
 from theragate.evidence.inputs.predictions import BinaryTarget, HeldOut, QuantityTarget, SurvivalTarget, Target
 from theragate.evidence.intervals.limits import paired, sampled
 from theragate.evidence.intervals.widening import widened
-from theragate.evidence.measuring.assembler import Subset, TaskMeasurement
+from theragate.evidence.measuring.assembler import TaskMeasurement
 from theragate.evidence.measuring.curves import (
     auc_over_time,
     calibration_curve,
@@ -21,14 +22,13 @@ from theragate.evidence.measuring.curves import (
 from theragate.evidence.measuring.decisions import paired_decisions
 from theragate.evidence.measuring.predictions import PanelMeasurements, PanelSubset
 from theragate.evidence.measuring.results import Results, contrasted, difference
-from theragate.evidence.metrics.arrays import Floats
 from theragate.evidence.types import Comparison, Curve, Estimate
 from theragate.study import TASKS
 
 __all__ = ["PredictionMeasurement"]
 
 
-class PredictionMeasurement(TaskMeasurement):
+class PredictionMeasurement(TaskMeasurement[PanelSubset]):
     """Risks and quantities of patients in canonical order."""
 
     def __init__(self, target: Target, held_out: HeldOut, *, resamples: int, seed: int) -> None:
@@ -36,7 +36,7 @@ class PredictionMeasurement(TaskMeasurement):
         self._target, self._resamples, self._seed = target, resamples, seed
         self._means, self._repeats = self._panels.means, len(held_out.selected)
         self._others: dict[str, Results] = {"selected": self._panels.whole.results}
-        self._counted: dict[str, dict[str, Estimate]] = {}
+        self._counted: dict[tuple[str, str], dict[str, Estimate]] = {}
         self.patients = self._panels.patients
         self.whole, self.subsets = self._panels.whole, self._panels.subsets
         self.metrics = self.families = self._panels.metrics
@@ -55,18 +55,16 @@ class PredictionMeasurement(TaskMeasurement):
     def difference(self, metric: Metric, first: str, second: str) -> Estimate:
         """Return one prediction's metric minus another's, on all patients."""
         minuend, subtrahend = self._results(first), self._results(second)
-        counted = self._counted.get(first, {})
+        counted = self._counted.get((first, second), {})
         if metric.name in counted:
             return counted[metric.name]
         return difference(metric, minuend, subtrahend, same=self._same(first, second))
 
-    def against_reference(self, subset: Subset) -> tuple[Comparison, Floats | None]:
-        """Compare the model with the reference in a judged group, by the first of the compared measures."""
-        if not isinstance(subset, PanelSubset) or subset.group is None:
-            raise TypeError("a group of this measurement is compared")
+    def against_reference(self, index: int) -> tuple[Comparison, Floats | None]:
+        """Compare the model with the reference in a judged subset, by the first of the compared measures."""
+        subset, reference = self.subsets[index], self._panels.reference_in(index)
         metric = METRICS[self.compared[0]]
-        reference = self._panels.reference_in(self.subsets.index(subset))
-        same = self._same("selected", "reference", subset.group.rows)
+        same = self._same("selected", "reference", self._panels.groups[index].rows)
         comparison = Comparison(
             metric=metric.name,
             model=subset.estimates[metric.name],
@@ -77,10 +75,10 @@ class PredictionMeasurement(TaskMeasurement):
             return comparison, None
         return comparison, subset.results.columns[metric.name] - reference.columns[metric.name]
 
-    def contrast(self, metric: Metric, first: Subset, second: Subset) -> tuple[Estimate, Floats | None] | None:
+    def contrast(
+        self, metric: Metric, first: PanelSubset, second: PanelSubset
+    ) -> tuple[Estimate, Floats | None] | None:
         """Return the difference of two groups and how it varies."""
-        if not isinstance(first, PanelSubset) or not isinstance(second, PanelSubset):
-            raise TypeError("groups of this measurement are contrasted")
         return contrasted(metric, first.results, second.results)
 
     def by_repeat(self) -> Iterator[Mapping[str, float]]:
@@ -116,7 +114,7 @@ class PredictionMeasurement(TaskMeasurement):
         if prediction not in self._others:
             measured = self._panels.other(prediction)
             if prediction.startswith("scenario "):
-                under_stress, self._counted[prediction] = self._stressed_counts(prediction)
+                under_stress, self._counted[prediction, "selected"] = self._stressed_counts(prediction)
                 measured = replace(measured, estimates=measured.estimates | under_stress)
             self._others[prediction] = measured
         return self._others[prediction]

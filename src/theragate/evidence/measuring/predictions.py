@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from theragate.evidence.catalogue import METRICS, Metric, metrics_of
+from theragate.evidence.definitions.arithmetic import Floats
 from theragate.evidence.inputs.groups import Subgroup, atoms, coded, subgroups
 from theragate.evidence.inputs.order import codes_of
 from theragate.evidence.inputs.predictions import BinaryTarget, HeldOut, QuantityTarget, SurvivalTarget, Target
@@ -16,7 +17,6 @@ from theragate.evidence.measuring.decisions import DECIDED, Benefits, Decisions,
 from theragate.evidence.measuring.net_benefit import range_members, threshold_evidence
 from theragate.evidence.measuring.panels import Panel, counted, panel
 from theragate.evidence.measuring.results import Blocks, Member, Results, results
-from theragate.evidence.metrics.arrays import Floats
 from theragate.evidence.sampling.bootstrap import resample
 from theragate.evidence.sampling.cells import LARGE, pool_of_cells
 from theragate.evidence.sampling.pools import Pool

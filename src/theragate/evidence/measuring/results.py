@@ -7,11 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from theragate.evidence.catalogue import Metric
+from theragate.evidence.definitions.arithmetic import Floats
 from theragate.evidence.intervals.limits import between_groups, paired, ranking, sampled
 from theragate.evidence.intervals.widening import widened
 from theragate.evidence.measuring.decisions import Decisions
 from theragate.evidence.measuring.panels import Panel
-from theragate.evidence.metrics.arrays import Floats
 from theragate.evidence.metrics.ranks import Ranked
 from theragate.evidence.types import Estimate, Family
 

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from theragate.errors import EvidenceError
-from theragate.evidence.metrics.arrays import Floats
+from theragate.evidence.definitions.arithmetic import Floats
 
 __all__ = ["cox_regression"]
 

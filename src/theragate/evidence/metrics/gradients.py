@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from theragate.evidence.metrics.arrays import Floats
+from theragate.evidence.definitions.arithmetic import Floats
 
 __all__ = ["gradients"]
 

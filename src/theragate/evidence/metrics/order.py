@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from theragate.evidence.checks import check_finite, refused
-from theragate.evidence.metrics.arrays import Floats
+from theragate.evidence.definitions.arithmetic import Floats
 
 __all__ = ["ascend", "bring_together", "check_weights", "levels"]
 

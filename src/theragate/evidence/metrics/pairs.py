@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from theragate.evidence.metrics.arrays import Floats
+from theragate.evidence.definitions.arithmetic import Floats
 
 __all__ = ["pair_signs"]
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from theragate.evidence.metrics.arrays import Floats
+from theragate.evidence.definitions.arithmetic import Floats
 from theragate.evidence.metrics.order import ascend, bring_together, check_weights, levels
 from theragate.evidence.metrics.pairs import pair_signs
 from theragate.evidence.metrics.placements import place

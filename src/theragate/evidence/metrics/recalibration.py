@@ -7,7 +7,7 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.special import expit
 
-from theragate.evidence.metrics.arrays import Floats
+from theragate.evidence.definitions.arithmetic import Floats
 
 __all__ = ["Recalibration"]
 

@@ -6,18 +6,19 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from theragate.evidence.catalogue import Task, metrics_of, values_of
-from theragate.evidence.definitions.arithmetic import ratio
+from theragate.evidence.catalogue import metrics_of, values_of
+from theragate.evidence.definitions.arithmetic import Floats, ratio
 from theragate.evidence.definitions.metric import Among
 from theragate.evidence.definitions.sums import Layout, RiskSums
-from theragate.evidence.metrics.arrays import Floats, logit
 from theragate.evidence.metrics.benefit import ThresholdRange
 from theragate.evidence.metrics.censoring import RiskPatients
 from theragate.evidence.metrics.gradients import gradients
+from theragate.evidence.metrics.log_odds import logit
 from theragate.evidence.metrics.precision import Levels
 from theragate.evidence.metrics.recalibration import Recalibration
 from theragate.evidence.metrics.smoothing import LocalRegression, sorted_by
 from theragate.evidence.sampling.pools import Cells
+from theragate.study import TaskName
 
 __all__ = ["RiskScore"]
 
@@ -57,7 +58,7 @@ class RiskScore:
     ) -> None:
         self._risk, self._null, self._event = risk, null, patients.event.astype(np.float64)
         self._threshold, self._binary, self._cells = threshold, binary, cells
-        self._task: Task = "binary" if binary else "survival"
+        self._task: TaskName = "binary" if binary else "survival"
         self.order: NDArray[np.intp] = sorted_by(risk)
         self._weights: Floats = patients.seen_weights(np.ones((1, len(risk))))[0]
         self._known = self._weights if cells is not None and patients.censored else None

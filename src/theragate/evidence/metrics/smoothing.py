@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from theragate.evidence.metrics.arrays import Floats
+from theragate.evidence.definitions.arithmetic import Floats
 from theragate.evidence.sampling.pools import Cells
 
 __all__ = ["SPAN", "LocalRegression", "sorted_by"]

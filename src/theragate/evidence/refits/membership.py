@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from theragate.evidence.checks import refused
+from theragate.evidence.definitions.arithmetic import Floats
 from theragate.evidence.inputs.effects import EffectTarget
 from theragate.evidence.inputs.predictions import BinaryTarget, QuantityTarget, SurvivalTarget, Target
-from theragate.evidence.metrics.arrays import Floats
 from theragate.evidence.refits.refitted import REFIT_AGAIN, check_values, patients_of
 from theragate.evidence.sampling.crossed import crossed
 from theragate.evidence.types import FEWEST_NON_MEMBERS, AttackEvidence, Curve, Estimate, MembershipEvidence

@@ -1,9 +1,9 @@
 """What is asked of predictions by models that were fitted again, whatever is measured of them."""
 
 from theragate.evidence.checks import check_finite, refused
+from theragate.evidence.definitions.arithmetic import Floats
 from theragate.evidence.inputs.effects import EffectTarget
 from theragate.evidence.inputs.predictions import QuantityTarget, Target
-from theragate.evidence.metrics.arrays import Floats
 
 __all__ = ["REFIT_AGAIN", "check_values", "patients_of"]
 

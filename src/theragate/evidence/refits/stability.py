@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from scipy.stats import t as student
 
 from theragate.evidence.checks import refused
+from theragate.evidence.definitions.arithmetic import Floats
 from theragate.evidence.inputs.effects import EffectTarget
 from theragate.evidence.inputs.predictions import BinaryTarget, QuantityTarget, Target
-from theragate.evidence.metrics.arrays import Floats
 from theragate.evidence.metrics.censoring import RiskPatients, binary_patients, survival_patients
 from theragate.evidence.metrics.ranks import area_under_curve, concordance
 from theragate.evidence.refits.refitted import REFIT_AGAIN, check_values, patients_of

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from theragate.evidence.definitions.arithmetic import Floats
 from theragate.evidence.definitions.net_benefit import NetBenefit
 from theragate.evidence.measuring.decisions import Benefits
 from theragate.evidence.measuring.panels import Panel, RiskPanel
-from theragate.evidence.metrics.arrays import Floats
 from theragate.evidence.metrics.benefit import ThresholdRange
 from theragate.evidence.metrics.quantity import QuantityScore
 from theragate.evidence.metrics.risk import RiskScore

@@ -3,8 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from theragate.evidence.definitions.arithmetic import Floats
 from theragate.evidence.inputs.predictions import BinaryTarget, QuantityTarget, SurvivalTarget, Target
-from theragate.evidence.metrics.arrays import Floats, logit
+from theragate.evidence.metrics.log_odds import logit
 from theragate.evidence.metrics.quantity import NEAR, conformal_width
 from theragate.evidence.sampling.pools import Pool
 

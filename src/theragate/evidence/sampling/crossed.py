@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.stats import t as student
 
-from theragate.evidence.metrics.arrays import Floats
+from theragate.evidence.definitions.arithmetic import Floats
 from theragate.evidence.types import Z95, Estimate, Scale, from_scale, to_scale
 
 __all__ = ["Crossed", "crossed"]

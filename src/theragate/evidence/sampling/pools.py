@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from theragate.evidence.metrics.arrays import Floats
+from theragate.evidence.definitions.arithmetic import Floats
 from theragate.evidence.sampling.draws import draw_cells, draws
 
 __all__ = ["Cells", "Part", "Pool"]

@@ -1,10 +1,10 @@
-"""Arrays of numbers, and the log odds of risks."""
+"""The log odds of risks."""
 
 import numpy as np
 
 from theragate.evidence.definitions.arithmetic import Floats
 
-__all__ = ["Floats", "logit"]
+__all__ = ["logit"]
 
 # Predicted risks of exactly 0 and 1 have no logit; they count as this far from certainty.
 _NEAREST = 1e-6
