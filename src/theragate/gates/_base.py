@@ -9,6 +9,7 @@ from pydantic import ConfigDict
 from theragate.evidence.published import SMALLEST_CELL
 from theragate.evidence.types import Evidence
 from theragate.gates._conclusion import more_data, overall_status, summed_up
+from theragate.gates._finding import finding_of
 from theragate.gates._judging import Answer
 from theragate.gates.types import Finding, Judged, Severity, Status
 from theragate.study import (
@@ -134,19 +135,14 @@ class Gate(Spec):
         warnings: Sequence[str] = (),
     ) -> Finding:
         """Return a finding under this gate's name and reason."""
-        return Finding(
-            code=self.code,
-            gate=self.name,
-            title=self.title,
-            severity=self.severity,
-            protects=self.protects,
+        return finding_of(
+            type(self),
+            status,
+            summary,
             reason=self.reason,
-            status=status,
-            summary=summary,
             next_step=next_step,
-            comparisons=tuple(comparisons),
-            warnings=tuple(warnings),
-            waivable=self.waivable,
+            comparisons=comparisons,
+            warnings=warnings,
         )
 
     def conclude(self, answers: Sequence[Answer], *, warnings: Sequence[str] = ()) -> Finding:

@@ -5,6 +5,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import ConfigDict, Field
 
+from theragate.gates._finding import finding_of
 from theragate.gates.types import Finding, Severity, Status
 from theragate.study import Sentence, Spec
 
@@ -53,6 +54,7 @@ class Condition(Spec):
     title: ClassVar[str]
     severity: ClassVar[Severity]
     protects: ClassVar[str]
+    waivable: ClassVar[bool] = True
 
     reason: Sentence
 
@@ -62,14 +64,4 @@ class Condition(Spec):
 
     def finding(self, status: Status, summary: str, *, next_step: str = "") -> Finding:
         """Return a finding under this condition's name and reason."""
-        return Finding(
-            code=self.code,
-            gate=self.name,
-            title=self.title,
-            severity=self.severity,
-            protects=self.protects,
-            reason=self.reason,
-            status=status,
-            summary=summary,
-            next_step=next_step,
-        )
+        return finding_of(type(self), status, summary, reason=self.reason, next_step=next_step)

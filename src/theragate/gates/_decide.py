@@ -8,6 +8,7 @@ from theragate.evidence.types import Evidence
 from theragate.gates._base import Declared, Gate
 from theragate.gates._comparability import Comparability
 from theragate.gates._data_quality import DataQuality
+from theragate.gates._finding import finding_of, left_out
 from theragate.gates._personalisation import Personalisation
 from theragate.gates._policy import Policy
 from theragate.gates._registry import GATES
@@ -67,18 +68,8 @@ def decide(evidence: Evidence, policy: Policy, *, evidence_sha256: str) -> Verdi
 
 def _finding(name: str, kind: type[Gate], gates: dict[str, Gate], declared: Declared, evidence: Evidence) -> Finding:
     if declared.task not in kind.tasks:
-        return Finding(
-            code=kind.code,
-            gate=kind.name,
-            title=kind.title,
-            severity=kind.severity,
-            protects=kind.protects,
-            status="not_applicable",
-            reason=kind.elsewhere,
-            summary=kind.elsewhere,
-            waivable=kind.waivable,
-        )
-    return gates[name].judge(evidence) if name in gates else _left_out(kind)
+        return finding_of(kind, "not_applicable", kind.elsewhere, reason=kind.elsewhere)
+    return gates[name].judge(evidence) if name in gates else left_out(kind, "gate")
 
 
 def _decision(findings: Sequence[Finding]) -> Literal["PASS", "NOT_PERSONALISED", "BLOCKED"]:
@@ -89,18 +80,3 @@ def _decision(findings: Sequence[Finding]) -> Literal["PASS", "NOT_PERSONALISED"
     sound = all(status.get(name, "pass") in ("pass", "not_applicable") for name in OF_THE_AVERAGE)
     shown = status[Personalisation.name] in ("pass", "not_applicable")
     return "NOT_PERSONALISED" if sound and not shown else "BLOCKED"
-
-
-def _left_out(gate: type[Gate]) -> Finding:
-    return Finding(
-        code=gate.code,
-        gate=gate.name,
-        title=gate.title,
-        severity=gate.severity,
-        protects=gate.protects,
-        status="insufficient",
-        reason="The policy gives none.",
-        summary="The policy leaves this gate out, so nothing was judged.",
-        next_step="Declare the gate with its limits and their reason.",
-        waivable=gate.waivable,
-    )

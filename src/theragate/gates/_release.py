@@ -1,6 +1,7 @@
 """From facts and policy to the findings of the release conditions."""
 
-from theragate.gates._conditions import Condition, ReleaseFacts
+from theragate.gates._conditions import ReleaseFacts
+from theragate.gates._finding import left_out
 from theragate.gates._policy import CONDITIONS, Policy
 from theragate.gates.types import Finding
 
@@ -19,19 +20,6 @@ def conditions(facts: ReleaseFacts, policy: Policy) -> tuple[Finding, ...]:
     """
     declared = {condition.name: condition for condition in policy.conditions}
     return tuple(
-        declared[name].judge(facts) if name in declared else _left_out(kind) for name, kind in CONDITIONS.items()
-    )
-
-
-def _left_out(kind: type[Condition]) -> Finding:
-    return Finding(
-        code=kind.code,
-        gate=kind.name,
-        title=kind.title,
-        severity=kind.severity,
-        protects=kind.protects,
-        status="insufficient",
-        reason="The policy gives none.",
-        summary="The policy leaves this condition out, so nothing was judged.",
-        next_step="Declare the condition with its limits and their reason.",
+        declared[name].judge(facts) if name in declared else left_out(kind, "condition")
+        for name, kind in CONDITIONS.items()
     )
