@@ -5,7 +5,12 @@ import pytest
 # What takes a worker longest begins first; so that none waits at the end for the other, and none for another's clone.
 LONGEST = ("pipeline", "release-sqlite", "release-postgresql", "deployment", "release", "new-study")
 # Servers and studies that several files share, and every worker would start or run again.
-SHARED = {"checked": "validated", "server": "tracking-server", "trained": "trained"}
+SHARED = {
+    "checked": "validated",
+    "server": "tracking-server",
+    "trained": "trained",
+    "trained_project": "trained-project",
+}
 
 
 def group_of(item: pytest.Item) -> str | None:

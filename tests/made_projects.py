@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from gates.evidence_by_hand import STUDIES, changed, estimate, good_evidence, overall
 from records_by_hand import provenance_of, training_record
+from support import STUDY as SMALL
 from support import Project
 from trials import compare_treatments
 
@@ -127,6 +128,28 @@ def trial(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
         monkeypatch.delenv(name, raising=False)
     compare_treatments(project)
     return project
+
+
+@pytest.fixture(scope="session")
+def trained_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the small study, up to its training; a test that changes something copies it."""
+    from theragate.release.champion import write_champion
+    from theragate.runner.command import exit_code
+    from theragate.stages.ingest import ingest
+    from theragate.stages.train import train
+    from theragate.stages.validate import validate
+
+    root = tmp_path_factory.mktemp("trained")
+    project = Project(root)
+    project.study["tuning"]["trials"] = 2
+    project.write()
+    write_champion(root / "release" / SMALL / "champion.json", SMALL, None)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root)
+        patch.delenv("DVC_ROOT", raising=False)
+        patch.setenv("THERAGATE_JOBS", "1")
+        assert [exit_code(stage, [SMALL]) for stage in (ingest, validate, train)] == [0, 0, 0]
+    return root
 
 
 @pytest.fixture

@@ -7,37 +7,21 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from support import STUDY, Project, small_cohort
+from support import STUDY, small_cohort
 
 from theragate.cli import main
 from theragate.digests import sha256_tree
 from theragate.personal.answer_table import NO_ANSWER, NOT_SURE, PREDICTION
 from theragate.personal.answers import load_personal_model
 from theragate.runner.command import exit_code
-from theragate.stages.ingest import ingest
 from theragate.stages.train import train
 from theragate.stages.validate import validate
 
 
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory) -> Path:
-    """A project up to its training."""
-    root = tmp_path_factory.mktemp("personal")
-    project = Project(root)
-    project.study["tuning"]["trials"] = 2
-    project.write()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(root)
-        patch.delenv("DVC_ROOT", raising=False)
-        patch.setenv("THERAGATE_JOBS", "1")
-        assert [exit_code(stage, [STUDY]) for stage in (ingest, validate, train)] == [0, 0, 0]
-    return root
-
-
 @pytest.fixture
-def root(trained, tmp_path, monkeypatch) -> Iterator[Path]:
+def root(trained_project, tmp_path, monkeypatch) -> Iterator[Path]:
     """A copy of the project, entered."""
-    copy = shutil.copytree(trained, tmp_path / "copy")
+    copy = shutil.copytree(trained_project, tmp_path / "copy")
     monkeypatch.chdir(copy)
     monkeypatch.delenv("DVC_ROOT", raising=False)
     monkeypatch.setenv("THERAGATE_JOBS", "1")
@@ -91,21 +75,29 @@ def test_a_better_wording_of_the_suite_changes_no_range(root):
 
 
 @pytest.mark.parametrize(
-    ("damage", "message"),
+    ("damage", "message", "remedy"),
     [
-        (lambda path: path.unlink(), "no such file"),
-        (lambda path: path.write_text("{"), "not valid JSON"),
-        (lambda path: path.write_text('{"study": "x"}'), "key `columns`: this key is required; received none"),
-        (lambda path: path.write_text(path.read_text().replace(STUDY, "other_study")), "one of another study"),
+        (lambda path: path.unlink(), "no such file", "dvc repro"),
+        (lambda path: path.write_text("{"), "not valid JSON", "dvc repro"),
+        (
+            lambda path: path.write_text('{"study": "x"}'),
+            "this key is required; received none (and 1 more)",
+            "dvc repro -f",
+        ),
+        (
+            lambda path: path.write_text(path.read_text().replace(STUDY, "other_study")),
+            "received a file of `other_study`",
+            "dvc repro -f",
+        ),
     ],
     ids=["absent", "torn", "form", "study"],
 )
-def test_training_refuses_ranges_that_are_not_the_studys(root, capsys, damage, message):
+def test_training_refuses_ranges_that_are_not_the_studys(root, capsys, damage, message, remedy):
     damage(inputs(root))
     assert exit_code(train, [STUDY]) == 1
     error = capsys.readouterr().err
     assert message in error
-    assert f"dvc repro -f validate@{STUDY}" in error
+    assert f"Run `{remedy} validate@{STUDY}`." in error
 
 
 def test_the_example_is_a_request_and_its_answer(root, capsys):

@@ -10,39 +10,20 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from support import STUDY, Project
+from support import STUDY
 
 from theragate.digests import sha256_file
 from theragate.release.champion import ChampionRecipe, write_champion
 from theragate.runner.command import exit_code
-from theragate.stages.ingest import ingest
 from theragate.stages.refit import refit
-from theragate.stages.train import train
-from theragate.stages.validate import validate
 
 FILES = ("refits.parquet", "halves.parquet", "champion.parquet", "refits.json")
 
 
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory) -> Path:
-    """A project up to its training."""
-    root = tmp_path_factory.mktemp("refit")
-    project = Project(root)
-    project.study["tuning"]["trials"] = 2
-    project.write()
-    write_champion(root / "release" / STUDY / "champion.json", STUDY, None)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(root)
-        patch.delenv("DVC_ROOT", raising=False)
-        patch.setenv("THERAGATE_JOBS", "1")
-        assert [exit_code(stage, [STUDY]) for stage in (ingest, validate, train)] == [0, 0, 0]
-    return root
-
-
 @pytest.fixture
-def root(trained, tmp_path, monkeypatch) -> Iterator[Path]:
+def root(trained_project, tmp_path, monkeypatch) -> Iterator[Path]:
     """A copy of the project, entered."""
-    copy = shutil.copytree(trained, tmp_path / "copy")
+    copy = shutil.copytree(trained_project, tmp_path / "copy")
     monkeypatch.chdir(copy)
     monkeypatch.delenv("DVC_ROOT", raising=False)
     return copy
