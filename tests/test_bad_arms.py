@@ -75,7 +75,7 @@ def survival(trial: Project, horizon: float) -> pd.DataFrame:
         ([None, "drug", "placebo"] * 80, "is known for every patient; received 80 missing values. Correct the source"),
         (
             ["drug"] * 225 + ["placebo"] * 15,
-            r"with a chance of 0\.5, about as many are treated; received 94% treated",
+            r"with a chance of 0\.5, about that share is treated; received 94% treated",
         ),
     ],
 )
@@ -105,7 +105,7 @@ def test_features_that_tell_the_arms_apart_together(prepare, rule, trial, capsys
     one, other = np.random.default_rng(0).normal(size=(2, 240))
     frame = randomised().assign(one=one, other=other, arm=np.where(one + other > 0, "drug", "placebo"))
     line = refused(trial, capsys, frame, by=train)
-    assert f"study `small_study`, treatment `arm`: {rule}; received features that tell, of " in line
+    assert f"study `small_study`, treatment `arm`: {rule}; received features that tell how at least " in line
     assert "Look for a feature that follows from the treatment, and drop it" in line
 
 
@@ -117,11 +117,17 @@ def test_all_events_in_one_arm_or_in_one_arm_of_a_fold(among_controls, by, trial
     frame.loc[frame.index[controls][:among_controls], "healed"] = "yes"
     line = refused(trial, capsys, frame, by=by)
     if by is ingest:
-        assert "each arm has patients of every class of the outcome; received none control, with the event" in line
-        assert "Compare by an outcome that both arms have, or by an earlier horizon; or add patients." in line
+        assert (
+            "each arm has patients in every class of the outcome; received no patient of the class `control, with "
+            in line
+        )
+        assert (
+            "the event`. Compare an outcome that occurs in both arms, choose an earlier horizon, or add patients."
+            in line
+        )
     else:
-        assert "each class of the outcome of all patients has at least 3 patients; received 2 in one" in line
-        assert "(control, with the event). Declare fewer folds or another split under `validation`" in line
+        assert "of all patients, each class of the outcome has at least 3 patients; received 2 control, with" in line
+        assert "2 control, with the event. Declare fewer folds or another split under `validation`" in line
 
 
 def test_a_horizon_beyond_the_follow_up(trial, capsys):
@@ -134,5 +140,5 @@ def test_a_horizon_beyond_the_follow_up_of_one_arm(trial, capsys):
     frame = survival(trial, 300)
     frame["days"] = frame["days"].where(frame["arm"] == "drug", frame["days"].clip(upper=290))
     line = refused(trial, capsys, frame, by=ingest)
-    assert "every class of the outcome; received none control, followed beyond it" in line
-    assert "by an earlier horizon" in line
+    assert "every class of the outcome; received no patient of the class `control, followed beyond it`." in line
+    assert "choose an earlier horizon" in line
