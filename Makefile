@@ -34,7 +34,7 @@ docs: $(ENVIRONMENT) ## Write results, excerpts and figures into the pages, from
 	@$(ACTIVATE) && python -m docs.refresh
 
 screenshots: $(ENVIRONMENT) ## Take the docs' pictures of MLflow's UI anew, into docs/images
-	@$(ACTIVATE) && python -m pytest -q -m browser --screenshots docs/images
+	@$(ACTIVATE) && python -m pytest -q -m browser --screenshots=docs/images
 
 check: lint test ## Run ruff, mypy, lint-imports and the tests
 
