@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import time
+import traceback
 import urllib.error
 import urllib.request
 import warnings
@@ -15,12 +16,15 @@ import pandas as pd
 import psutil
 import pytest
 from patients import make_world
-from support import free_port
+from support import ROOT, free_port
 
 from theragate.errors import DataError
 from theragate.personal.answer_table import COLUMNS, NO_ANSWER, NOT_SURE
 from theragate.personal.answers import load_personal_model, save_personal_model
 from theragate.serving import _load_pyfunc
+
+PAGE = ROOT / "docs" / "predictions.md"
+MARKER, STAMP = "Qx7731", "2019-07-31"  # values of a patient that nothing may repeat
 
 
 @pytest.fixture(scope="module")
@@ -39,8 +43,7 @@ def estimator(tmp_path_factory):
 @pytest.fixture(scope="module")
 def package(estimator, tmp_path_factory):
     """The same model, packaged as the tracking room does it."""
-    from mlflow.models import ModelSignature
-    from mlflow.types import ColSpec, Schema
+    from theragate.tracking.models import answer_signature
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -51,10 +54,7 @@ def package(estimator, tmp_path_factory):
             path,
             loader_module="theragate.serving",
             data_path=str(estimator),
-            signature=ModelSignature(
-                inputs=Schema([ColSpec("double", "age"), ColSpec("string", "sex"), ColSpec("double", "marker")]),
-                outputs=Schema([ColSpec("double" if kind is float else "string", n) for n, kind in COLUMNS.items()]),
-            ),
+            signature=answer_signature(),
             pip_requirements=["theragate"],
         )
     return path
@@ -111,18 +111,71 @@ def test_an_absent_feature_is_named_and_no_value_is_shown(estimator):
     assert "71.25" not in str(caught.value)
 
 
-def test_mlflow_refuses_an_absent_feature_before_the_model_is_asked(loaded):
-    from mlflow.exceptions import MlflowException
+@pytest.mark.parametrize(
+    "whole",
+    [{"age": "int64"}, {"age": "int8"}, {"age": "Int64"}, {"age": "str"}, {"age": object}, {"age": "float32"}],
+    ids=lambda types: str(types["age"]),
+)
+def test_numbers_may_be_stored_in_any_way(loaded, patients, whole):
+    pd.testing.assert_frame_equal(loaded.predict(patients.astype(whole)), loaded.predict(patients))
 
-    with pytest.raises(MlflowException, match="sex"):
-        loaded.predict(pd.DataFrame({"age": [71.25], "marker": [0.5]}))
+
+def test_the_documented_call_on_a_file_works_word_for_word(loaded, patients, tmp_path):
+    (call,) = (line for line in PAGE.read_text().splitlines() if line.startswith("answers = model.predict("))
+    patients.astype({"age": "int64"}).to_csv(tmp_path / "patients.csv", index=False)
+    words = {"model": loaded, "patients": pd.read_csv(tmp_path / "patients.csv")}
+    exec(call, words)  # noqa: S102 - the page's own line
+    pd.testing.assert_frame_equal(words["answers"], loaded.predict(patients))
 
 
-def test_whole_numbers_are_to_be_stored_as_floats(loaded):
-    from mlflow.exceptions import MlflowException
+@pytest.mark.parametrize(
+    "data",
+    [
+        [{"age": 60, "sex": "f", "marker": 0.5}, {"age": 70, "sex": "m", "marker": None}],
+        {"age": [60, 70], "sex": ["f", "m"], "marker": [0.5, None]},
+        {"age": np.array([[60], [70]]), "sex": np.array(["f", "m"]), "marker": np.array([0.5, np.nan])},
+    ],
+    ids=["records", "columns", "arrays"],
+)
+def test_a_table_may_come_in_other_forms(loaded, data):
+    frame = pd.DataFrame({"age": [60.0, 70.0], "sex": ["f", "m"], "marker": [0.5, np.nan]})
+    pd.testing.assert_frame_equal(loaded.predict(data), loaded.predict(frame))
 
-    with pytest.raises(MlflowException, match="Can not safely convert int64 to float64"):
-        loaded.predict(pd.DataFrame({"age": [70], "sex": ["f"], "marker": [0.5]}))
+
+BROKEN = [
+    pd.DataFrame({"age": [MARKER], "marker": [0.5]}),
+    pd.DataFrame([[60.0, MARKER, "f", 0.5]], columns=["age", "age", "sex", "marker"]),
+    pd.DataFrame({"age": pd.to_datetime([STAMP]), "sex": ["f"], "marker": [0.5]}),
+    {"age": [60.0], "sex": [MARKER, MARKER], "marker": [0.5]},
+    [MARKER],
+    MARKER,
+    np.array([[MARKER]]),
+    None,
+]
+
+
+@pytest.mark.parametrize("data", BROKEN, ids=lambda data: type(data).__name__)
+def test_what_is_no_table_for_the_model_is_refused_without_a_value_of_it(loaded, data):
+    with pytest.raises(DataError) as caught:
+        loaded.predict(data)
+    said = "".join(traceback.format_exception(caught.value))
+    assert MARKER not in said
+    assert STAMP not in said
+
+
+@pytest.mark.parametrize(
+    "value", [MARKER, f" {MARKER}", [MARKER], {"a": MARKER}, MARKER.encode(), 10**400, complex(7731, 1), True]
+)
+@pytest.mark.parametrize("feature", ["age", "sex", "marker"])
+def test_a_value_of_any_kind_costs_one_patient_the_answer_and_is_not_repeated(loaded, feature, value):
+    record = {"age": 60.0, "sex": "f", "marker": 0.5}
+    answers = loaded.predict(pd.DataFrame([record | {feature: value}, record], dtype=object))
+    assert answers["answer"].iloc[1] != NO_ANSWER
+    if value is not True or feature != "marker":
+        assert answers["answer"].iloc[0] == NO_ANSWER
+        assert answers["reason"].iloc[0].startswith(f"{feature}: ")
+    assert MARKER not in answers.to_csv()
+    assert "7731" not in answers.to_csv()
 
 
 def test_a_directory_that_is_no_predictor_is_refused(tmp_path):
@@ -203,6 +256,60 @@ def test_mlflow_serves_answers_over_http(served, estimator):
     assert [one["answer"] for one in found] == list(expected["answer"])
     assert found[0]["prediction"] == expected["prediction"].iloc[0]
     assert (found[1]["prediction"], found[1]["reason"]) == (None, "age: outside 18 to 90 years")
+
+
+def ask(address: str, content: str, *, kind: str = "application/json") -> tuple[int, str]:
+    """Return the status and the whole answer, that of a refusal too."""
+    request = urllib.request.Request(address, data=content.encode(), headers={"Content-Type": kind})  # noqa: S310
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - loopback
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+REQUESTS = {
+    "split": {"dataframe_split": {"columns": ["age", "sex", "marker"], "data": [[60, "f", 1]]}},
+    "records": {"dataframe_records": [{"age": 60, "sex": "f", "marker": 1}]},
+    "instances": {"instances": [{"age": 60, "sex": "f", "marker": 1}]},
+    "inputs": {"inputs": {"age": [60], "sex": ["f"], "marker": [1]}},
+}
+
+
+@pytest.mark.xdist_group("served")
+def test_whole_numbers_are_fine_in_every_form_of_request(served):
+    answers = {form: ask(served, json.dumps(content)) for form, content in REQUESTS.items()}
+    answers["csv"] = ask(served, "age,sex,marker\n60,f,1\n", kind="text/csv")
+    assert {status for status, _ in answers.values()} == {200}
+    assert len({text for _, text in answers.values()}) == 1
+
+
+@pytest.mark.xdist_group("served")
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        ({"dataframe_records": [{"age": MARKER, "sex": "f"}]}, "application/json"),
+        ({"dataframe_split": {"columns": ["age", "sex"], "data": [[60, MARKER]]}}, "application/json"),
+        ({"dataframe_split": {"columns": ["age", "age", "sex"], "data": [[60, 61, MARKER]]}}, "application/json"),
+        ({"dataframe_split": {"columns": ["age"], "data": [[60, MARKER]]}}, "application/json"),
+        ({"inputs": MARKER}, "application/json"),
+        ({"inputs": {"age": [60], "sex": [MARKER, MARKER], "marker": [1]}}, "application/json"),
+        ({"instances": [MARKER]}, "application/json"),
+        (f"age,sex,marker\n60,f,1\n60,f,1,{MARKER}\n", "text/csv"),
+        (f"age,sex\n60,{MARKER}\n", "text/csv"),
+    ],
+)
+def test_a_bad_request_is_told_so_without_a_value_of_it(served, content, kind):
+    status, text = ask(served, content if isinstance(content, str) else json.dumps(content), kind=kind)
+    assert status == 400
+    assert MARKER not in text
+
+
+@pytest.mark.xdist_group("served")
+def test_what_is_no_number_is_answered_without_a_number_and_not_repeated(served):
+    status, text = ask(served, json.dumps({"dataframe_records": [{"age": MARKER, "sex": MARKER, "marker": [MARKER]}]}))
+    assert (status, json.loads(text)["predictions"][0]["answer"]) == (200, NO_ANSWER)
+    assert MARKER not in text
 
 
 @pytest.mark.xdist_group("served")

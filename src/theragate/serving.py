@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
+from theragate.errors import DataError
 from theragate.personal.answer_table import COLUMNS
 from theragate.personal.answers import PersonalModel, load_personal_model
 
@@ -18,14 +20,14 @@ class ServedModel:
     def __init__(self, personal: PersonalModel) -> None:
         self.personal = personal
 
-    def predict(self, frame: pd.DataFrame, params: Mapping[str, Any] | None = None) -> pd.DataFrame:  # noqa: ARG002 - MLflow passes it
-        """Answer for the patients of `frame`.
+    def predict(self, data: Any, params: Mapping[str, Any] | None = None) -> pd.DataFrame:  # noqa: ARG002 - MLflow passes it
+        """Answer for the patients of `data`.
 
         Parameters
         ----------
-        frame
-            One row per patient with the columns of the model's signature; values may be missing. MLflow takes whole
-            numbers for a numeric column only where they are stored as floats.
+        data
+            One row per patient with at least the columns of the model, as a table, a list of records or lists by
+            column; values may be missing.
         params
             Ignored; the model has no settings at prediction time.
 
@@ -37,13 +39,32 @@ class ServedModel:
         Raises
         ------
         DataError
-            If a feature is absent or not of the type that it had in training.
+            If `data` is no table, or a feature is absent or of a type that is neither number nor text. Neither it nor
+            what caused it quotes a value: a server sends both to whoever asked, and writes them to its log.
         """
-        table = self.personal.answer(frame)
+        table = self.personal.answer(_as_table(data))
         for name in COLUMNS:
             if table[name].isna().any():
                 table[name] = table[name].astype(object).where(table[name].notna(), None)
         return table
+
+
+def _as_table(data: Any) -> pd.DataFrame:
+    if isinstance(data, pd.DataFrame):
+        return data
+    try:
+        if isinstance(data, Mapping):
+            return pd.DataFrame({name: np.ravel(np.asarray(values, dtype=object)) for name, values in data.items()})
+        if isinstance(data, list) and all(isinstance(record, Mapping) for record in data):
+            return pd.DataFrame(data, dtype=object)
+    except (TypeError, ValueError):
+        pass
+    raise DataError(
+        "the request",
+        rule="it is a table: records of one patient each, or columns of one length",
+        received=f"`{type(data).__name__}` that is none",
+        remedy="Send `dataframe_split` or `dataframe_records`; `theragate example STUDY` prints a request.",
+    )
 
 
 def _load_pyfunc(path: str) -> ServedModel:

@@ -109,7 +109,7 @@ def test_nullable_numbers_are_numbers():
 @pytest.mark.parametrize(
     ("frame", "message"),
     [
-        (pd.DataFrame([USUAL]).drop(columns="low"), "feature `low`: .* received 0 columns of that name"),
+        (pd.DataFrame([USUAL]).drop(columns="low"), "feature `low`: .* received no columns of that name"),
         (pd.concat([pd.DataFrame([USUAL])] * 2, axis=1), "feature `high`: .* received 2 columns of that name"),
         (pd.DataFrame([USUAL]).assign(low=pd.Timestamp(2020, 1, 1)), "feature `low`: the column holds numbers"),
     ],

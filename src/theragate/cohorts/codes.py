@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 __all__ = ["as_codes"]
@@ -16,4 +17,4 @@ def as_codes(column: pd.Series) -> pd.Series:
 
 
 def _text(value: Any) -> str:
-    return str(int(value)) if hasattr(value, "is_integer") and value.is_integer() else str(value)
+    return str(int(value)) if isinstance(value, float | np.floating) and value.is_integer() else str(value)

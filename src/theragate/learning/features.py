@@ -82,10 +82,9 @@ def _as_feature(column: pd.Series, feature: Feature) -> pd.Series:
         return column.astype(object).where(column.notna(), MISSING_TEXT).astype(str).astype(object)
     try:
         numbers = column.astype(np.float64)
-    except (TypeError, ValueError) as error:
-        raise _unfit_feature(
-            feature.name, rule="the column holds numbers", received=f"{column.dtype} values"
-        ) from error
+    except (TypeError, ValueError):
+        # Without its cause, which quotes the value.
+        raise _unfit_feature(feature.name, rule="the column holds numbers", received=f"{column.dtype} values") from None
     infinite = int(np.isinf(numbers.to_numpy()).sum())
     if infinite:
         raise _unfit_feature(feature.name, rule="a number is finite or missing", received=f"{infinite} infinite values")

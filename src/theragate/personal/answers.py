@@ -43,7 +43,7 @@ class PersonalModel:
         ----------
         frame
             One row per patient, with at least the columns of ``predictor.features``, in any order. Values may be
-            missing; texts that are numbers count as numbers.
+            missing; texts that are numbers count as numbers, and numbers as the categories that equal them.
 
         Returns
         -------
@@ -103,13 +103,17 @@ class PersonalModel:
         }
         return pd.DataFrame(values)
 
+    @property
+    def categories(self) -> dict[str, tuple[str, ...]]:
+        """The categories that the model has learned, by feature of text."""
+        return {column.name: column.categories for column in self.context.typicality.columns if column.text}
+
     def _read(self, frame: pd.DataFrame) -> PatientInputs:
-        columns = self.context.typicality.columns
         return read_inputs(
             frame.reset_index(drop=True),
             self.predictor.schema,
             accepted=self.context.accepted,
-            categories={column.name: column.categories for column in columns if column.text},
+            categories=self.categories,
         )
 
     def _drivers(self, features: pd.DataFrame) -> list[str]:

@@ -1,6 +1,9 @@
 """A patient's inputs as the model may see them, and why some of them get no answer."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from difflib import get_close_matches
+from numbers import Real
 
 import numpy as np
 import pandas as pd
@@ -13,6 +16,8 @@ from theragate.personal.input_rules import Flags, Reasons, apply_rule
 from theragate.study import AcceptedInputs
 
 __all__ = ["PatientInputs", "missing_inputs", "read_inputs"]
+
+_NEAR = 0.75  # how alike a name has to be that may have been meant
 
 
 class PatientInputs:
@@ -34,7 +39,8 @@ def read_inputs(
     Parameters
     ----------
     frame
-        One row per patient, with at least the columns of `schema`.
+        One row per patient, with at least the columns of `schema`. A number may be stored as a whole number or as text,
+        and a category as a number: what reads a file may have taken the codes ``01`` and ``02`` for numbers.
     schema
         The model's features.
     accepted
@@ -55,7 +61,7 @@ def read_inputs(
             numbers = _numbers(given, feature.name, refused)
             columns[feature.name] = np.minimum(numbers, accepted.top_coded.get(feature.name, np.inf))
         else:
-            columns[feature.name] = as_codes(given).to_numpy()
+            columns[feature.name] = _texts(given, categories.get(feature.name, ()))
     features = as_features(pd.DataFrame(columns, index=frame.index), schema)
     for rule in accepted.rules:
         if set(rule.columns) <= set(columns):
@@ -77,17 +83,43 @@ def _given(frame: pd.DataFrame, name: str) -> pd.Series:
         raise DataError(
             f"feature `{name}`",
             rule="every feature of the model is a column of the data, once",
-            received=f"{columns} columns of that name",
-            remedy="Correct the column where the data come from.",
+            received=f"{columns or 'no'} columns of that name",
+            remedy=_remedy(frame, name) if not columns else "Keep one of them.",
         )
     return frame[name]
 
 
+def _remedy(frame: pd.DataFrame, name: str) -> str:
+    """Name the column that was meant, if one is near; names only, since there may be no header and these be values."""
+    folded = {str(column).strip().casefold(): str(column) for column in frame.columns}
+    for near in get_close_matches(name.casefold(), folded, n=1, cutoff=_NEAR):
+        return f"Did you mean `{folded[near]}`? Rename it to `{name}`."
+    return "Correct the column where the data come from."
+
+
+def _texts(given: pd.Series, known: Sequence[str]) -> NDArray[np.object_]:
+    """Return categories as the model knows them; a number is the one category that, as a number, equals it."""
+    texts = as_codes(given).to_numpy(dtype=object)
+    foreign = ~pd.isna(texts) & ~np.isin(texts.astype(str), known)
+    if foreign.any():
+        by_number = _by_number(known)
+        numbers = pd.to_numeric(pd.Series(texts[foreign], dtype=object), errors="coerce")
+        texts[foreign] = [by_number.get(number, text) for number, text in zip(numbers, texts[foreign], strict=True)]
+    return texts
+
+
+def _by_number(known: Sequence[str]) -> dict[float, str]:
+    numbers = pd.to_numeric(pd.Series(known, dtype=object), errors="coerce")
+    alone = numbers.notna() & ~numbers.duplicated(keep=False)
+    return dict(zip(numbers[alone], np.asarray(known, dtype=object)[alone], strict=True))
+
+
 def _numbers(column: pd.Series, name: str, refused: Reasons) -> NDArray[np.float64]:
-    if pd.api.types.is_numeric_dtype(column):
+    if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_complex_dtype(column):
         numbers = column.to_numpy(dtype=np.float64, na_value=np.nan)
     elif column.dtype == object or pd.api.types.is_string_dtype(column):
-        numbers = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+        plain = column.astype(object).map(_plain_number)
+        numbers = pd.to_numeric(plain, errors="coerce").to_numpy(dtype=np.float64)
         refused.add(np.isnan(numbers) & column.notna().to_numpy(), f"{name}: not a number")
     else:
         raise DataError(
@@ -99,3 +131,13 @@ def _numbers(column: pd.Series, name: str, refused: Reasons) -> NDArray[np.float
     infinite = np.isinf(numbers)
     refused.add(infinite, f"{name}: not a finite number")
     return np.where(infinite, np.nan, numbers)
+
+
+def _plain_number(value: object) -> float | str:
+    """Return text as it is and numbers of any kind as floats, so that no library has to complain about the rest."""
+    if isinstance(value, str):
+        return value
+    try:
+        return float(value) if isinstance(value, Real | Decimal) else np.nan
+    except OverflowError:
+        return np.inf

@@ -25,17 +25,16 @@ with warnings.catch_warnings():
     warnings.filterwarnings("ignore", message=".*Any type hint is inferred")  # MLflow warns about its own types
     import mlflow.pyfunc
 
-__all__ = ["find_version", "log_model", "register_version"]
+__all__ = ["answer_signature", "find_version", "log_model", "register_version"]
 
 _PENDING = "theragate.pending"
-_TYPES = {"number": DataType.double, "text": DataType.string}
 _ANSWERS = {float: DataType.double, str: DataType.string}
 
 
 def log_model(client: MlflowClient, bundle: Bundle, experiment_id: str, *, run_id: str, now: int) -> str:
     """Package the estimator for the loader `theragate.serving` and log it as the run's model; return its id.
 
-    The package has the estimator's files unchanged, the schema of the inputs and the versions of the libraries; no
+    The package has the estimator's files unchanged, the types of the inputs and the versions of the libraries; no
     pickle, no code, and no patient as an example.
     """
     logged = client.create_logged_model(
@@ -49,7 +48,12 @@ def log_model(client: MlflowClient, bundle: Bundle, experiment_id: str, *, run_i
         model_id=logged.model_id,
         model_uuid=logged.model_id,
         utc_time_created=str(created),
-        metadata={"study": bundle.study.name, "key": bundle.key, "model_sha256": bundle.model_sha256},
+        metadata={
+            "study": bundle.study.name,
+            "key": bundle.key,
+            "model_sha256": bundle.model_sha256,
+            "inputs": {column.name: column.type for column in bundle.record.input_schema},
+        },
     )
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*input example was not provided")  # it would be a patient
@@ -59,7 +63,7 @@ def log_model(client: MlflowClient, bundle: Bundle, experiment_id: str, *, run_i
             loader_module="theragate.serving",
             data_path=str(bundle.estimator),
             mlflow_model=package,
-            signature=_signature(bundle),
+            signature=answer_signature(),
             pip_requirements=_requirements(bundle),
         )
         client.log_model_artifacts(logged.model_id, str(path))
@@ -130,13 +134,15 @@ def _ensure_registered_model(client: MlflowClient, bundle: Bundle) -> None:
             raise
 
 
-def _signature(bundle: Bundle) -> ModelSignature:
-    """Return the signature: every feature is a required column whose values may be missing; the answer is a table."""
-    columns: list[ColSpec | TensorSpec] = [
-        ColSpec(_TYPES[column.type], column.name) for column in bundle.record.input_schema
-    ]
+def answer_signature() -> ModelSignature:
+    """Return the signature: that of an answer, and none of the inputs.
+
+    MLflow would hold every request against types of inputs: it refuses whole numbers for decimal ones, and quotes the
+    patients' rows when it refuses. The loader reads the inputs in the model's types; the package's metadata, and the
+    run's data set, have their names and types.
+    """
     answers: list[ColSpec | TensorSpec] = [ColSpec(_ANSWERS[kind], name) for name, kind in COLUMNS.items()]
-    return ModelSignature(inputs=Schema(columns), outputs=Schema(answers))
+    return ModelSignature(outputs=Schema(answers))
 
 
 def _requirements(bundle: Bundle) -> list[str]:

@@ -1,0 +1,182 @@
+"""The champion's answers for a file: ids as they are written, features in the model's types, no value in a message."""
+
+import traceback
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+from patients import make_world
+
+from theragate.errors import DataError
+from theragate.personal.answers import PersonalModel
+from theragate.registry.loading import Champion
+from theragate.registry.predict import predict_file
+
+MARKER = "Qx7731"  # a patient's value that nothing may repeat
+IDS = ["000123", "9007199254740993", "0012E5", "NA", "1.50", "", " x", "True", 'a "b", c', "2026-01-02", "-0", "nan"]
+
+
+@pytest.fixture(scope="module")
+def personal() -> PersonalModel:
+    return make_world("binary", "logistic").fitted.personal
+
+
+@pytest.fixture(scope="module")
+def champion(personal) -> Champion:
+    return Champion("small_binary", "1", None, None, personal)
+
+
+@pytest.fixture(scope="module")
+def patients() -> pd.DataFrame:
+    cohort = make_world("binary", "logistic").cohort[["age", "sex", "marker"]].head(len(IDS))
+    return cohort.assign(**{"Patient ID": IDS})[["Patient ID", "age", "sex", "marker"]]
+
+
+def predict(champion: Champion, source: Path, *, id_column: str | None = "Patient ID", kind: str = "csv"):
+    target = source.with_name(f"answers.{kind}")
+    predict_file(champion, source, target, id_column=id_column)
+    if kind == "parquet":
+        return pd.read_parquet(target)
+    return pd.read_csv(target, dtype={id_column: "str"}, keep_default_na=False)
+
+
+def refused(champion: Champion, source: Path, **options) -> DataError:
+    with pytest.raises(DataError) as caught:
+        predict(champion, source, **options)
+    assert MARKER not in "".join(traceback.format_exception(caught.value))
+    return caught.value
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_ids_of_a_csv_file_are_copied_character_for_character(champion, personal, patients, tmp_path, kind):
+    patients.to_csv(tmp_path / "in.csv", index=False)
+    answers = predict(champion, tmp_path / "in.csv", kind=kind)
+    assert list(answers) == ["Patient ID", *personal.answer(patients)]
+    assert list(answers["Patient ID"]) == IDS
+    np.testing.assert_array_equal(answers["prediction"].astype(float), personal.answer(patients)["prediction"])
+
+
+def test_ids_of_a_parquet_file_stay_whole_numbers_beside_a_missing_one(champion, patients, tmp_path):
+    ids = [9007199254740993, None, *range(3, len(IDS) + 1)]
+    patients.assign(**{"Patient ID": pd.array(ids, dtype="Int64")}).to_parquet(tmp_path / "in.parquet")
+    written = predict(champion, tmp_path / "in.parquet")["Patient ID"]
+    assert list(written) == ["" if one is None else str(one) for one in ids]
+    predict(champion, tmp_path / "in.parquet", kind="parquet")
+    assert pq.read_table(tmp_path / "answers.parquet")["Patient ID"].to_pylist() == ids
+
+
+def test_an_index_with_a_name_can_be_the_id(champion, patients, tmp_path):
+    patients.set_index("Patient ID").to_parquet(tmp_path / "in.parquet")
+    assert list(predict(champion, tmp_path / "in.parquet")["Patient ID"]) == IDS
+
+
+def test_rows_are_numbered_where_no_id_is_named(champion, patients, tmp_path):
+    patients.to_csv(tmp_path / "in.csv", index=False)
+    assert list(predict(champion, tmp_path / "in.csv", id_column=None)["row"]) == list(range(1, len(IDS) + 1))
+
+
+def test_a_feature_can_be_the_id(champion, patients, tmp_path):
+    patients.to_csv(tmp_path / "in.csv", index=False)
+    by_age = predict(champion, tmp_path / "in.csv", id_column="age")
+    assert list(by_age["age"]) == [str(age) for age in patients["age"]]
+    assert list(by_age["prediction"]) == list(predict(champion, tmp_path / "in.csv")["prediction"])
+
+
+def coded(codes: list[str]) -> Champion:
+    """A champion that knows the sexes by other codes."""
+    world = make_world("binary", "logistic")
+    personal = world.fitted.personal
+    typicality = personal.context.typicality
+    columns = tuple(
+        column.model_copy(update={"categories": tuple(codes)}) if column.name == "sex" else column
+        for column in typicality.columns
+    )
+    context = personal.context.model_copy(
+        update={
+            "typicality": typicality.model_copy(update={"columns": columns}),
+            "accepted": personal.context.accepted.model_copy(update={"rules": ()}),
+        }
+    )
+    return Champion("small_binary", "1", None, None, PersonalModel(personal.predictor, context))
+
+
+@pytest.mark.parametrize(
+    ("codes", "given"),
+    [
+        (["01", "02"], ["01", "02", "01"]),
+        (["1", "2"], ["1.0", "2.0", "1.0"]),
+        (["0012E5", "7"], ["0012E5", "0012E5", "0012E5"]),
+        (["NA", "EU"], ["NA", "EU", "NA"]),
+        (["1", "<1"], ["1", "1", "1"]),
+        (["True", "False"], ["True", "False", "True"]),
+    ],
+)
+def test_a_batch_of_numbers_is_read_as_the_categories_that_the_model_knows(tmp_path, codes, given):
+    pd.DataFrame({"age": [60, 70, 80], "sex": given, "marker": [0.5, 1, 0]}).to_csv(tmp_path / "in.csv", index=False)
+    answers = predict(coded(codes), tmp_path / "in.csv", id_column=None)
+    assert not answers["reason"].str.contains("category|missing").any()
+    assert answers["prediction"].ne("").all()
+
+
+def test_a_category_of_which_two_are_possible_is_not_guessed_at(tmp_path):
+    frame = pd.DataFrame({"age": [60, 60], "sex": [1, 1], "marker": [0.5, 0.5]})
+    frame.to_parquet(tmp_path / "in.parquet")
+    answers = predict(coded(["01", "1.0"]), tmp_path / "in.parquet", id_column=None)
+    assert answers["reason"].eq("sex: a category that the model has not learned").all()
+
+
+def test_whole_numbers_and_truth_values_are_numbers(champion, tmp_path):
+    frame = pd.DataFrame({"age": [60, 70], "sex": ["f", "m"], "marker": [True, False]})
+    plain = frame.astype({"age": float, "marker": float})
+    for name, table in (("in", frame), ("plain", plain)):
+        table.to_csv(tmp_path / f"{name}.csv", index=False)
+        table.to_parquet(tmp_path / f"{name}.parquet", index=False)
+    expected = predict(champion, tmp_path / "plain.csv", id_column=None)
+    for name in ("in.csv", "in.parquet", "plain.parquet"):
+        pd.testing.assert_frame_equal(predict(champion, tmp_path / name, id_column=None), expected)
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (f"age,sex,marker\n60,f,1\n60,f,1,{MARKER},{MARKER}\n", "the file can be read as a table"),
+        (f"age,sex,marker\n60,f,1,{MARKER}\n", "the file can be read as a table"),
+        (f'age,sex,marker\n60,"{MARKER},1\n', "the file can be read as a table"),
+        ("", "the file can be read as a table"),
+        (f"age,sex,age,marker\n60,f,{MARKER},1\n", "every feature of the model is a column of the data, once"),
+        (f"{MARKER},sex,marker\n60,f,1\n", "received no columns of that name"),
+    ],
+    ids=["long line", "all lines long", "open quote", "empty", "a feature twice", "no header"],
+)
+def test_what_cannot_be_read_is_refused_without_a_line_of_it(champion, tmp_path, content, sentence):
+    (tmp_path / "in.csv").write_text(content)
+    assert sentence in str(refused(champion, tmp_path / "in.csv", id_column=None))
+    assert not (tmp_path / "answers.csv").exists()
+
+
+def test_an_encoding_that_is_not_utf8_is_refused(champion, tmp_path):
+    (tmp_path / "in.csv").write_bytes(f"age,sex,marker\n60,{MARKER}ü,1\n".encode("cp1252"))
+    assert "the file can be read as a table" in str(refused(champion, tmp_path / "in.csv", id_column=None))
+
+
+def test_what_is_no_number_or_category_costs_one_patient_the_answer_and_is_not_repeated(champion, tmp_path):
+    (tmp_path / "in.csv").write_text(f"age,sex,marker\n{MARKER},f,1\n60,{MARKER},1\n60,f,1\n")
+    answers = predict(champion, tmp_path / "in.csv", id_column=None)
+    assert list(answers["reason"])[:2] == ["age: not a number", "sex: none of f, m"]
+    assert answers["prediction"].ne("").tolist() == [False, False, True]
+    assert MARKER not in (tmp_path / "answers.csv").read_text()
+
+
+def test_a_name_that_may_have_been_meant_is_suggested(champion, patients, tmp_path):
+    patients.rename(columns={"age": "Age"}).to_csv(tmp_path / "in.csv", index=False)
+    assert refused(champion, tmp_path / "in.csv").remedy == "Did you mean `Age`? Rename it to `age`."
+    patients.to_csv(tmp_path / "in.csv", index=False)
+    assert refused(champion, tmp_path / "in.csv", id_column="patient id").remedy == "Did you mean `Patient ID`?"
+    assert "omit it" in refused(champion, tmp_path / "in.csv", id_column="ward").remedy
+
+
+def test_an_id_cannot_have_the_name_of_an_answers_column(champion, patients, tmp_path):
+    patients.rename(columns={"Patient ID": "answer"}).to_csv(tmp_path / "in.csv", index=False)
+    assert "another name than those of an answer" in str(refused(champion, tmp_path / "in.csv", id_column="answer"))
