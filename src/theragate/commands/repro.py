@@ -1,9 +1,8 @@
 """The whole pipeline, run stage by stage as DVC does, several studies side by side, with dvc.lock written once.
 
-DVC runs one stage at a time, and after each it reads and writes the whole of dvc.lock, as YAML with its comments: with
-ten studies 17,000 lines, 70 times, which takes as long as the learning. Here DVC decides, as ever, what has changed,
-what its cache holds and what an entry of dvc.lock says; all of that happens in one thread of one process. Only the
-stages' commands run side by side.
+DVC runs one stage at a time, and after each it reads and writes the whole of dvc.lock, as YAML with its comments. Here
+DVC decides, as ever, what has changed, what its cache holds and what an entry of dvc.lock says; all of that happens in
+one thread of one process. Only the stages' commands run side by side.
 """
 
 import json
@@ -170,7 +169,7 @@ class _Pipeline:
         self._unfinished.remove(stage)
 
     def _keep(self, stage: Any) -> None:
-        self.made += 1
+        self.made += not stage.always_changed
         if _is_in_lock(stage):
             self._unwritten.append(stage)
         else:

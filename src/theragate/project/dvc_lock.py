@@ -12,6 +12,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from theragate.digests import md5_file
+from theragate.project.stage_digests import DIGESTS, differing, stage_digests
 from theragate.study import read_parameters
 
 __all__ = ["unlocked"]
@@ -28,8 +29,8 @@ def unlocked(root: Path, study: str) -> tuple[str, ...]:
 
     Returns
     -------
-    Paths below `root` and keys of ``params.yaml`` in the order of the stages, each once; ``stage train`` where the lock
-    has no entry for a stage.
+    Paths below `root` and keys of ``params.yaml`` in the order of the stages, each once; ``code of train`` where the
+    stage's code is another now; ``stage train`` where the lock has no entry for a stage.
 
     Raises
     ------
@@ -41,6 +42,7 @@ def unlocked(root: Path, study: str) -> tuple[str, ...]:
         text = (root / "dvc.lock").read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
         return ("there is none",)
+    digests = stage_digests(root)
     ignored = _ignored(root)
     known: dict[str, str] = {}
     changed: dict[str, None] = {}
@@ -49,7 +51,9 @@ def unlocked(root: Path, study: str) -> tuple[str, ...]:
         if entry is None:
             changed[f"stage {stage}"] = None
             continue
-        changed |= {f"`{key}`": None for key, value in _declared(entry) if _value(parameters, key) != value}
+        keys = _declared(entry, "params.yaml").items()
+        changed |= {f"`{key}`": None for key, value in keys if _value(parameters, key) != value}
+        changed |= dict.fromkeys(differing(_declared(entry, DIGESTS), digests))
         for path, md5 in _named(entry):
             if path not in known:
                 known[path] = _md5(root / path, ignored)
@@ -76,10 +80,10 @@ def _named(entry: dict[str, Any]) -> Iterator[tuple[str, str]]:
             yield str(item["path"]), str(item["md5"])
 
 
-def _declared(entry: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+def _declared(entry: dict[str, Any], file: str) -> dict[str, Any]:
     params = entry.get("params")
-    keys = params.get("params.yaml") if isinstance(params, dict) else None
-    yield from keys.items() if isinstance(keys, dict) else ()
+    keys = params.get(file) if isinstance(params, dict) else None
+    return keys if isinstance(keys, dict) else {}
 
 
 def _value(parameters: Any, key: str) -> Any:

@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from theragate.errors import ConfigurationError, TheragateError
+from theragate.errors import ConfigurationError
 from theragate.runner.exclusive import claim_pipeline, end_with
+from theragate.runner.reporting import reported
 from theragate.runner.workspace import Workspace
 from theragate.settings import Settings, read_settings
 
@@ -36,18 +37,14 @@ def run_stage(stage: Callable[[StageCall], str]) -> None:
 
 def exit_code(stage: Callable[[StageCall], str], arguments: list[str]) -> int:
     """Run `stage` with a command line's arguments; show its line or its error; return the exit code."""
-    try:
+
+    def act() -> str:
         workspace = Workspace(Path.cwd(), _study(arguments))
         settings = read_settings(os.environ, workspace.root)
         end_with(claim_pipeline(workspace.root))
-        print(f"{workspace.study}: {stage(StageCall(workspace, settings, os.environ))}", flush=True)
-    except TheragateError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        print("interrupted; run the same command to go on", file=sys.stderr)
-        return 130
-    return 0
+        return f"{workspace.study}: {stage(StageCall(workspace, settings, os.environ))}"
+
+    return reported(act)
 
 
 def _study(arguments: list[str]) -> str:

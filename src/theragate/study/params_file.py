@@ -20,8 +20,8 @@ __all__ = ["as_mapping", "read_parameters"]
 KEYS = ("seed", "policies", "studies")
 
 
-def read_parameters(path: Path) -> dict[str, Any]:
-    """Read ``params.yaml``, of which ``studies`` is a mapping with at least one entry.
+def read_parameters(path: Path, *, none_yet: bool = False) -> dict[str, Any]:
+    """Read ``params.yaml``, of which ``studies`` is a mapping, with at least one entry unless there may be `none_yet`.
 
     Raises
     ------
@@ -37,7 +37,7 @@ def read_parameters(path: Path) -> dict[str, Any]:
             received=f"the unknown key `{unknown[0]}`",
             remedy="Correct or remove it.",
         )
-    if not as_mapping(content.get("studies"), "studies"):
+    if not as_mapping(content.get("studies"), "studies") and not none_yet:
         raise ConfigurationError(
             path.name, rule="`studies:` declares at least one study", received="none", remedy="Add a study."
         )
