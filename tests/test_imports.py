@@ -44,10 +44,18 @@ def loaded_by(statement: str) -> set[str]:
         "theragate.release.model_files",
         "theragate.commands.keys",
         "theragate.commands.results",
+        "theragate.door.project",
     ],
 )
 def test_a_light_module_imports_nothing_heavy(module):
     assert not loaded_by(f"import {module}") & HEAVY
+
+
+def test_the_package_itself_imports_nothing_of_ours_or_of_others():
+    ours = {"theragate.door", "theragate.registry", "pydantic", "ruamel"}
+    code = f"import theragate, sys; print({ours!r} & {{*sys.modules}})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
 
 
 def test_the_help_of_the_command_is_light():

@@ -27,6 +27,10 @@ class TheragateError(Exception):
         self.subject, self.rule, self.received, self.remedy = subject, rule, received, remedy
         super().__init__(" ".join(f"{subject}: {rule}; received {received}. {remedy}".split()))
 
+    def _render_traceback_(self) -> list[str]:
+        """Be one line in a notebook too: IPython asks an error how it wants to be shown."""
+        return [f"{type(self).__name__}: {self}"]
+
     def __reduce__(self) -> tuple[object, ...]:
         """Survive the way back from a worker process."""
         return (_rebuild, (type(self), self.subject, self.rule, self.received, self.remedy))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from theragate.errors import ConfigurationError
 
-__all__ = ["Settings", "read_settings"]
+__all__ = ["Settings", "project_root", "read_settings"]
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,12 @@ class Settings:
     def state(self) -> Path:
         """The folder of what may be deleted at any time: interrupted searches, claims."""
         return self.home / ".theragate"
+
+
+def project_root(folder: Path) -> Path | None:
+    """Return the project around `folder`: as git would, the nearest with ``dvc.yaml`` and ``params.yaml``."""
+    around = (path for path in (folder, *folder.parents) if (path / "params.yaml").is_file())
+    return next((path for path in around if (path / "dvc.yaml").is_file()), None)
 
 
 def read_settings(environ: Mapping[str, str], folder: Path) -> Settings:

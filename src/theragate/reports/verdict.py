@@ -1,15 +1,27 @@
-"""A verdict in Markdown: for the description of a run and of a version, and the parts that the card shares."""
+"""A verdict in words, and in Markdown: for the description of a run and of a version, for cards and for notebooks."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import get_args
 
-from theragate.gates.types import Finding, Verdict
+from theragate.gates.types import Finding, Status, Verdict
 from theragate.gates.words import plural
 from theragate.reports.markdown import escape, table
 
-__all__ = ["ANSWERS", "Acceptance", "decision_words", "finding_of", "looks_words", "verdict_table", "waiver_table"]
+__all__ = [
+    "ANSWERS",
+    "Acceptance",
+    "answer_words",
+    "decision_words",
+    "finding_of",
+    "gate_words",
+    "looks_words",
+    "verdict_table",
+    "waiver_table",
+    "waiver_words",
+]
 
-ANSWERS = {"pass": "pass", "fail": "**fail**", "insufficient": "**insufficient**", "not_applicable": "not applicable"}
+_BLOCK = ("fail", "insufficient")
 LONGEST_REASON = 160  # of a description, in which there is little room; the card has all of it
 
 
@@ -25,6 +37,21 @@ class Acceptance:
     why_not: str
 
 
+def answer_words(status: Status) -> str:
+    """Write a finding's answer."""
+    return status.replace("_", " ")
+
+
+ANSWERS: dict[Status, str] = {
+    status: f"**{answer_words(status)}**" if status in _BLOCK else answer_words(status) for status in get_args(Status)
+}
+
+
+def gate_words(finding: Finding) -> str:
+    """Name a finding by its code, its title and what is at stake."""
+    return f"{finding.code} {finding.title} ({finding.severity})"
+
+
 def verdict_table(
     verdict: Verdict,
     *,
@@ -38,7 +65,7 @@ def verdict_table(
     """
     rows = [
         (
-            f"{finding.code} {finding.title} ({finding.severity})",
+            gate_words(finding),
             ANSWERS[finding.status],
             finding.summary,
             finding.next_step or "–",
@@ -49,7 +76,7 @@ def verdict_table(
     if looks is not None:
         parts.append(looks_words(looks))
     if waivers:
-        parts.append("Waivers:\n\n" + "\n".join(f"- {_waiver_line(waiver)}" for waiver in waivers))
+        parts.append("Waivers:\n\n" + "\n".join(f"- {escape(waiver_words(waiver))}" for waiver in waivers))
     if conditions:
         parts.append("Release conditions:\n\n" + "\n".join(f"- {_condition_line(finding)}" for finding in conditions))
     return "\n\n".join([*parts, table(("Gate", "Answer", "In a sentence", "Next step"), rows)]) + "\n"
@@ -95,12 +122,13 @@ def waiver_table(waivers: Sequence[Acceptance]) -> str:
     return table(("Finding", "Accepted by", "Reason", "Valid", "About this evidence and policy"), rows)
 
 
-def _waiver_line(waiver: Acceptance) -> str:
+def waiver_words(waiver: Acceptance) -> str:
+    """Say in a line who accepts what, whether it counts, and why; a long reason is cut."""
     reason = waiver.reason
     if len(reason) > LONGEST_REASON:
         reason = reason[: LONGEST_REASON - 1].rsplit(" ", 1)[0] + " …"
     counts = f"does not count: {waiver.why_not}" if waiver.why_not else f"counts through {waiver.expires}"
-    return escape(f"{waiver.finding}, accepted by {waiver.by}; {counts}. Reason: {reason}")
+    return f"{waiver.finding}, accepted by {waiver.by}; {counts}. Reason: {reason}"
 
 
 def _condition_line(finding: Finding) -> str:
