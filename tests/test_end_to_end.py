@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -59,10 +60,33 @@ def test_every_output_is_there_and_the_work_tree_is_clean(clone):
     assert runs_and_versions(clone) == (1, 1)
 
 
-def test_a_second_repro_does_nothing(clone):
+def stages_that_ran(shown: str) -> list[str]:
+    """The stages whose commands DVC has run, but for the step that asks what has changed."""
+    ran = re.findall(r"^Running stage '(.*)':$", shown, flags=re.MULTILINE)
+    assert ran[0] == "pipelines/dvc.yaml:digests"
+    return ran[1:]
+
+
+def test_a_second_repro_does_nothing_and_says_so(clone):
     lock = (clone / "dvc.lock").read_bytes()
-    assert "Data and pipelines are up to date" in run(clone, "dvc", "repro")
+    shown = run(clone, "dvc", "repro")
+    assert "digests: nothing changed" in shown
+    assert stages_that_ran(shown) == []
     assert (clone / "dvc.lock").read_bytes() == lock
+
+
+def test_other_code_runs_the_stages_again_that_import_it(clone):
+    gate = clone / "src" / "theragate" / "gates" / "_calibration.py"
+    before = gate.read_bytes()
+    try:
+        gate.write_bytes(before + b"# an upgrade\n")
+        shown = run(clone, "dvc", "repro")
+        assert "digests: changed since the last run: code of gate, register" in shown
+        assert stages_that_ran(shown) == [f"gate@{STUDY}", f"register@{STUDY}"]
+    finally:
+        gate.write_bytes(before)
+        run(clone, "dvc", "repro")
+        assert run(clone, "git", "status", "--porcelain") == ""
 
 
 def test_an_evaluator_makes_everything_again_and_attests_it(clone):
@@ -167,7 +191,7 @@ def test_two_pipelines_at_once_lose_nothing(clone):
     assert 0 in [process.returncode for process in both], shown
     assert not any("Traceback" in text for text in shown)
     assert (clone / "dvc.lock").read_bytes() == lock
-    assert "up to date" in run(clone, "dvc", "repro")
+    assert stages_that_ran(run(clone, "dvc", "repro")) == []
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX")
