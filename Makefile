@@ -6,13 +6,14 @@ ENVIRONMENT := .venv/installed
 ACTIVATE := source $(BIN)/activate
 # The groups of tests start in the order of tests/distribution.py: the longest first.
 WORKERS := -n 2 --dist loadgroup --no-loadscope-reorder
+RUN_TIME_LOCK := src/theragate/project/template/requirements.lock
 CORE := $(addprefix tests/,disclosure evidence gates release study contracts/test_gates.py contracts/test_metrics.py \
   test_digests.py test_files.py test_settings.py)
 
 # Python keeps its bytecode, of the tests too: without it each worker compiles every test anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help repro test test-fast test-browser docs screenshots check lint ui bench simulate lock clean
+.PHONY: help repro test test-fast test-browser docs screenshots check lint ui bench simulate lock environment clean
 
 help: ## Show the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -50,12 +51,24 @@ bench: $(ENVIRONMENT) ## Measure the pipeline; writes benchmarks/results.json
 simulate: $(ENVIRONMENT) ## Simulate coverage and error rates; writes docs/statistics.json (about 35 minutes)
 	@$(ACTIVATE) && python -m simulations
 
-lock: $(ENVIRONMENT) ## Pin the dependencies of pyproject.toml anew
-	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	  --no-annotate --no-header --group dev --output-file requirements.lock pyproject.toml
+lock: $(ENVIRONMENT) ## Pin the dependencies of pyproject.toml anew, and those of a project without development tools
+	@compile="$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --no-annotate --no-header"; \
+	$$compile --group dev --output-file requirements.lock pyproject.toml && \
+	$$compile --constraint requirements.lock --output-file $(RUN_TIME_LOCK) pyproject.toml
+
+environment: $(ENVIRONMENT) ## Make the environment in .venv; every other target does so first
 
 clean: ## Remove the environment
 	rm -rf .venv
+
+# An environment names the folder that it was made in: where that was moved or copied, it is made anew.
+MADE_IN := $(shell cat $(ENVIRONMENT) 2>/dev/null)
+ifneq ($(MADE_IN),)
+ifneq ($(MADE_IN),$(shell pwd -P))
+.PHONY: $(ENVIRONMENT)
+endif
+endif
 
 # uv itself comes out of the same hashed lock, by pip; it then installs the rest in seconds. Everything is compiled to
 # bytecode here, once, also where PYTHONDONTWRITEBYTECODE is set: imports are what a user of small cohorts waits for.
@@ -71,4 +84,4 @@ $(ENVIRONMENT): requirements.lock pyproject.toml
 	@VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --no-deps --require-hashes --compile-bytecode -r requirements.lock
 	@VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
 	@$(BIN)/python -m compileall -q src pipelines
-	@touch $@
+	@pwd -P > $@

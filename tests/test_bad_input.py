@@ -62,7 +62,6 @@ def cohort_with(project: Project, **columns: object) -> None:
     [
         (lambda p: p.params.update(sed=1), "its keys are seed, policies, studies; received the unknown key `sed`"),
         (lambda p: p.params.update(seed="x"), "the seed is a whole number"),
-        (lambda p: p.params.update(studies={}), "at least one study"),
         (lambda p: p.study.update(tunning={}), f"key `studies.{STUDY}.tunning`.*an unknown key"),
         (lambda p: p.study.pop("card"), f"key `studies.{STUDY}.card`: this key is required"),
         (lambda p: p.study["tuning"].update(trials="many"), r"`studies.*tuning.trials`.*integer.*'many'"),
@@ -112,7 +111,7 @@ def test_a_file_that_is_no_params_file(text, project, refused):
 
 def test_a_missing_params_file(project, refused):
     (project.root / "params.yaml").unlink()
-    assert "Run the command in the project's root folder" in refused(ingest)
+    assert "Run the command in a project" in refused(ingest)
 
 
 def test_a_missing_source(project, refused):

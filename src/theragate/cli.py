@@ -10,13 +10,14 @@ from pathlib import Path
 from theragate.commands.frame import Call, MisuseError, add_commands
 from theragate.commands.table import COMMANDS
 from theragate.errors import TheragateError
-from theragate.settings import read_settings
+from theragate.project.own_environment import check_own_environment
+from theragate.settings import project_root, read_settings
 
 __all__ = ["main"]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and translate its errors.
+    """Run one command in the project around the current folder, and translate its errors.
 
     Returns
     -------
@@ -24,8 +25,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     130 after Ctrl-C. If nobody reads the output any more, as behind ``| head``, 1 without a word.
     """
     parsed = _parser().parse_args(arguments)
-    root = Path.cwd()
+    root = _stand_in_project(parsed)
     try:
+        check_own_environment(root)
         settings = read_settings(os.environ, root)
         outcome = parsed.run(Call(parsed, root, settings, os.environ, today=datetime.now(UTC).date()))
         if isinstance(outcome, str):
@@ -41,6 +43,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     return 0 if isinstance(outcome, str) else int(outcome)
+
+
+def _stand_in_project(parsed: argparse.Namespace) -> Path:
+    """Go to the root of the project around the current folder, as git does; return it.
+
+    Files on the command line stay those that the user meant. Outside of a project, nothing moves.
+    """
+    here = Path.cwd()
+    root = project_root(here) or here
+    if root != here and not parsed.stays:
+        for name, value in vars(parsed).items():
+            if isinstance(value, Path):
+                setattr(parsed, name, here.relative_to(root) / value)
+        os.chdir(root)
+    return root
 
 
 def _failed(message: str, code: int) -> int:

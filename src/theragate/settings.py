@@ -53,14 +53,14 @@ def read_settings(environ: Mapping[str, str], folder: Path) -> Settings:
         ``THERAGATE_ARTIFACTS`` the artifact location of new experiments, ``THERAGATE_JOBS`` the cores; DVC gives
         ``DVC_ROOT``.
     folder
-        The current folder: the project's root where DVC does not say otherwise.
+        The current folder: the project around it is meant where DVC does not say otherwise.
 
     Raises
     ------
     ConfigurationError
         If ``THERAGATE_JOBS`` is not a positive whole number.
     """
-    home = Path(environ.get("DVC_ROOT") or folder).resolve()
+    home = Path(environ.get("DVC_ROOT") or project_root(folder) or folder).resolve()
     tracking = environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{home / 'mlflow-store' / 'mlflow.db'}"
     remote = tracking.startswith(("http://", "https://"))
     local = "" if remote else (home / "mlflow-store" / "artifacts").as_uri()

@@ -254,8 +254,10 @@ def test_the_place_of_a_syntax_error_is_named(params):
     [
         ("", "params.yaml: it is a mapping of keys to values; received NoneType"),
         ("- 1", "received list"),
-        ("seed: 1", "studies: it is a mapping"),
-        ("studies: {}", "at least one study; received none"),
+        ("seed: 1", "it has a key `studies`; received none. Write `studies: {}`"),
+        ("studies:", "it has a key `studies`"),
+        ("studies: []", "studies: it is a mapping of keys to values; received list"),
+        ("studies: {}", r"a name that is not there \(there are none\)"),
         ("studies: {abc: 5}", "studies.abc: it is a mapping of keys to values; received int"),
         ("studies: {abc: }", "studies.abc: it is a mapping"),
         ("sed: 1\nstudies: {abc: {}}", "its keys are seed, policies, studies; received the unknown key `sed`"),
@@ -297,7 +299,7 @@ def test_an_entry_may_be_reused_and_changed(params):
 
 
 def test_a_missing_file_and_a_folder(tmp_path):
-    with pytest.raises(ConfigurationError, match=r"No such file or directory\. Run the command in the project's root"):
+    with pytest.raises(ConfigurationError, match=r"No such file or directory\. Run the command in a project"):
         study_names(tmp_path / "params.yaml")
     with pytest.raises(ConfigurationError, match="Is a directory"):
         study_names(tmp_path)

@@ -9,7 +9,7 @@ from theragate.learning.families import check_families
 from theragate.release.champion import read_champion
 from theragate.release.waivers import read_waivers
 from theragate.runner.workspace import Workspace
-from theragate.study import load_seed, load_studies
+from theragate.study import NO_STUDY, load_seed, load_studies
 from theragate.validation.suites import read_suite
 
 __all__ = ["check"]
@@ -26,6 +26,8 @@ def check(root: Path) -> str:
     params = Workspace(root, "").params
     load_seed(params)
     studies = load_studies(params)
+    if not studies:
+        return NO_STUDY
     for study in studies:
         check_source(study.source, study=study.name)
         read_policy(study)
@@ -35,7 +37,8 @@ def check(root: Path) -> str:
         read_champion(workspace.decided("champion.json"), study.name)
         _check_waivers(workspace)
         check_folder(study.source, root, study=study.name)
-    return f"{len(studies)} studies are well declared: {', '.join(study.name for study in studies)}"
+    are = "1 study is" if len(studies) == 1 else f"{len(studies)} studies are"
+    return f"{are} well declared: {', '.join(study.name for study in studies)}"
 
 
 def _check_waivers(workspace: Workspace) -> None:

@@ -36,7 +36,8 @@ class Command:
     """A command, or a group of them.
 
     ``run`` imports what it needs when it is called, and returns its exit code, or a text to print after which the code
-    is 0. A group has ``actions`` in its place.
+    is 0. A group has ``actions`` in its place. ``stays`` says that it runs in the current folder, and not in the root
+    of the project around it.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Command:
     arguments: Sequence[Argument] = ()
     actions: Sequence["Command"] = ()
     epilog: str = ""
+    stays: bool = False
 
 
 class MisuseError(Exception):
@@ -69,7 +71,7 @@ def add_commands(parser: argparse.ArgumentParser, commands: Sequence[Command], *
         if command.run is None:
             add_commands(own, command.actions, metavar="ACTION")
         else:
-            own.set_defaults(run=command.run, prog=own.prog)
+            own.set_defaults(run=command.run, prog=own.prog, stays=command.stays)
 
 
 def day(text: str) -> date:

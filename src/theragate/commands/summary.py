@@ -21,7 +21,7 @@ from theragate.reports.headline import headline
 from theragate.reports.verdict import decision_words, looks_words
 from theragate.runner.workspace import Workspace
 from theragate.settings import Settings
-from theragate.study import study_names
+from theragate.study import NO_STUDY, study_names
 
 __all__ = ["Shown", "show_summary", "show_verdict"]
 
@@ -42,8 +42,11 @@ def show_summary(root: Path, settings: Settings, environ: Mapping[str, str]) -> 
     Returns whether every study that has a verdict has one that follows from its files.
     """
     console, snapshot = Console(highlight=False), take_snapshot(root, environ)
-    well = True
-    for name in study_names(root / "params.yaml"):
+    well, names = True, study_names(root / "params.yaml")
+    if not names:
+        console.print(NO_STUDY, soft_wrap=True)
+        return well
+    for name in names:
         workspace = Workspace(root, name)
         if not workspace.report("verdict.json").is_file():
             console.print(Text.assemble((name, "bold"), "  ", ("no verdict", "bold red"), ": run `dvc repro`\n"))

@@ -1,5 +1,6 @@
 """All commands of `theragate`, in the order in which its help lists them. Heavy imports wait until a command runs."""
 
+import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -10,6 +11,13 @@ from theragate.commands.release import PREDICT, RELEASE
 __all__ = ["COMMANDS"]
 
 
+def _init(call: Call) -> str:
+    from theragate.commands.init import init
+
+    parsed = call.parsed
+    return init(parsed.folder or call.root, example=parsed.example, apply=parsed.apply)
+
+
 def _check(call: Call) -> str:
     from theragate.commands.check import check
 
@@ -18,7 +26,13 @@ def _check(call: Call) -> str:
 
 def _repro(call: Call) -> int:
     from theragate.commands.repro import repro
+    from theragate.study import NO_STUDY, study_names
 
+    if not call.parsed.targets and not study_names(call.root / "params.yaml"):
+        print(NO_STUDY)
+        return 0
+    # The stages run the Python that runs here, whether its environment was activated or not.
+    call.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), call.environ.get("PATH", os.defpath)])
     cores = call.settings.jobs
     return repro(call.root, call.parsed.targets, jobs=call.parsed.jobs or min(2, cores), cores=cores)
 
@@ -168,6 +182,17 @@ _KEYS = (
 )
 
 COMMANDS: tuple[Command, ...] = (
+    Command(
+        "init",
+        "begin a project in a folder; nothing that is there is overwritten",
+        _init,
+        (
+            argument("folder", nargs="?", type=Path, metavar="FOLDER", help="made if there is none; default: this one"),
+            argument("--example", metavar="STUDY", help="bring one of the public studies"),
+            argument("--apply", action="store_true", help="add the files in a folder that holds some already"),
+        ),
+        stays=True,
+    ),
     Command("check", "check params.yaml and the suites, before anything runs", _check),
     Command(
         "repro",

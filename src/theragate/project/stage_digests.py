@@ -61,6 +61,8 @@ Digests = dict[str, Any]
 def notice(root: Path) -> str:
     """Write the digests of a project as it is now; return a line that says what has changed since the last time.
 
+    Where there is no study yet, it is followed by what to do next.
+
     Raises
     ------
     ConfigurationError
@@ -73,7 +75,11 @@ def notice(root: Path) -> str:
         write_json(root / DIGESTS, now)
     if not (root / _BEGUN).is_file():
         write_text(root / _BEGUN, f"Every run of the pipeline begins with {DIGESTS}.\n")
-    return _changes(before, now)
+    if now["studies"]:
+        return _changes(before, now)
+    from theragate.study import NO_STUDY
+
+    return f"{_changes(before, now)}\n{NO_STUDY}"
 
 
 def stage_digests(root: Path) -> Digests:
@@ -145,10 +151,10 @@ def _studies(params: Path, known: Digests) -> Digests:
     if known.get("of") != signature or not isinstance(known.get("studies"), dict):
         from theragate.study.params_file import read_parameters
 
-        content = read_parameters(params, none_yet=True)
+        content = read_parameters(params)
         studies = {
             str(name): {stage: _read_by(stage, entry, content) for stage in READS}
-            for name, entry in (content["studies"] or {}).items()
+            for name, entry in content["studies"].items()
         }
         known.clear()
         known.update({"of": signature, "studies": studies})

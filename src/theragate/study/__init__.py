@@ -44,7 +44,7 @@ from theragate.study.sources import (
     UrlSource,
 )
 from theragate.study.spec import MARK, NAME, Name, Probability, Sentence, Spec, Unit, marked, unfit
-from theragate.study.study import Study, load_seed, load_studies, load_study, resolved_entry, study_names
+from theragate.study.study import NO_STUDY, Study, load_seed, load_studies, load_study, resolved_entry, study_names
 from theragate.study.tasks import TASKS, Task, TaskName
 
 __all__ = [
@@ -52,6 +52,7 @@ __all__ = [
     "MARK",
     "MISSING",
     "NAME",
+    "NO_STUDY",
     "TASKS",
     "AcceptedInputs",
     "BandedGroups",

@@ -20,13 +20,13 @@ __all__ = ["as_mapping", "read_parameters"]
 KEYS = ("seed", "policies", "studies")
 
 
-def read_parameters(path: Path, *, none_yet: bool = False) -> dict[str, Any]:
-    """Read ``params.yaml``, of which ``studies`` is a mapping, with at least one entry unless there may be `none_yet`.
+def read_parameters(path: Path) -> dict[str, Any]:
+    """Read ``params.yaml``, of which ``studies`` is a mapping, empty in a project that has only begun.
 
     Raises
     ------
     ConfigurationError
-        If the file cannot be read, is no valid YAML, has a key twice or an unknown one, or declares no study.
+        If the file cannot be read, is no valid YAML, has a key twice or an unknown one, or no ``studies``.
     """
     content = as_mapping(_read(path), path.name)
     unknown = sorted(str(key) for key in content if key not in KEYS)
@@ -37,10 +37,14 @@ def read_parameters(path: Path, *, none_yet: bool = False) -> dict[str, Any]:
             received=f"the unknown key `{unknown[0]}`",
             remedy="Correct or remove it.",
         )
-    if not as_mapping(content.get("studies"), "studies") and not none_yet:
+    if content.get("studies") is None:
         raise ConfigurationError(
-            path.name, rule="`studies:` declares at least one study", received="none", remedy="Add a study."
+            path.name,
+            rule="it has a key `studies`",
+            received="none",
+            remedy="Write `studies: {}` if there are none.",
         )
+    as_mapping(content["studies"], "studies")
     return content
 
 
@@ -71,7 +75,7 @@ def _read(path: Path) -> Any:
             str(path),
             rule="the file can be read",
             received=error.strerror or "an error",
-            remedy="Run the command in the project's root folder.",
+            remedy="Run the command in a project; `theragate init` begins one.",
         ) from error
     except DuplicateKeyError as error:
         raise ConfigurationError(

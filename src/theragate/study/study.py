@@ -30,8 +30,9 @@ from theragate.study.sources import Source
 from theragate.study.spec import NAME, Name, Spec, marked
 from theragate.study.tasks import TASKS, TaskName
 
-__all__ = ["Study", "load_seed", "load_studies", "load_study", "resolved_entry", "study_names"]
+__all__ = ["NO_STUDY", "Study", "load_seed", "load_studies", "load_study", "resolved_entry", "study_names"]
 
+NO_STUDY = "There is no study yet. Next:\n  theragate new-study NAME --from FILE --outcome COLUMN"
 LARGEST_SEED = 2**31 - 1  # all generators take it, and it leaves room for one seed per repeat
 
 
@@ -164,7 +165,7 @@ def load_study(path: Path, name: str) -> Study:
         raise ConfigurationError(
             f"study `{name}`",
             rule="a study is declared under `studies:` in params.yaml",
-            received=f"a name that is not there (there are {', '.join(studies)})",
+            received=f"a name that is not there (there are {', '.join(studies) or 'none'})",
             remedy="Correct the name or add the study.",
         )
     entry, keys = _resolved(read_parameters(path), name)
