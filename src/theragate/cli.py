@@ -1,13 +1,13 @@
 """The command `theragate`: thin, and quick to start. What it can do stands in `theragate.commands.table`."""
 
-import argparse
 import os
 import sys
+from argparse import Namespace
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from theragate.commands.frame import Call, MisuseError, add_commands
+from theragate.commands.frame import Call, MisuseError, Parser, add_commands
 from theragate.commands.table import COMMANDS
 from theragate.errors import TheragateError
 from theragate.project.own_environment import check_own_environment
@@ -24,7 +24,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     0 if all is well, 1 after an error, which is one line, 2 for a wrong command line, 3 if a rule of release refuses,
     130 after Ctrl-C. If nobody reads the output any more, as behind ``| head``, 1 without a word.
     """
-    parsed = _parser().parse_args(arguments)
+    parsed, unknown = _parser().parse_known_args(arguments)
+    if unknown:
+        parsed.parser.unknown(unknown)
     root = _stand_in_project(parsed)
     try:
         check_own_environment(root)
@@ -36,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except TheragateError as error:
         return _failed(str(error), error.exit_code)
     except MisuseError as error:
-        return _failed(f"{error}; see `{parsed.prog} --help`", 2)
+        return _failed(f"{error}; see `{parsed.parser.prog} --help`", 2)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python writes what is left when it ends
         return 1
@@ -45,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0 if isinstance(outcome, str) else int(outcome)
 
 
-def _stand_in_project(parsed: argparse.Namespace) -> Path:
+def _stand_in_project(parsed: Namespace) -> Path:
     """Go to the root of the project around the current folder, as git does; return it.
 
     Files on the command line stay those that the user meant. Outside of a project, nothing moves.
@@ -65,7 +67,7 @@ def _failed(message: str, code: int) -> int:
     return code
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="theragate", description="Release gates for personalized-medicine models.")
+def _parser() -> Parser:
+    parser = Parser(prog="theragate", description="Release gates for personalized-medicine models.")
     add_commands(parser, COMMANDS)
     return parser

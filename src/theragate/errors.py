@@ -3,7 +3,42 @@
 No message ever carries a patient's value: rows are named by id, columns by name, amounts by count.
 """
 
-__all__ = ["ConfigurationError", "DataError", "EvidenceError", "StoreError", "TheragateError"]
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+__all__ = [
+    "ConfigurationError",
+    "DataError",
+    "EvidenceError",
+    "StoreError",
+    "TheragateError",
+    "did_you_mean",
+    "nearest",
+]
+
+
+def nearest(received: str, known: Iterable[object], *, cutoff: float = 0.6) -> str | None:
+    """Return the known name that may be meant: one that differs in some letters, or the only one of which it is a part.
+
+    For names of studies, columns, keys and commands; never for a patient's value. `cutoff` is how alike they have to
+    be, from 0 to 1; capitals and blanks around them do not count.
+    """
+    names = {str(name).strip().casefold(): str(name) for name in known}
+    asked = received.strip().casefold()
+    near = get_close_matches(asked, names, n=1, cutoff=cutoff)
+    if not near and len(asked) >= _FEWEST_LETTERS:
+        parts = [name for name in names if asked in name]
+        near = parts if len(parts) == 1 else []
+    return names[near[0]] if near else None
+
+
+def did_you_mean(received: str, known: Iterable[object]) -> str:
+    """Ask about the nearest known name, as the beginning of a remedy; empty where none is near."""
+    near = nearest(received, known)
+    return f"Did you mean `{near}`? " if near else ""
+
+
+_FEWEST_LETTERS = 3  # of a part of a name that says which is meant
 
 
 class TheragateError(Exception):

@@ -31,9 +31,12 @@ def test_columns_that_are_there():
     [
         (
             {"features": {"dropped": {"loss": "A reason."}}},
-            r"dropped`.*`loss`, which is not in it \(the nearest is `los`\)",
+            r"dropped`.*`loss`, which is not in it\. Did you mean `los`\? Correct",
         ),
-        ({"features": {"labels": {"BMI": "body mass"}}}, r"features\.labels`.*`BMI`, which is not in it\. Correct"),
+        (
+            {"features": {"labels": {"BMI": "body mass"}}},
+            r"features\.labels`.*`BMI`, which is not in it\. Did you mean `bmi`",
+        ),
         (
             {"subgroups": {"age_band": {"title": "Age", "column": "aeg", "bands": [60]}}},
             r"subgroups\.age_band\.column`.*`aeg`.*`age`",

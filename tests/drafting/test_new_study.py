@@ -136,7 +136,7 @@ REFUSED = [
         r"--outcome: it names the column to predict; received none.*columns of two values: .*ill",
     ),
     ({}, {"outcome": "sick"}, r"--outcome sick: it names a column of the file; received no such column"),
-    ({}, {"outcome": "il"}, r"but `ill` is one"),
+    ({}, {"outcome": "il"}, r"Did you mean `ill`\?"),
     ({}, {"outcome": "ill", "time": "days"}, r"--time days: it names a column"),
     ({"ill": "no"}, {"outcome": "ill"}, "it varies; received one value for all patients"),
     ({"ill": np.nan}, {"outcome": "ill"}, "160 missing values"),

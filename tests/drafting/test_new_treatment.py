@@ -137,7 +137,7 @@ REFUSED = [
     ({"arm": ["a", "b", "c"] * 80}, {}, f"--treatment arm: {ARMS}; received 3 distinct values. Compare two arms"),
     ({"arm": ["drug", None, "placebo"] * 80}, {}, "received 80 missing values among 240 patients. Leave those"),
     ({"arm": np.nan}, {}, "received 240 missing values"),
-    ({}, {"treatment": "amr"}, r"--treatment amr: .*no such column \(but `arm` is one\)"),
+    ({}, {"treatment": "amr"}, r"--treatment amr: .*no such column\. Did you mean `arm`\?"),
     ({}, {"treatment": "ill"}, "--treatment ill: a treatment and what it changes are two columns"),
     (
         {},

@@ -1,11 +1,10 @@
 """The columns that ``params.yaml`` names must be in the cohort: a misspelt one would be passed over in silence."""
 
 from collections.abc import Iterator
-from difflib import get_close_matches
 
 import pandas as pd
 
-from theragate.errors import DataError
+from theragate.errors import DataError, did_you_mean
 from theragate.study import SiteSplit, Study, TemporalSplit
 
 __all__ = ["check_columns"]
@@ -22,17 +21,16 @@ def check_columns(cohort: pd.DataFrame, study: Study) -> None:
     Raises
     ------
     DataError
-        With the first such key, and the column whose spelling is nearest.
+        With the first such key, and the column that may be meant.
     """
     columns = [str(column) for column in cohort.columns]
     for key, column in _named(study):
         if column not in columns:
-            nearest = get_close_matches(column, columns, n=1)
             raise DataError(
                 f"params.yaml, key `studies.{study.name}.{key}`",
                 rule="a column that a study names is in its cohort",
-                received=f"`{column}`, which is not in it" + (f" (the nearest is `{nearest[0]}`)" if nearest else ""),
-                remedy="Correct the name, or remove the entry.",
+                received=f"`{column}`, which is not in it",
+                remedy=f"{did_you_mean(column, columns)}Correct the name, or remove the entry.",
             )
 
 

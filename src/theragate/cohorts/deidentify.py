@@ -10,7 +10,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
-from theragate.errors import DataError
+from theragate.errors import DataError, did_you_mean
 from theragate.study import Deidentification
 
 __all__ = ["TOP_AGE", "check_ids", "deidentify", "identifier"]
@@ -168,6 +168,7 @@ def _present(frame: pd.DataFrame, spec: Deidentification, study: str) -> None:
                     column,
                     rule=f"a column under `deidentification.{key}` is in the source",
                     received="no such column",
+                    near=did_you_mean(column, frame.columns),
                 )
 
 
@@ -219,10 +220,10 @@ def _years(dates: pd.Series, column: str, study: str) -> pd.Series:
         ) from None
 
 
-def _unfit_column(study: str, column: str, *, rule: str, received: str) -> DataError:
+def _unfit_column(study: str, column: str, *, rule: str, received: str, near: str = "") -> DataError:
     return DataError(
         f"study `{study}`, column `{column}`",
         rule=rule,
         received=received,
-        remedy="Correct the source, or `deidentification` in params.yaml.",
+        remedy=f"{near}Correct the source, or `deidentification` in params.yaml.",
     )

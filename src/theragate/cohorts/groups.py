@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from theragate.cohorts.codes import as_codes
-from theragate.errors import DataError
+from theragate.errors import DataError, did_you_mean
 from theragate.study import MISSING, BandedGroups, GroupSpec, LabelledGroups, Study
 
 __all__ = ["MISSING", "read_groups"]
@@ -29,7 +29,13 @@ def read_groups(cohort: pd.DataFrame, study: Study) -> pd.DataFrame:
 
 def _labels(cohort: pd.DataFrame, name: str, spec: GroupSpec, study: str) -> pd.Series:
     if spec.column not in cohort.columns:
-        raise _unfit_groups(study, name, rule=f"column `{spec.column}` is in the cohort", received="no such column")
+        raise _unfit_groups(
+            study,
+            name,
+            rule=f"column `{spec.column}` is in the cohort",
+            received="no such column",
+            near=did_you_mean(spec.column, cohort.columns),
+        )
     column = cohort[spec.column]
     return _banded(column, name, spec, study) if isinstance(spec, BandedGroups) else _named(column, name, spec, study)
 
@@ -59,10 +65,10 @@ def _named(column: pd.Series, name: str, spec: LabelledGroups, study: str) -> pd
     return codes.map(spec.labels).fillna(MISSING).astype(str)
 
 
-def _unfit_groups(study: str, name: str, *, rule: str, received: str) -> DataError:
+def _unfit_groups(study: str, name: str, *, rule: str, received: str, near: str = "") -> DataError:
     return DataError(
         f"study `{study}`, subgroups `{name}`",
         rule=rule,
         received=received,
-        remedy="Correct `subgroups` in params.yaml.",
+        remedy=f"{near}Correct `subgroups` in params.yaml.",
     )

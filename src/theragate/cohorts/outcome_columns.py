@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from theragate.cohorts.codes import as_codes
 from theragate.cohorts.outcomes import Binary, Censored, MeasuredOutcome, Outcome, Quantity, Treated
-from theragate.errors import DataError
+from theragate.errors import DataError, did_you_mean
 from theragate.study import BinaryOutcome, EffectOutcome, QuantityOutcome, Study, SurvivalOutcome, Treatment
 
 __all__ = ["read_outcome"]
@@ -144,7 +144,12 @@ def _complete(cohort: pd.DataFrame, column: str, study: str, *, what: str) -> pd
     if columns != 1:
         received = f"{columns} columns of that name" if columns else "no such column"
         raise _unfit_column(
-            study, column, rule=f"the {what} column is in the cohort, once", received=received, what=what
+            study,
+            column,
+            rule=f"the {what} column is in the cohort, once",
+            received=received,
+            remedy="" if columns else did_you_mean(column, cohort.columns) + _REMEDY,
+            what=what,
         )
     missing = int(cohort[column].isna().sum())
     if missing:

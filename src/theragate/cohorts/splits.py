@@ -10,7 +10,7 @@ from sklearn.model_selection import StratifiedKFold, StratifiedShuffleSplit
 
 from theragate.cohorts.codes import as_codes
 from theragate.cohorts.outcomes import Outcome
-from theragate.errors import DataError
+from theragate.errors import DataError, did_you_mean
 from theragate.study import Holdout, NestedCrossValidation, SiteSplit, Study, TemporalSplit
 
 __all__ = ["Split", "development_rows", "inner_folds", "outer_splits"]
@@ -98,7 +98,9 @@ def _random(outcome: Outcome, spec: Holdout, subject: str, *, seed: int) -> Spli
 
 def _declared(cohort: pd.DataFrame, outcome: Outcome, spec: TemporalSplit | SiteSplit, subject: str) -> Split:
     if spec.column not in cohort.columns:
-        raise _unfit_validation(subject, rule=f"column `{spec.column}` is in the cohort", received="no such column")
+        near = did_you_mean(spec.column, cohort.columns)
+        rule = f"column `{spec.column}` is in the cohort"
+        raise _unfit_validation(subject, rule=rule, received="no such column", near=near)
     column = cohort[spec.column]
     missing = int(column.isna().sum())
     if missing:
@@ -178,5 +180,5 @@ def _joined(strata: NDArray[np.intp], smallest: int) -> NDArray[np.intp]:
     return joined[position]
 
 
-def _unfit_validation(subject: str, *, rule: str, received: str) -> DataError:
-    return DataError(subject, rule=rule, received=received, remedy="Correct `validation` in params.yaml.")
+def _unfit_validation(subject: str, *, rule: str, received: str, near: str = "") -> DataError:
+    return DataError(subject, rule=rule, received=received, remedy=f"{near}Correct `validation` in params.yaml.")

@@ -6,6 +6,7 @@ from pathlib import Path
 from theragate.personal.answers import load_personal_model
 from theragate.runner.workspace import Workspace
 from theragate.serving import ServedModel
+from theragate.study import load_study
 
 __all__ = ["example"]
 
@@ -15,10 +16,14 @@ def example(root: Path, study: str, *, url: str) -> str:
 
     Raises
     ------
+    ConfigurationError
+        If there is no such study.
     DataError
         If the study has no trained model here, or a damaged one.
     """
-    personal = load_personal_model(Workspace(root, study).model("estimator"))
+    workspace = Workspace(root, study)
+    load_study(workspace.params, study)
+    personal = load_personal_model(workspace.model("estimator"))
     patient = personal.example()
     request = json.dumps({"dataframe_split": patient.to_dict(orient="split", index=False)}, ensure_ascii=False)
     quoted = request.replace("'", r"'\''")

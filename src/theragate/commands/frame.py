@@ -1,15 +1,16 @@
 """What a command of `theragate` is made of: its words, its arguments, its function, and what the function is given."""
 
 import argparse
-from collections.abc import Callable, MutableMapping, Sequence
+from collections.abc import Callable, Iterable, MutableMapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
 
+from theragate.errors import nearest
 from theragate.settings import Settings
 
-__all__ = ["STUDY", "Argument", "Call", "Command", "MisuseError", "add_commands", "argument", "count", "day"]
+__all__ = ["STUDY", "Argument", "Call", "Command", "MisuseError", "Parser", "add_commands", "argument", "count", "day"]
 
 
 @dataclass(frozen=True)
@@ -61,8 +62,30 @@ def argument(*names: str, **options: Any) -> Argument:
 STUDY = argument("study", metavar="STUDY")
 
 
-def add_commands(parser: argparse.ArgumentParser, commands: Sequence[Command], *, metavar: str = "COMMAND") -> None:
-    """Let `parser` read one of `commands`; the parsed line then has their ``run`` and the whole name as ``prog``."""
+class Parser(argparse.ArgumentParser):
+    """A parser that asks about the command, the choice or the option that may be meant."""
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        try:
+            super()._check_value(action, value)
+        except argparse.ArgumentError as error:
+            message = f"{error.message}{_meant(str(value), action.choices or ())}"
+            raise argparse.ArgumentError(action, message) from error
+
+    def unknown(self, words: Sequence[str]) -> None:
+        """Refuse words that no argument takes."""
+        option = next((word for word in words if word.startswith("--")), "")
+        known = [name for name in self._option_string_actions if name.startswith("--")]
+        self.error(f"unrecognized arguments: {' '.join(words)}{_meant(option, known) if option else ''}")
+
+
+def _meant(received: str, known: Iterable[Any]) -> str:
+    near = nearest(received, known)
+    return f". Did you mean `{near}`?" if near else ""
+
+
+def add_commands(parser: Parser, commands: Sequence[Command], *, metavar: str = "COMMAND") -> None:
+    """Let `parser` read one of `commands`; the parsed line then has their ``run`` and its own ``parser``."""
     subparsers = parser.add_subparsers(required=True, metavar=metavar)
     for command in commands:
         own = subparsers.add_parser(command.name, help=command.help, epilog=command.epilog or None)
@@ -71,7 +94,7 @@ def add_commands(parser: argparse.ArgumentParser, commands: Sequence[Command], *
         if command.run is None:
             add_commands(own, command.actions, metavar="ACTION")
         else:
-            own.set_defaults(run=command.run, prog=own.prog, stays=command.stays)
+            own.set_defaults(run=command.run, parser=own, stays=command.stays)
 
 
 def day(text: str) -> date:

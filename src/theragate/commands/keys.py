@@ -9,7 +9,7 @@ from typing import get_args
 from filelock import FileLock
 from pydantic import ValidationError
 
-from theragate.errors import ConfigurationError
+from theragate.errors import ConfigurationError, did_you_mean
 from theragate.release.keys import SigningKey, write_key
 from theragate.release.trust import (
     Role,
@@ -207,7 +207,7 @@ def _known(trust: Trust, name: str, *, revoked: bool = False) -> TrustedKey:
             f"key `{name[:64]}`",
             "it is in the trust file",
             f"a name that is not there; it has {names}",
-            "See `theragate keys list`.",
+            f"{did_you_mean(name, [entry.name for entry in trust.keys])}See `theragate keys list`.",
         )
     if entry.revoked is not None and not revoked:
         raise _wrong(

@@ -124,6 +124,8 @@ def _verified(call: Call, lines: Sequence[str]) -> int | str:
 def _audit(call: Call, session: "Session") -> int | str:
     from theragate.registry.tables import ledger_table
 
+    if call.parsed.study is not None:
+        session.check(call.parsed.study)
     rows = [row for row in session.rows if call.parsed.study in (None, row.event.study)]
     content = [row.model_dump(mode="json") for row in rows]
     return _answer(call, content, lambda: ledger_table(rows, verified=len(session.rows)))

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from theragate.commands.processes import Interruptions, ended_together, follow
+from theragate.errors import ConfigurationError, did_you_mean
 from theragate.runner.exclusive import claim_pipeline
 
 __all__ = ["repro"]
@@ -41,6 +42,8 @@ def repro(root: Path, targets: list[str], *, jobs: int, cores: int) -> int:
 
     Raises
     ------
+    ConfigurationError
+        If a target is no stage.
     StoreError
         If another process runs the pipeline of the clone.
     """
@@ -73,10 +76,15 @@ class _Pipeline:
     def __init__(self, repo: Any, targets: list[str], *, jobs: int, cores: int) -> None:
         from dvc.dvcfile import PROJECT_FILE
         from dvc.repo.reproduce import collect_stages, get_active_graph, plan_repro
+        from dvc.stage.exceptions import StageNotFound
 
         self._repo, self._jobs, self._cores = repo, jobs, cores
         self._graph = get_active_graph(repo.index.graph)
-        self._plan = plan_repro(self._graph, collect_stages(repo, targets or [PROJECT_FILE]))
+        try:
+            chosen = collect_stages(repo, targets or [PROJECT_FILE])
+        except StageNotFound as error:
+            raise _unknown(targets, [str(stage.addressing) for stage in self._graph]) from error
+        self._plan = plan_repro(self._graph, chosen)
         self._unfinished = list(self._plan)
         self._due: list[Any] = []  # what they need is there, and it has changed
         self._running: dict[Future[int], Any] = {}
@@ -206,6 +214,18 @@ def _mend(path: Path) -> None:
         return
     except ValueError:
         path.unlink()
+
+
+def _unknown(targets: list[str], known: list[str]) -> ConfigurationError:
+    """Return the error about the first target that is no stage; one is named as ``train@STUDY``, or for all studies."""
+    stages = [*known, *dict.fromkeys(name.partition("@")[0] for name in known)]
+    target = next((target for target in targets if target not in stages), targets[0])
+    return ConfigurationError(
+        f"the stage `{target}`",
+        rule="a stage is one of dvc.yaml, as `train@STUDY`, or `train` for all studies",
+        received="a name that is not there",
+        remedy=f"{did_you_mean(target, stages)}See `dvc stage list`.",
+    )
 
 
 def _log() -> logging.Logger:

@@ -10,7 +10,7 @@ from typing import Any
 from filelock import FileLock
 from pydantic import ValidationError
 
-from theragate.errors import ConfigurationError
+from theragate.errors import ConfigurationError, did_you_mean
 from theragate.gates import CONDITIONS
 from theragate.gates.types import REVIEW, Finding, Verdict
 from theragate.project.current_verdict import read_judged
@@ -130,7 +130,7 @@ def _finding(verdict: Verdict, code: str) -> Finding:
             subject,
             rule=f"the verdict's findings are {', '.join(findings)}",
             received=f"`{code[:40]}`",
-            remedy="Name one of them.",
+            remedy=f"{did_you_mean(code, findings)}Name one of them.",
         )
     if findings[code].status in ("pass", "not_applicable"):
         raise ConfigurationError(

@@ -1,13 +1,12 @@
 """What the columns of a new table seem to be. Everything that is only a guess is marked for review."""
 
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 
 import pandas as pd
 
 from theragate.cohorts.deidentify import identifier
 from theragate.drafting.words import words_of
-from theragate.errors import DataError
+from theragate.errors import DataError, did_you_mean
 from theragate.study import MARK
 
 __all__ = ["Columns", "find_id", "read_columns", "require"]
@@ -35,12 +34,11 @@ def require(frame: pd.DataFrame, column: str, option: str) -> None:
         With the name of a column that is spelt nearly so.
     """
     if column not in frame.columns:
-        nearest = get_close_matches(column, list(frame.columns), n=1)
         raise DataError(
             f"{option} {column}",
             rule="it names a column of the file",
-            received="no such column" + (f" (but `{nearest[0]}` is one)" if nearest else ""),
-            remedy=f"The columns are {', '.join(frame.columns[:40])}.",
+            received="no such column",
+            remedy=f"{did_you_mean(column, frame.columns)}The columns are {', '.join(frame.columns[:40])}.",
         )
 
 

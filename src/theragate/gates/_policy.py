@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 from pydantic import SerializeAsAny
 
 from theragate.digests import canonical_json, sha256_json
-from theragate.errors import ConfigurationError, EvidenceError
+from theragate.errors import ConfigurationError, EvidenceError, did_you_mean
 from theragate.gates._base import Declared, Gate
 from theragate.gates._conditions import Condition
 from theragate.gates._held_out_use import HeldOutUse
@@ -117,7 +117,8 @@ def read_policy(study: Study) -> Policy:
         if name not in known:
             what = f"`{name}`, which is not one of them" if name in GATES else f"an unknown gate `{name}`"
             above = study.key("gates", name).removesuffix(f".{name}")
-            raise _wrong(above, rule=f"the gates of a {study.task} study are {', '.join(known)}", received=what)
+            rule = f"the gates of a {study.task} study are {', '.join(known)}"
+            raise _wrong(above, rule=rule, received=what, near=did_you_mean(name, known))
     for name in known:
         if name not in study.gates:
             raise _wrong(at, rule="no gate may be left out", received=f"no entry `{name}`")
@@ -144,10 +145,10 @@ def _entry(study: Study, name: str) -> dict[str, Any]:
     return study.gates[name]
 
 
-def _wrong(key: str, *, rule: str, received: str) -> ConfigurationError:
+def _wrong(key: str, *, rule: str, received: str, near: str = "") -> ConfigurationError:
     return ConfigurationError(
         f"params.yaml, key `{key}`",
         rule=rule,
         received=received,
-        remedy="Correct params.yaml; see docs/gates/README.md.",
+        remedy=f"{near}Correct params.yaml; see docs/gates/README.md.",
     )

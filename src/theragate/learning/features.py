@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from theragate.errors import ConfigurationError, DataError
+from theragate.errors import ConfigurationError, DataError, did_you_mean
 from theragate.study import Study
 
 __all__ = ["MISSING_TEXT", "Feature", "as_features", "read_features"]
@@ -72,6 +72,7 @@ def as_features(frame: pd.DataFrame, features: tuple[Feature, ...]) -> pd.DataFr
             absent[0],
             rule="every feature of the model is a column of the data",
             received=f"no such column (of {len(features)} features, {len(absent)} are absent)",
+            near=did_you_mean(absent[0], frame.columns),
         )
     columns = {feature.name: _as_feature(frame[feature.name], feature) for feature in features}
     return pd.DataFrame(columns, index=frame.index, copy=False)
@@ -91,7 +92,6 @@ def _as_feature(column: pd.Series, feature: Feature) -> pd.Series:
     return numbers
 
 
-def _unfit_feature(column: str, *, rule: str, received: str) -> DataError:
-    return DataError(
-        f"feature `{column}`", rule=rule, received=received, remedy="Correct the column where the data come from."
-    )
+def _unfit_feature(column: str, *, rule: str, received: str, near: str = "") -> DataError:
+    remedy = f"{near}Correct the column where the data come from."
+    return DataError(f"feature `{column}`", rule=rule, received=received, remedy=remedy)

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from difflib import get_close_matches
 from numbers import Real
 
 import numpy as np
@@ -10,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from theragate.cohorts.codes import as_codes
-from theragate.errors import DataError
+from theragate.errors import DataError, nearest
 from theragate.learning.features import MISSING_TEXT, Feature, as_features
 from theragate.personal.input_rules import Flags, Reasons, apply_rule
 from theragate.study import AcceptedInputs
@@ -91,10 +90,10 @@ def _given(frame: pd.DataFrame, name: str) -> pd.Series:
 
 def _remedy(frame: pd.DataFrame, name: str) -> str:
     """Name the column that was meant, if one is near; names only, since there may be no header and these be values."""
-    folded = {str(column).strip().casefold(): str(column) for column in frame.columns}
-    for near in get_close_matches(name.casefold(), folded, n=1, cutoff=_NEAR):
-        return f"Did you mean `{folded[near]}`? Rename it to `{name}`."
-    return "Correct the column where the data come from."
+    near = nearest(name, frame.columns, cutoff=_NEAR)
+    if near is None:
+        return "Correct the column where the data come from."
+    return f"Did you mean `{near}`? Rename it to `{name}`."
 
 
 def _texts(given: pd.Series, known: Sequence[str]) -> NDArray[np.object_]:

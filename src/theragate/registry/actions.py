@@ -59,7 +59,8 @@ def rollback(session: Session, study: str) -> str:
             f"`{study}`",
             rule="a rollback goes to the last champion that is not revoked",
             received="no former champion",
-            remedy=f"Promote another version, or withdraw the champion: `theragate release withdraw {study}`.",
+            remedy=f"{session.near(study)}Promote another version, or withdraw the champion: "
+            f"`theragate release withdraw {study}`.",
         )
     session.registry.set_alias(study, CHAMPION, target.version)
     return f"{study}: rolled back to version {target.version}"
@@ -83,11 +84,12 @@ def withdraw(session: Session, study: str, *, reason: str) -> str:
     """
     event = session.study(study).champion
     if event is None:
+        near = session.near(study)
         raise StoreError(
             f"`{study}`",
             rule="a champion is withdrawn",
             received="no champion in service",
-            remedy="Nothing needs to be done.",
+            remedy=f"{near}Nothing was withdrawn." if near else "Nothing needs to be done.",
         )
     session.registry.set_tag(study, event.version, "theragate.withdraw", reason)
     return f"{study}: version {event.version} withdrawn; there is no champion"

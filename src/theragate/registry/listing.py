@@ -35,7 +35,14 @@ def list_versions(session: Session, studies: Sequence[str], *, pending: bool) ->
     ----------
     pending
         Return only the versions that wait for an approval or a promotion.
+
+    Raises
+    ------
+    ConfigurationError
+        If a study is not registered, while one is whose name is nearly the same.
     """
+    for study in studies:
+        session.check(study)
     names = list(studies) or sorted(session.registry.studies())
     listed = [_listed(session, version) for name in names for version in session.registry.versions(name)]
     return [row for row in listed if row.state in PENDING] if pending else listed

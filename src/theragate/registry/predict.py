@@ -1,11 +1,10 @@
 """The champion's answers for the patients of a file."""
 
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from theragate.errors import DataError
+from theragate.errors import DataError, did_you_mean
 from theragate.files import whole_file
 from theragate.gates.words import plural
 from theragate.personal.answer_table import COLUMNS
@@ -99,13 +98,12 @@ def _parquet(path: Path) -> "pd.DataFrame":
 
 def _check_id(path: Path, column: str, columns: list[str]) -> None:
     if columns.count(column) != 1:
-        folded = {name.casefold(): name for name in columns}
-        near = get_close_matches(column.casefold(), folded, n=1) if column not in columns else []
+        near = "" if column in columns else did_you_mean(column, columns)
         raise DataError(
             f"`{path.name}`",
             rule="the column of `--id` is one of its columns, once",
             received=f"{columns.count(column) or 'no'} columns `{column}`",
-            remedy=f"Did you mean `{folded[near[0]]}`?" if near else "Correct `--id`, or omit it to number the rows.",
+            remedy=f"{near}Correct `--id`, or omit it to number the rows.",
         )
     if column in COLUMNS:
         raise DataError(

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
-from theragate.errors import ConfigurationError, StoreError
+from theragate.errors import ConfigurationError, StoreError, did_you_mean
 from theragate.release.attestation import ParsedStatement
 from theragate.release.examination import verify_statement
 from theragate.release.ledger import Event, Row, verify_rows
@@ -48,6 +48,28 @@ class Session:
         """The day in UTC."""
         return self.now.date()
 
+    def near(self, study: str) -> str:
+        """Ask about the registered study that may be meant, as the beginning of a remedy; empty where none is."""
+        known = self.registry.studies()
+        return "" if study in known else did_you_mean(study, known)
+
+    def check(self, study: str) -> None:
+        """Refuse the name of a study that is not registered, while one is that may be meant.
+
+        Raises
+        ------
+        ConfigurationError
+            If it is such a name.
+        """
+        near = self.near(study)
+        if near:
+            raise ConfigurationError(
+                f"`{study}`",
+                rule="a study in the registry has a registered model",
+                received="a name that none has",
+                remedy=f"{near}See `theragate release list`.",
+            )
+
     def study(self, name: str) -> StudyState:
         """Return the release state of a study, from the ledger."""
         return self.state.of(name)
@@ -71,7 +93,7 @@ class Session:
             received=f"`{number}`, while the registry has {numbers}"
             if number and versions
             else "no registered version",
-            remedy="See `theragate release list`.",
+            remedy=f"{'' if versions else self.near(study)}See `theragate release list`.",
         )
 
     def attested(self, version: RegisteredVersion) -> AttestationStatus:
@@ -111,7 +133,7 @@ class Session:
                 f"`{study}`",
                 rule="a champion is in service",
                 received="no champion",
-                remedy=f"See what could be promoted: `theragate release list {study}`.",
+                remedy=f"{self.near(study)}See what could be promoted: `theragate release list {study}`.",
             )
         if event is None or event.version != named:
             alias = "no version" if named is None else f"version {named}"

@@ -13,7 +13,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.constructor import DuplicateKeyError
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-from theragate.errors import ConfigurationError
+from theragate.errors import ConfigurationError, did_you_mean
 
 __all__ = ["as_mapping", "read_parameters"]
 
@@ -35,7 +35,7 @@ def read_parameters(path: Path) -> dict[str, Any]:
             path.name,
             rule=f"its keys are {', '.join(KEYS)}",
             received=f"the unknown key `{unknown[0]}`",
-            remedy="Correct or remove it.",
+            remedy=f"{did_you_mean(unknown[0], KEYS)}Correct or remove it.",
         )
     if content.get("studies") is None:
         raise ConfigurationError(

@@ -9,8 +9,9 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from theragate.digests import canonical_json
-from theragate.errors import ConfigurationError, DataError, TheragateError
+from theragate.errors import ConfigurationError, DataError, TheragateError, did_you_mean, nearest
 from theragate.files import read_json
+from theragate.study.known_keys import known_keys
 from theragate.study.spec import Spec
 
 __all__ = ["Flaw", "first_flaw", "parse", "read_spec", "spec_of"]
@@ -34,12 +35,13 @@ S = TypeVar("S", bound=Spec)
 class Flaw(NamedTuple):
     """The first thing that is wrong with a value: the path of its key, the rule, and what was received.
 
-    ``key`` is empty where the whole value is wrong.
+    ``key`` is empty where the whole value is wrong; ``unknown`` says that there is no such key.
     """
 
     key: str
     rule: str
     received: str
+    unknown: bool = False
 
 
 def read_spec(
@@ -134,11 +136,13 @@ def parse(kind: type[S], value: Any, *, at: str | Callable[[str], str]) -> S:
     except ValidationError as error:
         flaw = first_flaw(error, value, unknown="a key is one of those in docs/studies.md")
         key = ".".join(filter(None, (at, flaw.key))) if isinstance(at, str) else at(flaw.key)
+        path = flaw.key.split(".")
+        near = did_you_mean(path[-1], known_keys(kind, path)) if flaw.unknown else ""
         raise ConfigurationError(
             f"params.yaml, key `{key}`",
             rule=flaw.rule,
             received=flaw.received,
-            remedy="Correct params.yaml.",
+            remedy=f"{near}Correct params.yaml.",
         ) from error
 
 
@@ -156,7 +160,7 @@ def first_flaw(
     private
         Whether to leave the received value out.
     """
-    first = _at_the_tag(error.errors(include_url=False)[0])
+    first = _at_the_tag(_most_telling(error.errors(include_url=False)))
     rule = first["msg"].removeprefix("Value error, ").replace("Input", "the value", 1)
     received = {"extra_forbidden": "an unknown key", "missing": "none", "value_error": "this entry"}.get(first["type"])
     if received is None:
@@ -167,7 +171,20 @@ def first_flaw(
         key=".".join(map(str, first["loc"]) if value is None else _key(value, first["loc"])),
         rule=unknown if first["type"] == "extra_forbidden" else _RULES.get(first["type"], rule),
         received=received + more,
+        unknown=first["type"] == "extra_forbidden",
     )
+
+
+def _most_telling(errors: list[ErrorDetails]) -> ErrorDetails:
+    """Return the first error; where a key is missing because it is misspelt, the error about how it is spelt."""
+    first = errors[0]
+    if first["type"] == "missing":
+        *above, name = first["loc"]
+        for other in errors:
+            beside = other["type"] == "extra_forbidden" and list(other["loc"][:-1]) == above
+            if beside and nearest(str(other["loc"][-1]), [name]):
+                return other
+    return first
 
 
 def _at_the_tag(error: ErrorDetails) -> ErrorDetails:

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from pydantic import PrivateAttr, model_validator
 
-from theragate.errors import ConfigurationError
+from theragate.errors import ConfigurationError, did_you_mean
 from theragate.study.declarations import (
     Card,
     Decision,
@@ -166,7 +166,7 @@ def load_study(path: Path, name: str) -> Study:
             f"study `{name}`",
             rule="a study is declared under `studies:` in params.yaml",
             received=f"a name that is not there (there are {', '.join(studies) or 'none'})",
-            remedy="Correct the name or add the study.",
+            remedy=f"{did_you_mean(name, studies)}Correct the name or add the study.",
         )
     entry, keys = _resolved(read_parameters(path), name)
     return Study.read(entry, name=name, gate_keys=keys)

@@ -1,6 +1,5 @@
 """Suites of expectations: JSON files that a clinician can read and sign, checked before anything runs."""
 
-import difflib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import StringConstraints, model_validator
 
 from theragate.digests import sha256_bytes
-from theragate.errors import ConfigurationError
+from theragate.errors import ConfigurationError, nearest
 from theragate.study import Spec, spec_of, unfit
 from theragate.validation._expectation_types import ARGUMENTS, EXPECTATIONS
 from theragate.validation.types import Severity
@@ -41,8 +40,8 @@ class Expectation(Spec):
     @model_validator(mode="after")
     def _known(self) -> "Expectation":
         if self.type not in EXPECTATIONS:
-            nearest = difflib.get_close_matches(self.type, EXPECTATIONS, n=1)
-            hint = f" (the nearest is `{nearest[0]}`)" if nearest else ""
+            near = nearest(self.type, EXPECTATIONS)
+            hint = f" (the nearest is `{near}`)" if near else ""
             raise unfit("its `type` is an expectation that a suite may use", f"`{self.type}`{hint}")
         allowed = EXPECTATIONS[self.type]
         for name, value in self.kwargs.items():

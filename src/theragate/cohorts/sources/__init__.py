@@ -14,7 +14,7 @@ from theragate.cohorts.sources._raw_table import RawTable, as_plain
 from theragate.cohorts.sources._simulated import WORLDS, read_simulated
 from theragate.cohorts.sources._sql import read_sql
 from theragate.cohorts.sources._url import read_url
-from theragate.errors import ConfigurationError, DataError
+from theragate.errors import ConfigurationError, DataError, did_you_mean
 from theragate.study import BundledSource, DvcSource, SimulatedSource, Source
 
 __all__ = [
@@ -52,14 +52,14 @@ def check_source(spec: Source, *, study: str) -> None:
             f"params.yaml, key `studies.{study}.source.name`",
             rule=f"a bundled cohort is one of {', '.join(COHORTS)}",
             received=f"`{spec.name}`",
-            remedy="Correct the name, or use a source of another kind.",
+            remedy=f"{did_you_mean(spec.name, COHORTS)}Correct the name, or use a source of another kind.",
         )
     if isinstance(spec, SimulatedSource) and spec.world not in WORLDS:
         raise ConfigurationError(
             f"params.yaml, key `studies.{study}.source.world`",
             rule=f"a world is one of {', '.join(WORLDS)}",
             received=f"`{spec.world}`",
-            remedy="Correct the name, or use a source of another kind.",
+            remedy=f"{did_you_mean(spec.world, WORLDS)}Correct the name, or use a source of another kind.",
         )
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from theragate.errors import DataError
+from theragate.errors import DataError, did_you_mean
 from theragate.study import TableFile
 
 __all__ = ["check_exists", "read_table_file", "require_columns"]
@@ -84,7 +84,7 @@ def require_columns(frame: pd.DataFrame, named: Mapping[str, Sequence[str]], sub
                     subject,
                     rule=f"it has the column `{column}` that `source.{key}` names",
                     received="no such column",
-                    remedy=f"Correct `source.{key}` in params.yaml.",
+                    remedy=f"{did_you_mean(column, frame.columns)}Correct `source.{key}` in params.yaml.",
                 )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from theragate.errors import ConfigurationError, DataError
+from theragate.errors import ConfigurationError, DataError, did_you_mean
 from theragate.learning.families.base import Family, FitError, Params, Training
 from theragate.learning.families.boosted import Boosted, BoostedTimes
 from theragate.learning.families.causal_forest import CausalForest
@@ -60,7 +60,8 @@ def check_families(study: Study) -> None:
                 f"params.yaml, key `studies.{study.name}.tuning.{key}`",
                 rule=f"a family of a {study.task} study is one of {', '.join(known)}, named once",
                 received=f"`{name}`" + (" twice" if name in known else ""),
-                remedy="Correct the name, or add the family under `learning/families`.",
+                remedy=f"{'' if name in known else did_you_mean(name, known)}Correct the name, or add the family under "
+                "`learning/families`.",
             )
 
 
