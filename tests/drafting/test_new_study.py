@@ -44,10 +44,10 @@ def quantity_cohort() -> pd.DataFrame:
     return frame.assign(dose=(20 + 0.2 * frame["age"] + random.normal(0, 3, 200)).round(2))
 
 
-def drafted(project: Project, frame: pd.DataFrame, *, outcome: str | None, time: str | None = None) -> str:
+def drafted(project: Project, frame: pd.DataFrame, *, outcome: str | None, **asked: str | None) -> str:
     file = project.root / "table.csv"
     frame.to_csv(file, index=False)
-    return new_study(project.root, Request(NEW, file, outcome=outcome, time=time))
+    return new_study(project.root, Request(NEW, file, outcome=outcome, **asked))
 
 
 @pytest.mark.parametrize(
@@ -146,9 +146,9 @@ REFUSED = [
     ({"ill": "a@b.org"}, {"outcome": "ill"}, "looks like e-mail addresses"),
     ({"ill": ["a", "b", "c", "d"] * 40}, {"outcome": "ill"}, "a column of 4 classes"),
     ({"ill": ["no"] * 155 + ["yes"] * 5}, {"outcome": "ill"}, "at least 10 patients; received one with 5"),
-    ({"record": "same"}, {"outcome": "ill"}, "159 rows that repeat an earlier id"),
+    ({"record": [None] + ["a", "b", "c"] * 53}, {"outcome": "ill", "identity": "record"}, "1 rows without an id"),
     ({"days": 1.0, "ill": ["no", "yes"] * 80}, {"outcome": "ill", "time": "days"}, "--time days: it varies"),
-    ({"days": np.arange(160.0) * 2}, {"outcome": "ill", "time": "days"}, "--outcome ill: it holds numbers"),
+    ({"days": [f"{n} d" for n in range(16)] * 10}, {"outcome": "ill", "time": "days"}, "--time days: it holds numbers"),
     (
         {"days": np.arange(160.0) * 2, "ill": [0, 1, 2, 1] * 40},
         {"outcome": "ill", "time": "days"},

@@ -118,7 +118,9 @@ def test_a_column_that_tells_the_treatment_in_other_words_is_dropped_and_marked(
     monkeypatch.chdir(project.root)
     frame = table()
     study = drafted(project, frame.assign(group=np.where(frame["arm"] == "drug", 2, 1)))
-    assert study.features.dropped == {"group": "REVIEW: the column tells who was treated."}
+    assert study.features.dropped == {
+        "group": "REVIEW: `group` is the treatment in other words, so that no two patients could be compared."
+    }
     assert exit_code(ingest, [NEW]) == 0
     assert exit_code(validate, [NEW]) == 0
 

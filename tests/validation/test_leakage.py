@@ -117,7 +117,7 @@ def test_a_quantity_in_other_words_is_found(real):
     assert found_in(frame, study, [f"code {entry:.0f}" for entry in value]) == {"copy": "critical"}
     assert found_in(frame, study, value + random.normal(0, 25, len(value))) == {"value": "critical"}
     assert found_in(frame, study, np.where(random.random(len(value)) < 0.5, value, -value)) == {"value": "critical"}
-    assert found_in(frame, study, pd.qcut(value, 8).astype(str)) == {"value": "critical"}
+    assert found_in(frame, study, pd.qcut(value, 8).astype(str)) == {"value": "critical", "copy": "critical"}
     assert found_in(frame, study, np.where(value > 150, 1.0, np.nan)) == {"missingness": "critical"}
 
 

@@ -4,94 +4,14 @@ Direct identifiers are refused by the name of their column and by the form of th
 dates become years; ids become row numbers (public cohorts) or random numbers (all others).
 """
 
-import re
-from itertools import pairwise
-
-import numpy as np
 import pandas as pd
 
+from theragate.cohorts.ages import OLDEST, TOP_AGE, is_named_age, per_year, top_of
+from theragate.cohorts.identifiers import identifier
 from theragate.errors import DataError, did_you_mean
-from theragate.study import Deidentification
+from theragate.study import AgeUnit, Deidentification
 
-__all__ = ["TOP_AGE", "check_ids", "deidentify", "identifier"]
-
-TOP_AGE = 90
-
-# Words in a column's name which say that the column identifies a person: 17 of the 18 identifiers of Safe Harbor.
-# The 18th, "any other unique code", is recognised by the phrases below and by texts that hardly two patients share.
-_WORDS = {
-    "name": "names",
-    "surname": "names",
-    "forename": "names",
-    "firstname": "names",
-    "lastname": "names",
-    "initials": "names",
-    "address": "places",
-    "street": "places",
-    "city": "places",
-    "town": "places",
-    "zip": "places",
-    "zipcode": "places",
-    "postcode": "places",
-    "postal": "places",
-    "county": "places",
-    "latitude": "places",
-    "longitude": "places",
-    "geocode": "places",
-    "date": "dates",
-    "datetime": "dates",
-    "timestamp": "dates",
-    "dob": "dates",
-    "birthdate": "dates",
-    "birthday": "dates",
-    "phone": "telephone numbers",
-    "telephone": "telephone numbers",
-    "mobile": "telephone numbers",
-    "fax": "fax numbers",
-    "email": "e-mail addresses",
-    "mail": "e-mail addresses",
-    "ssn": "social security numbers",
-    "nhs": "social security numbers",
-    "passport": "licence numbers",
-    "mrn": "medical record numbers",
-    "insurance": "health plan numbers",
-    "beneficiary": "health plan numbers",
-    "policy": "health plan numbers",
-    "account": "account numbers",
-    "iban": "account numbers",
-    "license": "licence numbers",
-    "licence": "licence numbers",
-    "certificate": "licence numbers",
-    "plate": "vehicle identifiers",
-    "vin": "vehicle identifiers",
-    "serial": "device identifiers",
-    "imei": "device identifiers",
-    "url": "web addresses",
-    "website": "web addresses",
-    "ip": "IP addresses",
-    "fingerprint": "biometric identifiers",
-    "voiceprint": "biometric identifiers",
-    "photo": "photographs",
-    "photograph": "photographs",
-}
-_FEW = 20  # among fewer patients, all texts may differ by chance
-_CODE = "a code of each patient's own"
-_PHRASES = {
-    ("social", "security"): "social security numbers",
-    ("medical", "record"): "medical record numbers",
-    ("patient", "id"): _CODE,
-    ("patient", "number"): _CODE,
-    ("hospital", "number"): _CODE,
-    ("case", "number"): _CODE,
-}
-_FORMS = {
-    "e-mail addresses": r"[^@\s]+@[^@\s]+\.[A-Za-z]{2,}",
-    "web addresses": r"(?i:https?://|www\.)\S+",
-    "social security numbers": r"\d{3}-\d{2}-\d{4}",
-    "IP addresses": r"(?:\d{1,3}\.){3}\d{1,3}",
-    "telephone numbers": r"\+?\d{0,3}[ .-]?\(?\d{3}\)?[ .-]\d{3}[ .-]\d{4}",
-    "dates": r"\d{4}-\d{2}-\d{2}(?:[T ].*)?|\d{1,2}[./]\d{1,2}[./]\d{2,4}",
-}
+__all__ = ["as_years", "check_ids", "deidentify", "top_ages"]
 
 
 def deidentify(frame: pd.DataFrame, spec: Deidentification, *, study: str) -> pd.DataFrame:
@@ -131,9 +51,36 @@ def deidentify(frame: pd.DataFrame, spec: Deidentification, *, study: str) -> pd
                 remedy="Name it under `deidentification.ages` in params.yaml; or, if it holds none, under"
                 " `not_identifying`.",
             )
-    ages = {column: _top_coded(kept[column], column, study) for column in spec.ages}
+    ages = {
+        column: _top_coded(kept[column], spec.age_units.get(column, "years"), column, study) for column in spec.ages
+    }
     years = {column: _years(kept[column], column, study) for column in spec.dates}
     return kept.assign(**ages, **years)
+
+
+def top_ages(spec: Deidentification) -> dict[str, float]:
+    """Return the number in each column of ages that stands for 90 years and more."""
+    return {column: top_of(spec.age_units.get(column, "years")) for column in spec.ages}
+
+
+def as_years(dates: pd.Series) -> pd.Series:
+    """Return the years of dates: of dates and texts such as 2019-06-13, of numbers such as 20190613, 2019 or 2019.45.
+
+    Raises
+    ------
+    ValueError
+        If they are something else; the message quotes none.
+    """
+    if not pd.api.types.is_numeric_dtype(dates):
+        try:
+            return pd.to_datetime(dates, errors="raise", format="ISO8601").dt.year.astype("Int64")
+        except (ValueError, TypeError):
+            raise ValueError("texts of another form") from None  # the cause quotes the text that is not a date
+    numbers = dates.astype("Float64")
+    years = (numbers // 10_000) if bool((numbers.dropna() >= 18_000_101).all()) else (numbers // 1)
+    if not years.dropna().between(1700, 2200).all():
+        raise ValueError("numbers that are not years")
+    return years.astype("Int64")
 
 
 def check_ids(ids: pd.Series, *, study: str) -> None:
@@ -154,11 +101,6 @@ def check_ids(ids: pd.Series, *, study: str) -> None:
         )
 
 
-def identifier(column: pd.Series) -> str | None:
-    """Return which of Safe Harbor's identifiers a column looks like, by its name or its values; None if it does not."""
-    return _by_name(str(column.name)) or _by_form(column)
-
-
 def _present(frame: pd.DataFrame, spec: Deidentification, study: str) -> None:
     for key in ("ages", "dates", "removed", "not_identifying"):
         for column in getattr(spec, key):
@@ -172,52 +114,32 @@ def _present(frame: pd.DataFrame, spec: Deidentification, study: str) -> None:
                 )
 
 
-def _by_name(column: str) -> str | None:
-    words = _words(column)
-    phrases = [kind for phrase, kind in _PHRASES.items() if phrase in pairwise(words)]
-    return next(iter(phrases + [_WORDS[word] for word in words if word in _WORDS]), None)
-
-
-def _words(column: str) -> list[str]:
-    split = re.sub(r"([a-z])([A-Z])", r"\1 \2", column)
-    return [word for word in re.split(r"[^a-z]+", split.lower()) if word]
-
-
 def _old(column: pd.Series, name: str) -> bool:
-    return "age" in _words(name) and pd.api.types.is_numeric_dtype(column) and bool((column > TOP_AGE).any())
+    return is_named_age(name) and pd.api.types.is_numeric_dtype(column) and bool((column > TOP_AGE).any())
 
 
-def _by_form(column: pd.Series) -> str | None:
-    if pd.api.types.is_datetime64_any_dtype(column):
-        return "dates"
-    if pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column):
-        return None
-    texts = column.dropna().astype(str).str.strip()
-    for kind, form in _FORMS.items():
-        if texts.str.contains(rf"(?<!\w)(?:{form})(?!\w)").any():
-            return kind
-    return _CODE if len(texts) >= _FEW and texts.nunique() > len(texts) / 2 else None
-
-
-def _top_coded(ages: pd.Series, column: str, study: str) -> pd.Series:
+def _top_coded(ages: pd.Series, unit: AgeUnit, column: str, study: str) -> pd.Series:
     if not pd.api.types.is_numeric_dtype(ages):
-        raise _unfit_column(study, column, rule="an age is a number of years", received=f"{ages.dtype} values")
-    return ages.clip(upper=TOP_AGE)  # unlike `mask`, it leaves the unknown age of a nullable column unknown
+        raise _unfit_column(study, column, rule=f"an age is a number of {unit}", received=f"{ages.dtype} values")
+    beyond = int((ages > OLDEST * per_year(unit)).sum())
+    if beyond:
+        raise DataError(
+            f"study `{study}`, column `{column}`",
+            rule=f"an age in {unit} is at most that of {OLDEST} years",
+            received=f"{beyond} higher numbers among {len(ages)}",
+            remedy="Name the unit under `deidentification.age_units` in params.yaml; or correct the source, if a code "
+            "such as 999 stands for an unknown age.",
+        )
+    return ages.clip(upper=top_of(unit))  # unlike `mask`, it leaves the unknown age of a nullable column unknown
 
 
 def _years(dates: pd.Series, column: str, study: str) -> pd.Series:
-    if pd.api.types.is_numeric_dtype(dates):
-        whole = dates.dropna()
-        if not ((whole == np.floor(whole)) & whole.between(1800, 2200)).all():
-            raise _unfit_column(study, column, rule="a date is a date or a year", received="numbers that are not years")
-        return dates.astype("Int64")
     try:
-        return pd.to_datetime(dates, errors="raise", format="ISO8601").dt.year.astype("Int64")
-    except (ValueError, TypeError):
-        # The cause quotes the text that is not a date.
-        raise _unfit_column(
-            study, column, rule="a date is written YYYY-MM-DD", received="texts of another form"
-        ) from None
+        return as_years(dates)
+    except ValueError as error:
+        number = pd.api.types.is_numeric_dtype(dates)
+        rule = "a date is a date or a year" if number else "a date is written YYYY-MM-DD"
+        raise _unfit_column(study, column, rule=rule, received=str(error)) from None
 
 
 def _unfit_column(study: str, column: str, *, rule: str, received: str, near: str = "") -> DataError:

@@ -21,7 +21,8 @@ def read_groups(cohort: pd.DataFrame, study: Study) -> pd.DataFrame:
     Raises
     ------
     DataError
-        If a column is absent, or holds a value that has no label (a group may not vanish).
+        If a column is absent, or holds a value that has no label (a group may not vanish) where there is no group of
+        `others`.
     """
     labels = {name: _labels(cohort, name, spec, study.name) for name, spec in study.subgroups.items()}
     return pd.DataFrame(labels, index=cohort.index, dtype=str)
@@ -55,14 +56,17 @@ def _banded(column: pd.Series, name: str, spec: BandedGroups, study: str) -> pd.
 def _named(column: pd.Series, name: str, spec: LabelledGroups, study: str) -> pd.Series:
     codes = as_codes(column)
     unlabelled = codes[codes.notna() & ~codes.isin(spec.labels)]
-    if len(unlabelled):
+    if len(unlabelled) and spec.others is None:
         raise _unfit_groups(
             study,
             name,
             rule=f"every value of column `{spec.column}` has a label",
             received=f"{unlabelled.nunique()} values without one, in {len(unlabelled)} patients",
         )
-    return codes.map(spec.labels).fillna(MISSING).astype(str)
+    labelled = codes.map(spec.labels)
+    if spec.others is not None:
+        labelled = labelled.mask(labelled.isna() & codes.notna(), spec.others)
+    return labelled.fillna(MISSING).astype(str)
 
 
 def _unfit_groups(study: str, name: str, *, rule: str, received: str, near: str = "") -> DataError:

@@ -83,7 +83,7 @@ def _binary(column: pd.Series, spec: BinaryOutcome, study: str) -> Binary:
 
 
 def _censored(time: pd.Series, event: pd.Series, spec: SurvivalOutcome, study: str) -> Censored:
-    times, codes = _numbers(time, spec.time, study), _numbers(event, spec.event, study)
+    times, codes = _numbers(time, spec.time, study), _events(event, spec, study)
     if (times < 0).any():
         raise _unfit_column(
             study, spec.time, rule="a survival time is 0 or above", received=f"{int((times < 0).sum())} negative times"
@@ -105,6 +105,23 @@ def _censored(time: pd.Series, event: pd.Series, spec: SurvivalOutcome, study: s
             received=f"{outcome.by_horizon.sum()} events and {outcome.free_at_horizon.sum()} patients beyond it",
         )
     return outcome
+
+
+def _events(event: pd.Series, spec: SurvivalOutcome, study: str) -> NDArray[np.float64]:
+    """Return 1 where the event was seen and 0 where not, or what stands in a column that declares no other codes."""
+    if spec.observed is None:
+        return _numbers(event, spec.event, study)
+    codes = as_codes(event)
+    seen = codes == spec.observed
+    if codes.nunique() > 2 or not seen.any():
+        raise _unfit_column(
+            study,
+            spec.event,
+            rule=f"the event has two values, one of which (`{spec.observed}`) means that it was seen",
+            received=f"{codes.nunique()} distinct values; {int(seen.sum())} of {len(codes)} patients have that one",
+            remedy=_COMPETING if codes.nunique() > 2 else _REMEDY,
+        )
+    return np.asarray(seen, dtype=np.float64)
 
 
 def _treated(column: pd.Series, spec: Treatment, study: str) -> NDArray[np.bool_]:

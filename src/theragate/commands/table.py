@@ -124,7 +124,7 @@ def _new_study(call: Call) -> str:
     from theragate.drafting.new_study import Request, new_study
 
     parsed = call.parsed
-    columns = {"outcome": parsed.outcome, "time": parsed.time, "treatment": parsed.treatment}
+    columns = {option: getattr(parsed, option) for option in ("outcome", "time", "treatment", "identity")}
     return new_study(call.root, Request(parsed.name, parsed.file, **columns))
 
 
@@ -251,6 +251,7 @@ COMMANDS: tuple[Command, ...] = (
             argument("--outcome", metavar="COL", help="the column to predict; with --time, the event (1 or 0)"),
             argument("--time", metavar="COL", help="the time until the event or the end of follow-up"),
             argument("--treatment", metavar="COL", help="who was treated (two values): compare treatments"),
+            argument("--id", dest="identity", metavar="COL", help="the column that names a patient, or `none`"),
         ),
     ),
     Command("sync", "write to MLflow what it lacks of the pipeline's results", _sync),

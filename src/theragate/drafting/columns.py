@@ -1,28 +1,45 @@
 """What the columns of a new table seem to be. Everything that is only a guess is marked for review."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from theragate.cohorts.deidentify import identifier
-from theragate.drafting.words import words_of
+from theragate.cohorts.ages import OLDEST, TOP_AGE, age_unit, is_named_age
+from theragate.cohorts.codes import as_codes
+from theragate.cohorts.deidentify import as_years
+from theragate.cohorts.identifiers import counts_patients, identifier
+from theragate.drafting.words import FOLLOW_UP, STATUS, joined
 from theragate.errors import DataError, did_you_mean
-from theragate.study import MARK
+from theragate.study import MARK, AgeUnit
 
-__all__ = ["Columns", "find_id", "read_columns", "require"]
+__all__ = ["Columns", "read_columns", "require"]
 
-IDS = {"id", "pid", "mrn", "patient", "patient_id", "patientid", "subject", "subject_id", "record", "record_id"}
-OLDEST = 130
+FEW_LEVELS = 5  # patients per distinct value, from which on two columns that agree in all patients are one
+PATIENT = "patient"
 
 
 @dataclass(frozen=True)
 class Columns:
     """What `deidentification` and `features` of a new study have to say of its columns."""
 
-    ages: list[str] = field(default_factory=list)
+    ages: dict[str, AgeUnit] = field(default_factory=dict)
     dates: list[str] = field(default_factory=list)
     removed: dict[str, str] = field(default_factory=dict)
     dropped: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def deidentification(self) -> dict[str, Any]:
+        """The entry of that name."""
+        units = {name: unit for name, unit in self.ages.items() if unit != "years"}
+        entry = {"ages": list(self.ages), "age_units": units, "dates": self.dates, "removed": self.removed}
+        return {key: value for key, value in entry.items() if value}
+
+    @property
+    def known(self) -> set[str]:
+        """The columns that are no features."""
+        return {*self.removed, *self.dropped}
 
 
 def require(frame: pd.DataFrame, column: str, option: str) -> None:
@@ -42,41 +59,107 @@ def require(frame: pd.DataFrame, column: str, option: str) -> None:
         )
 
 
-def find_id(frame: pd.DataFrame) -> str | None:
-    """Return the first column whose name says that it names a patient, or None."""
-    return next((column for column in frame.columns if column.strip().lower().replace(" ", "_") in IDS), None)
-
-
-def read_columns(features: pd.DataFrame) -> Columns:
+def read_columns(frame: pd.DataFrame, own: list[str], *, time: bool) -> Columns:
     """Sort out what a model must not see, or not as it is.
 
     Parameters
     ----------
-    features
-        The table without its ids and its outcome.
+    frame
+        The table without its ids.
+    own
+        The columns of the outcome and of the treatment.
+    time
+        Whether one of them is the time of follow-up.
+
+    Raises
+    ------
+    DataError
+        If a column that is called an age holds numbers that are none in any unit.
     """
     columns = Columns()
-    for name in features.columns:
-        column = features[name]
-        if (kind := identifier(column)) == "dates" and _all_dates(column):
-            columns.dates.append(name)
-        elif kind is not None:
-            columns.removed[name] = f"{MARK}: the column looks like {kind}."
-        elif column.nunique() < 2:
-            columns.dropped[name] = f"{MARK}: the column has one value, or none, for all patients."
-        elif _age(name, column):
-            columns.ages.append(name)
+    for name in frame.columns:
+        column = frame[name]
+        if is_named_age(name) and _number(column):
+            _read_age(name, column, columns)
+        if name not in own and name not in columns.ages:
+            _read_column(name, column, columns, time=time)
+    _drop_copies(frame, own, columns)
     return columns
 
 
-def _all_dates(column: pd.Series) -> bool:
+def _read_column(name: str, column: pd.Series, columns: Columns, *, time: bool) -> None:
+    kind = identifier(column)
+    if kind == "dates" and _are_dates(column):
+        columns.dates.append(name)
+    elif kind is not None:
+        columns.removed[name] = f"{MARK}: the column looks like {kind}."
+    elif name == PATIENT:
+        columns.removed[name] = f"{MARK}: `{PATIENT}` is the name of the cohort's own ids. Rename it to learn from it."
+    elif counts_patients(column):
+        columns.removed[name] = f"{MARK}: the column looks like numbers of the patients, of whom no two share one."
+    elif (reason := _says_nothing(column)) or (reason := _of_the_follow_up(name, time=time)):
+        columns.dropped[name] = f"{MARK}: {reason}"
+
+
+def _read_age(name: str, column: pd.Series, columns: Columns) -> None:
+    unit = age_unit(name, column)
+    if unit is not None:
+        columns.ages[name] = unit
+    elif bool((column > TOP_AGE).any()):
+        raise DataError(
+            f"column `{name}`",
+            rule=f"ages are numbers of years up to {OLDEST}, or of months, weeks or days as the name says",
+            received=f"{int((column > OLDEST).sum())} numbers above {OLDEST} among {len(column)}",
+            remedy="Mend them at the source; where a code such as 999 stands for an unknown age, leave the cell empty.",
+        )
+
+
+def _says_nothing(column: pd.Series) -> str:
+    distinct = column.nunique()
+    if distinct == 0:
+        return "the column is empty."
+    if distinct == 1 and column.notna().all():
+        return "the column has one value for all patients."
+    if distinct == 1:
+        return "the column has one value, or none."
+    infinite = int(np.isinf(column.to_numpy(dtype=np.float64, na_value=np.nan)).sum()) if _number(column) else 0
+    return f"the column has infinite values (rows: {infinite}), from which nothing can be learned." if infinite else ""
+
+
+def _of_the_follow_up(name: str, *, time: bool) -> str:
+    if joined(name) in FOLLOW_UP:
+        asked = "" if time else f" To predict when it happens, run the command again with `--time {name}`."
+        return f"the column is named like a time of follow-up, which is known only with the outcome.{asked}"
+    if joined(name) in STATUS:
+        return "the column is named like the end of follow-up. Is it known before what is predicted?"
+    return ""
+
+
+def _drop_copies(frame: pd.DataFrame, own: list[str], columns: Columns) -> None:
+    """List among the columns that are dropped those that say the same as an earlier one."""
+    seen: dict[bytes, str] = {}
+    for name in frame.columns.drop([*columns.known, *own]):
+        key = _content(frame[name])
+        if key in seen:
+            columns.dropped[name] = f"{MARK}: the column says the same as `{seen[key]}`."
+        seen.setdefault(key, name)
+
+
+def _content(column: pd.Series) -> bytes:
+    """Return what is the same for columns that tell the same: their values, of a few values only which are equal."""
+    labels, levels = pd.factorize(as_codes(column), use_na_sentinel=True)
+    if len(levels) * FEW_LEVELS <= len(column) or not _number(column):
+        return labels.astype(np.int64).tobytes()
+    return column.to_numpy(dtype=np.float64, na_value=np.nan).tobytes()
+
+
+def _are_dates(column: pd.Series) -> bool:
     try:
-        pd.to_datetime(column, errors="raise", format="ISO8601")
-    except (ValueError, TypeError):
+        as_years(column)
+    except ValueError:
         return False
     return True
 
 
-def _age(name: str, column: pd.Series) -> bool:
-    number = pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
-    return number and "age" in words_of(name) and bool(column.dropna().between(0, OLDEST).all())
+def _number(column: pd.Series) -> bool:
+    return pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)

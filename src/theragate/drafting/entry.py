@@ -4,18 +4,27 @@ from typing import Any
 
 import pandas as pd
 
+from theragate.cohorts.ages import per_year
 from theragate.cohorts.codes import as_codes
 from theragate.drafting.columns import Columns
 from theragate.drafting.effects import draft_effect_decision
 from theragate.drafting.limits import draft_gates
 from theragate.drafting.outcome import DraftedOutcome
-from theragate.drafting.words import words_of
+from theragate.drafting.words import ATTRIBUTES, words_of
 from theragate.evidence.published import SMALLEST_CELL
-from theragate.study import EVERY_STUDY, MARK, TASKS, Task
+from theragate.study import EVERY_STUDY, MARK, TASKS, Task, TaskName
 
 __all__ = ["draft_entry"]
 
-ATTRIBUTES = {"sex": "Sex", "gender": "Sex", "race": "Race", "ethnicity": "Ethnicity", "ethnic": "Ethnicity"}
+MOST_GROUPS = 8
+OTHERS = "Other"
+CROWDED = 2.5  # patients per feature, below which an inner fold may have more features than patients
+# The reference, and what it is compared with, where there are nearly as many features as patients.
+WIDE: dict[TaskName, tuple[str, list[str]]] = {
+    "binary": ("xgboost", []),
+    "regression": ("elastic_net", ["xgboost"]),
+    "survival": ("strong_ridge_cox", ["coxnet", "random_survival_forest"]),
+}
 SMALL = 2_000  # patients, under whom the split is repeated
 
 
@@ -51,17 +60,13 @@ def draft_entry(
         "card": _card(name),
         "source": source
         | {"citation": f"{MARK}: who collected these data, and when?", "licence": f"{MARK}: who may use them?"},
-        "deidentification": {
-            key: value
-            for key, value in (("ages", columns.ages), ("dates", columns.dates), ("removed", columns.removed))
-            if value
-        },
+        "deidentification": columns.deidentification,
         "outcome": outcome.entry,
         "features": {"dropped": columns.dropped} if columns.dropped else {},
-        "subgroups": _subgroups(cohort, columns),
+        "subgroups": _subgroups(cohort.drop(columns=outcome.columns), columns),
         "decision": _decision(task, spread),
         "validation": _validation(len(cohort), outcome.smallest[1]),
-        "tuning": {"reference": task.reference, "families": list(task.rivals), "trials": 16},
+        "tuning": _tuning(task, cohort, columns=columns, outcome=outcome),
         "stability": {"refits": 50, "reason": "Fifty samples know the mean difference between two fits well."},
         "scenarios": {},
         "gates": draft_gates(outcome.task, spread=spread),
@@ -95,20 +100,47 @@ def _card(name: str) -> dict[str, Any]:
 
 
 def _subgroups(cohort: pd.DataFrame, columns: Columns) -> dict[str, Any]:
-    """Group by what is named like a protected attribute, with groups of at least 11 patients, and by age."""
+    """Group by what is named like a protected attribute, and by age.
+
+    Values that differ in case or blanks only are one group. Those of fewer than 11 patients are joined, and named
+    nowhere.
+    """
     groups: dict[str, Any] = {}
     for column in cohort.columns:
-        attribute = next((key for key in ATTRIBUTES if key in words_of(column)), None)
-        counts = as_codes(cohort[column]).value_counts() if attribute else pd.Series(dtype=int)
-        if attribute and 2 <= len(counts) <= 8 and counts.min() >= SMALLEST_CELL:
-            labels = {code: code if len(code) >= 3 else f"coded {code}" for code in sorted(counts.index)}
-            key = attribute if attribute not in groups else f"{attribute}_{len(groups)}"
-            groups[key] = {"title": ATTRIBUTES[attribute], "column": column, "labels": labels, "judged": True}
-    if columns.ages:
-        age = cohort[columns.ages[0]]
-        bands = sorted({float(round(age.quantile(share) / 5) * 5) for share in (1 / 3, 2 / 3)})
-        groups["age_band"] = {"title": "Age in years", "column": columns.ages[0], "bands": bands, "judged": False}
+        title = next((ATTRIBUTES[word] for word in sorted(words_of(column)) if word in ATTRIBUTES), None)
+        group = _labelled(as_codes(cohort[column])) if title else None
+        if title and group:
+            key = title.lower() if title.lower() not in groups else f"{title.lower()}_{len(groups)}"
+            groups[key] = {"title": title, "column": column, **group, "judged": True}
+    age = next((column for column in cohort.columns if column in columns.ages), None)
+    if age is not None:
+        step = round(5 * per_year(columns.ages[age]))
+        bands = sorted({float(round(cohort[age].quantile(share) / step) * step) for share in (1 / 3, 2 / 3)})
+        groups["age_band"] = {"title": f"Age in {columns.ages[age]}", "column": age, "bands": bands, "judged": False}
     return groups
+
+
+def _labelled(codes: pd.Series) -> dict[str, Any] | None:
+    """Return labels for the codes of enough patients, and a group for the others if there are any."""
+    alike = codes.dropna().str.strip().str.casefold()
+    counts = alike.value_counts()
+    common = sorted(counts.index[counts >= SMALLEST_CELL])
+    if not 2 <= len(common) <= MOST_GROUPS:
+        return None
+    usual = {value: codes[alike.index][alike == value].str.strip().value_counts().index[0] for value in common}
+    names = {value: name if len(name) >= 3 else f"coded {name}" for value, name in usual.items()}
+    spelt = sorted({str(code) for code in codes[alike.index][alike.isin(common)]})
+    labels = {code: names[code.strip().casefold()] for code in spelt}
+    return {"labels": labels} | ({"others": OTHERS} if len(common) < len(counts) else {})
+
+
+def _tuning(task: Task, cohort: pd.DataFrame, *, columns: Columns, outcome: DraftedOutcome) -> dict[str, Any]:
+    """Return the usual families; of more features than a light penalty can carry, those with a strong one."""
+    features = len(cohort.columns.drop(["patient", *outcome.columns, *columns.dropped]))
+    reference, families = task.reference, list(task.rivals)
+    if features * CROWDED > len(cohort) and outcome.task in WIDE:
+        reference, families = WIDE[outcome.task]
+    return {"reference": reference, "families": families, "trials": 16}
 
 
 def _validation(patients: int, smallest: int) -> dict[str, Any]:

@@ -2,31 +2,51 @@
 
 import re
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from theragate.cohorts.ages import TOP_AGE
 from theragate.cohorts.declared_columns import check_columns
 from theragate.cohorts.deidentify import check_ids, deidentify
 from theragate.cohorts.groups import read_groups
 from theragate.cohorts.outcome_columns import read_outcome
+from theragate.cohorts.repeated_rows import one_row_each
 from theragate.cohorts.sources import as_plain, read_table_file
-from theragate.drafting.columns import Columns, find_id, read_columns
+from theragate.drafting.columns import Columns, read_columns
 from theragate.drafting.entry import draft_entry
+from theragate.drafting.ids import find_id, repeated_rows
 from theragate.drafting.insert import with_study
 from theragate.drafting.outcome import DraftedOutcome, draft_outcome
 from theragate.drafting.suite import draft_suite
-from theragate.drafting.treatment import draft_treatment, drop_its_copies
+from theragate.drafting.treatment import draft_treatment
 from theragate.errors import ConfigurationError, DataError
 from theragate.files import whole_file, write_json, write_text
 from theragate.gates import read_policy
 from theragate.learning.families import check_families
+from theragate.learning.features import read_features
 from theragate.release.champion import write_champion
 from theragate.release.waivers import write_waivers
 from theragate.runner.workspace import Workspace
-from theragate.study import NAME, TASKS, Deidentification, FileSource, Study, parse, read_parameters, study_names
+from theragate.study import (
+    MARK,
+    NAME,
+    TASKS,
+    BinaryOutcome,
+    Deidentification,
+    FileSource,
+    RepeatedRows,
+    Study,
+    SurvivalOutcome,
+    parse,
+    read_parameters,
+    study_names,
+)
+from theragate.validation.leakage import find_leaks
 
 __all__ = ["Request", "new_study"]
 
@@ -52,6 +72,7 @@ class Request:
     outcome: str | None = None
     time: str | None = None
     treatment: str | None = None
+    identity: str | None = None
 
 
 def new_study(root: Path, request: Request) -> str:
@@ -78,19 +99,13 @@ def new_study(root: Path, request: Request) -> str:
     if request.treatment is not None:
         outcome = draft_treatment(frame, outcome, request.treatment)
     cohort, columns = _cohort(frame, source, outcome, request.name)
-    entry = draft_entry(
-        request.name,
-        cohort,
-        columns=columns,
-        outcome=outcome,
-        source=source,
-        policies="policies" in read_parameters(workspace.params),
-    )
-    study = _checked(request.name, entry, cohort, outcome)
+    policies = "policies" in read_parameters(workspace.params)
+    entry = _without_leaks(request.name, cohort, columns=columns, outcome=outcome, source=source, policies=policies)
+    study = _checked(request.name, entry, cohort)
     params = with_study(workspace.params, request.name, entry, comment=COMMENT.format(file=request.file.name))
     _write(workspace, request.file, draft_suite(request.name, cohort, columns, outcome))
     write_text(workspace.params, params)
-    return _words(study, cohort, columns)
+    return _words(study, cohort, source)
 
 
 def _check_name(workspace: Workspace) -> None:
@@ -125,10 +140,13 @@ def _table(request: Request) -> tuple[pd.DataFrame, dict[str, Any]]:
         )
     entry: dict[str, Any] = {"kind": "file", "path": path.name}
     frame = _read(path, entry, subject)
-    identity = find_id(frame)
+    identity = find_id(frame, request.identity)
     if identity is not None:
         entry["id"] = identity
         frame = _read(path, entry, subject)  # again, so that the ids are texts with all their zeros
+        if repeated := repeated_rows(frame[identity]):
+            entry["repeated"] = repeated
+            frame = one_row_each(frame, identity, parse(RepeatedRows, repeated, at="source.repeated"))
         check_ids(frame[identity], study=request.name)
     return frame, entry
 
@@ -151,17 +169,32 @@ def _cohort(
             remedy="Name another with --outcome, --time or --treatment.",
         )
     features = frame.drop(columns=[identity] if identity else [])
-    columns = read_columns(features.drop(columns=own))
-    if TASKS[outcome.task].compares_treatments:
-        drop_its_copies(features.drop(columns=own), columns, outcome)
-    entry = {"ages": columns.ages, "dates": columns.dates, "removed": columns.removed}
-    cohort = deidentify(features, parse(Deidentification, entry, at="deidentification"), study=study)
+    columns = read_columns(features, own, time=TASKS[outcome.task].over_time or "time" in outcome.measured)
+    spec = parse(Deidentification, columns.deidentification, at="deidentification")
+    cohort = deidentify(features, spec, study=study)
     cohort.insert(0, "patient", [str(row) for row in range(1, len(cohort) + 1)])
     return cohort, columns
 
 
-def _checked(name: str, entry: dict[str, Any], cohort: pd.DataFrame, outcome: DraftedOutcome) -> Study:
-    """Return the study, of which everything holds that `theragate check` and `ingest` ask for."""
+def _without_leaks(
+    name: str,
+    cohort: pd.DataFrame,
+    *,
+    columns: Columns,
+    outcome: DraftedOutcome,
+    source: dict[str, Any],
+    policies: bool,
+) -> dict[str, Any]:
+    """Return the entry of the study, in which every feature that gives the outcome away is dropped, with the reason."""
+    _check_size(name, outcome)
+    draft = partial(draft_entry, name, cohort, columns=columns, outcome=outcome, source=source, policies=policies)
+    entry = draft()
+    leaks = find_leaks(cohort, _study(name, entry))
+    columns.dropped.update({leak.feature: f"{MARK}: {leak.sentence}" for leak in leaks if leak.feature in cohort})
+    return draft() if leaks else entry
+
+
+def _check_size(name: str, outcome: DraftedOutcome) -> None:
     smallest, patients = outcome.smallest
     if patients < FEWEST:
         arms = " in each arm" if TASKS[outcome.task].compares_treatments else ""
@@ -171,13 +204,37 @@ def _checked(name: str, entry: dict[str, Any], cohort: pd.DataFrame, outcome: Dr
             received=f"one with {patients} ({smallest})",
             remedy="Collect more patients: of so few nothing can be shown.",
         )
-    study = Study.read({key: value for key, value in entry.items() if key != "policy"}, name=name, gate_keys={})
+
+
+def _study(name: str, entry: dict[str, Any]) -> Study:
+    return Study.read({key: value for key, value in entry.items() if key != "policy"}, name=name, gate_keys={})
+
+
+def _checked(name: str, entry: dict[str, Any], cohort: pd.DataFrame) -> Study:
+    """Return the study, of which everything holds that `theragate check`, `ingest` and `train` ask for."""
+    study = _study(name, entry)
     read_policy(study)
     check_families(study)
     check_columns(cohort, study)
     read_outcome(cohort, study)
     read_groups(cohort, study)
+    _check_features(cohort, study)
     return study
+
+
+def _check_features(cohort: pd.DataFrame, study: Study) -> None:
+    try:
+        read_features(cohort, study)
+    except ConfigurationError:
+        out = [*study.deidentification.removed, *study.features.dropped]
+        raise DataError(
+            "the columns",
+            rule="at least one is left to learn from",
+            received=f"none of {len(out) + len(study.outcome_columns)}: left out are "
+            f"{', '.join(f'`{name}`' for name in out[:10]) or 'those of the outcome'}",
+            remedy="Add columns of what is known before the outcome; or name with --outcome, --time, --treatment and "
+            "--id what the columns are.",
+        ) from None
 
 
 def _write(workspace: Workspace, file: Path, suite: dict[str, Any]) -> None:
@@ -192,17 +249,42 @@ def _write(workspace: Workspace, file: Path, suite: dict[str, Any]) -> None:
     write_waivers(workspace.decided("waivers.json"), name, ())
 
 
-def _words(study: Study, cohort: pd.DataFrame, columns: Columns) -> str:
-    features = cohort.shape[1] - 1 - len(study.outcome_columns) - len(columns.dropped)
-    kept = {"removed": columns.removed, "not a feature": columns.dropped}
+def _words(study: Study, cohort: pd.DataFrame, source: dict[str, Any]) -> str:
+    features = cohort.shape[1] - 1 - len(study.outcome_columns) - len(study.features.dropped)
+    out = {"removed": study.deidentification.removed, "not a feature": study.features.dropped}
     return "\n".join(
         [
-            f"{study.name}: {study.task}, {len(cohort):,} patients, {features} features, groups by "
+            f"{study.name}: {study.task}, {len(cohort):,} patients, {features:,} features, groups by "
             f"{', '.join(study.subgroups) or 'nothing: no column is named like sex, age or ethnicity'}",
-            *(f"  {what}: `{column}`" for what, names in kept.items() for column in names),
-            f"{len(study.unreviewed)} texts in params.yaml begin with REVIEW, and so do rules of "
+            *_guesses(study, source),
+            *(f"  {what}: `{column}`: {_plain(why)}" for what, names in out.items() for column, why in names.items()),
+            f"{len(study.unreviewed)} texts in params.yaml begin with {MARK}, and so do rules of "
             f"expectations/{study.name}.json.",
             "A person has to write or confirm them. Until then the pipeline runs, and the verdict is BLOCKED by TG000.",
             f"Next: `dvc repro register@{study.name}`, and commit.",
         ]
     )
+
+
+def _guesses(study: Study, source: dict[str, Any]) -> Iterator[str]:
+    """Say what was taken for what."""
+    if "id" in source:
+        yield f"  patients: `{source['id']}`"
+    else:
+        yield "  patients: each row is another, for no column is named like an id; `--id COLUMN` names one"
+    if "repeated" in source:
+        yield f"  {_plain(source['repeated']['reason'])}"
+    spec = study.measured
+    if isinstance(spec, BinaryOutcome):
+        yield f"  event: `{spec.positive}` in `{spec.column}`"
+    elif isinstance(spec, SurvivalOutcome):
+        yield f"  event: `{spec.observed or 1}` in `{spec.event}`, by {spec.horizon:g} {spec.unit} of `{spec.time}`"
+    ages = study.deidentification
+    for column in ages.ages:
+        yield f"  age in {ages.age_units.get(column, 'years')}: `{column}`, top-coded at {TOP_AGE} years"
+    for column in ages.dates:
+        yield f"  date, reduced to its year: `{column}`"
+
+
+def _plain(reason: str) -> str:
+    return reason.removeprefix(f"{MARK}: ")

@@ -10,15 +10,19 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from theragate.cohorts.codes import as_codes
-from theragate.cohorts.deidentify import identifier
+from theragate.cohorts.identifiers import identifier
 from theragate.drafting.columns import require
-from theragate.drafting.words import rounded
+from theragate.drafting.words import EVENTS, NO, YES, is_one_of, rounded, words_of
 from theragate.errors import DataError
+from theragate.evidence.published import SMALLEST_CELL
 from theragate.study import MARK, TaskName
 
 __all__ = ["DraftedOutcome", "check_nobody", "draft_outcome", "refused"]
 
-EVENTS = ("1", "yes", "true", "y", "positive", "malignant", "dead", "died", "death", "event", "case", "relapse")
+UNITS = {
+    "months": {"month", "months", "mo", "mos", "monate", "mois", "meses", "mesi", "maanden"},
+    "years": {"year", "years", "yr", "yrs", "jahre", "ans", "annees", "anos", "anni", "jaar", "jaren"},
+}
 CLASSES = 10  # a number with no more distinct values than that is a code
 
 
@@ -73,7 +77,9 @@ def draft_outcome(frame: pd.DataFrame, outcome: str | None, time: str | None) ->
         require(frame, column, option)
         _check(frame[column], f"{option} {column}")
     if time:
+        _varies(frame[time], f"--time {time}")
         return _survival(frame, outcome, time)
+    _varies(frame[outcome], f"--outcome {outcome}")
     codes = as_codes(frame[outcome])
     if codes.nunique() == 2:
         return _binary(codes, outcome)
@@ -83,7 +89,7 @@ def draft_outcome(frame: pd.DataFrame, outcome: str | None, time: str | None) ->
             f"--outcome {outcome}",
             "an outcome has two values, or is a measured quantity",
             f"a column of {codes.nunique()} classes",
-            "Make one column of two values of it, for the class that matters.",
+            "Make one column of two values of it, for the class that matters" + _classes(codes),
         )
     description = f"{MARK}: what is measured, how and when?"
     entry = {"column": outcome, "unit": f"{MARK}: the unit", "description": description}
@@ -111,6 +117,9 @@ def _check(column: pd.Series, option: str) -> None:
     if missing:
         remedy = "Leave those patients out at the source, and say so on the card."
         raise refused(option, "it is known for every patient", f"{missing} missing values", remedy)
+
+
+def _varies(column: pd.Series, option: str) -> None:
     if column.nunique() == 1:
         raise refused(option, "it varies", "one value for all patients", "Name another column.")
 
@@ -122,35 +131,80 @@ def _numbered(column: pd.Series) -> bool:
     return bool((column == np.floor(column)).all() and column.max() - column.min() == len(column) - 1)
 
 
-def _binary(codes: pd.Series, outcome: str) -> DraftedOutcome:
+def _classes(codes: pd.Series) -> str:
     counts = codes.value_counts()
-    known = [value for value in counts.index if value.lower() in EVENTS]
-    positive = known[0] if len(known) == 1 else str(counts.index[-1])
-    description = f"{MARK}: what happened, and by when? `{positive}` was taken for the event."
+    if len(counts) > CLASSES or counts.min() < SMALLEST_CELL:
+        return "."
+    return f": there are {', '.join(f'`{code}` in {count:,} patients' for code, count in counts.items())}."
+
+
+def _binary(codes: pd.Series, outcome: str) -> DraftedOutcome:
+    positive, why = _event(codes, outcome, timed=False)
+    description = f"{MARK}: what happened, and by when? `{positive}` was taken for the event, {why}."
     entry = {"column": outcome, "positive": positive, "description": description}
     event = (codes == positive).to_numpy(dtype=bool)
     return DraftedOutcome("binary", entry, {"with the event": event, "without the event": ~event})
 
 
+def _event(codes: pd.Series, name: str, *, timed: bool) -> tuple[str, str]:
+    """Return the value that means the event, and by what it was guessed."""
+    counts = codes.value_counts()
+    values = [str(value) for value in counts.index]
+    if set(values) == {"1", "2"} and (timed or words_of(name) & EVENTS):
+        return "2", "as status is usually coded: 1 alive or censored, 2 dead"
+    said = [value for value in values if is_one_of(value, YES)]
+    denied = [value for value in values if is_one_of(value, NO)]
+    if len(said) == 1:
+        return said[0], "by what the values say"
+    if len(denied) == 1:
+        return next(value for value in values if value != denied[0]), "by what the other value says"
+    return values[-1], "because fewer patients have it"
+
+
 def _survival(frame: pd.DataFrame, event: str, time: str) -> DraftedOutcome:
-    times, events = frame[time], frame[event]
-    for column, option in ((times, f"--time {time}"), (events, f"--outcome {event}")):
-        if not pd.api.types.is_numeric_dtype(column):
-            raise refused(option, "it holds numbers", f"{column.dtype} values", "Recode it (event: 1 seen, 0 not).")
-    candidates = [rounded(float(times.quantile(share))) for share in (0.3, 0.4, 0.5, 0.6, 0.7)]
+    times, codes = frame[time], as_codes(frame[event])
+    if not pd.api.types.is_numeric_dtype(times):
+        raise refused(f"--time {time}", "it holds numbers", f"{times.dtype} values", "Recode it, as a number of days.")
+    observed, why = _observed(codes, event)
+    events = (codes == observed).astype(int)
+    candidates = sorted({rounded(float(times.quantile(share))) for share in (0.3, 0.4, 0.5, 0.6, 0.7)} - {0.0})
+    if not candidates:
+        raise refused(f"--time {time}", "most times are above 0", "times of 0 in most patients", "Name another column.")
     classes = {horizon: _by(horizon, times, events) for horizon in candidates}
     sizes = {horizon: min(int(members.sum()) for members in by_class.values()) for horizon, by_class in classes.items()}
     horizon = max(sizes, key=lambda candidate: (sizes[candidate], -candidate))
+    unit = next((unit for unit, words in UNITS.items() if words_of(time) & words), "days")
     entry = {
         "time": time,
         "event": event,
-        "unit": "days",
+        **({} if observed == "1" else {"observed": observed}),
+        "unit": unit,
         "horizon": horizon,
         "horizon_reason": f"{MARK}: by when does the risk matter to the patient? Here events and survivors are most "
-        "even. Are the times in days?",
-        "description": f"{MARK}: which event, counted from which day?",
+        f"even. Are the times in {unit}?",
+        "description": f"{MARK}: which event, counted from which day?{why}",
     }
     return DraftedOutcome("survival", entry, classes[horizon])
+
+
+def _observed(codes: pd.Series, event: str) -> tuple[str, str]:
+    """Return the code of an event that was seen, and what a person has to confirm of that guess."""
+    counts, option = codes.value_counts().sort_index(), f"--outcome {event}"
+    values = [str(value) for value in counts.index]
+    if len(values) > 2:
+        raise refused(
+            option,
+            "beside a time, an event was seen or censored; competing events are not supported",
+            f"a column of {len(values)} codes" if len(values) <= CLASSES else f"{len(values)} distinct values",
+            "Make one column of it that is 1 for the first event of any kind, and 0 for those who had none. Events of "
+            "another kind that count as censored would make every risk too high" + _classes(codes),
+        )
+    if len(values) == 1:
+        if is_one_of(values[0], NO):
+            raise refused(option, "somebody had the event", "nobody who had it", "Name another column.")
+        return values[0], f" All {len(codes):,} patients had it: `{values[0]}` was taken for the event."
+    observed, why = _event(codes, event, timed=True)
+    return observed, "" if set(values) == {"0", "1"} else f" `{observed}` was taken for an event that was seen, {why}."
 
 
 def _by(horizon: float, times: pd.Series, events: pd.Series) -> dict[str, NDArray[np.bool_]]:

@@ -4,18 +4,23 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
+from theragate.cohorts.ages import top_of
 from theragate.cohorts.codes import as_codes
 from theragate.drafting.columns import Columns
 from theragate.drafting.outcome import DraftedOutcome
-from theragate.drafting.words import outward
+from theragate.drafting.words import outward, rounded
 from theragate.evidence.published import SMALLEST_CELL
 from theragate.study import MARK
 
 __all__ = ["draft_suite"]
 
 MOST_CODES = 30
+SPANS = (1.0, 2.0, 3.0)
+LEAST_DECADES, MOST_DECADES = 0.1, 200.0  # of a range on the scale of ratios
 DRAFTED = f"{MARK}: drafted from the data. What do medicine and the instrument allow?"
 
 Rule = dict[str, Any]
@@ -32,7 +37,8 @@ def draft_suite(name: str, cohort: pd.DataFrame, columns: Columns, outcome: Draf
     for number, column in enumerate(cohort.columns.drop("patient"), start=1):
         slug = re.sub(r"[^a-z0-9_.-]+", "-", column.lower()).strip("-._")[:60]
         identity = f"{slug or 'column'}-{number}"
-        rules += _of_a_column(cohort[column], identity, needed=column in needed, age=column in columns.ages)
+        top = top_of(columns.ages[column]) if column in columns.ages else None
+        rules += _of_a_column(cohort[column], identity, needed=column in needed, top=top)
     return {
         "name": name,
         "meta": {"purpose": f"{MARK}: what the cohort must look like, drafted from the data. Confirm or correct each."},
@@ -68,7 +74,7 @@ def _of_the_table(cohort: pd.DataFrame) -> Iterator[Rule]:
     )
 
 
-def _of_a_column(column: pd.Series, identity: str, *, needed: bool, age: bool) -> Iterator[Rule]:
+def _of_a_column(column: pd.Series, identity: str, *, needed: bool, top: float | None) -> Iterator[Rule]:
     name, known = str(column.name), float(column.notna().mean())
     if known == 0:
         return
@@ -91,7 +97,7 @@ def _of_a_column(column: pd.Series, identity: str, *, needed: bool, age: bool) -
     if pd.api.types.is_bool_dtype(column):
         return
     if pd.api.types.is_numeric_dtype(column) and len(counts) > 2:
-        yield _range(column.astype("float64"), identity, age=age)
+        yield from _range(column.dropna().to_numpy(dtype=np.float64), name, identity, top=top)
     elif len(counts) <= MOST_CODES and counts.min() >= SMALLEST_CELL:
         values = sorted(_plain(value) for value in column.dropna().unique())
         yield _rule(
@@ -108,17 +114,37 @@ def _plain(value: Any) -> Any:
     return value.item() if hasattr(value, "item") else value
 
 
-def _range(column: pd.Series, identity: str, *, age: bool) -> Rule:
-    low, high = outward(float(column.quantile(0.05)), float(column.quantile(0.95)))
-    if column.min() >= 0:
-        low = max(low, 0.0)
-    if age:
-        low, high = 0.0, 90.0
-    return _rule(
+def _range(values: NDArray[np.float64], name: str, identity: str, *, top: float | None) -> Iterator[Rule]:
+    if not np.isfinite(values).all():
+        return
+    low, high = _bounds(values) if top is None else (0.0, top)
+    yield _rule(
         "column_values_to_be_between",
-        {"column": str(column.name), "min_value": low, "max_value": high},
+        {"column": name, "min_value": low, "max_value": high},
         "warning",
         f"{identity}-range",
-        f"`{column.name}` lies between {low:g} and {high:g}.",
+        f"`{name}` lies between {low:g} and {high:g}.",
         DRAFTED,
     )
+
+
+def _bounds(values: NDArray[np.float64]) -> tuple[float, float]:
+    """Return round bounds that follow the shape of most values: the first below that hold all of them.
+
+    They lie around the middle 90% by one to three times its width; of values from 0 on, also on the scale of ratios,
+    because laboratory values are skewed. A value outside all of these is far from the others, and worth a look.
+    """
+    tried = [_around(values, spans=spans, ratios=ratios) for spans in SPANS for ratios in (False, True)]
+    outside = [int(((values < low) | (values > high)).sum()) for low, high in tried]
+    return tried[int(np.argmin(outside))] if min(outside) == 0 else tried[0]
+
+
+def _around(values: NDArray[np.float64], *, spans: float, ratios: bool) -> tuple[float, float]:
+    positive = values[values > 0]
+    if values.min() < 0 or not len(positive) or not ratios:
+        low, high = outward(*map(float, np.quantile(values, (0.05, 0.95))), spans=spans)
+        return (max(low, 0.0) if values.min() >= 0 else low), high
+    low, high = map(float, np.quantile(np.log10(positive), (0.05, 0.95)))
+    wide = spans * max(high - low, LEAST_DECADES)
+    upper = rounded(float(10 ** min(high + wide, MOST_DECADES)), 1)
+    return (0.0 if values.min() == 0 else rounded(float(10 ** max(low - wide, -MOST_DECADES)), 1)), upper

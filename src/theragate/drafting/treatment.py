@@ -7,15 +7,17 @@ import numpy as np
 import pandas as pd
 
 from theragate.cohorts.codes import as_codes
-from theragate.drafting.columns import Columns, require
+from theragate.drafting.columns import require
 from theragate.drafting.outcome import DraftedOutcome, check_nobody, refused
 from theragate.drafting.words import words_of
 from theragate.study import MARK, TASKS
-from theragate.validation.leakage import treatment_in_other_words
 
-__all__ = ["draft_treatment", "drop_its_copies"]
+__all__ = ["draft_treatment"]
 
-TREATED = {"yes", "true", "y", "t", "treated", "treatment", "active", "drug", "verum", "exposed", "intervention", "new"}
+TREATED = {
+    *("yes", "true", "y", "t", "ja", "oui", "si", "sí", "treated", "treatment", "active", "drug", "verum"),
+    *("exposed", "intervention", "new"),
+}
 CONTROLS = {
     "0",
     "no",
@@ -31,6 +33,14 @@ CONTROLS = {
     "standard",
     "usual",
     "sham",
+    "nein",
+    "non",
+    "nee",
+    "placebogruppe",
+    "kontrolle",
+    "témoin",
+    "controllo",
+    "controle",
 }
 # Of an event, by its name or its value: what a patient hopes for. Any other is taken for one to be feared.
 HOPED_FOR = {
@@ -100,24 +110,6 @@ def draft_treatment(frame: pd.DataFrame, measured: DraftedOutcome, treatment: st
         for (name, in_class), (arm, inside) in product(measured.classes.items(), members.items())
     }
     return DraftedOutcome("treatment_effect", entry, classes)
-
-
-def drop_its_copies(features: pd.DataFrame, columns: Columns, outcome: DraftedOutcome) -> None:
-    """List among the columns that are dropped those that tell the treatment in other words.
-
-    Parameters
-    ----------
-    features
-        The table without its ids, its outcome and its treatment.
-    columns
-        What is known of them; is added to.
-    outcome
-        As `draft_treatment` gives it.
-    """
-    treated = np.any([members for name, members in outcome.classes.items() if name.startswith("treated, ")], axis=0)
-    known = [*columns.removed, *columns.dropped]
-    for name in treatment_in_other_words(features.drop(columns=known), treated):
-        columns.dropped[name] = f"{MARK}: the column tells who was treated."
 
 
 def _arms(frame: pd.DataFrame, measured: DraftedOutcome, treatment: str) -> pd.Series:

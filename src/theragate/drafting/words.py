@@ -1,17 +1,83 @@
-"""Names of columns as words, and numbers as a person would write them."""
+"""What names of columns and values say, in six languages, and numbers as a person would write them."""
 
 import math
-import re
 
-__all__ = ["SMALL_EFFECT", "outward", "rounded", "words_of"]
+from theragate.cohorts.column_names import spellings
+from theragate.cohorts.column_names import words_of as all_words_of
+
+__all__ = [
+    "ATTRIBUTES",
+    "EVENTS",
+    "FOLLOW_UP",
+    "NO",
+    "SMALL_EFFECT",
+    "STATUS",
+    "YES",
+    "is_one_of",
+    "joined",
+    "outward",
+    "rounded",
+    "words_of",
+]
 
 SMALL_EFFECT = 0.2  # in standard deviations of a quantity, in Cohen's sense
 
 
+def _spelt(text: str) -> frozenset[str]:
+    return frozenset(form for word in text.split() for form in spellings(word))
+
+
+YES = _spelt("""
+    1 yes y true + pos positive positiv positif positivo positiva positief present ja j oui sí si sì vero wahr vrai
+    malignant bösartig malin maligno maligna dead died death deceased exitus tot verstorben gestorben décédé décédée
+    mort fallecido fallecida muerto muerta deceduto deceduta morto morta overleden event case relapse recurrence""")
+NO = _spelt("""
+    0 no n false - neg negative negativ négatif negativo negativa negatief absent nein non nee falsch faux falso
+    benign gutartig bénin benigno benigna alive living lebend lebt vivant vivante vivo viva levend censored zensiert
+    censuré censurado censurato gecensureerd control healthy gesund sain sano gezond none""")
+# Whole names of columns, joined, which say when follow-up ended, or whether it ended with the event.
+FOLLOW_UP = _spelt("""
+    time times futime ftime fuptime stime ttime rtime dtime ptime survtime survivaltime timetoevent timetodeath timeto
+    followup followuptime followupdays followupmonths followupyears fudays fumonths fuyears lastfollowup
+    daystolastfollowup daystodeath daystoevent daystorelapse osdays osmonths osyears ostime pfstime
+    pfsmonths pfsdays dfstime dfsmonths
+    rfstime rfsmonths ttd tte survivaldays survivalmonths survivalyears survival overallsurvival
+    überlebenszeit überlebenstage überlebensmonate nachbeobachtung nachbeobachtungszeit beobachtungszeit verlaufszeit
+    suivi duréesuivi duréedesuivi délaisuivi survie seguimiento tiempo tiemposeguimiento tiempodeseguimiento
+    supervivencia tempo followupmesi sopravvivenza tempodisopravvivenza opvolging overleving overlevingsduur""")
+STATUS = _spelt("""
+    status event events censor censored cens vitalstatus vstatus vital fustat fustatus lastcontact death dead died
+    deceased mortality exitus tod tot verstorben gestorben todesfall décès décédé muerte fallecido fallecimiento decesso
+    deceduto morte overleden sterfte osstatus osevent pfsstatus pfsevent dfsevent rfsevent eventtype etype causeofdeath
+    todesursache causedecès""")
+EVENTS = _spelt("""
+    death dead died status event mortality exitus tod verstorben gestorben décès décédé muerte fallecido decesso
+    deceduto overleden vital survival censor cens relapse recurrence""")
+ATTRIBUTES = {
+    form: title
+    for title, words in {
+        "Sex": "sex gender geschlecht sexe sexo sesso geslacht genre género genere",
+        "Race": "race rasse raza razza",
+        "Ethnicity": "ethnicity ethnic ethnie ethnizität etnia etnicidad etniciteit",
+    }.items()
+    for word in words.split()
+    for form in spellings(word)
+}
+
+
 def words_of(name: str) -> set[str]:
     """Return the words of a column's name in small letters: ``ageAtEntry`` has age, at, entry."""
-    split = re.sub(r"([a-z])([A-Z])", r"\1 \2", name)
-    return {word for word in re.split(r"[^a-z]+", split.lower()) if word}
+    return set(all_words_of(name))
+
+
+def joined(name: str) -> str:
+    """Return the words of a column's name in one: ``fu_time`` and ``FU-Time`` are futime."""
+    return "".join(all_words_of(name))
+
+
+def is_one_of(value: str, known: frozenset[str]) -> bool:
+    """Whether a value is one of the words of `known`, whatever its case, blanks and accents."""
+    return not known.isdisjoint(spellings(value.strip()))
 
 
 def rounded(value: float, digits: int = 2) -> float:
@@ -19,11 +85,14 @@ def rounded(value: float, digits: int = 2) -> float:
     return float(f"{value:.{digits}g}")
 
 
-def outward(low: float, high: float) -> tuple[float, float]:
-    """Return round bounds that lie outside `low` and `high` by about the distance between them.
+def outward(low: float, high: float, *, spans: float = 1.0) -> tuple[float, float]:
+    """Return round bounds that lie outside `low` and `high` by about so many times the distance between them.
 
     They are of the form of the many and hold no single patient's value.
     """
     span = high - low or abs(high) or 1.0
     step = 10.0 ** math.floor(math.log10(span))
-    return rounded(math.floor((low - span) / step) * step, 6), rounded(math.ceil((high + span) / step) * step, 6)
+    return (
+        rounded(math.floor((low - spans * span) / step) * step, 6),
+        rounded(math.ceil((high + spans * span) / step) * step, 6),
+    )

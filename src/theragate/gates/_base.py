@@ -16,7 +16,6 @@ from theragate.study import (
     TASKS,
     Decision,
     EffectOutcome,
-    LabelledGroups,
     NoDecision,
     Sentence,
     Spec,
@@ -79,7 +78,7 @@ class Declared(Spec):
         attributes = {
             name: Attribute(
                 judged=spec.judged,
-                groups=len(set(spec.labels.values())) if isinstance(spec, LabelledGroups) else len(spec.bands) + 1,
+                groups=len(spec.names),
                 by_outcome=spec.column in study.outcome_columns,
             )
             for name, spec in study.subgroups.items()

@@ -27,7 +27,7 @@ class DataQuality(Gate):
     max_warnings: Count
 
     def judge(self, evidence: Evidence) -> Finding:
-        """Fail on a critical failure or a leak; leave many warnings, or no checks at all, to a person."""
+        """Fail on a critical failure or a leak; leave a suspicion, many warnings, or no checks at all, to a person."""
         data = evidence.data
         checked = f"{plural(data.expectations, 'expectation')} checked"
         warnings = [f"Expectation `{name}` is not met." for name in data.warnings]
@@ -39,10 +39,14 @@ class DataQuality(Gate):
         if data.expectations == 0:
             next_step = "Declare expectations for this study and validate again."
             return self.finding("insufficient", "No expectation was checked.", next_step=next_step)
+        causes = [f"`{name}` may give the outcome away" for name in data.suspected]
         summary = (
             f"{checked}: no critical one failed, {plural(len(data.warnings), 'warning')} "
-            f"(at most {self.max_warnings} allowed), no leak found."
+            f"(at most {self.max_warnings} allowed), {listing(causes) if causes else 'no leak found'}."
         )
+        if causes:
+            next_step = "Find out when the column was recorded; drop it, or accept it by name and date."
+            return self.finding("insufficient", summary, next_step=next_step, warnings=warnings)
         if len(data.warnings) > self.max_warnings:
             next_step = "Have a person look at the warnings; correct the data, or accept them by name and date."
             return self.finding("insufficient", summary, next_step=next_step, warnings=warnings)

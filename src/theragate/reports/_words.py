@@ -9,10 +9,8 @@ from theragate.evidence.writing import decimals_in_figure
 from theragate.learning.record import TrainingRecord
 from theragate.numbers import declared, with_limits
 from theragate.study import (
-    BandedGroups,
     BinaryOutcome,
     EffectOutcome,
-    LabelledGroups,
     QuantityOutcome,
     Study,
     SurvivalOutcome,
@@ -89,11 +87,7 @@ def label_order(study: Study, attribute: str, label: str) -> tuple[tuple[int, in
 
 def _position(study: Study, key: str, label: str) -> tuple[int, int]:
     spec = study.subgroups.get(key)
-    names: tuple[str, ...] = ()
-    if isinstance(spec, LabelledGroups):
-        names = tuple(spec.labels.values())
-    elif isinstance(spec, BandedGroups):
-        names = spec.names
+    names = spec.names if spec is not None else ()
     return (0, names.index(label)) if label in names else (3, 0)
 
 

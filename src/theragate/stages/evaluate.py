@@ -152,6 +152,7 @@ def _evidence(workspace: Workspace, study: Study, files: _Files) -> Evidence:
             critical=files.validation.critical,
             warnings=files.validation.warnings,
             leakage=files.validation.leaks,
+            suspected=files.validation.suspected,
         ),
         predictions_sha256=sha256_file(workspace.model("predictions.parquet")),
         model_sha256=sha256_tree(workspace.model("estimator")),

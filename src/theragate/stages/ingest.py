@@ -1,6 +1,7 @@
 """Source to cohort: read, de-identify, name the patients, write Parquet with its provenance."""
 
 import secrets
+from dataclasses import replace
 
 import pandas as pd
 
@@ -11,14 +12,16 @@ from theragate.cohorts.outcome_columns import read_outcome
 from theragate.cohorts.parquet import write_table
 from theragate.cohorts.provenance import Provenance
 from theragate.cohorts.random_ids import random_ids
+from theragate.cohorts.repeated_rows import one_row_each
 from theragate.cohorts.sources import RawTable, read_source
 from theragate.digests import sha256_file
 from theragate.errors import DataError
 from theragate.files import write_json
+from theragate.learning.features import read_features
 from theragate.runner.command import StageCall
 from theragate.runner.workspace import Workspace
 from theragate.settings import Settings
-from theragate.study import Study, load_study
+from theragate.study import Study, TableFile, load_study
 
 __all__ = ["ingest"]
 
@@ -31,26 +34,29 @@ def ingest(call: StageCall) -> str:
     ConfigurationError, StoreError
         If a database or its URL is wrong or out of reach.
     DataError
-        If the source is missing or broken, holds an identifier, names a patient twice, or lacks a column that the study
-        names.
+        If the source is missing or broken, holds an identifier, names a patient twice, lacks a column that the study
+        names, or has an infinite number where a model would learn.
     """
     workspace, settings = call.workspace, call.settings
     study = load_study(workspace.params, workspace.study)
     downloads = settings.state / "downloads"
     table = read_source(study.source, workspace.root, study=study.name, downloads=downloads, environ=call.environ)
+    repeated = study.source.repeated if isinstance(study.source, TableFile) else None
+    table = replace(table, frame=one_row_each(table.frame, table.id_column, repeated))
     ids = _ids(table, study, settings)
     features = table.frame.drop(columns=[table.id_column] if table.id_column else [])
-    if "patient" in features.columns:
+    cohort = deidentify(features, study.deidentification, study=study.name)
+    if "patient" in cohort.columns:
         raise DataError(
             f"study `{study.name}`, column `patient`",
             rule="`patient` is the name of Theragate's own id column",
             received="a source with a column of that name",
-            remedy="Name it as `source.id`, or rename it in the source.",
+            remedy="Name it as `source.id`, rename it in the source, or name it under `deidentification.removed`.",
         )
-    cohort = deidentify(features, study.deidentification, study=study.name)
     cohort.insert(0, "patient", ids)
     check_columns(cohort, study)
     read_outcome(cohort, study)
+    read_features(cohort, study)
     write_table(workspace.data("cohort.parquet"), cohort, simulated=table.simulated)
     write_json(workspace.data("provenance.json"), _provenance(workspace, study, table, cohort).model_dump(mode="json"))
     who = "simulated patients" if table.simulated else "patients"

@@ -49,4 +49,6 @@ def validate(call: StageCall) -> str:
     accepted = accepted_inputs(read_suite(workspace.suite, study=study.name), study)
     write_json(workspace.data("inputs.json"), accepted.model_dump(mode="json"))
     warned = f"warnings: {', '.join(validation.warnings)}" if validation.warnings else "no warning"
-    return f"{len(validation.results)} expectations, {warned}, no leak"
+    suspected = ", ".join(f"`{feature}`" for feature in validation.suspected)
+    leaks = f"may give the outcome away: {suspected}" if suspected else "no leak"
+    return f"{len(validation.results)} expectations, {warned}, {leaks}"

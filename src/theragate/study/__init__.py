@@ -3,6 +3,7 @@
 from theragate.study.accepted_inputs import AcceptedInputs, InputRule
 from theragate.study.declarations import (
     MISSING,
+    AgeUnit,
     BandedGroups,
     Card,
     Decision,
@@ -37,6 +38,7 @@ from theragate.study.sources import (
     BundledSource,
     DvcSource,
     FileSource,
+    RepeatedRows,
     SimulatedSource,
     Source,
     SqlSource,
@@ -55,6 +57,7 @@ __all__ = [
     "NO_STUDY",
     "TASKS",
     "AcceptedInputs",
+    "AgeUnit",
     "BandedGroups",
     "BinaryOutcome",
     "BundledSource",
@@ -77,6 +80,7 @@ __all__ = [
     "Outcome",
     "Probability",
     "QuantityOutcome",
+    "RepeatedRows",
     "Scenario",
     "Sentence",
     "SimulatedSource",

@@ -1,5 +1,6 @@
 """The parts of a study besides its source and outcome: groups, decision, validation, tuning and the rest."""
 
+import operator
 from collections import Counter
 from itertools import pairwise
 from typing import Annotated, Any, Literal, Self
@@ -10,6 +11,7 @@ from theragate.study.spec import Probability, Sentence, Spec, keys_of
 
 __all__ = [
     "MISSING",
+    "AgeUnit",
     "BandedGroups",
     "Card",
     "Decision",
@@ -33,10 +35,16 @@ __all__ = [
 MISSING = "Missing"  # the group of the patients whose group is unknown
 
 
+AgeUnit = Literal["years", "months", "weeks", "days"]
+
+
 class Deidentification(Spec):
-    """What Safe Harbor has to know about the columns: which are ages in years and which are dates."""
+    """What Safe Harbor has to know about the columns: which are ages and which are dates."""
 
     ages: tuple[str, ...] = ()
+    age_units: dict[str, AgeUnit] = Field(
+        default={}, exclude_if=operator.not_, description="the unit of those of `ages` that are not in years"
+    )
     dates: tuple[str, ...] = ()
     not_identifying: dict[str, Sentence] = Field(
         default={}, description="columns whose name looks like an identifier's, and why they are none"
@@ -49,6 +57,9 @@ class Deidentification(Spec):
         twice = next((column for column, times in named.items() if times > 1), None)
         if twice is not None:
             raise ValueError(f"a column is an age, a date or removed, and `{twice}` is named more than once")
+        other = next((column for column in self.age_units if column not in self.ages), None)
+        if other is not None:
+            raise ValueError(f"`age_units` gives the unit of columns of `ages`, which `{other}` is not")
         return self
 
 
@@ -69,12 +80,20 @@ class LabelledGroups(_Groups):
     """Groups by the values of a column."""
 
     labels: Annotated[dict[str, Sentence], Field(min_length=2)]
+    others: Sentence | None = Field(
+        default=None, exclude_if=operator.not_, description="the group of all values that have no label"
+    )
 
     @model_validator(mode="after")
     def _free(self) -> Self:
-        if MISSING in self.labels.values():
+        if MISSING in (*self.labels.values(), self.others):
             raise ValueError(f"`{MISSING}` is the group of those whose group is unknown; no label may be called so")
         return self
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The groups, each once, in the order of their labels."""
+        return tuple(dict.fromkeys((*self.labels.values(), *filter(None, (self.others,)))))
 
 
 class BandedGroups(_Groups):

@@ -1,5 +1,6 @@
 """What a study predicts: an event, a quantity, a time to an event, or what a treatment changes of one of them."""
 
+import operator
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, model_validator
@@ -44,6 +45,11 @@ class SurvivalOutcome(Spec):
 
     time: str
     event: str
+    observed: str | None = Field(
+        default=None,
+        exclude_if=operator.not_,
+        description="the value of `event` where it was seen, if that is not 1; the one other value means censored",
+    )
     unit: Literal["days", "months", "years"]
     horizon: Annotated[float, Field(gt=0)]
     horizon_reason: Sentence

@@ -5,6 +5,7 @@ there, and of none elsewhere.
 """
 
 import codecs
+import operator
 import re
 from pathlib import PurePosixPath
 from typing import Annotated, Literal
@@ -18,6 +19,7 @@ __all__ = [
     "BundledSource",
     "DvcSource",
     "FileSource",
+    "RepeatedRows",
     "SimulatedSource",
     "Source",
     "SqlSource",
@@ -81,10 +83,20 @@ class BundledSource(_Origin):
     name: str
 
 
+class RepeatedRows(Spec):
+    """Which of several rows of a patient counts, in the order of the source, and why."""
+
+    keep: Literal["first", "last"]
+    reason: Sentence
+
+
 class TableFile(_Origin):
     """What has to be known to read a table from a CSV or Parquet file."""
 
     id: str | None = Field(default=None, description="the column that names a patient; replaced by a random id")
+    repeated: RepeatedRows | None = Field(
+        default=None, exclude_if=operator.not_, description="which of several rows of a patient counts"
+    )
     text: tuple[str, ...] = Field(default=(), description="columns to read as text, such as coded categories")
     encoding: Annotated[str, AfterValidator(_encoding)] = "utf-8"
     separator: Annotated[str, Field(min_length=1, max_length=1)] = ","

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import gammaln
 
 from theragate.cohorts.outcomes import Binary, Censored, MeasuredOutcome, Quantity
 from theragate.validation._association import (
@@ -30,6 +31,8 @@ AGREEMENT = 0.90  # Cohen's kappa; two readers of one slide seldom agree so well
 COPY = 0.98  # rank correlation with the outcome; repeated measurements of one quantity reach about 0.95
 CHANCE = 3.0  # how many times more often than by chance a value may equal the follow-up time
 FEWEST = 30  # patients with a value, below whom an explained variation is not estimated
+CUT = 1e-6  # chance of levels, thrown at random, that part the outcome into ranges
+PER_LEVEL = 5  # patients per distinct value, from which on a column is one of levels
 EXPECTED = 10.0  # patients expected in a cell before its emptiness means something
 
 
@@ -89,10 +92,18 @@ def _copy(column: FeatureColumn, outcome: MeasuredOutcome, _ceiling: float) -> L
     sentence = f"`{column.name}` is the outcome in other words."
     if isinstance(outcome, Quantity):
         value = outcome.value[present]
+        if _is_cut(column.label[present], value):
+            return _finding("copy", column, sentence=f"`{column.name}` is the outcome, cut into ranges.")
+        if len(np.unique(column.label[present])) == 2:
+            area = auroc(value, column.label[present] == column.label[present].max())
+            sentence = f"`{column.name}` is nearly the outcome, cut in two."
+            return _judged("copy", column, "AUROC of the outcome for it", area, limit=COPY, sentence=sentence)
         if column.number is not None:
             association = rank_correlation(column.number[present], value)
             return _judged("copy", column, "rank correlation", association, limit=COPY, sentence=sentence)
         return _finding("copy", column, sentence=sentence) if _renamed(column.label[present], value) else None
+    if isinstance(outcome, Censored) and _is_cut(column.label[present], outcome.time[present]):
+        return _finding("copy", column, sentence=f"`{column.name}` is the follow-up time, cut into ranges.")
     tried = []
     for known, event in _questions(outcome):
         rows = known & present
@@ -185,6 +196,18 @@ def _renamed(label: NDArray[np.intp], value: NDArray[np.float64]) -> bool:
     values, code = np.unique(value, return_inverse=True)
     pairs = len(np.unique(np.column_stack([label, code]), axis=0))
     return pairs == len(values) == len(np.unique(label)) and len(value) - pairs >= EXPECTED
+
+
+def _is_cut(label: NDArray[np.intp], value: NDArray[np.float64]) -> bool:
+    """Whether each label has a range of values of its own, and chance would hardly ever part so many patients so."""
+    order = np.lexsort((label, value))
+    label, value = label[order], value[order]
+    sizes = np.unique(label, return_counts=True)[1]
+    levels, ends = len(sizes), np.flatnonzero(np.diff(label))
+    if levels < 2 or levels * PER_LEVEL > len(label) or len(ends) != levels - 1:
+        return False
+    chance = gammaln(levels + 1) + gammaln(sizes + 1).sum() - gammaln(len(label) + 1)
+    return bool((value[ends] < value[ends + 1]).all() and chance < np.log(CUT))
 
 
 def _highest(associations: list[Association | None]) -> Association | None:

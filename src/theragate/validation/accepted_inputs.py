@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from theragate.cohorts.deidentify import TOP_AGE
+from theragate.cohorts.deidentify import top_ages
 from theragate.study import AcceptedInputs, InputRule, Study
 from theragate.validation.suites import Expectation, Suite
 
@@ -33,7 +33,7 @@ def accepted_inputs(suite: Suite, study: Study) -> AcceptedInputs:
         if expectation.type in _KINDS and expectation.kwargs.get("mostly", 1) == 1
     )
     kept = tuple(rule for rule in rules if "patient" not in rule.columns)
-    return AcceptedInputs(study=study.name, rules=kept, top_coded=dict.fromkeys(study.deidentification.ages, TOP_AGE))
+    return AcceptedInputs(study=study.name, rules=kept, top_coded=top_ages(study.deidentification))
 
 
 def _rule(expectation: Expectation) -> InputRule:

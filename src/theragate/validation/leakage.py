@@ -2,9 +2,7 @@
 
 from collections.abc import Iterator
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from theragate.cohorts.outcome_columns import read_outcome
 from theragate.cohorts.outcomes import Treated
@@ -14,7 +12,7 @@ from theragate.validation._feature_column import read_feature_column
 from theragate.validation._leakage_signs import SIGNS, tells_treatment
 from theragate.validation.types import LeakageFinding
 
-__all__ = ["find_leaks", "treatment_in_other_words"]
+__all__ = ["find_leaks"]
 
 UNDECLARED = 0.99  # the ceiling of a study that declares none
 
@@ -51,12 +49,6 @@ def find_leaks(cohort: pd.DataFrame, study: Study) -> tuple[LeakageFinding, ...]
                 if isinstance(outcome, Treated):
                     findings += filter(None, (tells_treatment(feature, outcome.treated),))
     return tuple(findings)
-
-
-def treatment_in_other_words(features: pd.DataFrame, treated: NDArray[np.bool_]) -> list[str]:
-    """Return the features that tell who was treated, as the check ``treatment`` of `find_leaks` would find them."""
-    columns = (read_feature_column(features[name], name) for name in features.columns if features[name].notna().any())
-    return [column.name for column in columns if tells_treatment(column, treated)]
 
 
 def _ceiling(study: Study) -> float:

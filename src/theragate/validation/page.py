@@ -49,10 +49,12 @@ def page(validation: Validation, study: Study, *, published: bool = False) -> st
 def _verdict(validation: Validation) -> str:
     leaks, warnings = len(validation.leaks), len(validation.warnings)
     if validation.passed:
-        tone, head = ("warn" if warnings else "good"), "The cohort may be learned from."
+        tone, head = ("warn" if warnings or validation.suspected else "good"), "The cohort may be learned from."
     else:
         tone, head = "bad", "The study stops here: nothing is learned from this cohort."
     counts = f"Critical failures: {len(validation.critical)}. Leaks: {leaks}. Warnings: {warnings}."
+    if validation.suspected:
+        counts += f" May be leaks: {', '.join(f'<code>{escape(name)}</code>' for name in validation.suspected)}."
     return f'<div class="verdict {tone}"><p><strong>{head}</strong></p><p>{counts}</p></div>'
 
 

@@ -82,3 +82,9 @@ class Validation(Spec):
     def leaks(self) -> tuple[str, ...]:
         """The features with a critical leak, each once, in the cohort's order."""
         return tuple(dict.fromkeys(leak.feature for leak in self.leakage if leak.severity == "critical"))
+
+    @property
+    def suspected(self) -> tuple[str, ...]:
+        """The features that may give the outcome away, and of which a person has to know, in the cohort's order."""
+        features = dict.fromkeys(leak.feature for leak in self.leakage if leak.severity == "warning")
+        return tuple(feature for feature in features if feature not in self.leaks)

@@ -1,5 +1,6 @@
 """Everything that the gates may know about a model, and on how many patients it rests."""
 
+import operator
 from typing import Literal
 
 from pydantic import Field
@@ -33,13 +34,17 @@ class CohortFacts(Spec):
 
 
 class DataFacts(Spec):
-    """What validation found. Expectations are named by their id in the suite."""
+    """What validation found. Expectations are named by their id in the suite.
+
+    ``leakage`` names the features that give the outcome away, and ``suspected`` those that may.
+    """
 
     suite_sha256: str
     expectations: int
     critical: tuple[str, ...]
     warnings: tuple[str, ...]
     leakage: tuple[str, ...]
+    suspected: tuple[str, ...] = Field(default=(), exclude_if=operator.not_)
 
 
 class Evidence(Spec):
