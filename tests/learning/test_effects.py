@@ -15,7 +15,7 @@ from theragate.learning.families import FAMILIES
 from theragate.learning.features import Feature
 from theragate.learning.models import Response
 from theragate.learning.nuisances import fit_nuisances, scores
-from theragate.learning.overlap import _narrow, check_random_assignment
+from theragate.learning.overlap import check_random_assignment
 from theragate.learning.predictor import fit_predictor
 
 SCHEMA = (Feature("x", "number"), Feature("z", "number"), Feature("stage", "text"))
@@ -107,14 +107,6 @@ def test_more_features_than_patients_are_no_lack_of_overlap(propensity):
     nuisances = fit_nuisances(genes, outcome, schema).predict(genes)
     assert np.isfinite(nuisances.control).all()
     assert ((nuisances.propensity > 0) & (nuisances.propensity < 1)).all()
-
-
-def test_a_narrowed_table_keeps_all_distances():
-    table = np.random.default_rng(0).normal(size=(5, 9))
-    narrow = _narrow(table)
-    assert narrow.shape == (5, 5)
-    np.testing.assert_allclose(narrow @ narrow.T, table @ table.T)
-    assert _narrow(table.T).shape == (9, 5)
 
 
 def forest() -> CausalForestModel:

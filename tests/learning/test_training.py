@@ -1,6 +1,7 @@
 import json
 import pickle
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -8,12 +9,17 @@ import pytest
 
 from theragate.cohorts.splits import outer_splits
 from theragate.digests import sha256_json, sha256_tree
-from theragate.errors import ConfigurationError, StoreError
+from theragate.errors import ConfigurationError, DataError, StoreError
+from theragate.learning import split_work
+from theragate.learning.families import FAMILIES, FitError
+from theragate.learning.features import read_features
 from theragate.learning.null_model import null_prediction
 from theragate.learning.persistence import save
+from theragate.learning.selection import TrialResult
 from theragate.learning.training import Trained, train
 
 TASKS = ["binary", "regression", "survival"]
+KEEN = {"reference": "logistic", "families": ["xgboost", "spline_logistic"], "trials": 4}
 HOLDOUT = {"scheme": "holdout", "fraction": 0.3, "inner_folds": 3, "reason": "For the tests."}
 
 
@@ -216,3 +222,82 @@ def test_what_training_gives_can_travel(problem, tmp_path) -> None:
     trained = run((cohort, outcome, study), tmp_path)
     travelled = pickle.loads(pickle.dumps(trained.predictor))  # noqa: S301 - as a worker process sends it
     np.testing.assert_array_equal(travelled.predict(cohort), trained.predictor.predict(cohort))
+
+
+def fails_if(condition, family):
+    """Return a `fit` that has no solution where the parameters or the number of patients meet a condition."""
+    fit = family.fit
+
+    def fussy(training, params, *, seed):
+        if condition(params, len(training.matrix)):
+            raise FitError("no stable solution")
+        return fit(training, params, seed=seed)
+
+    return fussy
+
+
+def test_families_without_a_solution_fall_out_by_name(problem, tmp_path, monkeypatch) -> None:
+    boosted, splines = FAMILIES["binary"]["xgboost"], FAMILIES["binary"]["spline_logistic"]
+    monkeypatch.setattr(boosted, "fit", fails_if(lambda *_: True, boosted), raising=False)
+    # Its inner folds have a solution and all patients of a split have none.
+    monkeypatch.setattr(splines, "fit", fails_if(lambda _, patients: patients >= 75, splines), raising=False)
+    result = run(problem("binary", tuning=KEEN), tmp_path)
+    record = result.record
+    lost = {setback.family: setback for setback in record.setbacks}
+    assert str(lost["xgboost"]) == "`xgboost`: fell out in 5 of 5 searches (no stable solution)"
+    assert record.selected.family == "logistic"
+    assert {split.family for split in record.outer} == {"logistic"}
+    chosen = [trial for trial in record.trials if trial.family == "spline_logistic"]
+    assert all(trial.value is None for trial in chosen if trial.state == "failed")
+    assert np.isfinite(result.predictions["prediction"]).all()
+    assert [setback["family"] for setback in record.model_dump(mode="json")["setbacks"]] == list(lost)
+
+
+def test_a_chosen_family_without_a_solution_on_all_patients_gives_way_to_the_next(problem, monkeypatch) -> None:
+    boosted = FAMILIES["binary"]["xgboost"]
+    monkeypatch.setattr(boosted, "fit", fails_if(lambda *_: True, boosted), raising=False)
+    cohort, outcome, study = problem("binary")
+    trials = [
+        TrialResult(0, "logistic", {"penalty": 1.0}, "complete", (0.5, 0.5)),
+        TrialResult(1, "xgboost", {}, "complete", (0.1, 0.1)),
+        TrialResult(2, "spline_logistic", {"penalty": 3.0, "curvature": 0.5}, "complete", (0.2, 0.2)),
+    ]
+    work = SimpleNamespace(
+        frame=cohort,
+        outcome=outcome,
+        search=SimpleNamespace(task="binary"),
+        schema=read_features(cohort, study),
+        seed=1,
+        name="repeat 1, fold 1",
+    )
+    after, selection, predictor = split_work._select_and_fit(work, trials)
+    assert (selection.chosen.family, predictor.family) == ("spline_logistic", "spline_logistic")
+    assert (after[1].state, after[1].reason) == ("failed", "on all patients: no stable solution")
+
+
+def test_a_reference_is_given_a_stronger_penalty_until_it_has_a_solution(problem, tmp_path, monkeypatch) -> None:
+    reference = FAMILIES["binary"]["logistic"]
+    lighter = fails_if(lambda params, patients: params["penalty"] < (100 if patients > 70 else 10), reference)
+    monkeypatch.setattr(reference, "fit", lighter, raising=False)
+    only = {"reference": "logistic", "families": [], "trials": 1}
+    record = run(problem("binary", tuning=only), tmp_path).record
+    assert (record.reference.params, record.selected.params) == ({"penalty": 100.0}, {"penalty": 100.0})
+    assert list(map(str, record.setbacks)) == ["`logistic`: a stronger penalty in 5 of 5 searches (no stable solution)"]
+    never = fails_if(lambda *_: True, reference)
+    monkeypatch.setattr(reference, "fit", never, raising=False)
+    with pytest.raises(DataError, match="model `logistic`: the model has a finite, stable solution"):
+        run(problem("binary", tuning=only), tmp_path)
+
+
+def test_where_all_goes_well_a_record_says_nothing_of_setbacks(trained) -> None:
+    record = trained("binary", 1)[0].record
+    assert record.setbacks == ()
+    assert "setbacks" not in record.model_dump(mode="json")
+
+
+def test_nuisances_without_a_solution_are_an_error_of_the_data(problem, tmp_path, monkeypatch) -> None:
+    from theragate.learning import nuisances
+
+    monkeypatch.setattr(nuisances.SplineRidge, "fit", staticmethod(fails_if(lambda *_: True, nuisances.SplineRidge())))
+    with pytest.raises(DataError, match="model `of expected outcomes and propensity`"):
+        run(problem("treatment_effect"), tmp_path)

@@ -90,6 +90,36 @@ def test_a_fit_without_a_solution_is_recorded_and_the_search_goes_on(problem, tm
     assert run(problem, tmp_path / "one.journal") == trials
 
 
+def test_a_failed_trial_says_why(problem, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(FAMILIES["binary"]["xgboost"], "fit", needs_a_penalty_of(1e9, FAMILIES["binary"]["xgboost"]))
+    trials = run(problem, tmp_path / "one.journal")
+    assert {trial.reason for trial in trials if trial.state == "failed"} == {"too light"}
+    assert {trial.reason for trial in trials if trial.state != "failed"} == {""}
+
+
+def needs_a_penalty_of(least: float, family):
+    """Return a `fit` for which there is a solution only from a penalty on."""
+    fit = family.fit
+
+    def fussy(training, params, *, seed):
+        if params["penalty"] < least:
+            raise FitError("too light")
+        return fit(training, params, seed=seed)
+
+    return fussy
+
+
+def test_a_reference_without_a_solution_gets_a_stronger_penalty(problem, tmp_path, monkeypatch) -> None:
+    family = FAMILIES["binary"]["logistic"]
+    monkeypatch.setattr(family, "fit", needs_a_penalty_of(50.0, family), raising=False)
+    trials = run(problem, tmp_path / "one.journal")
+    assert (trials[0].state, trials[0].params, trials[0].reason) == ("complete", {"penalty": 100.0}, "too light")
+    assert len(trials[0].folds) == 3
+    assert run(problem, tmp_path / "one.journal") == trials
+    monkeypatch.setattr(family, "fit", needs_a_penalty_of(1e9, family), raising=False)
+    assert run(problem, tmp_path / "two.journal")[0].state == "failed"
+
+
 def test_an_error_that_is_not_numerical_is_not_swallowed(problem, tmp_path, monkeypatch) -> None:
     family = FAMILIES["binary"]["spline_logistic"]
     monkeypatch.setattr(family, "fit", lambda *_, **__: 1 + "a", raising=False)

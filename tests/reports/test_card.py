@@ -13,6 +13,7 @@ from theragate.evidence.catalogue import METRICS
 from theragate.evidence.types import Estimate, Evidence
 from theragate.gates import CONDITIONS, GATES, decide, read_policy
 from theragate.gates.types import Verdict
+from theragate.learning.record import Setback
 from theragate.reports import _card_metrics
 from theragate.reports.card import model_card
 from theragate.reports.headline import headline, metrics_summary
@@ -130,6 +131,14 @@ def test_the_card_says_whether_the_released_model_itself_was_tested():
     held = Holdout(scheme="holdout", fraction=0.3, inner_folds=5, reason="A large cohort.")
     card = card_of(evidence, study=STUDIES["survival"].model_copy(update={"validation": held}))
     assert "The released model is the one that was tested" in card
+
+
+def test_families_that_fell_out_are_on_the_card_with_their_reason():
+    lost = Setback(family="coxnet", outcome="fell out", searches=7, of=36, reason="no stable solution")
+    evidence = good_evidence(STUDIES["survival"])
+    text = card_of(evidence, record=RECORD.model_copy(update={"setbacks": (lost,)}))
+    assert "Not every family had a solution: `coxnet`: fell out in 7 of 36 searches (no stable solution)." in text
+    assert "Not every family" not in card_of(evidence)
 
 
 def test_every_group_stands_on_the_card_and_few_patients_are_not_counted():

@@ -12,6 +12,7 @@ from theragate.learning.families.base import Training
 from theragate.learning.families.logistic import Logistic, SplineLogistic
 from theragate.learning.features import Feature, as_features
 from theragate.learning.models import Model
+from theragate.learning.wide import is_wide, narrowed
 
 __all__ = ["check_overlap", "check_random_assignment"]
 
@@ -77,7 +78,9 @@ def _separable_share(chance: NDArray[np.float64], treated: NDArray[np.bool_]) ->
 
 def _held_out(training: Training, treated: NDArray[np.bool_]) -> float:
     """Return `_separable_share` by models like `SplineLogistic` that have learned from other patients."""
-    matrix, chance = _narrow(training.bent(SplineLogistic.fixed["curvature"])), np.full(len(treated), 0.5)
+    matrix, chance = training.bent(SplineLogistic.fixed["curvature"]), np.full(len(treated), 0.5)
+    if is_wide(matrix):
+        matrix, _ = narrowed(matrix)
     folds = min(_FOLDS, int(treated.sum()), int((~treated).sum()))
     if folds < 2:
         return 0.0  # a single patient shows nothing
@@ -86,11 +89,3 @@ def _held_out(training: Training, treated: NDArray[np.bool_]) -> float:
         model = Logistic().fit(Training(matrix[train], Binary(treated[train]), slice(0, 0)), params, seed=0)
         chance[test] = model.response.of(model.score(matrix[test]))
     return _separable_share(chance, treated)
-
-
-def _narrow(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Turn (n, p) into (n, n) where there are more columns than patients; for a ridge nothing changes."""
-    if matrix.shape[1] <= matrix.shape[0]:
-        return matrix
-    left, size, _ = np.linalg.svd(matrix, full_matrices=False)
-    return np.asarray(left * size, dtype=np.float64)

@@ -18,6 +18,7 @@ __all__ = [
     "PersonalRecord",
     "RefitsRecord",
     "SelectionRecord",
+    "Setback",
     "TrainingRecord",
     "Trial",
 ]
@@ -42,6 +43,23 @@ class Trial(NumberedChoice):
     state: Literal["complete", "pruned", "failed"]
     value: float | None
     folds: tuple[float, ...]
+
+
+class Setback(Spec):
+    """A family that had no solution in some of the searches, which are one per outer split and the final one.
+
+    ``outcome``: it ``fell out`` of these searches, or, being the reference, got ``a stronger penalty`` in them.
+    """
+
+    family: str
+    outcome: Literal["fell out", "a stronger penalty"]
+    searches: int
+    of: int
+    reason: str
+
+    def __str__(self) -> str:
+        """Return it as a line for people."""
+        return f"`{self.family}`: {self.outcome} in {self.searches} of {self.of} searches ({self.reason})"
 
 
 class OuterSplit(ModelChoice):
@@ -136,6 +154,12 @@ class TrainingRecord(Spec):
     seed: int
     versions: dict[str, str]
     personal: PersonalRecord | None = None
+    setbacks: tuple[Setback, ...] = ()
+
+    @model_serializer(mode="wrap")
+    def _without_setbacks(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        content: dict[str, Any] = serialize(self)
+        return {name: value for name, value in content.items() if name != "setbacks" or value}
 
 
 class ChampionRun(Spec):

@@ -20,6 +20,7 @@ class TrialResult:
     """One trial: ``folds`` are its losses on the inner folds that it was scored on, in order.
 
     ``state`` is ``complete`` (all folds), ``pruned`` (given up as hopeless) or ``failed`` (no numerical solution).
+    ``reason`` says why it failed or, of a reference, why its penalty is stronger than the fixed one.
     """
 
     number: int
@@ -27,6 +28,7 @@ class TrialResult:
     params: dict[str, Any]
     state: str
     folds: tuple[float, ...]
+    reason: str = ""
 
     @property
     def value(self) -> float | None:

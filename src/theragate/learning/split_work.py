@@ -1,6 +1,6 @@
 """The work of one worker: one outer split from search to held-out predictions, or the released model."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from theragate.cohorts.outcomes import Outcome, Treated
 from theragate.errors import DataError
-from theragate.learning.families import FitError
+from theragate.learning.families import FAMILIES, FitError
 from theragate.learning.features import Feature
 from theragate.learning.importance import permutation_importance
 from theragate.learning.nuisances import fit_nuisances, scores
@@ -62,24 +62,26 @@ def search_and_predict(split: SplitWork) -> SplitResult:
     Raises
     ------
     DataError
-        If the reference model, or the selected one on all rows, cannot be fitted.
+        If the reference model cannot be fitted, whatever its penalty.
     """
     with threadpoolctl.threadpool_limits(1):
-        trials = tune(
-            split.frame,
-            split.outcome,
-            search=split.search,
-            schema=split.schema,
-            seed=split.seed,
-            journal=split.journal,
-        )
+        try:
+            trials = tune(
+                split.frame,
+                split.outcome,
+                search=split.search,
+                schema=split.schema,
+                seed=split.seed,
+                journal=split.journal,
+            )
+        except FitError as error:  # only nuisances are fitted outside of a trial
+            raise _unfit(split, "of expected outcomes and propensity") from error
         if trials[0].state != "complete":
             raise _unfit(split, trials[0].family)
-        selection = select(trials)
-        selected = _fit(split, selection.chosen)
+        trials, selection, selected = _select_and_fit(split, trials)
         if split.held_out_outcome is None:
             return SplitResult(split.position, trials, selection, selected, {}, np.empty(0))
-        reference = selected if selection.reference_kept else _fit(split, trials[0])
+        reference = selected if selection.reference_kept else _fit_reference(split, trials)[1]
         clean = split.held_out[CLEAN]
         predictions = {("selected", name): selected.predict(frame) for name, frame in split.held_out.items()}
         predictions["reference", CLEAN] = reference.predict(clean)
@@ -108,19 +110,50 @@ def _nuisances(
     return {(name, CLEAN): values for name, values in parts.items()}, loss
 
 
+def _select_and_fit(split: SplitWork, trials: list[TrialResult]) -> tuple[list[TrialResult], Selection, Predictor]:
+    """Select and fit on all patients of the split; who has no solution there falls out, and the next best is taken.
+
+    Returns
+    -------
+    The trials as they then stand, the selection among them and the fitted predictor.
+    """
+    while not (selection := select(trials)).reference_kept:
+        chosen = selection.chosen
+        try:
+            return trials, selection, _fit(split, chosen)
+        except FitError as error:
+            failed = replace(chosen, state="failed", reason=f"on all patients: {error}")
+            trials = [failed if trial.number == chosen.number else trial for trial in trials]
+    trials, predictor = _fit_reference(split, trials)
+    return trials, select(trials), predictor
+
+
+def _fit_reference(split: SplitWork, trials: list[TrialResult]) -> tuple[list[TrialResult], Predictor]:
+    """Fit the reference, with a stronger penalty if need be; its losses stay those of the inner folds."""
+    reference = trials[0]
+    family = FAMILIES[split.search.task][reference.family]
+    while True:
+        try:
+            return [reference, *trials[1:]], _fit(split, reference)
+        except FitError as error:
+            stronger = family.with_stronger_penalty(reference.params)
+            if stronger is None:
+                raise _unfit(split, reference.family) from error
+            reference = replace(
+                reference, params=dict(stronger), reason=reference.reason or f"on all patients: {error}"
+            )
+
+
 def _fit(split: SplitWork, trial: TrialResult) -> Predictor:
-    try:
-        return fit_predictor(
-            split.frame,
-            split.outcome,
-            task=split.search.task,
-            family=trial.family,
-            params=trial.params,
-            schema=split.schema,
-            seed=derive(split.seed, "final fit"),
-        )
-    except FitError as error:
-        raise _unfit(split, trial.family) from error
+    return fit_predictor(
+        split.frame,
+        split.outcome,
+        task=split.search.task,
+        family=trial.family,
+        params=trial.params,
+        schema=split.schema,
+        seed=derive(split.seed, "final fit"),
+    )
 
 
 def _unfit(split: SplitWork, family: str) -> DataError:

@@ -1,5 +1,7 @@
 """What training leaves behind in words and numbers: the table of held-out predictions and the record of the search."""
 
+from typing import Literal
+
 import numpy as np
 import pandas as pd
 
@@ -16,6 +18,7 @@ from theragate.learning.record import (
     NumberedChoice,
     OuterSplit,
     SelectionRecord,
+    Setback,
     TrainingRecord,
     Trial,
 )
@@ -84,6 +87,7 @@ def training_record(
         developed_on=len(splits[0].train) if len(splits) == 1 else patients,
         seed=seed,
         versions=library_versions(),
+        setbacks=_setbacks([*(result.trials for result in outer), final.trials]),
     )
 
 
@@ -109,6 +113,29 @@ def _outer(split: Split, result: SplitResult) -> OuterSplit:
         pruned=sum(trial.state == "pruned" for trial in result.trials),
         failed=sum(trial.state == "failed" for trial in result.trials),
     )
+
+
+def _setbacks(searches: list[list[TrialResult]]) -> tuple[Setback, ...]:
+    """Return the families without a solution, with the first reason of each, in the order of their names."""
+    lost: dict[str, list[str]] = {}
+    for trials in searches:
+        for family in {trial.family for trial in trials[1:]}:
+            own = [trial for trial in trials[1:] if trial.family == family]
+            if all(trial.state == "failed" for trial in own):
+                lost.setdefault(family, []).append(own[0].reason)
+    setbacks = [
+        Setback(family=family, outcome="fell out", searches=len(reasons), of=len(searches), reason=reasons[0])
+        for family, reasons in sorted(lost.items())
+    ]
+    harder = [trials[0] for trials in searches if trials[0].reason]
+    if harder:
+        first = harder[0]
+        outcome: Literal["a stronger penalty"] = "a stronger penalty"
+        setbacks.insert(
+            0,
+            Setback(family=first.family, outcome=outcome, searches=len(harder), of=len(searches), reason=first.reason),
+        )
+    return tuple(setbacks)
 
 
 def _importances(schema: tuple[Feature, ...], outer: list[SplitResult]) -> dict[str, Importance]:

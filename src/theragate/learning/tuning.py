@@ -12,7 +12,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from theragate.cohorts.outcomes import Outcome
 from theragate.cohorts.splits import inner_folds
-from theragate.learning.families import FAMILIES, FitError
+from theragate.learning.families import FAMILIES, Family, FitError, Params
 from theragate.learning.features import Feature
 from theragate.learning.inner_fold import InnerFold
 from theragate.learning.search_journal import open_journal
@@ -57,8 +57,9 @@ def tune(
 ) -> list[TrialResult]:
     """Run the search on the training rows, or what is left of it if `journal` holds its beginning.
 
-    Every trial draws with a seed of its own, so that an interrupted search ends as an uninterrupted one does: a
-    trial that was running when its process died is run again under the same number.
+    A family without a solution fails in its trials and the search goes on; a reference without one gets a stronger
+    penalty. Every trial draws with a seed of its own, so that an interrupted search ends as an uninterrupted one does:
+    a trial that was running when its process died is run again under the same number.
 
     Returns
     -------
@@ -87,19 +88,33 @@ def _finished(study: optuna.Study) -> list[FrozenTrial]:
 def _run(study: optuna.Study, number: int, *, search: Search, folds: list[InnerFold], seed: int) -> None:
     trial, family, params = _draw(study, number, search=search, seed=derive(seed, "sampler", number))
     kind = FAMILIES[search.task][family]
+    losses, state, reason = _scored(trial, kind, params, folds=folds, seed=seed)
+    first = reason
+    while number == 0 and state == TrialState.FAIL and (stronger := kind.with_stronger_penalty(params)):
+        params = dict(stronger)
+        losses, state, reason = _scored(trial, kind, params, folds=folds, seed=seed)
+    result = {"family": family, "params": params, "folds": losses}
+    trial.set_user_attr("result", {**result, "reason": first} if first else result)
+    study.tell(trial, float(np.mean(losses)) if state == TrialState.COMPLETE else None, state=state)
+
+
+def _scored(
+    trial: Trial, kind: Family, params: Params, *, folds: list[InnerFold], seed: int
+) -> tuple[list[float], TrialState, str]:
+    """Return the losses on the folds, how the trial ended, and why it failed."""
     losses: list[float] = []
-    state = TrialState.COMPLETE
     try:
         for step, fold in enumerate(folds):
             losses.append(fold.score(kind, params, seed=derive(seed, "fit", step)))
-            trial.report(float(np.mean(losses)), step)
+            with warnings.catch_warnings():
+                # A reference with a stronger penalty comes by some folds again: the first report of each stays.
+                warnings.filterwarnings("ignore", message="The reported value is ignored")
+                trial.report(float(np.mean(losses)), step)
             if step + 1 < len(folds) and trial.should_prune():
-                state = TrialState.PRUNED
-                break
-    except FitError:
-        state = TrialState.FAIL
-    trial.set_user_attr("result", {"family": family, "params": params, "folds": losses})
-    study.tell(trial, float(np.mean(losses)) if state == TrialState.COMPLETE else None, state=state)
+                return losses, TrialState.PRUNED, ""
+    except FitError as error:
+        return losses, TrialState.FAIL, str(error)
+    return losses, TrialState.COMPLETE, ""
 
 
 def _draw(study: optuna.Study, number: int, *, search: Search, seed: int) -> tuple[Trial, str, dict[str, Any]]:
@@ -131,4 +146,5 @@ def _result(number: int, trial: FrozenTrial) -> TrialResult:
         params=dict(result["params"]),
         state=_STATES[trial.state],
         folds=tuple(result["folds"]),
+        reason=result.get("reason", ""),
     )

@@ -57,7 +57,7 @@ def _model_words(evidence: Evidence, record: TrainingRecord) -> str:
     settings = ", ".join(f"{name} {_value(value)}" for name, value in sorted(params.items()))
     return (
         f"`{evidence.family}`{f' ({settings})' if settings else ''}, compared with the simple reference "
-        f"`{evidence.reference_family}`. {record.selection.rule}"
+        f"`{evidence.reference_family}`. {record.selection.rule}{_setback_words(record)}"
     ).strip()
 
 
@@ -106,3 +106,9 @@ def cohort_words(evidence: Evidence) -> str:
     return f"{words}, {cohort.events:,} with the event" + (
         f", {lost:,} lost to follow-up before the horizon." if lost else "."
     )
+
+
+def _setback_words(record: TrainingRecord) -> str:
+    if not record.setbacks:
+        return ""
+    return f" Not every family had a solution: {'; '.join(map(str, record.setbacks))}."

@@ -59,4 +59,5 @@ def train(call: StageCall) -> str:
     write_json(workspace.model("record.json"), record.model_dump(mode="json"))
     shutil.rmtree(searches, ignore_errors=True)
     selected, trials = record.selected.family, len(record.trials)
-    return f"{selected} after {trials} trials, {len(trained.predictions):,} held-out predictions"
+    line = f"{selected} after {trials} trials, {len(trained.predictions):,} held-out predictions"
+    return "; ".join([line, *map(str, record.setbacks)])

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from theragate.cohorts.outcomes import Binary, Censored, Outcome, Quantity, Treated
 from theragate.learning.models import Model, Response
+from theragate.learning.wide import narrowed
 
 if TYPE_CHECKING:  # a study's families are checked by name in stages that have no use for these libraries
     import xgboost
@@ -21,6 +22,8 @@ if TYPE_CHECKING:  # a study's families are checked by name in stages that have 
 __all__ = ["Family", "FitError", "Params", "Training", "numerical_errors", "response_of"]
 
 Params = Mapping[str, float | int]
+
+_STRONGEST = 1e6  # a penalty that leaves next to nothing of any feature
 
 
 class FitError(ArithmeticError):
@@ -68,6 +71,11 @@ class Training:
         time = np.maximum(self.outcome.time, shortest) / self.outcome.horizon
         until = np.where(self.outcome.event, time, np.inf)
         return xgboost.QuantileDMatrix(self.matrix, label_lower_bound=time, label_upper_bound=until, nthread=1)
+
+    @cached_property
+    def narrow(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """The matrix in the patients' dimension, and the basis that leads back, made once for every trial."""
+        return narrowed(self.matrix)
 
     def bent(self, curvature: float) -> NDArray[np.float64]:
         """Return the matrix with its spline terms times `curvature`, so that a ridge holds them to straight lines.
@@ -139,6 +147,11 @@ class Family(ABC):
 
     fixed: ClassVar[Params]
     """Parameters that are sensible without tuning: those of a reference model, and where a search begins."""
+
+    def with_stronger_penalty(self, params: Params) -> Params | None:
+        """Return the parameters with a penalty ten times as strong; None where there is none that could be."""
+        penalty = params.get("penalty")
+        return None if penalty is None or penalty >= _STRONGEST else {**params, "penalty": 10 * penalty}
 
     @abstractmethod
     def suggest(self, trial: "Trial", prefix: str) -> dict[str, Any]:

@@ -1,18 +1,28 @@
 """Cox regression with a penalty, and with the absolute risk by the horizon as its prediction."""
 
-from typing import Any, ClassVar
+from contextlib import suppress
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from theragate.cohorts.outcomes import Censored
-from theragate.learning.families.base import Family, Params, Training, numerical_errors, response_of
+from theragate.learning.cox_optimum import PartialLikelihood, distance, find_optimum
+from theragate.learning.families.base import Family, FitError, Params, Training, numerical_errors, response_of
 from theragate.learning.models import LinearModel
+from theragate.learning.wide import is_wide
 
 __all__ = ["Coxnet", "RidgeCox", "SplineCox", "StrongRidgeCox"]
 
+Floats: TypeAlias = NDArray[np.float64]
+
 # A penalty with a trace of L1 is as good as a ridge, and is what the fast coordinate descent can do.
 _RIDGE = 0.01
+
+# scikit-survival takes a step of Python per patient and step of Newton's method.
+_MANY = 20_000
+_ARRIVED = 1e-6  # how much a patient's score may still differ from that at the optimum
+_SMALL = 1000  # columns of which a matrix of second derivatives is no burden
 
 
 class RidgeCox(Family):
@@ -27,13 +37,11 @@ class RidgeCox(Family):
         return {"penalty": trial.suggest_float(f"{prefix}penalty", 0.1, 1000.0, log=True)}
 
     def fit(self, training: Training, params: Params, *, seed: int) -> LinearModel:  # noqa: ARG002 - draws nothing
-        """Fit by Newton's method."""
-        from sksurv.linear_model import CoxPHSurvivalAnalysis
-
-        # ValueError: how this library says that a Newton step was not finite.
-        with numerical_errors(ValueError):
-            fitted = CoxPHSurvivalAnalysis(alpha=params["penalty"]).fit(training.matrix, _structured(training))
-        return _model(training, np.array(fitted.coef_, dtype=np.float64))
+        """Fit by Newton's method, in the patients' dimension where there are more columns than patients."""
+        if is_wide(training.matrix):
+            matrix, basis = training.narrow
+            return _model(training, basis @ _ridge(training, matrix, params["penalty"]))
+        return _model(training, _ridge(training, training.matrix, params["penalty"]))
 
 
 class StrongRidgeCox(RidgeCox):
@@ -85,17 +93,54 @@ class SplineCox(Family):
         return _model(training, training.unbent(coefficients, curvature))
 
 
-def _coxnet(training: Training, matrix: NDArray[np.float64], *, penalty: float, lasso: float) -> NDArray[np.float64]:
+def _ridge(training: Training, matrix: Floats, penalty: float) -> Floats:
+    """Return the optimum: the library's own coefficients where they are that, and else a search for it."""
+    likelihood = PartialLikelihood(matrix, _censored(training), ridge=penalty / len(matrix))
+    coefficients = np.zeros(matrix.shape[1])
+    if len(matrix) <= _MANY and not is_wide(training.matrix):
+        with suppress(FitError):
+            coefficients = _newton(training, matrix, penalty)
+    return _optimum(likelihood, coefficients)
+
+
+def _newton(training: Training, matrix: Floats, penalty: float) -> Floats:
+    from sksurv.linear_model import CoxPHSurvivalAnalysis
+
+    # ValueError: how this library says that a Newton step was not finite.
+    with numerical_errors(ValueError):
+        fitted = CoxPHSurvivalAnalysis(alpha=penalty).fit(matrix, _structured(training))
+    return np.array(fitted.coef_, dtype=np.float64)
+
+
+def _coxnet(training: Training, matrix: Floats, *, penalty: float, lasso: float) -> Floats:
     from sksurv.linear_model import CoxnetSurvivalAnalysis
 
-    # ValueError: how this library says that a penalty was too small for the data.
-    with numerical_errors(ValueError):
-        fitted = CoxnetSurvivalAnalysis(alphas=[penalty], l1_ratio=lasso, tol=1e-8)
-        fitted.fit(matrix, _structured(training))
-    return np.array(fitted.coef_[:, 0], dtype=np.float64)
+    try:
+        # ValueError: how this library says that a penalty was too small for the data.
+        with numerical_errors(ValueError):
+            fitted = CoxnetSurvivalAnalysis(alphas=[penalty], l1_ratio=lasso, tol=1e-8)
+            fitted.fit(matrix, _structured(training))
+        return np.array(fitted.coef_[:, 0], dtype=np.float64)
+    except FitError:
+        # Its steps are not damped; an indicator of a handful of patients is enough for them to go astray.
+        if matrix.shape[1] > _SMALL:
+            raise
+    likelihood = PartialLikelihood(matrix, _censored(training), ridge=penalty * (1 - lasso))
+    return _optimum(likelihood, np.zeros(matrix.shape[1]), lasso=penalty * lasso)
 
 
-def _model(training: Training, coefficients: NDArray[np.float64]) -> LinearModel:
+def _optimum(likelihood: PartialLikelihood, start: Floats, *, lasso: float = 0.0) -> Floats:
+    with numerical_errors():
+        if distance(likelihood, start, lasso=lasso) <= _ARRIVED:
+            return start
+        found = find_optimum(likelihood, start, lasso=lasso)
+        left = distance(likelihood, found, lasso=lasso)
+    if not left <= _ARRIVED:
+        raise FitError("no stable solution (steps that do not end)")
+    return found
+
+
+def _model(training: Training, coefficients: Floats) -> LinearModel:
     # Centred, so that the baseline is that of an average patient and its hazard a number of ordinary size.
     intercept = -float(training.matrix.mean(axis=0) @ coefficients)
     score = training.matrix @ coefficients + intercept
@@ -105,8 +150,12 @@ def _model(training: Training, coefficients: NDArray[np.float64]) -> LinearModel
 def _structured(training: Training) -> NDArray[Any]:
     from sksurv.util import Surv
 
-    outcome = training.outcome
-    if not isinstance(outcome, Censored):
-        raise TypeError("Cox regression needs a censored outcome")
+    outcome = _censored(training)
     structured: NDArray[Any] = Surv.from_arrays(outcome.event, outcome.time)
     return structured
+
+
+def _censored(training: Training) -> Censored:
+    if not isinstance(training.outcome, Censored):
+        raise TypeError("Cox regression needs a censored outcome")
+    return training.outcome

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from theragate.cohorts.outcomes import Binary
 from theragate.learning.families.base import Family, Params, Training, numerical_errors
 from theragate.learning.models import LinearModel, Response
+from theragate.learning.wide import is_wide, narrowed
 
 __all__ = ["Logistic", "SplineLogistic"]
 
@@ -53,9 +54,13 @@ def _fit(training: Training, matrix: NDArray[np.float64], params: Params, *, cur
     outcome = training.outcome
     if not isinstance(outcome, Binary):
         raise TypeError("logistic regression needs a binary outcome")
+    basis = None
+    if is_wide(matrix):
+        matrix, basis = narrowed(matrix)
     with numerical_errors():
         fitted = LogisticRegression(C=1 / params["penalty"], solver="newton-cholesky", tol=1e-8, max_iter=100)
         fitted.fit(matrix, outcome.event)
-    coefficients = training.unbent(fitted.coef_[0], curvature)
+    found = fitted.coef_[0] if basis is None else basis @ fitted.coef_[0]
+    coefficients = training.unbent(found, curvature)
     intercept = float(fitted.intercept_[0])
     return LinearModel(coefficients, intercept, Response("probability"))

@@ -1,0 +1,173 @@
+"""The optimum of a Cox regression: against an independent solver, and where a library's steps go astray."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.optimize import minimize
+from sksurv.linear_model.coxph import CoxPHOptimizer
+
+from theragate.cohorts.outcomes import Censored
+from theragate.learning.cox_optimum import PartialLikelihood, distance, find_optimum
+from theragate.learning.families import ESTIMATORS, FitError, Training
+from theragate.learning.families import cox as cox_families
+
+ENET = {"penalty": 0.02, "lasso": 0.5}
+
+
+def drawn(patients: int, columns: int, *, seed: int, rare: int = 0, ties: bool = True) -> Training:
+    """Standardised features, the last `rare` of which are indicators of one patient who dies first, and their twins."""
+    random = np.random.default_rng(seed)
+    matrix = random.normal(size=(patients, columns))
+    death = random.exponential(np.exp(-matrix[:, 0]))
+    lost = random.uniform(0.2, 3.0, patients)
+    time, event = np.minimum(death, lost), death <= lost
+    time = np.ceil(time * 20) if ties else time
+    for number in range(rare):
+        indicator = np.zeros(patients)
+        indicator[number // 2] = 1.0
+        matrix[:, columns - 1 - number] = (indicator - indicator.mean()) / indicator.std()
+        time[number // 2], event[number // 2] = time.min() / 2, True
+    return Training(matrix, Censored(time, event, float(np.median(time))), slice(0, 0))
+
+
+def likelihood_of(training: Training, *, ridge: float) -> PartialLikelihood:
+    return PartialLikelihood(training.matrix, training.outcome, ridge=ridge)
+
+
+@given(st.integers(8, 60), st.integers(1, 6), st.integers(0, 10**6), st.booleans())
+@settings(max_examples=40, deadline=None)
+def test_value_and_derivatives_are_those_of_the_library(patients, columns, seed, ties) -> None:
+    training = drawn(patients, columns, seed=seed, ties=ties)
+    ours = likelihood_of(training, ridge=0.3)
+    outcome, weights = training.outcome, np.full(columns, 0.3 * patients)
+    theirs = CoxPHOptimizer(training.matrix, outcome.event, outcome.time, weights, "breslow")
+    coefficients = np.random.default_rng(seed).normal(size=columns)
+    theirs.update(coefficients)
+    gradient, hessian = ours.derivatives(coefficients)
+    assert ours.value(coefficients) == pytest.approx(theirs.nlog_likelihood(coefficients), rel=1e-12, abs=1e-12)
+    np.testing.assert_allclose(gradient, theirs.gradient, rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(hessian, theirs.hessian, rtol=1e-10, atol=1e-12)
+
+
+def independent(likelihood: PartialLikelihood, columns: int, *, lasso: float = 0.0) -> np.ndarray:
+    """Minimise the same objective without its Hessian; a lasso as the sum of two coefficients that are not negative."""
+
+    def objective(parts):
+        coefficients = parts[:columns] - parts[columns:]
+        gradient = likelihood.derivatives(coefficients)[0]
+        value = likelihood.value(coefficients) + lasso * parts.sum()
+        return value, np.concatenate([gradient + lasso, lasso - gradient])
+
+    options = {"ftol": 1e-16, "gtol": 1e-12, "maxiter": 20_000, "maxfun": 200_000, "maxcor": 30}
+    bounds = [(0, None)] * (2 * columns)
+    found = minimize(objective, np.zeros(2 * columns), jac=True, method="L-BFGS-B", bounds=bounds, options=options).x
+    return found[:columns] - found[columns:]
+
+
+@pytest.mark.parametrize("rare", [0, 1, 4])
+@pytest.mark.parametrize("penalty", [0.1, 1.0, 100.0])
+def test_a_ridge_ends_where_an_independent_solver_does(rare: int, penalty: float) -> None:
+    training = drawn(300, 8, seed=3, rare=rare)
+    likelihood = likelihood_of(training, ridge=penalty / 300)
+
+    def objective(coefficients):
+        return likelihood.value(coefficients), likelihood.derivatives(coefficients)[0]
+
+    expected = minimize(objective, np.zeros(8), jac=True, method="BFGS", options={"gtol": 1e-10}).x
+    found = find_optimum(likelihood, np.zeros(8))
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6)
+    np.testing.assert_allclose(
+        ESTIMATORS["ridge_cox"].fit(training, {"penalty": penalty}, seed=0).coefficients, expected, rtol=0, atol=1e-6
+    )
+
+
+@pytest.mark.parametrize("rare", [0, 1, 4])
+@pytest.mark.parametrize(("penalty", "lasso"), [(0.02, 0.5), (0.003, 0.1), (0.1, 0.9)])
+def test_an_elastic_net_ends_where_an_independent_solver_does(rare: int, penalty: float, lasso: float) -> None:
+    training = drawn(300, 8, seed=3, rare=rare)
+    likelihood = likelihood_of(training, ridge=penalty * (1 - lasso))
+    found = find_optimum(likelihood, np.zeros(8), lasso=penalty * lasso)
+    np.testing.assert_allclose(found, independent(likelihood, 8, lasso=penalty * lasso), rtol=0, atol=1e-6)
+
+
+def test_twins_without_a_ridge_share_what_they_say() -> None:
+    training = drawn(120, 4, seed=8)
+    training.matrix[:, 3] = training.matrix[:, 0]
+    likelihood = likelihood_of(training, ridge=0.0)
+    found = find_optimum(likelihood, np.zeros(4), lasso=0.01)
+    assert distance(likelihood, found, lasso=0.01) < 1e-6
+    alone = PartialLikelihood(training.matrix[:, :3], training.outcome, ridge=0.0)
+    expected = find_optimum(alone, np.zeros(3), lasso=0.01)
+    assert found[0] + found[3] == pytest.approx(expected[0], abs=1e-6)
+
+
+def test_the_distance_of_the_optimum_is_nothing_and_of_elsewhere_is_not() -> None:
+    training = drawn(200, 5, seed=1)
+    likelihood = likelihood_of(training, ridge=0.01)
+    found = find_optimum(likelihood, np.zeros(5))
+    assert distance(likelihood, found) < 1e-9
+    assert distance(likelihood, found + 1e-3) > 1e-4
+    assert distance(likelihood, np.zeros(5)) > 0.1
+
+
+def test_where_the_library_oscillates_the_family_finds_the_optimum() -> None:
+    # One patient, 20 standard deviations from all others, who dies first: Newton's whole steps overshoot for ever.
+    lost = 0
+    for seed in range(12):
+        training = drawn(400, 6, seed=seed, rare=2)
+        try:
+            cox_families._newton(training, training.matrix, 0.1)
+        except FitError:
+            lost += 1
+        fitted = ESTIMATORS["ridge_cox"].fit(training, {"penalty": 0.1}, seed=0)
+        assert distance(likelihood_of(training, ridge=0.1 / 400), fitted.coefficients) < 1e-6
+    assert lost
+
+
+def test_an_elastic_net_that_the_library_gives_up_has_a_solution(monkeypatch) -> None:
+    from sksurv.linear_model import CoxnetSurvivalAnalysis
+
+    training = drawn(300, 8, seed=3, rare=2)
+
+    def fit(self, *_):
+        raise ArithmeticError("Numerical error, because weights are too large.")
+
+    monkeypatch.setattr(CoxnetSurvivalAnalysis, "fit", fit)
+    fitted = ESTIMATORS["coxnet"].fit(training, ENET, seed=0)
+    assert distance(likelihood_of(training, ridge=0.01), fitted.coefficients, lasso=0.01) < 1e-6
+    monkeypatch.setattr(cox_families, "_SMALL", 7)
+    with pytest.raises(FitError, match="ArithmeticError"):
+        ESTIMATORS["coxnet"].fit(training, ENET, seed=0)
+
+
+def test_what_the_library_finds_is_kept_to_the_bit() -> None:
+    training = drawn(200, 5, seed=1)
+    expected = cox_families._newton(training, training.matrix, 1.0)
+    np.testing.assert_array_equal(
+        ESTIMATORS["ridge_cox"].fit(training, {"penalty": 1.0}, seed=0).coefficients, expected
+    )
+
+
+def test_many_patients_need_no_step_of_python_each(monkeypatch) -> None:
+    training = drawn(200, 5, seed=1)
+    slow = ESTIMATORS["ridge_cox"].fit(training, {"penalty": 1.0}, seed=0).coefficients
+    monkeypatch.setattr(cox_families, "_MANY", 199)
+    monkeypatch.setattr(cox_families, "_newton", None)
+    fast = ESTIMATORS["ridge_cox"].fit(training, {"penalty": 1.0}, seed=0).coefficients
+    np.testing.assert_allclose(fast, slow, rtol=0, atol=1e-6)
+
+
+def test_more_columns_than_patients_are_solved_in_the_patients_dimension(monkeypatch) -> None:
+    training = drawn(60, 150, seed=5)
+    wide = ESTIMATORS["strong_ridge_cox"].fit(training, {"penalty": 100.0}, seed=0)
+    whole = find_optimum(likelihood_of(training, ridge=100.0 / 60), np.zeros(150))
+    np.testing.assert_allclose(wide.coefficients, whole, rtol=0, atol=1e-8)
+    assert wide.response.hazard > 0
+
+
+def test_scores_too_far_apart_for_numbers_are_a_failure_to_fit(monkeypatch) -> None:
+    training = drawn(60, 3, seed=5)
+    monkeypatch.setattr(cox_families, "_newton", lambda *_: np.full(3, 1e6))
+    with pytest.raises(FitError, match="FloatingPointError"):
+        ESTIMATORS["ridge_cox"].fit(training, {"penalty": 1.0}, seed=0)
