@@ -98,3 +98,27 @@ def test_an_unknown_commit_is_refused(project):
         recomputed(project, "mini", commit="0" * 40, private=project / "private", environ=os.environ),
     ):
         pass
+
+
+def test_a_source_that_git_ignores_is_the_one_beside_the_pipeline(project):
+    """As in every project: the table lies in sources/, and only its description in git."""
+    source = project / "sources" / "mini"
+    source.mkdir(parents=True)
+    (source / "README.md").write_text("A table.\n")
+    (source / "table.csv").write_text("secret\n")
+    (project / ".gitignore").write_text("/private/\n/out.txt\n*.csv\n")
+    described = commit(project)
+    with recomputed(project, "mini", commit=described, private=project / "private", environ=os.environ) as (clone, _):
+        assert (clone / "sources" / "mini" / "table.csv").read_text() == "secret\n"
+    assert (source / "table.csv").is_file()
+
+
+def test_a_project_may_lie_in_a_folder_of_its_repository(project, tmp_path):
+    inner = tmp_path / "Alle Modelle" / "für Herzen"
+    shutil.copytree(project, inner, ignore=shutil.ignore_patterns(".git", "tmp"))
+    run(tmp_path / "Alle Modelle", "git", "init", "-q", "-b", "main")
+    whole = commit(tmp_path / "Alle Modelle")
+    with recomputed(inner, "mini", commit=whole, private=inner / "private", environ=os.environ) as (clone, settings):
+        assert clone.name == "für Herzen"
+        assert (clone / "out.txt").read_text() == "result"
+        assert settings.home == clone

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from theragate.errors import EvidenceError, TheragateError
+from theragate.project.ignored_sources import link_sources
 from theragate.settings import Settings, read_settings
 
 __all__ = ["recomputed"]
@@ -26,7 +27,8 @@ def recomputed(
     """Yield a clone of `commit` in which the study was made again to the same verdict and bytes, and its settings.
 
     Nothing of this machine's results is used: the clone has no cache, and every stage runs. Only the tables of random
-    ids are copied into it, because without them nobody could draw the same ids; keys stay where they are.
+    ids are copied into it, because without them nobody could draw the same ids; keys stay where they are. Sources that
+    git ignores are linked: ``dvc.lock`` names their digests, and the clone of another table would not make it again.
 
     Parameters
     ----------
@@ -43,15 +45,21 @@ def recomputed(
         If the pipeline fails there, or makes other results than those committed.
     """
     with tempfile.TemporaryDirectory(prefix="theragate-") as folder:
-        clone = Path(folder, "project")
         kept = _without_secrets(environ)
+        around, below = (
+            _run(["git", "rev-parse", asked], root, study=study, environ=kept).removesuffix("\n")
+            for asked in ("--show-toplevel", "--show-prefix")
+        )
+        whole = Path(folder, "project")
+        clone = whole / below  # a project may lie in a folder of its repository
         _run(
-            ["git", "clone", "--quiet", "--no-hardlinks", str(root), str(clone)],
+            ["git", "clone", "--quiet", "--no-hardlinks", around, str(whole)],
             Path(folder),
             study=study,
             environ=kept,
         )
-        _run(["git", "checkout", "--quiet", "--detach", commit], clone, study=study, environ=kept)
+        _run(["git", "checkout", "--quiet", "--detach", commit], whole, study=study, environ=kept)
+        link_sources(root, clone)
         if private.is_dir():
             shutil.copytree(private, clone / "private", ignore=shutil.ignore_patterns("keys"))
         _run([sys.executable, "-m", "dvc", "repro", "--force", f"gate@{study}"], clone, study=study, environ=kept)
