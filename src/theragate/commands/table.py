@@ -18,6 +18,12 @@ def _init(call: Call) -> str:
     return init(parsed.folder or call.root, example=parsed.example, apply=parsed.apply)
 
 
+def _upgrade(call: Call) -> str:
+    from theragate.commands.upgrade import upgrade
+
+    return upgrade(call.root, apply=call.parsed.apply)
+
+
 def _check(call: Call) -> str:
     from theragate.commands.check import check
 
@@ -60,8 +66,12 @@ def _policy(call: Call) -> int | str:
 
 def _verdict(call: Call) -> int:
     from theragate.commands.summary import show_verdict
+    from theragate.study import NO_STUDY, study_names
 
-    shown = [show_verdict(call.root, study, call.settings, call.environ) for study in call.parsed.studies]
+    studies = call.parsed.studies or study_names(call.root / "params.yaml")
+    if not studies:
+        print(NO_STUDY)
+    shown = [show_verdict(call.root, study, call.settings, call.environ) for study in studies]
     good = all(verdict.passed or (call.parsed.accept_waivers and verdict.accepted) for verdict in shown)
     return 0 if good or not call.parsed.require_pass else 1
 
@@ -87,10 +97,16 @@ def _champion(call: Call) -> str:
     return name_champion(call.root, call.parsed.study, call.settings, call.environ)
 
 
-def _attest(call: Call) -> str:
+def _attest(call: Call) -> int:
     from theragate.publishing.attest import attest
+    from theragate.study import NO_STUDY, study_names
 
-    return attest(call.root, call.parsed.study, call.settings, call.environ)
+    studies = call.parsed.studies or study_names(call.root / "params.yaml")
+    if not studies:
+        print(NO_STUDY)
+    for study in studies:
+        print(attest(call.root, study, call.settings, call.environ), flush=True)
+    return 0
 
 
 def _make_key(call: Call) -> str:
@@ -216,7 +232,7 @@ COMMANDS: tuple[Command, ...] = (
         "show why a study passed or was blocked",
         _verdict,
         (
-            argument("studies", nargs="+", metavar="STUDY"),
+            argument("studies", nargs="*", metavar="STUDY", help="all if none is named"),
             argument("--require-pass", action="store_true", help="exit with 1 unless every verdict is PASS"),
             argument(
                 "--accept-waivers",
@@ -239,7 +255,12 @@ COMMANDS: tuple[Command, ...] = (
         ),
     ),
     Command("champion", "name the registry's champion as the one to compare with", _champion, (STUDY,)),
-    Command("attest", "recompute a study from its commit, and sign what comes out the same", _attest, (STUDY,)),
+    Command(
+        "attest",
+        "recompute studies from their commit, and sign what comes out the same",
+        _attest,
+        (argument("studies", nargs="*", metavar="STUDY", help="all if none is named"),),
+    ),
     Command("keys", "make, list, rotate and revoke the keys of a deployment", actions=_KEYS),
     Command(
         "new-study",
@@ -253,6 +274,12 @@ COMMANDS: tuple[Command, ...] = (
             argument("--treatment", metavar="COL", help="who was treated (two values): compare treatments"),
             argument("--id", dest="identity", metavar="COL", help="the column that names a patient, or `none`"),
         ),
+    ),
+    Command(
+        "upgrade",
+        "say what the installed version changes in the project's files",
+        _upgrade,
+        (argument("--apply", action="store_true", help="change them; those that you have edited stay"),),
     ),
     Command("sync", "write to MLflow what it lacks of the pipeline's results", _sync),
     Command(

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+from theragate.digests import sha256_json
 from theragate.errors import ConfigurationError
 from theragate.files import write_text
-from theragate.project.templates import managed, new_parameters, template
+from theragate.project.templates import managed, new_parameters, shipped_policies, template
 from theragate.project.written import Written, digest, write_written
 from theragate.settings import project_root
 
@@ -91,7 +92,8 @@ def begin(beginning: Beginning) -> None:
         write_text(folder / name, text)
     if not (folder / Written.NAME).exists():
         kept = {name: digest(text) for name, text in files.items() if name in managed()}
-        write_written(folder, Written(theragate=version("theragate"), files=kept))
+        policies = {name: sha256_json(policy) for name, policy in shipped_policies().items()}
+        write_written(folder, Written(theragate=version("theragate"), files=kept, policies=policies))
     if "params.yaml" in beginning.added:
         write_text(folder / "params.yaml", beginning.added["params.yaml"])
 

@@ -6,13 +6,25 @@ repository's root, from where the build takes it into the wheel (see ``pyproject
 
 import re
 from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
 
 from theragate.errors import ConfigurationError
 
-__all__ = ["example_lines", "examples", "managed", "new_parameters", "policy_lines", "template"]
+__all__ = [
+    "REPOSITORY",
+    "example_lines",
+    "examples",
+    "managed",
+    "new_parameters",
+    "policy_lines",
+    "shipped_policies",
+    "template",
+]
 
 _PACKED = Path(__file__).parent / "template"
-_REPOSITORY = Path(__file__).parents[3]
+REPOSITORY = Path(__file__).resolve().parents[3]  # where Theragate is developed; not meant where it is installed
 
 _MANAGED = (
     ".dvc/.gitignore",
@@ -40,13 +52,13 @@ def template(name: str) -> str:
         Its path below a project's root, with ``/``.
     """
     path = _PACKED / name
-    return (path if path.is_file() else _REPOSITORY / name).read_text(encoding="utf-8")
+    return (path if path.is_file() else REPOSITORY / name).read_text(encoding="utf-8")
 
 
 def managed() -> tuple[str, ...]:
     """Return the paths of what ``init`` writes and ``upgrade`` keeps up to date; the rest is its people's."""
     packed = _PACKED / "pipelines"
-    pipelines = packed if packed.is_dir() else _REPOSITORY / "pipelines"
+    pipelines = packed if packed.is_dir() else REPOSITORY / "pipelines"
     names = [path.name for pattern in ("*.py", "*.yaml") for path in pipelines.glob(pattern)]
     return tuple(sorted([*_MANAGED, *(f"pipelines/{name}" for name in names)]))
 
@@ -84,6 +96,12 @@ def example_lines(name: str) -> list[str]:
 def policy_lines(name: str) -> list[str]:
     """Return a policy that comes with Theragate, as it would stand at the margin of ``params.yaml``."""
     return _entries("policies")[name]
+
+
+def shipped_policies() -> dict[str, Any]:
+    """Return the policies that come with this version, by name."""
+    policies: dict[str, Any] = YAML(typ="safe").load(template("params.yaml"))["policies"]
+    return policies
 
 
 def _entries(key: str) -> dict[str, list[str]]:

@@ -12,12 +12,13 @@ __all__ = ["Written", "digest", "read_written", "write_written"]
 
 
 class Written(Spec):
-    """The version that wrote last, and the SHA-256 of each file as it was written."""
+    """The version that wrote last, and the SHA-256 of each file as it was written, and of the policies it came with."""
 
     NAME: ClassVar[str] = "theragate.json"
 
     theragate: str
     files: dict[str, str]
+    policies: dict[str, str]
 
 
 def read_written(root: Path) -> Written:
@@ -30,7 +31,7 @@ def read_written(root: Path) -> Written:
     """
     path = root / Written.NAME
     if not path.exists():
-        return Written(theragate="0", files={})
+        return Written(theragate="", files={}, policies={})
     return read_spec(Written, path, remedy=f"Restore it: `git checkout {Written.NAME}`.", error=ConfigurationError)
 
 
