@@ -124,7 +124,9 @@ def test_changed_limits_are_shown_and_never_changed(project, newer, capsys):
 def test_the_stages_that_run_again_are_named(project, newer, capsys):
     run(project, "git", "init", "-q")
     code = upgrading.stage_digests(project)["code"] | {"evaluate": "0" * 32}
-    lines = [f"  {stage}@s:\n    params:\n      data/digests.json:\n        code.{stage}: {code[stage]}" for stage in code]
+    lines = [
+        f"  {stage}@s:\n    params:\n      data/digests.json:\n        code.{stage}: {code[stage]}" for stage in code
+    ]
     (project / "dvc.lock").write_text("\n".join(["stages:", *lines, ""]), encoding="utf-8")
     assert "runs again: evaluate\n" in shown(capsys)
     newer({"pipelines/gate.py": "print()\n"})
