@@ -78,7 +78,12 @@ def test_what_is_written_says_what_has_changed_since_the_last_run(project):
     project.study["decision"]["threshold"] = 0.3
     project.params["studies"]["other"] = project.study
     project.write()
-    assert notice(project.root) == f"digests: changed since the last run: {STUDY}: decision; other is new"
+    changes, warning = notice(project.root).splitlines()
+    assert changes == f"digests: changed since the last run: {STUDY}: decision; other is new"
+    assert warning.startswith("warning: study `other`: it has its suite")
+    for name in ("expectations/other.json", "sources/other/README.md"):
+        (project.root / name).parent.mkdir(exist_ok=True)
+        (project.root / name).touch()
     del project.params["studies"][STUDY]
     project.write()
     (project.root / "pipelines").mkdir()

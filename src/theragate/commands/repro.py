@@ -16,7 +16,9 @@ from typing import Any
 
 from theragate.commands.processes import Interruptions, ended_together, follow
 from theragate.errors import ConfigurationError, did_you_mean
+from theragate.project.study_places import check_files
 from theragate.runner.exclusive import claim_pipeline
+from theragate.study import study_names
 
 __all__ = ["repro"]
 
@@ -128,6 +130,7 @@ class _Pipeline:
             self.write()
         upstream = list(self._graph.successors(stage))
         with self._failing(stage):
+            self._check_files(stage)
             if not _is_one_command(stage):  # such as a file that `dvc add` or `dvc import-url` tracks
                 if stage.reproduce(upstream=upstream):
                     self._keep(stage)
@@ -137,6 +140,13 @@ class _Pipeline:
             else:
                 _log().info("Stage '%s' didn't change, skipping", stage.addressing)
             self._unfinished.remove(stage)
+
+    def _check_files(self, stage: Any) -> None:
+        """Say in the user's words what a study lacks before its first stage; DVC would name a file alone."""
+        name, _, study = str(stage.addressing).partition("@")
+        if name == "ingest" and study:
+            root = Path(self._repo.root_dir)
+            check_files(root, study, study_names(root / "params.yaml"))
 
     def _start(self, stage: Any) -> "subprocess.Popen[bytes] | None":
         """Start a stage's command, unless the run cache has what it would make."""

@@ -144,6 +144,19 @@ def _new_study(call: Call) -> str:
     return new_study(call.root, Request(parsed.name, parsed.file, **columns))
 
 
+def _rename_study(call: Call) -> str:
+    from theragate.commands.rename_study import rename_study
+
+    return rename_study(call.root, call.parsed.old, call.parsed.new)
+
+
+def _remove_study(call: Call) -> str:
+    from theragate.commands.remove_study import remove_study
+
+    parsed = call.parsed
+    return remove_study(call.root, parsed.study, certain=parsed.yes, with_sources=parsed.with_sources)
+
+
 def _sync(call: Call) -> int:
     from theragate.publishing.sync import sync
 
@@ -280,6 +293,22 @@ COMMANDS: tuple[Command, ...] = (
         "say what the installed version changes in the project's files",
         _upgrade,
         (argument("--apply", action="store_true", help="change them; those that you have edited stay"),),
+    ),
+    Command(
+        "rename-study",
+        "give a study another name, in every place that has it",
+        _rename_study,
+        (argument("old", metavar="OLD"), argument("new", metavar="NEW", help="small letters, digits and _")),
+    ),
+    Command(
+        "remove-study",
+        "say what removing a study would take along; with --yes, remove it",
+        _remove_study,
+        (
+            STUDY,
+            argument("--yes", action="store_true", help="do it"),
+            argument("--with-sources", action="store_true", help="with its source files and its table of random ids"),
+        ),
     ),
     Command("sync", "write to MLflow what it lacks of the pipeline's results", _sync),
     Command(

@@ -11,7 +11,7 @@ from ruamel.yaml.error import YAMLError
 from theragate.errors import ConfigurationError
 from theragate.study import read_parameters
 
-__all__ = ["with_lines", "with_study"]
+__all__ = ["end_of_block", "with_lines", "with_study"]
 
 WIDTH = 116
 
@@ -57,7 +57,7 @@ def with_lines(text: str, name: str, block: list[str], *, key: str) -> str:
         indent = content[key].lc.col if not content[key].fa.flow_style() else 0
     else:
         indent, lines[start] = 2, re.sub(r":\s*\{\s*\}", ":", lines[start], count=1)
-    end = _end(lines, start)
+    end = end_of_block(lines, start)
     added = [f"{' ' * indent}{line}" if line else "" for line in block]
     after = "\n".join([*lines[:end], *([""] if before[key] else []), *added, *lines[end:]]) + "\n"
     if indent and _loaded(after) == before | {key: before[key] | {name: entry}}:
@@ -77,7 +77,7 @@ def _loaded(text: str) -> Any:
         return None
 
 
-def _end(lines: list[str], start: int) -> int:
+def end_of_block(lines: list[str], start: int) -> int:
     """Return the line behind the last that belongs to the block which begins at line `start`."""
     end = start + 1
     for number, line in enumerate(lines[start + 1 :], start=start + 2):

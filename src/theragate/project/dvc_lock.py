@@ -15,7 +15,7 @@ from theragate.digests import md5_file
 from theragate.project.stage_digests import DIGESTS, differing, stage_digests
 from theragate.study import read_parameters
 
-__all__ = ["unlocked"]
+__all__ = ["studies_in", "unlocked", "without_study"]
 
 # `register` asks, so that its own entry is always of the run before.
 STAGES = ("ingest", "validate", "train", "refit", "evaluate", "gate")
@@ -60,6 +60,21 @@ def unlocked(root: Path, study: str) -> tuple[str, ...]:
             if known[path] != md5:
                 changed[path] = None
     return tuple(changed)
+
+
+def studies_in(root: Path) -> set[str]:
+    """Return the studies of which ``dvc.lock`` has an entry; none where it cannot be read."""
+    try:
+        text = (root / "dvc.lock").read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return set()
+    return set(re.findall(r"^  \w+@(\w+):$", text, flags=re.MULTILINE))
+
+
+def without_study(text: str, study: str) -> str:
+    """Return the text of ``dvc.lock`` without the entries of a study; empty where nothing is left."""
+    left = re.sub(rf"^  \w+@{re.escape(study)}:\n(?:    .*\n|\n)*", "", text, flags=re.MULTILINE)
+    return left if re.search(r"^  \S", left, flags=re.MULTILINE) else ""
 
 
 def _entry(text: str, stage: str) -> Any:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from theragate.digests import sha256_file, sha256_json
-from theragate.errors import StoreError
+from theragate.errors import ConfigurationError, StoreError
 from theragate.files import write_json, write_text
 from theragate.project.imported_code import PackageCode, read_package
 
@@ -76,10 +76,25 @@ def notice(root: Path) -> str:
     if not (root / _BEGUN).is_file():
         write_text(root / _BEGUN, f"Every run of the pipeline begins with {DIGESTS}.\n")
     if now["studies"]:
-        return _changes(before, now)
+        return "\n".join([_changes(before, now), *_incomplete(root, list(now["studies"]))])
     from theragate.study import NO_STUDY
 
     return f"{_changes(before, now)}\n{NO_STUDY}"
+
+
+def _incomplete(root: Path, studies: list[str]) -> list[str]:
+    """Say which study lacks files, as after it was renamed in ``params.yaml`` alone: DVC names the first file alone."""
+    told = []
+    for name in studies:
+        if all((root / path).exists() for path in (f"expectations/{name}.json", f"sources/{name}", f"release/{name}")):
+            continue
+        from theragate.project.study_places import check_files
+
+        try:
+            check_files(root, name, studies)
+        except ConfigurationError as error:
+            told.append(f"warning: {error}")
+    return told
 
 
 def stage_digests(root: Path) -> Digests:
