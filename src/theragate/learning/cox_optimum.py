@@ -6,8 +6,6 @@ this one), unless each step is shortened until the objective falls. What is foun
 follow, not by the objective, which is flat around the optimum.
 """
 
-import warnings
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,7 +20,6 @@ _HALVINGS = 40
 _STILL = 1e-10  # a step after which no further one is worthwhile, in the largest change of a score
 _FAR = 600.0  # beyond 700, an exponential is 0
 _ARMIJO = 1e-4
-_DAMPING = 1e-9
 
 
 class PartialLikelihood:
@@ -88,16 +85,15 @@ class PartialLikelihood:
         return float(np.ptp(self._matrix @ step)) if len(step) else 0.0
 
 
-def distance(likelihood: PartialLikelihood, coefficients: Floats, *, lasso: float = 0.0) -> float:
+def distance(likelihood: PartialLikelihood, coefficients: Floats) -> float:
     """Return how far the optimum is, as the largest change of a patient's score in the next whole Newton step."""
-    return likelihood.change(_step(likelihood, coefficients, lasso))
+    return likelihood.change(_step(*likelihood.derivatives(coefficients)))
 
 
-def find_optimum(likelihood: PartialLikelihood, start: Floats, *, lasso: float = 0.0) -> Floats:
-    """Return the coefficients that minimise the objective plus ``lasso * sum(abs(w))``.
+def find_optimum(likelihood: PartialLikelihood, start: Floats) -> Floats:
+    """Return the coefficients that minimise the objective; whether it has arrived, `distance` tells.
 
-    A damped (with `lasso`, proximal) Newton method: Boyd, Vandenberghe, Convex Optimization, 2004, section 9.5; Lee,
-    Sun, Saunders, SIAM J Optim 2014;24:1420. Whether it has arrived, `distance` tells.
+    A damped Newton method (Boyd, Vandenberghe, Convex Optimization, 2004, section 9.5).
 
     Raises
     ------
@@ -106,11 +102,12 @@ def find_optimum(likelihood: PartialLikelihood, start: Floats, *, lasso: float =
     """
     here, left = start, np.inf
     for _ in range(_STEPS):
-        step = _step(likelihood, here, lasso)
+        gradient, hessian = likelihood.derivatives(here)
+        step = _step(gradient, hessian)
         change = likelihood.change(step)
         if not np.isfinite(change) or change < _STILL:
             break
-        share = _share(likelihood, here, step, lasso)
+        share = _share(likelihood, here, step, slope=float(gradient @ step))
         if not share:
             # The objective is as low as numbers can show; the gradient, which vanishes, shows more.
             if change >= left / 2:
@@ -120,36 +117,18 @@ def find_optimum(likelihood: PartialLikelihood, start: Floats, *, lasso: float =
     return here
 
 
-def _share(likelihood: PartialLikelihood, here: Floats, step: Floats, lasso: float) -> float:
+def _share(likelihood: PartialLikelihood, here: Floats, step: Floats, *, slope: float) -> float:
     """Return the share of the step after which the objective has fallen by enough; 0 if there is none."""
-    gradient, _ = likelihood.derivatives(here)
-    before = float(np.abs(here).sum())
-    value = likelihood.value(here) + lasso * before
-    slope = float(gradient @ step) + lasso * (float(np.abs(here + step).sum()) - before)
+    value = likelihood.value(here)
     for halving in range(_HALVINGS):
         share = 0.5**halving
-        there = here + share * step
-        reached = likelihood.value(there) + lasso * float(np.abs(there).sum())
-        if reached < value + _ARMIJO * share * slope:
+        if likelihood.value(here + share * step) < value + _ARMIJO * share * slope:
             return share
     return 0.0
 
 
-def _step(likelihood: PartialLikelihood, here: Floats, lasso: float) -> Floats:
+def _step(gradient: Floats, hessian: Floats) -> Floats:
     """Return the step to the minimum of the objective's second-order model."""
-    from scipy.linalg import cho_factor, cho_solve, cholesky, solve_triangular
+    from scipy.linalg import cho_factor, cho_solve
 
-    gradient, hessian = likelihood.derivatives(here)
-    if not lasso:
-        return np.asarray(-cho_solve(cho_factor(hessian), gradient))
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.linear_model import Lasso
-
-    # With H = R'R the model is half the squared distance of R w from a target: an ordinary lasso.
-    hessian[np.diag_indices_from(hessian)] += _DAMPING * hessian.diagonal().mean()  # twins without a ridge
-    root = cholesky(hessian)
-    target = root @ here - solve_triangular(root, gradient, trans="T")
-    inner = Lasso(alpha=lasso / len(here), fit_intercept=False, tol=1e-12, max_iter=10_000)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # what counts is where the outer steps end
-        return np.asarray(inner.fit(root, target).coef_ - here)
+    return np.asarray(-cho_solve(cho_factor(hessian), gradient))

@@ -22,7 +22,6 @@ _RIDGE = 0.01
 # scikit-survival takes a step of Python per patient and step of Newton's method.
 _MANY = 20_000
 _ARRIVED = 1e-6  # how much a patient's score may still differ from that at the optimum
-_SMALL = 1000  # columns of which a matrix of second derivatives is no burden
 
 
 class RidgeCox(Family):
@@ -112,32 +111,27 @@ def _newton(training: Training, matrix: Floats, penalty: float) -> Floats:
     return np.array(fitted.coef_, dtype=np.float64)
 
 
-def _coxnet(training: Training, matrix: Floats, *, penalty: float, lasso: float) -> Floats:
-    from sksurv.linear_model import CoxnetSurvivalAnalysis
-
-    try:
-        # ValueError: how this library says that a penalty was too small for the data.
-        with numerical_errors(ValueError):
-            fitted = CoxnetSurvivalAnalysis(alphas=[penalty], l1_ratio=lasso, tol=1e-8)
-            fitted.fit(matrix, _structured(training))
-        return np.array(fitted.coef_[:, 0], dtype=np.float64)
-    except FitError:
-        # Its steps are not damped; an indicator of a handful of patients is enough for them to go astray.
-        if matrix.shape[1] > _SMALL:
-            raise
-    likelihood = PartialLikelihood(matrix, _censored(training), ridge=penalty * (1 - lasso))
-    return _optimum(likelihood, np.zeros(matrix.shape[1]), lasso=penalty * lasso)
-
-
-def _optimum(likelihood: PartialLikelihood, start: Floats, *, lasso: float = 0.0) -> Floats:
+def _optimum(likelihood: PartialLikelihood, start: Floats) -> Floats:
+    if not np.isfinite(likelihood.value(start)):
+        start = np.zeros_like(start)
     with numerical_errors():
-        if distance(likelihood, start, lasso=lasso) <= _ARRIVED:
+        if distance(likelihood, start) <= _ARRIVED:
             return start
-        found = find_optimum(likelihood, start, lasso=lasso)
-        left = distance(likelihood, found, lasso=lasso)
+        found = find_optimum(likelihood, start)
+        left = distance(likelihood, found)
     if not left <= _ARRIVED:
         raise FitError("no stable solution (steps that do not end)")
     return found
+
+
+def _coxnet(training: Training, matrix: Floats, *, penalty: float, lasso: float) -> Floats:
+    from sksurv.linear_model import CoxnetSurvivalAnalysis
+
+    # ValueError: how this library says that a penalty was too small for the data.
+    with numerical_errors(ValueError):
+        fitted = CoxnetSurvivalAnalysis(alphas=[penalty], l1_ratio=lasso, tol=1e-8)
+        fitted.fit(matrix, _structured(training))
+    return np.array(fitted.coef_[:, 0], dtype=np.float64)
 
 
 def _model(training: Training, coefficients: Floats) -> LinearModel:
