@@ -87,6 +87,11 @@ def prepared(store: GatedStore, deployment: Deployment, folder: Path, study: str
 
 def opened(address: str) -> GatedStore:
     SqlAlchemyStore._engine_map.clear()  # a connection is nothing to share with a process that dies
+    return reopened(address)
+
+
+def reopened(address: str) -> GatedStore:
+    """A new store after `_dispose_engine`: no connection is left, but the statements are compiled already."""
     return GatedStore(address, configuration=Configuration(os.environ, Path.cwd()))
 
 
@@ -94,7 +99,7 @@ def die(address: str, study: str, version: str, *, after: int) -> bool:
     """Promote in a child that is killed after some steps; return whether it came to the end before."""
     child = os.fork()
     if child == 0:
-        store, reaper = opened(address), Reaper(after)
+        store, reaper = reopened(address), Reaper(after)
         with signed_in("grace"):
             reaper.arm()
             store.set_registered_model_alias(study, "champion", version)
@@ -134,11 +139,11 @@ def main() -> None:
     whole, number = False, 0
     while not whole:
         study = f"study_{number}"
-        store = opened(address)
+        store = reopened(address)
         version = prepared(store, deployment, folder, study)
         store._dispose_engine()
         whole = die(address, study, version, after=number)
-        store = opened(address)
+        store = reopened(address)
         found = examine(store, deployment, study, version)
         if found["alias"] is None:
             with signed_in("grace"):
