@@ -1,6 +1,7 @@
 """A small study that runs in seconds, from a CSV file, as a user would declare one."""
 
 import contextlib
+import io
 import itertools
 import json
 import os
@@ -9,10 +10,13 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pandas as pd
 import yaml
+
+from theragate.cli import main
 
 BIN = Path(sys.executable).parent
 ROOT = Path(__file__).resolve().parents[1]
@@ -187,6 +191,20 @@ def run(folder: Path, *command: str, code: int = 0, **more: str) -> str:
     done = subprocess.run(command, cwd=folder, env=environment(**more), capture_output=True, text=True, check=False)
     assert done.returncode == code, f"{command} gave {done.returncode}:\n{done.stdout}\n{done.stderr}"
     return done.stdout + done.stderr
+
+
+def theragate(folder: Path, *words: str, code: int = 0, **more: str) -> str:
+    """Run a command of ours in this process, which has imported its libraries already; return what it says."""
+    said = io.StringIO()
+    with (
+        contextlib.chdir(folder),
+        mock.patch.dict(os.environ, environment(**more), clear=True),
+        contextlib.redirect_stdout(said),
+        contextlib.redirect_stderr(said),
+    ):
+        found = main(words)
+    assert found == code, said.getvalue()
+    return said.getvalue()
 
 
 def dvc_repository(folder: Path) -> None:

@@ -1,21 +1,16 @@
 """A release on a laptop, from the pipeline's version to a consumer's predictions, by the commands that people use."""
 
-import contextlib
-import io
 import json
-import os
 import sqlite3
 from pathlib import Path
-from unittest import mock
 
 import numpy as np
 import pandas as pd
 import pytest
 from clones import run
-from support import STUDY, environment, small_cohort
+from support import STUDY, small_cohort, theragate
 
-import theragate
-from theragate.cli import main
+from theragate import load_champion
 from theragate.errors import StoreError
 from theragate.personal.answers import load_personal_model
 
@@ -25,17 +20,7 @@ REASON = ("--reason", "Read the card; the limits are as agreed.")
 
 
 def release(folder: Path, *words: str, code: int = 0) -> str:
-    """Run a command in this process, which has imported MLflow already; return what it says."""
-    said = io.StringIO()
-    with (
-        contextlib.chdir(folder),
-        mock.patch.dict(os.environ, environment(), clear=True),
-        contextlib.redirect_stdout(said),
-        contextlib.redirect_stderr(said),
-    ):
-        found = main(["release", *words])
-    assert found == code, said.getvalue()
-    return said.getvalue()
+    return theragate(folder, "release", *words, code=code)
 
 
 def listed(folder: Path) -> dict:
@@ -94,7 +79,7 @@ def test_a_wrong_name_is_an_error_and_no_refusal(clone, consumer):
     assert "received `7`, while the registry has 1" in release(clone, "show", STUDY, "7", code=1)
     assert "received no registered version" in release(clone, "show", "nothing", code=1)
     with pytest.raises(StoreError, match="a champion is in service; received no champion"):
-        theragate.load_champion(STUDY, memory=consumer)
+        load_champion(STUDY, memory=consumer)
 
 
 def test_a_version_is_approved_and_promoted(clone):
@@ -135,33 +120,33 @@ def test_the_champion_predicts_what_the_estimator_does(clone, consumer):
     expected = load_personal_model(clone / "models" / STUDY / "estimator").answer(pd.read_csv(clone / "patients.csv"))
     assert risks["record"].tolist() == patients["record"].tolist()
     pd.testing.assert_frame_equal(risks.drop(columns="record"), expected, check_dtype=False)  # a file knows other texts
-    champion = theragate.load_champion(STUDY, memory=consumer)
+    champion = load_champion(STUDY, memory=consumer)
     assert (champion.version, champion.event.actor, champion.attestation.decision) == ("1", "Dr. Lee", "PASS")
     pd.testing.assert_frame_equal(champion.answer(patients), expected)
     np.testing.assert_array_equal(champion.predict(patients), expected["prediction"])
     for wrong, sentence in (("patients.txt", "ends in .csv or .parquet"), ("absent.csv", "No such file")):
-        assert sentence in run(clone, "theragate", "predict", STUDY, wrong, "--output", "risks.csv", code=1)
+        assert sentence in theragate(clone, "predict", STUDY, wrong, "--output", "risks.csv", code=1)
     assert not (clone / "risks.csv").exists()
     for name in ("patients.csv", "risks.parquet"):
         (clone / name).unlink()
 
 
 def test_changed_files_and_an_older_ledger_are_refused_before_anything_is_loaded(clone, consumer):
-    theragate.load_champion(STUDY, memory=consumer)
+    load_champion(STUDY, memory=consumer)
     (sheet,) = (clone / "mlflow-store" / "sealed").rglob("predictor.json")
     content, mode = sheet.read_bytes(), sheet.stat().st_mode
     sheet.chmod(0o644)
     sheet.write_bytes(content.replace(b"0", b"1", 1))
     try:
         with pytest.raises(StoreError, match=r"the files are those that were released .*; received other files"):
-            theragate.load_champion(STUDY, memory=consumer)
+            load_champion(STUDY, memory=consumer)
         assert "other files" in release(clone, "verify", STUDY, code=1)
     finally:
         sheet.write_bytes(content)
         sheet.chmod(mode)
     consumer.write_text(consumer.read_text(encoding="utf-8").replace('"seq": 2', '"seq": 3'), encoding="utf-8")
     with pytest.raises(StoreError, match="ends at row 2, though row 3"):
-        theragate.load_champion(STUDY, memory=consumer)
+        load_champion(STUDY, memory=consumer)
 
 
 def test_a_row_that_was_changed_by_hand_is_named(clone):
@@ -181,11 +166,11 @@ def test_a_row_that_was_changed_by_hand_is_named(clone):
         assert changed.rowcount == 1
     connection.close()
     try:
-        assert "ledger, row 1" in run(clone, "theragate", "release", "audit", code=1)
-        assert "ledger, row 1" in run(clone, "theragate", "release", "promote", STUDY, "1", *LEE, code=1)
+        assert "ledger, row 1" in release(clone, "audit", code=1)
+        assert "ledger, row 1" in release(clone, "promote", STUDY, "1", *LEE, code=1)
     finally:
         database.write_bytes(before)
-    assert "2 rows, each signed" in run(clone, "theragate", "release", "audit")
+    assert "2 rows, each signed" in release(clone, "audit")
 
 
 def test_an_emergency_is_one_step_and_so_is_the_way_back(clone, consumer):
@@ -194,10 +179,10 @@ def test_an_emergency_is_one_step_and_so_is_the_way_back(clone, consumer):
         clone, "withdraw", STUDY, *LEE, "--reason", "Risks look wrong in the new ward."
     )
     with pytest.raises(StoreError, match="a champion is in service; received no champion"):
-        theragate.load_champion(STUDY, memory=consumer)
+        load_champion(STUDY, memory=consumer)
     assert listed(clone)["state"] == "rollback target"
     assert "rolled back to version 1" in release(clone, "rollback", STUDY, *LEE)
-    assert theragate.load_champion(STUDY, memory=consumer).event.kind == "rollback"
+    assert load_champion(STUDY, memory=consumer).event.kind == "rollback"
     assert "revoked" in release(
         clone, "revoke", STUDY, "1", *LEE, "--reason", "It was trained on the wrong laboratory."
     )
