@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -45,6 +46,17 @@ def pipeline(tmp_path: Path) -> Path:
     (tmp_path / "b.txt").write_text("b\n")
     dvc_repository(tmp_path)
     return tmp_path
+
+
+@pytest.fixture
+def pipe(pipeline: Path) -> Iterator[Path]:
+    """A pipe in the clone, where who writes waits for who reads; after the test nobody waits, also where it failed."""
+    path = pipeline / "pipe"
+    os.mkfifo(path)
+    yield path
+    both_ends = os.open(path, os.O_RDWR)
+    path.unlink()
+    os.close(both_ends)
 
 
 def lock_of(folder: Path, *command: str, code: int = 0) -> bytes:
@@ -114,8 +126,7 @@ def test_one_at_a_time(pipeline):
     run(pipeline, *OURS, "make@a")
 
 
-def test_the_commands_of_two_studies_run_at_the_same_time_and_show_whole_lines(pipeline):
-    os.mkfifo(pipeline / "pipe")  # who writes waits for who reads
+def test_the_commands_of_two_studies_run_at_the_same_time_and_show_whole_lines(pipeline, pipe):
     meet = "if test ${item} = a; then echo hello > pipe; else cat pipe >&2; fi"
     rewrite(pipeline, "cmd: cp", f"cmd: printf '${{item}}, first '; {meet}; echo half; cp")
     done = subprocess.run(
@@ -150,8 +161,7 @@ def test_a_number_of_jobs_is_a_positive_one(pipeline):
 
 
 @pytest.mark.parametrize("whom", ["all, as a terminal does", "the pipeline alone"])
-def test_what_was_made_before_ctrl_c_is_in_the_lock_and_no_command_goes_on(pipeline, whom):
-    os.mkfifo(pipeline / "pipe")
+def test_what_was_made_before_ctrl_c_is_in_the_lock_and_no_command_goes_on(pipeline, pipe, whom):
     rewrite(pipeline, "cmd: test", "cmd: echo $$ > pipe; cat pipe; test")  # a shell that waits for its child
     with subprocess.Popen(
         [*OURS],
@@ -161,7 +171,7 @@ def test_what_was_made_before_ctrl_c_is_in_the_lock_and_no_command_goes_on(pipel
         stderr=subprocess.STDOUT,
         process_group=0,
     ) as process:
-        shell = psutil.Process(int((pipeline / "pipe").read_text().split()[0]))
+        shell = psutil.Process(int(pipe.read_text().split()[0]))
         below = [shell, *shell.children(recursive=True)]
         if whom == "the pipeline alone":
             process.terminate()
@@ -175,11 +185,10 @@ def test_what_was_made_before_ctrl_c_is_in_the_lock_and_no_command_goes_on(pipel
     assert "Data and pipelines are up to date" in run(pipeline, "dvc", "status", "make@a")
 
 
-def test_what_a_command_has_left_running_is_not_waited_for(pipeline):
-    os.mkfifo(pipeline / "pipe")
+def test_what_a_command_has_left_running_is_not_waited_for(pipeline, pipe):
     rewrite(pipeline, "cmd: cp", "cmd: cat pipe & cp")  # holds the command's output until somebody writes
     run(pipeline, *OURS, "make@a", "make@b")
-    (pipeline / "pipe").write_text("done\n")
+    pipe.write_text("done\n")
 
 
 def test_whatever_error_one_study_ends_in_the_others_go_on(pipeline):
