@@ -147,9 +147,8 @@ class Project:
             "studies": {STUDY: {"policy": "every_study", **small_study()}},
         }
         self.suite: dict[str, Any] = small_suite()
-        self.write()
         self.table.parent.mkdir(parents=True, exist_ok=True)
-        small_cohort().to_csv(self.table, index=False)
+        self.put(small_cohort())
 
     @property
     def table(self) -> Path:
@@ -160,6 +159,14 @@ class Project:
     def study(self) -> dict[str, Any]:
         """The study's entry."""
         return self.params["studies"][STUDY]
+
+    def put(self, frame: pd.DataFrame) -> None:
+        """Write another table, whose texts the study declares."""
+        source = self.study["source"]
+        texts = frame.select_dtypes(exclude=["number", "bool"]).columns
+        source["text"] = [name for name in texts if name != source.get("id")]
+        self.write()
+        frame.to_csv(self.table, index=False)
 
     def write(self) -> None:
         """Write params and suite as they are now, and what is decided about a study before its first release."""

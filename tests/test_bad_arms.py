@@ -21,7 +21,7 @@ STAGES = (ingest, validate, train)
 def refused(trial: Project, capsys, frame: pd.DataFrame, *, by: Any) -> str:
     """Run the pipeline on `frame`; the stage `by` has to refuse it."""
     frame = frame.assign(pressure=np.where(np.arange(len(frame)) == 7, SECRET, 120.0 + np.arange(len(frame)) % 9))
-    frame.to_csv(trial.table, index=False)
+    trial.put(frame)
     for stage in STAGES[: STAGES.index(by)]:
         assert exit_code(stage, [STUDY]) == 0, capsys.readouterr().err
     capsys.readouterr()

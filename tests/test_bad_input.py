@@ -54,7 +54,7 @@ def ingested(project: Project) -> None:
 
 
 def cohort_with(project: Project, **columns: object) -> None:
-    small_cohort().assign(**columns).to_csv(project.table, index=False)
+    project.put(small_cohort().assign(**columns))
 
 
 @pytest.mark.parametrize(
@@ -149,9 +149,9 @@ def test_a_broken_source_is_refused_at_ingest(columns, message, project, refused
 
 
 def test_an_empty_source_and_a_source_without_its_outcome(project, refused):
-    small_cohort().head(0).to_csv(project.table, index=False)
+    project.put(small_cohort().head(0))
     assert "at least one patient" in refused(ingest)
-    small_cohort().drop(columns="ill").to_csv(project.table, index=False)
+    project.put(small_cohort().drop(columns="ill"))
     assert "outcome column `ill`: the outcome column is in the cohort, once; received no such column" in refused(ingest)
 
 
@@ -170,11 +170,11 @@ def test_negative_survival_times(project, refused):
     frame = small_cohort().drop(columns="ill")
     frame = frame.assign(days=random.exponential(100, len(frame)), died=random.integers(0, 2, len(frame)))
     frame.loc[3, "days"] = -SECRET
-    frame.to_csv(project.table, index=False)
+    project.put(frame)
     assert "a survival time is 0 or above; received 1 negative times" in refused(ingest)
-    frame.assign(days=frame["days"].abs(), died=2).to_csv(project.table, index=False)
+    project.put(frame.assign(days=frame["days"].abs(), died=2))
     assert "competing events are not supported" in refused(ingest)
-    frame.assign(days=frame["days"].abs()).to_csv(project.table, index=False)
+    project.put(frame.assign(days=frame["days"].abs()))
     project.study["outcome"]["horizon"] = 10_000
     project.write()
     assert "horizon of 10000 days, and patients followed beyond it; received" in refused(ingest)
@@ -217,7 +217,7 @@ def test_a_column_that_a_suite_names_is_missing_or_empty(project, refused):
     cohort_with(project, marker=np.nan)
     ingested(project)
     assert "marker-known" in refused(validate)
-    small_cohort().drop(columns="marker").to_csv(project.table, index=False)
+    project.put(small_cohort().drop(columns="marker"))
     assert "features.labels`: a column that a study names is in its cohort; received `marker`" in refused(ingest)
     project.study["features"] = {}
     project.study["scenarios"] = {}
@@ -241,7 +241,7 @@ def test_a_value_out_of_range_stops_the_study_and_is_not_repeated_anywhere(proje
         }
     )
     project.write()
-    frame.to_csv(project.table, index=False)
+    project.put(frame)
     ingested(project)
     line = refused(validate)
     assert "age-range" in line

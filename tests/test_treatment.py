@@ -63,7 +63,7 @@ def test_a_quantity_goes_through_every_stage_in_its_unit(trial, capsys):
 
 def test_a_copy_of_the_treatment_stops_the_study(trial, capsys):
     table = randomised().assign(group=lambda frame: np.where(frame["arm"] == "drug", "1", "2"))
-    table.to_csv(trial.table, index=False)
+    trial.put(table)
     assert exit_code(ingest, [STUDY]) == 0
     assert exit_code(validate, [STUDY]) == 1
     found = json.loads(report(trial, "validation.json").read_text(encoding="utf-8"))

@@ -60,7 +60,7 @@ def compare_treatments(project: Project) -> None:
         },
     }
     project.write()
-    randomised().to_csv(project.table, index=False)
+    project.put(randomised())
 
 
 def compare_means(project: Project) -> None:
@@ -69,7 +69,7 @@ def compare_means(project: Project) -> None:
     table = randomised()
     noise = np.random.default_rng(6).normal(0, 2, len(table))
     pain = 10 + 0.05 * (table["age"] - 55) - 2 * (table["arm"] == "drug") + noise
-    table.assign(pain=pain.round(1)).drop(columns="healed").to_csv(project.table, index=False)
+    project.put(table.assign(pain=pain.round(1)).drop(columns="healed"))
     project.study["outcome"] |= {
         "measured": {"column": "pain", "unit": "points", "description": "Pain after a year."},
         "effect": "mean",

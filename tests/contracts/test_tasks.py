@@ -29,7 +29,7 @@ def test_a_small_cohort_goes_from_its_table_to_evidence(task: str, project: Proj
     project.suite["expectations"] = project.suite["expectations"][:1]  # of the column `age`, which every cohort has
     project.write()
     cohort = make_cohort(task)
-    cohort.to_csv(project.table, index=False)
+    project.put(cohort)
     monkeypatch.chdir(project.root)
     monkeypatch.setenv("THERAGATE_JOBS", "1")
     monkeypatch.delenv("DVC_ROOT", raising=False)

@@ -168,12 +168,12 @@ def test_an_outcome_that_cannot_be_one_is_refused_and_nothing_written(columns, a
 @pytest.mark.parametrize(
     ("content", "file", "message"),
     [
-        (None, "t.csv", r"--from .*t\.csv: it is a \.csv or a \.parquet file; received no such file"),
-        (b"x", "t.xlsx", r"received a file `\*\.xlsx`"),
+        (None, "t.csv", r"--from .*t\.csv: it is a table: .*; received no such file"),
+        (b"x", "t.docx", r"received a file `\*\.docx`"),
         (b"", "t.csv", "an empty file"),
         (b"age,age\n1,2\n", "t.csv", "`age` more than once"),
         (b"age,ill\n", "t.csv", "0 rows"),
-        (b"\xff\xfe", "t.csv", "the encoding `utf-8`"),
+        (b"\xff\xfe", "t.csv", "no line with cells"),
         (b"PAR1", "t.parquet", "readable Parquet"),
     ],
 )

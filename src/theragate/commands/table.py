@@ -137,11 +137,24 @@ def _revoke_key(call: Call) -> str:
 
 
 def _new_study(call: Call) -> str:
+    from theragate.drafting.forms.options import ReadingOptions
     from theragate.drafting.new_study import Request, new_study
 
     parsed = call.parsed
     columns = {option: getattr(parsed, option) for option in ("outcome", "time", "treatment", "identity")}
-    return new_study(call.root, Request(parsed.name, parsed.file, **columns))
+    reading = ReadingOptions(
+        encoding=parsed.encoding,
+        separator={"tab": "\t", "space": " "}.get(parsed.separator, parsed.separator),
+        decimal=parsed.decimal,
+        date=parsed.date,
+        missing=tuple(parsed.missing),
+        text=tuple(parsed.text),
+        drop=tuple(parsed.drop),
+        sheet=parsed.sheet,
+        dictionary=parsed.dictionary,
+        catalogue=parsed.catalogue,
+    )
+    return new_study(call.root, Request(parsed.name, parsed.file, reading=reading, **columns))
 
 
 def _rename_study(call: Call) -> str:
@@ -197,6 +210,20 @@ _KEY = argument("name", metavar="NAME")
 _OUT = argument("--out", metavar="FILE", type=Path, help="default: private/keys/NAME.pem")
 _ROLE = argument("--role", choices=("evaluator", "ledger"), action="append", required=True, dest="roles")
 _PORT = argument("--port", type=int, choices=range(1024, 65536), default=5000, metavar="PORT")
+
+# How a table is read, where that is not to be found in the file itself.
+_READING = (
+    argument("--encoding", metavar="NAME", help="of a text file, such as cp1252"),
+    argument("--separator", metavar="MARK", help="between the cells: a character, tab or space"),
+    argument("--decimal", choices=(".", ","), help="the decimal mark"),
+    argument("--date", choices=("dmy", "mdy", "ymd"), help="the order of day, month and year, where dates do not tell"),
+    argument("--missing", nargs="+", action="extend", default=[], metavar="CELL", help="cells that mean `not known`"),
+    argument("--text", nargs="+", action="extend", default=[], metavar="COL", help="columns of codes, not of numbers"),
+    argument("--drop", nargs="+", action="extend", default=[], metavar="COL", help="columns not to read"),
+    argument("--sheet", metavar="NAME", help="of a workbook"),
+    argument("--dictionary", type=Path, metavar="FILE", help="REDCap's data dictionary, for an export from it"),
+    argument("--catalogue", type=Path, metavar="FILE", help="of SAS: the .sas7bcat file with the labels of codes"),
+)
 
 _KEYS = (
     Command("make", "make a key pair, and list its public half in the trust file", _make_key, (_KEY, _ROLE, _OUT)),
@@ -281,11 +308,12 @@ COMMANDS: tuple[Command, ...] = (
         _new_study,
         (
             argument("name", metavar="NAME", help="small letters, digits and _"),
-            argument("--from", dest="file", required=True, type=Path, metavar="FILE", help="a .csv or .parquet table"),
+            argument("--from", dest="file", required=True, type=Path, metavar="FILE", help="the table"),
             argument("--outcome", metavar="COL", help="the column to predict; with --time, the event (1 or 0)"),
             argument("--time", metavar="COL", help="the time until the event or the end of follow-up"),
             argument("--treatment", metavar="COL", help="who was treated (two values): compare treatments"),
             argument("--id", dest="identity", metavar="COL", help="the column that names a patient, or `none`"),
+            *_READING,
         ),
     ),
     Command(

@@ -3,7 +3,7 @@
 import re
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,9 @@ from theragate.cohorts.repeated_rows import one_row_each
 from theragate.cohorts.sources import as_plain, read_table_file
 from theragate.drafting.columns import Columns, read_columns
 from theragate.drafting.entry import draft_entry
+from theragate.drafting.forms.form import DraftedForm
+from theragate.drafting.forms.options import ReadingOptions
+from theragate.drafting.forms.table import find_form
 from theragate.drafting.ids import find_id, repeated_rows
 from theragate.drafting.insert import with_study
 from theragate.drafting.outcome import DraftedOutcome, draft_outcome
@@ -38,7 +41,6 @@ from theragate.study import (
     TASKS,
     BinaryOutcome,
     Deidentification,
-    FileSource,
     RepeatedRows,
     Study,
     SurvivalOutcome,
@@ -50,6 +52,7 @@ from theragate.validation.leakage import find_leaks
 
 __all__ = ["Request", "new_study"]
 
+SHORTEST = 3  # letters of a label
 FEWEST = 10  # patients of a class: with fewer, not even three folds can be tested in
 COMMENT = """Drafted by `theragate new-study` from {file}. A text that begins with REVIEW is for a person to write or
 confirm, together with a clinician; until all are, the verdict is BLOCKED by TG000. Limits are fixed before the first
@@ -73,6 +76,7 @@ class Request:
     time: str | None = None
     treatment: str | None = None
     identity: str | None = None
+    reading: ReadingOptions = field(default_factory=ReadingOptions)
 
 
 def new_study(root: Path, request: Request) -> str:
@@ -94,18 +98,27 @@ def new_study(root: Path, request: Request) -> str:
     """
     workspace = Workspace(root, request.name)
     _check_name(workspace)
-    frame, source = _table(request)
+    frame, form = _table(request)
+    source = form.ordered()
     outcome = draft_outcome(frame, request.outcome, request.time)
     if request.treatment is not None:
         outcome = draft_treatment(frame, outcome, request.treatment)
     cohort, columns = _cohort(frame, source, outcome, request.name)
     policies = "policies" in read_parameters(workspace.params)
     entry = _without_leaks(request.name, cohort, columns=columns, outcome=outcome, source=source, policies=policies)
+    entry["features"] |= _labels(form, cohort, [*outcome.columns, *columns.dropped])
     study = _checked(request.name, entry, cohort)
     params = with_study(workspace.params, request.name, entry, comment=COMMENT.format(file=request.file.name))
-    _write(workspace, request.file, draft_suite(request.name, cohort, columns, outcome))
+    _write(workspace, form, draft_suite(request.name, cohort, columns, outcome))
     write_text(workspace.params, params)
-    return _words(study, cohort, source)
+    return _words(study, cohort, form)
+
+
+def _labels(form: DraftedForm, cohort: pd.DataFrame, no_features: list[str]) -> dict[str, Any]:
+    """Return what the file calls the features, for clinicians to read."""
+    named = {column: label for column, label in form.labels.items() if column in cohort and len(label) >= SHORTEST}
+    labels = {column: label for column, label in named.items() if column not in no_features}
+    return {"labels": labels} if labels else {}
 
 
 def _check_name(workspace: Workspace) -> None:
@@ -128,32 +141,24 @@ def _check_name(workspace: Workspace) -> None:
         )
 
 
-def _table(request: Request) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Read the file as the source of the study to be; return it with the entry that will read it again."""
-    path, subject = request.file, f"--from {request.file}"
-    if path.suffix not in {".csv", ".parquet"} or not path.is_file():
-        raise DataError(
-            subject,
-            rule="it is a .csv or a .parquet file",
-            received="no such file" if not path.is_file() else f"a file `*{path.suffix}`",
-            remedy="Correct the path, or export the table as one of them.",
-        )
-    entry: dict[str, Any] = {"kind": "file", "path": path.name}
-    frame = _read(path, entry, subject)
-    identity = find_id(frame, request.identity)
+def _table(request: Request) -> tuple[pd.DataFrame, DraftedForm]:
+    """Read the file as the source of the study to be, which will be read in the same form."""
+    form = find_form(request.file, request.reading, subject=f"--from {request.file}")
+    frame = _read(form)
+    identity = find_id(frame, request.identity or form.entry.get("id"))
     if identity is not None:
-        entry["id"] = identity
-        frame = _read(path, entry, subject)  # again, so that the ids are texts with all their zeros
+        form.name_id(identity)
+        frame = _read(form)  # again, so that the ids are texts with all their zeros
         if repeated := repeated_rows(frame[identity]):
-            entry["repeated"] = repeated
+            form.entry["repeated"] = repeated
             frame = one_row_each(frame, identity, parse(RepeatedRows, repeated, at="source.repeated"))
         check_ids(frame[identity], study=request.name)
-    return frame, entry
+    return frame, form
 
 
-def _read(path: Path, entry: dict[str, Any], subject: str) -> pd.DataFrame:
-    spec = parse(FileSource, entry | {"citation": "not yet", "licence": "not yet"}, at="source")
-    return as_plain(read_table_file(path, spec, kind=path.suffix.removeprefix("."), subject=subject), subject=subject)
+def _read(form: DraftedForm) -> pd.DataFrame:
+    frame = read_table_file(form.path, form.spec(), subject=form.subject, companions=form.companion)
+    return as_plain(frame, subject=form.subject)
 
 
 def _cohort(
@@ -237,11 +242,12 @@ def _check_features(cohort: pd.DataFrame, study: Study) -> None:
         ) from None
 
 
-def _write(workspace: Workspace, file: Path, suite: dict[str, Any]) -> None:
-    name, folder = workspace.study, workspace.root / "sources" / workspace.study
-    if file.resolve() != (folder / file.name).resolve():
-        with whole_file(folder / file.name, mode=0o600) as temporary:
-            shutil.copyfile(file, temporary)
+def _write(workspace: Workspace, form: DraftedForm, suite: dict[str, Any]) -> None:
+    name, folder, file = workspace.study, workspace.root / "sources" / workspace.study, form.path
+    for copied in (file, *form.companions.values()):
+        if copied.resolve() != (folder / copied.name).resolve():
+            with whole_file(folder / copied.name, mode=0o600) as temporary:
+                shutil.copyfile(copied, temporary)
     if not (folder / "README.md").exists():
         write_text(folder / "README.md", README.format(name=name, file=file.name))
     write_json(workspace.suite, suite)
@@ -249,14 +255,15 @@ def _write(workspace: Workspace, file: Path, suite: dict[str, Any]) -> None:
     write_waivers(workspace.decided("waivers.json"), name, ())
 
 
-def _words(study: Study, cohort: pd.DataFrame, source: dict[str, Any]) -> str:
+def _words(study: Study, cohort: pd.DataFrame, form: DraftedForm) -> str:
     features = cohort.shape[1] - 1 - len(study.outcome_columns) - len(study.features.dropped)
     out = {"removed": study.deidentification.removed, "not a feature": study.features.dropped}
     return "\n".join(
         [
             f"{study.name}: {study.task}, {len(cohort):,} patients, {features:,} features, groups by "
             f"{', '.join(study.subgroups) or 'nothing: no column is named like sex, age or ethnicity'}",
-            *_guesses(study, source),
+            *(f"  {line}" for line in form.told),
+            *_guesses(study, form.entry),
             *(f"  {what}: `{column}`: {_plain(why)}" for what, names in out.items() for column, why in names.items()),
             f"{len(study.unreviewed)} texts in params.yaml begin with {MARK}, and so do rules of "
             f"expectations/{study.name}.json.",

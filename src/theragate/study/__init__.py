@@ -35,21 +35,26 @@ from theragate.study.params_file import read_parameters
 from theragate.study.policies import EVERY_STUDY
 from theragate.study.reading import Flaw, first_flaw, parse, read_spec, spec_of
 from theragate.study.sources import (
+    ENDINGS,
     BundledSource,
+    ColumnForm,
     DvcSource,
     FileSource,
+    Format,
     RepeatedRows,
     SimulatedSource,
     Source,
     SqlSource,
     TableFile,
     UrlSource,
+    format_of,
 )
 from theragate.study.spec import MARK, NAME, Name, Probability, Sentence, Spec, Unit, marked, unfit
 from theragate.study.study import NO_STUDY, Study, load_seed, load_studies, load_study, resolved_entry, study_names
 from theragate.study.tasks import TASKS, Task, TaskName
 
 __all__ = [
+    "ENDINGS",
     "EVERY_STUDY",
     "MARK",
     "MISSING",
@@ -62,6 +67,7 @@ __all__ = [
     "BinaryOutcome",
     "BundledSource",
     "Card",
+    "ColumnForm",
     "Decision",
     "Deidentification",
     "DvcSource",
@@ -69,6 +75,7 @@ __all__ = [
     "Features",
     "FileSource",
     "Flaw",
+    "Format",
     "GroupSpec",
     "Holdout",
     "InputRule",
@@ -102,6 +109,7 @@ __all__ = [
     "UrlSource",
     "Validation",
     "first_flaw",
+    "format_of",
     "load_seed",
     "load_studies",
     "load_study",

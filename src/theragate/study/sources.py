@@ -7,25 +7,74 @@ there, and of none elsewhere.
 import codecs
 import operator
 import re
+from abc import abstractmethod
 from pathlib import PurePosixPath
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from theragate.study.spec import Sentence, Spec
 
 __all__ = [
+    "ENDINGS",
     "BundledSource",
+    "ColumnForm",
     "DvcSource",
     "FileSource",
+    "Format",
     "RepeatedRows",
     "SimulatedSource",
     "Source",
     "SqlSource",
     "TableFile",
     "UrlSource",
+    "format_of",
 ]
+
+Format = Literal["csv", "excel", "parquet", "redcap", "sas", "spss", "stata"]
+
+# How the name of a file ends, in small letters, and what the file is.
+ENDINGS: dict[str, Format] = {
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".tab": "csv",
+    ".txt": "csv",
+    ".parquet": "parquet",
+    ".xlsx": "excel",
+    ".xlsm": "excel",
+    ".xls": "excel",
+    ".ods": "excel",
+    ".sav": "spss",
+    ".zsav": "spss",
+    ".dta": "stata",
+    ".sas7bdat": "sas",
+    ".xpt": "sas",
+}
+COMPRESSED = (".gz", ".bz2", ".xz", ".zip")
+
+# The keys that say how one kind of file is laid out, and the formats that they belong to.
+_LAYOUT: dict[str, tuple[Format, ...]] = {
+    "encoding": ("csv", "redcap", "sas", "spss"),
+    "separator": ("csv", "redcap"),
+    "header": ("csv", "excel"),
+    "footer": ("csv", "excel"),
+    "row_names": ("csv", "excel"),
+    "decimal": ("csv", "excel"),
+    "thousands": ("csv", "excel"),
+    "sheet": ("excel",),
+    "catalogue": ("sas",),
+    "dictionary": ("redcap",),
+}
+
+
+def format_of(name: str) -> Format | None:
+    """Return what the file of a name is, by how the name ends (``.CSV``, ``.csv.gz``); None for no table."""
+    path = PurePosixPath(name.lower())
+    if path.suffix in COMPRESSED:
+        path = path.with_suffix("")
+        return "csv" if ENDINGS.get(path.suffix) == "csv" else None
+    return ENDINGS.get(path.suffix)
 
 
 def _below(text: str) -> str:
@@ -36,8 +85,8 @@ def _below(text: str) -> str:
 
 
 def _table(text: str) -> str:
-    if PurePosixPath(text).suffix not in {".csv", ".parquet"}:
-        raise ValueError("a table is a `.csv` or a `.parquet` file")
+    if format_of(text) is None:
+        raise ValueError(f"a table is one of {', '.join(f'`{ending}`' for ending in ENDINGS)}, or a packed `.csv.gz`")
     return text
 
 
@@ -83,6 +132,10 @@ class BundledSource(_Origin):
     name: str
 
 
+Decimal = Literal[".", ",", "either"]
+Thousands = Literal[".", ",", " ", "'"]
+
+
 class RepeatedRows(Spec):
     """Which of several rows of a patient counts, in the order of the source, and why."""
 
@@ -90,39 +143,102 @@ class RepeatedRows(Spec):
     reason: Sentence
 
 
+class ColumnForm(Spec):
+    """How the cells of one column are read, where it is otherwise than in the rest of the file."""
+
+    date: str | None = Field(default=None, description="how a date is written, such as `%d.%m.%Y`; or `ISO8601`")
+    missing: tuple[str, ...] = Field(default=(), description="cells which mean that nothing is known, in this column")
+    decimal: Decimal | None = None
+    thousands: Thousands | None = None
+    inequalities: Literal["bound", "missing"] | None = Field(
+        default=None, description="what becomes of cells such as `>200`: the bound, 200, or missing"
+    )
+    note: Sentence | None = Field(default=None, description="why it is read so")
+
+
 class TableFile(_Origin):
-    """What has to be known to read a table from a CSV or Parquet file."""
+    """What has to be known to read a table from a file, so that nothing is guessed.
+
+    A column of a text file or a sheet holds numbers unless it is named under ``text`` or has a ``date``. Other files
+    say themselves what their columns hold; there, ``text`` takes coded numbers as categories, by their labels.
+    """
 
     id: str | None = Field(default=None, description="the column that names a patient; replaced by a random id")
     repeated: RepeatedRows | None = Field(
         default=None, exclude_if=operator.not_, description="which of several rows of a patient counts"
     )
     text: tuple[str, ...] = Field(default=(), description="columns to read as text, such as coded categories")
+    left_out: tuple[str, ...] = Field(default=(), description="columns that are not read")
+    missing: tuple[str, ...] = Field(
+        default=(), description="cells which mean that nothing is known, besides empty ones"
+    )
+    columns: dict[str, ColumnForm] = Field(default={}, description="how single columns are read otherwise")
+    note: Sentence | None = Field(default=None, description="what was decided about the file as a whole, and why")
     encoding: Annotated[str, AfterValidator(_encoding)] = "utf-8"
     separator: Annotated[str, Field(min_length=1, max_length=1)] = ","
+    decimal: Decimal = "."
+    thousands: Thousands | None = None
+    header: Annotated[int, Field(ge=1)] = Field(default=1, description="the line of the columns' names, from 1")
+    footer: Annotated[int, Field(ge=0)] = Field(default=0, description="lines at the end that are no patient's")
+    row_names: bool = Field(default=False, description="whether the first column has no name; it is left out then")
+    sheet: str | None = Field(default=None, description="of a workbook; may be omitted if there is one")
+    catalogue: PathBelow | None = Field(default=None, description="the `.sas7bcat` file with the labels of codes")
+    dictionary: PathBelow | None = Field(default=None, description="REDCap's data dictionary, a CSV file")
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        kind = self.table_format
+        for key, formats in _LAYOUT.items():
+            if getattr(self, key) != type(self).model_fields[key].default and kind not in formats:
+                raise ValueError(f"`{key}` belongs to files of other formats ({', '.join(formats)}), not to {kind}")
+        twice = sorted({*self.left_out} & {*self.text, *self.columns, *([self.id] if self.id else [])})
+        if twice:
+            raise ValueError(f"`{twice[0]}` is under `left_out`, so that nothing else is said of how it is read")
+        for column, form in self.columns.items():
+            if column in self.text and any((form.date, form.decimal, form.thousands, form.inequalities)):
+                raise ValueError(f"`{column}` is under `text`, so that it holds neither numbers nor dates")
+        return self
+
+    @property
+    @abstractmethod
+    def table_format(self) -> Format:
+        """What the file is."""
 
 
-class FileSource(TableFile):
-    """A CSV or Parquet file below ``sources/<study>/``."""
+class _LocalFile(TableFile):
+    path: Annotated[PathBelow, AfterValidator(_table)]
+
+    @property
+    def table_format(self) -> Format:
+        """What the file is, by the end of its name; a CSV file with a dictionary is an export from REDCap."""
+        kind = format_of(self.path) or "csv"
+        return "redcap" if kind == "csv" and self.dictionary else kind
+
+
+class FileSource(_LocalFile):
+    """A table below ``sources/<study>/``."""
 
     kind: Literal["file"]
-    path: Annotated[PathBelow, AfterValidator(_table)]
 
 
-class DvcSource(TableFile):
-    """A CSV or Parquet file below ``sources/<study>/`` that DVC tracks: ``<path>.dvc`` lies beside it."""
+class DvcSource(_LocalFile):
+    """A table below ``sources/<study>/`` that DVC tracks: ``<path>.dvc`` lies beside it."""
 
     kind: Literal["dvc"]
-    path: Annotated[PathBelow, AfterValidator(_table)]
 
 
 class UrlSource(TableFile):
-    """A CSV or Parquet file that is fetched once, and is the one that ``sha256`` names or none."""
+    """A table that is fetched once, and is the one that ``sha256`` names or none."""
 
     kind: Literal["url"]
     url: Annotated[str, AfterValidator(_address)]
     sha256: Digest
-    format: Literal["csv", "parquet"]
+    format: Literal["csv", "excel", "parquet", "sas", "spss", "stata"]
+
+    @property
+    def table_format(self) -> Format:
+        """What the file is."""
+        return "redcap" if self.format == "csv" and self.dictionary else self.format
 
 
 class SqlSource(_Origin):

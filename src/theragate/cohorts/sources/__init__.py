@@ -6,26 +6,76 @@ from pathlib import Path
 from typing import Any
 
 from theragate.cohorts.sources._bundled import COHORTS, read_bundled
+from theragate.cohorts.sources._cells import (
+    CODE,
+    INEQUALITY,
+    NUMBER,
+    fits_numbers,
+    is_number,
+    plain_numbers,
+    shown_cells,
+    stripped,
+    written,
+)
+from theragate.cohorts.sources._companions import Companions
 from theragate.cohorts.sources._context import SourceContext
-from theragate.cohorts.sources._csv_and_parquet import read_table_file
+from theragate.cohorts.sources._delimited import rows_of, text_of, unpacked
 from theragate.cohorts.sources._dvc import check_pulled, read_dvc
+from theragate.cohorts.sources._excel import sheet_rows, visible_sheets
 from theragate.cohorts.sources._file import read_file
+from theragate.cohorts.sources._formats import FORMATS, read_table_file, readable
+from theragate.cohorts.sources._grid import Grid, blank, lay_out
+from theragate.cohorts.sources._missing_words import is_missing_word
+from theragate.cohorts.sources._parquet import open_parquet
 from theragate.cohorts.sources._raw_table import RawTable, as_plain
+from theragate.cohorts.sources._redcap_dictionary import RedcapField, box_of, read_dictionary
 from theragate.cohorts.sources._simulated import WORLDS, read_simulated
 from theragate.cohorts.sources._sql import read_sql
+from theragate.cohorts.sources._statistics import StatisticsFile, open_sas, open_spss, open_stata
+from theragate.cohorts.sources._typed import plain_series
 from theragate.cohorts.sources._url import read_url
 from theragate.errors import ConfigurationError, DataError, did_you_mean
 from theragate.study import BundledSource, DvcSource, SimulatedSource, Source
 
 __all__ = [
+    "CODE",
+    "FORMATS",
+    "INEQUALITY",
+    "NUMBER",
     "SOURCES",
+    "Companions",
+    "Grid",
     "RawTable",
+    "RedcapField",
     "SourceContext",
+    "StatisticsFile",
     "as_plain",
+    "blank",
+    "box_of",
     "check_folder",
     "check_source",
+    "fits_numbers",
+    "is_missing_word",
+    "is_number",
+    "lay_out",
+    "open_parquet",
+    "open_sas",
+    "open_spss",
+    "open_stata",
+    "plain_numbers",
+    "plain_series",
+    "read_dictionary",
     "read_source",
     "read_table_file",
+    "readable",
+    "rows_of",
+    "sheet_rows",
+    "shown_cells",
+    "stripped",
+    "text_of",
+    "unpacked",
+    "visible_sheets",
+    "written",
 ]
 
 

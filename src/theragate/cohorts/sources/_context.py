@@ -22,3 +22,7 @@ class SourceContext:
     def named(self, path: str) -> str:
         """Return how a message names a file of the study: ``sources/<study>/<path>``."""
         return f"sources/{self.folder.name}/{path}"
+
+    def companion(self, name: str) -> Path:
+        """Return where a file lies that belongs to the table: a dictionary, a catalogue."""
+        return self.folder / name

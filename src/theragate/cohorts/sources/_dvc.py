@@ -7,9 +7,9 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from theragate.cohorts.sources._context import SourceContext
-from theragate.cohorts.sources._csv_and_parquet import check_exists, read_table_file
+from theragate.cohorts.sources._formats import check_exists, read_table_file, version_of
 from theragate.cohorts.sources._raw_table import RawTable
-from theragate.digests import md5_file, sha256_file
+from theragate.digests import md5_file
 from theragate.errors import DataError
 from theragate.study import DvcSource
 
@@ -41,8 +41,8 @@ def read_dvc(spec: DvcSource, context: SourceContext) -> RawTable:
             received=f"the MD5 {md5[:12]}…, expected {tracked[:12]}…",
             remedy=f"Run `dvc add {name}` to take the change, or `dvc checkout {name}` to undo it.",
         )
-    frame = read_table_file(path, spec, kind=path.suffix.removeprefix("."), subject=subject)
-    return RawTable(frame, version=f"sha256:{sha256_file(path)}, tracked by DVC", id_column=spec.id)
+    frame = read_table_file(path, spec, subject=subject, companions=context.companion)
+    return RawTable(frame, version=f"{version_of(path, spec, context.companion)}, tracked by DVC", id_column=spec.id)
 
 
 def check_pulled(spec: DvcSource, context: SourceContext) -> None:

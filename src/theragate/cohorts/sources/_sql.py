@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from theragate.cohorts.sources._context import SourceContext
-from theragate.cohorts.sources._csv_and_parquet import check_exists, require_columns
+from theragate.cohorts.sources._formats import check_exists, require_columns
 from theragate.cohorts.sources._raw_table import RawTable
+from theragate.cohorts.sources._typed import plain_columns
 from theragate.digests import sha256_file
 from theragate.errors import ConfigurationError, DataError, StoreError
 from theragate.study import SqlSource
@@ -51,7 +52,7 @@ def read_sql(spec: SqlSource, context: SourceContext) -> RawTable:
         engine.dispose()
     require_columns(frame, {"id": [spec.id], "text": spec.text}, subject)
     texts = {column: frame[column].map(str, na_action="ignore").astype("str") for column in spec.text}
-    frame = frame.assign(**texts)
+    frame = plain_columns(frame.assign(**texts), subject=subject, texts={*spec.text, spec.id})
     order = frame[spec.id].astype("str").sort_values(kind="stable").index
     version = f"{engine.dialect.name}, query sha256:{sha256_file(context.folder / spec.query)}"
     return RawTable(frame.loc[order], version=version, id_column=spec.id)

@@ -9,7 +9,7 @@ from urllib.request import Request, urlopen
 from filelock import FileLock
 
 from theragate.cohorts.sources._context import SourceContext
-from theragate.cohorts.sources._csv_and_parquet import read_table_file
+from theragate.cohorts.sources._formats import read_table_file, version_of
 from theragate.cohorts.sources._raw_table import RawTable
 from theragate.digests import sha256_file
 from theragate.errors import DataError
@@ -37,8 +37,8 @@ def read_url(spec: UrlSource, context: SourceContext) -> RawTable:
     with FileLock(kept.with_suffix(".lock")):
         if not kept.is_file() or sha256_file(kept) != spec.sha256:
             _fetch(spec, kept)
-    frame = read_table_file(kept, spec, kind=spec.format, subject=_subject(spec))
-    return RawTable(frame, version=f"sha256:{spec.sha256}", id_column=spec.id)
+    frame = read_table_file(kept, spec, subject=_subject(spec), companions=context.companion)
+    return RawTable(frame, version=version_of(kept, spec, context.companion), id_column=spec.id)
 
 
 def _fetch(spec: UrlSource, kept: Path) -> None:

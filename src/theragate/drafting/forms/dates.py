@@ -1,0 +1,113 @@
+"""In which form dates are written."""
+
+import re
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from theragate.drafting.forms.options import DateOrder
+
+__all__ = ["DateForm", "find_date_form", "like_dates"]
+
+ISO = "ISO8601"
+_ISO = r"^\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?(?:Z|[+-]\d{2}:?\d{2})?)?$"
+_TIME = {"": "", r" \d{1,2}:\d{2}": " %H:%M", r" \d{1,2}:\d{2}:\d{2}": " %H:%M:%S"}
+_ORDERS: dict[DateOrder, str] = {"dmy": "%d{0}%m{0}%{1}", "mdy": "%m{0}%d{0}%{1}", "ymd": "%{1}{0}%m{0}%d"}
+_MONTHS = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)"
+_NAMED = {
+    rf"^\d{{1,2}}-{_MONTHS}-\d{{4}}$": "%d-%b-%Y",
+    rf"^\d{{1,2}} {_MONTHS} \d{{4}}$": "%d %b %Y",
+    rf"^\d{{1,2}}{_MONTHS}\d{{4}}$": "%d%b%Y",
+    rf"^\d{{1,2}}-{_MONTHS}-\d{{2}}$": "%d-%b-%y",
+    rf"^{_MONTHS} \d{{1,2}}, \d{{4}}$": "%b %d, %Y",
+}
+_ANY = r"^(?:\d{1,4}[./-]\d{1,2}[./-]\d{1,4})(?:[ T]\d.*)?$"
+_COMPACT = r"^(?:19|20)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])$"
+_MOSTLY = 0.9
+
+
+@dataclass(frozen=True)
+class DateForm:
+    """A form as `source.columns` declares it, and why a person has to look at it, if so."""
+
+    date: str
+    doubt: str | None = None
+
+
+def like_dates(texts: pa.Array) -> bool:
+    """Whether nearly all of some texts look like dates, if only by their marks."""
+    named = "|".join(pattern.strip("^$") for pattern in _NAMED)
+    fits = pc.match_substring_regex(texts, f"{_ANY}|(?i:^(?:{named})$)")
+    if len(texts) and _all(texts, _COMPACT):
+        return True
+    return len(texts) > 0 and (pc.sum(fits).as_py() or 0) >= _MOSTLY * len(texts)
+
+
+def find_date_form(texts: pa.Array, order: DateOrder | None) -> DateForm | None:
+    """Return the form in which all of some texts are dates, or None.
+
+    Parameters
+    ----------
+    texts
+        At least one, none of them missing.
+    order
+        Which of day, month and year comes first where several orders fit; None takes the day first, with a doubt.
+    """
+    if _all(texts, _ISO):
+        return DateForm(ISO) if _parsed(texts, ISO) else None
+    if _all(texts, _COMPACT):
+        return DateForm("%Y%m%d") if _parsed(texts, "%Y%m%d") else None
+    for pattern, named in _NAMED.items():
+        if _all(texts, f"(?i){pattern}"):
+            return DateForm(named) if _parsed(texts, named) else None
+    for mark, (time, clock), digits in product("./-", _TIME.items(), (4, 2)):
+        form = _ordered(texts, mark, (time, clock), digits=digits, order=order)
+        if form is not None:
+            return form
+    return None
+
+
+def _ordered(
+    texts: pa.Array, mark: str, clock: tuple[str, str], *, digits: int, order: DateOrder | None
+) -> DateForm | None:
+    year = "Y" if digits == 4 else "y"
+    point = re.escape(mark)
+    shapes: dict[DateOrder, str] = {
+        "dmy": rf"^\d{{1,2}}{point}\d{{1,2}}{point}\d{{{digits}}}{clock[0]}$",
+        "mdy": rf"^\d{{1,2}}{point}\d{{1,2}}{point}\d{{{digits}}}{clock[0]}$",
+        "ymd": rf"^\d{{{digits}}}{point}\d{{1,2}}{point}\d{{1,2}}{clock[0]}$",
+    }
+    fits = {
+        name: _ORDERS[name].format(mark, year) + clock[1]
+        for name, shape in shapes.items()
+        if _all(texts, shape) and _parsed(texts, _ORDERS[name].format(mark, year) + clock[1])
+    }
+    if not fits:
+        return None
+    if order in fits:
+        return DateForm(fits[order], _two_digits(digits))
+    first = next(iter(fits))
+    if len(fits) == 1:
+        return DateForm(fits[first], _two_digits(digits))
+    which = {"dmy": "the day first", "mdy": "the month first", "ymd": "the year first"}
+    doubt = f"dates were read with {which[first]}; no date tells whether it is {which[list(fits)[1]]}. Is it right?"
+    return DateForm(fits[first], doubt)
+
+
+def _two_digits(digits: int) -> str | None:
+    if digits == 4:
+        return None
+    return "years have two digits; 69 to 99 were read as 1969 to 1999, 00 to 68 as 2000 to 2068. Is it right?"
+
+
+def _all(texts: pa.Array, pattern: str) -> bool:
+    return bool(pc.all(pc.match_substring_regex(texts, pattern)).as_py())
+
+
+def _parsed(texts: pa.Array, form: str) -> bool:
+    distinct: Any = pd.Series(pc.unique(texts).to_pandas(), dtype="str")
+    return bool(pd.to_datetime(distinct, format=form, errors="coerce", utc=form == ISO).notna().all())

@@ -1,0 +1,135 @@
+"""Where in a file the table is: its separator, its header, lines below it that are no patient's, names of rows."""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from theragate.cohorts.sources import NUMBER, blank, rows_of
+from theragate.errors import DataError
+
+__all__ = ["Layout", "find_layout", "find_separator"]
+
+_SEPARATORS = (",", ";", "\t", "|", " ")
+_LOOKED_AT = 200
+_FULL = 0.7  # of the cells of the widest line, which a header has at least
+_TOTALS = re.compile(
+    r"(?i)^(?:(?:grand )?totals?|sums?|summen?|gesamt|insgesamt|somme|totale|totaal|totales|suma|means?|average"
+    r"|mittelwert|mw|moyenne|media|médiane|median|mediana|anzahl|count|n|sd|std)\b\W*\d*\W*$|^\(?\d+ rows?\b"
+)
+_SHAPE = re.compile(r"[^\W\d_]"), re.compile(r"\d")
+_LAST = 5
+_WIDE = 4  # columns, of which a remark fills one or two
+
+
+@dataclass
+class Layout:
+    """The keys of ``source`` that say it, what was found, and what a person has to look at."""
+
+    entry: dict[str, Any] = field(default_factory=dict)
+    told: list[str] = field(default_factory=list)
+    doubts: list[str] = field(default_factory=list)
+
+
+def find_separator(text: str) -> str:
+    """Return the mark that cuts the first lines into the same number of cells, the larger the better."""
+    lines = text.splitlines()[:_LOOKED_AT]
+    first = "\n".join(lines)
+    return max(_SEPARATORS, key=lambda mark: _regularity(first, mark))
+
+
+def _regularity(text: str, mark: str) -> tuple[float, int]:
+    try:
+        widths = Counter(len(row) for row in rows_of(text, mark) if row)
+    except ValueError:
+        return (0.0, 0)
+    width, lines = widths.most_common(1)[0] if widths else (1, 0)
+    if width < 2:
+        return (0.0, 0)
+    return (round(lines / widths.total(), 1), width if mark != " " else 2)
+
+
+def find_layout(rows: Sequence[Sequence[Any]], *, subject: str) -> Layout:
+    """Find the header, totals and row names.
+
+    Raises
+    ------
+    DataError
+        If no line can be a header, or the first holds numbers as the others do.
+    """
+    layout = Layout()
+    at = _header(rows, subject)
+    if at:
+        layout.entry["header"] = at + 1
+        layout.told.append(f"the names of the columns are in line {at + 1}")
+    body = [row for row in rows[at + 1 :] if not all(map(blank, row))]
+    if not body:
+        return layout
+    width = Counter(len(row) for row in body).most_common(1)[0][0]
+    footer = _footer(body, width)
+    if footer:
+        layout.entry["footer"] = footer
+        lines = "the last line" if footer == 1 else f"the last {footer} lines"
+        layout.told.append(f"{lines} taken for a total or a remark, not for patients")
+        layout.doubts.append(f"{lines} of the file was taken for a total or a remark, not for a patient. Is it?")
+        body = body[:-footer]
+    _row_names(layout, rows[at], body, width)
+    return layout
+
+
+def _header(rows: Sequence[Sequence[Any]], subject: str) -> int:
+    first = rows[:_LOOKED_AT]
+    filled = [sum(not blank(cell) for cell in row) for row in first]
+    widest = max(filled, default=0)
+    least = widest if widest <= 2 else min(round(_FULL * widest + 0.49), widest - 1)
+    at = next((number for number, count in enumerate(filled) if count >= max(least, 1)), None)
+    if at is None:
+        raise DataError(
+            subject, rule="the file has a header and patients", received="no line with cells", remedy="Export it again."
+        )
+    cells = [cell for cell in first[at] if not blank(cell)]
+    numbers = [cell for cell in cells if isinstance(cell, float | date) or re.fullmatch(NUMBER, str(cell).strip())]
+    if len(cells) > 1 and 2 * len(numbers) > len(cells) and len(set(map(str, numbers))) < len(numbers):
+        raise DataError(
+            subject,
+            rule="a line above the patients names the columns",
+            received="none: the first holds numbers, and some of them twice",
+            remedy="Add a line with the names of the columns to the file.",
+        )
+    return at
+
+
+def _footer(body: Sequence[Sequence[Any]], width: int) -> int:
+    """Return how many of the last lines are no patient's: one that says `total`, or a remark unlike all cells above."""
+    above = [cell for row in body[:-_LAST] for cell in row if not blank(cell)]
+    values, shapes = set(map(str, above)), set(map(_shape, above))
+    footer = 0
+    for row in reversed(body[-_LAST:]):
+        filled = [str(cell).strip() for cell in row if not blank(cell)]
+        total = _TOTALS.match(filled[0]) and filled[0] not in values
+        remark = width >= _WIDE and len(filled) <= 2 and _shape(filled[0]) not in shapes
+        if not (total or remark):
+            break
+        footer += 1
+    return footer if footer < len(body) else 0
+
+
+def _shape(cell: Any) -> str:
+    letters, digits = _SHAPE
+    return digits.sub("9", letters.sub("a", str(cell).strip()))
+
+
+def _row_names(layout: Layout, header: Sequence[Any], body: Sequence[Sequence[Any]], width: int) -> None:
+    short = width == len(header) + 1 and not all(blank(row[-1]) for row in body if len(row) == width)
+    unnamed = bool(header) and blank(header[0]) and not all(blank(row[0]) for row in body)
+    if not (short or unnamed):
+        return
+    layout.entry["row_names"] = True
+    layout.told.append("the first column has no name, taken for the names of the rows, left out")
+    names = [str(row[0]).strip().removesuffix(".0") for row in body]
+    if not any(names == [str(number + start) for number in range(len(names))] for start in (0, 1)):
+        layout.doubts.append(
+            "the first column has no name and was left out. If it names the patients, name it in the file."
+        )

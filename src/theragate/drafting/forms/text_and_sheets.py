@@ -1,0 +1,78 @@
+"""The form of text files and of sheets, in which nothing says what a column holds."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from theragate.cohorts.sources import lay_out, rows_of, sheet_rows, text_of, unpacked, visible_sheets
+from theragate.drafting.forms.columns import draft_column, evidence_of, find_decimal
+from theragate.drafting.forms.encoding import find_encoding
+from theragate.drafting.forms.form import DraftedForm
+from theragate.drafting.forms.layout import find_layout, find_separator
+from theragate.drafting.forms.options import ReadingOptions
+from theragate.errors import DataError
+
+__all__ = ["find_sheet_form", "find_text_form", "text_rows"]
+
+_MARKS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", " ": "spaces"}
+
+
+def find_text_form(form: DraftedForm, options: ReadingOptions) -> None:
+    """Find the form of a CSV file or its kin."""
+    rows = text_rows(form, options)
+    _of_rows(form, rows, options, separator=form.entry.get("separator", ","))
+
+
+def find_sheet_form(form: DraftedForm, options: ReadingOptions) -> None:
+    """Find the form of a workbook; of several sheets a person has to name one.
+
+    Raises
+    ------
+    DataError
+        If there are several visible sheets and none is named.
+    """
+    sheet = options.sheet
+    if sheet is None:
+        visible = visible_sheets(form.path, subject=form.subject)
+        if len(visible) != 1:
+            raise DataError(
+                form.subject,
+                rule="--sheet names the sheet, unless one is visible",
+                received=f"{len(visible)} visible: {', '.join(f'`{name}`' for name in visible)}",
+                remedy="Give --sheet.",
+            )
+        sheet = visible[0]
+    form.entry["sheet"] = sheet
+    form.told.append(f"a workbook, sheet `{sheet}`")
+    _of_rows(form, sheet_rows(form.path, sheet, subject=form.subject), options, separator=",")
+
+
+def text_rows(form: DraftedForm, options: ReadingOptions) -> list[list[str]]:
+    """Find encoding and separator of a text file, and return its lines."""
+    content = unpacked(form.path, subject=form.subject)
+    encoding = options.encoding or find_encoding(content)
+    text = text_of(content, encoding, subject=form.subject)
+    separator = options.separator or find_separator(text)
+    if encoding != "utf-8":
+        form.entry["encoding"] = encoding
+    if separator != ",":
+        form.entry["separator"] = separator
+    form.told.append(f"a text file in {encoding}, cells separated by {_MARKS.get(separator, f'`{separator}`')}")
+    return rows_of(text, separator)
+
+
+def _of_rows(form: DraftedForm, rows: Sequence[Sequence[Any]], options: ReadingOptions, *, separator: str) -> None:
+    layout = find_layout(rows, subject=form.subject)
+    form.entry |= layout.entry
+    form.told.extend(layout.told)
+    grid = lay_out(rows, form.spec(), subject=form.subject)
+    form.take_options(grid, options)
+    kept = {name: cells for name, cells in grid.items() if name not in options.drop}
+    decimal = options.decimal or find_decimal([evidence_of(cells) for cells in kept.values()], separator)
+    if decimal != ".":
+        form.entry["decimal"] = decimal
+        form.told.append("a comma is the decimal mark")
+    drafted = {
+        name: draft_column(name, cells, options, decimal=decimal, subject=form.subject) for name, cells in kept.items()
+    }
+    form.declare(drafted, options, texts=[name for name, column in drafted.items() if column.kind == "text"])
+    form.note(layout.doubts)
