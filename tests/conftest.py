@@ -7,7 +7,7 @@ from browsers import Pictures
 from hypothesis import settings
 from support import Project
 
-pytest_plugins = ["clones", "distribution", "made_projects", "wheels"]
+pytest_plugins = ["clones", "distribution", "made_extensions", "made_projects", "wheels"]
 
 # How long an example takes says more about the machine than about the code.
 settings.register_profile("any machine", deadline=None)

@@ -10,6 +10,7 @@ __all__ = [
     "ConfigurationError",
     "DataError",
     "EvidenceError",
+    "ExtensionError",
     "StoreError",
     "TheragateError",
     "did_you_mean",
@@ -77,6 +78,10 @@ def _rebuild(error: type[TheragateError], subject: str, rule: str, received: str
 
 class ConfigurationError(TheragateError):
     """``params.yaml``, a suite in ``expectations/`` or a setting is wrong."""
+
+
+class ExtensionError(ConfigurationError):
+    """An extension is missing, is not the one that was named, or does not keep its contract."""
 
 
 class DataError(TheragateError):

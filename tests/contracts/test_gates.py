@@ -160,7 +160,8 @@ def evidence_for(asked: str) -> Evidence:
 
 
 def test_the_registry_holds_every_gate_there_is():
-    assert set(GATES.values()) == subclasses(Gate) - {Gate}
+    ours = {kind for kind in subclasses(Gate) if kind.__module__.startswith("theragate.gates.")}  # tests have their own
+    assert set(GATES.values()) == ours - {Gate}
     assert [kind.name for kind in GATES.values()] == list(GATES)
     assert {asked.partition(":")[0] for asked in SLIDES} == set(GATES)
     assert set(SLIDES) == set(LOSSES)

@@ -4,6 +4,7 @@ import json
 
 import pytest
 import yaml
+from made_extensions import MadeExtensions
 from support import STUDY, Project, run
 
 from theragate.errors import ConfigurationError
@@ -148,3 +149,23 @@ def test_the_step_ends_with_one_line_and_without_a_traceback(project):
     refused = run(project.root, "python", "notice.py", code=1)
     assert refused.startswith("error: ")
     assert len(refused.splitlines()) == 1
+
+
+def test_every_stage_depends_on_the_extensions_that_its_study_names(project, acme: MadeExtensions):
+    project.params["studies"]["other"] = dict(project.study)
+    project.study["extensions"] = ["acme-theragate"]
+    project.write()
+    absent = stage_digests(project.root)
+    acme.gate()
+    before = stage_digests(project.root)
+    assert changed(absent, before) == set(READS)
+    assert all("extensions" not in read for read in before["studies"]["other"].values())
+    assert not acme.imported("acme_gates")
+    notice(project.root)
+    (acme.folder / "acme_gates" / "more.py").touch()
+    after = stage_digests(project.root)
+    assert changed(before, after) == set(READS)
+    assert before["studies"]["other"] == after["studies"]["other"]
+    assert before["code"] == after["code"]
+    line, *_ = notice(project.root).splitlines()
+    assert line == f"digests: changed since the last run: {STUDY}: extensions"

@@ -9,7 +9,7 @@ from release.submission_by_hand import EVALUATOR, LEDGER, NAME, POLICY, STRANGER
 
 from theragate.errors import ConfigurationError, DataError
 from theragate.gates import read_policy
-from theragate.release.trust import development_trust, project_policies, read_trust, trust_path, write_trust
+from theragate.release.trust import development_trust, project_trust, read_trust, trust_path, write_trust
 from theragate.study import load_studies
 
 
@@ -130,5 +130,6 @@ def test_in_development_this_machines_key_and_everybody_count():
 
 def test_the_policies_of_a_project_are_those_of_its_parameters(tmp_path):
     studies = load_studies(ROOT / "params.yaml")
-    assert project_policies(ROOT) == {study.name: (read_policy(study).sha256,) for study in studies}
-    assert project_policies(tmp_path) == {}
+    policies = {study.name: (read_policy(study).sha256,) for study in studies}
+    assert project_trust(ROOT) == {"policies": policies, "extensions": {}}
+    assert project_trust(tmp_path) == {"policies": {}, "extensions": {}}

@@ -16,7 +16,7 @@ from theragate.release.trust import (
     Trust,
     TrustedKey,
     own_key,
-    project_policies,
+    project_trust,
     read_trust,
     trust_path,
     write_trust,
@@ -163,7 +163,8 @@ def _changed(settings: Settings, environ: Mapping[str, str], change: Callable[[T
         if path.exists():
             before = read_trust(path, development=own_key(settings))
         else:
-            before = Trust(policies=project_policies(settings.home))
+            judged_by = project_trust(settings.home)
+            before = Trust(policies=judged_by["policies"], extensions=judged_by["extensions"])
         after = change(before)
         write_trust(path, after)
     return after

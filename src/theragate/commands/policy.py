@@ -10,7 +10,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from theragate.gates import CONDITIONS, GATES, Policy, read_policy
+from theragate.gates import CONDITIONS, Policy, read_policy
 from theragate.runner.workspace import Workspace
 from theragate.study import Study, load_study
 
@@ -31,9 +31,11 @@ def show_policy(root: Path, name: str) -> None:
     console = Console(highlight=False)
     console.print(Text.assemble((study.name, "bold"), "  policy ", policy.sha256[:12]))
     for gate, limits in _gates(policy):
-        kind = (GATES | CONDITIONS)[gate]
+        kind = (policy.asked | CONDITIONS)[gate]
         console.print(f"\n{kind.code} {gate.replace('_', ' ')}: {kind.title}", style="bold")
         console.print(Padding(_limits(study, gate, limits), (0, 0, 0, INDENT), expand=False))
+    for extension, said in policy.declared.extensions.items():
+        console.print(f"\nExtension {extension} {said.version}, digest: {said.sha256}", soft_wrap=True)
     console.print(f"\nDigest: {policy.sha256}", soft_wrap=True)
 
 

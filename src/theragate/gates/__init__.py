@@ -4,8 +4,8 @@ from theragate.gates._base import Gate
 from theragate.gates._conditions import Condition, ReleaseFacts
 from theragate.gates._critical import critical_value
 from theragate.gates._decide import decide
-from theragate.gates._policy import CONDITIONS, Policy, read_policy
-from theragate.gates._registry import GATES
+from theragate.gates._policy import Policy, read_policy
+from theragate.gates._registry import CONDITIONS, GATES
 from theragate.gates._release import conditions
 
 __all__ = [

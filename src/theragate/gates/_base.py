@@ -2,12 +2,13 @@
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field, StringConstraints
 
 from theragate.evidence.published import SMALLEST_CELL
 from theragate.evidence.types import Evidence
+from theragate.extensions import NAMED
 from theragate.gates._conclusion import more_data, overall_status, summed_up
 from theragate.gates._finding import finding_of
 from theragate.gates._judging import Answer
@@ -24,7 +25,7 @@ from theragate.study import (
     TreatmentDecision,
 )
 
-__all__ = ["EFFECTS", "PREDICTIONS", "Attribute", "Declared", "Gate", "amount_of", "one_of"]
+__all__ = ["EFFECTS", "PREDICTIONS", "Attribute", "Declared", "Gate", "InstalledExtension", "amount_of", "one_of"]
 
 # Those in which every patient's own outcome can be compared with the prediction, and those in which no patient's can.
 PREDICTIONS = tuple(name for name, task in TASKS.items() if not task.compares_treatments)
@@ -57,10 +58,18 @@ class Attribute(Spec):
     by_outcome: bool = False
 
 
+class InstalledExtension(Spec):
+    """A package of others by which a study is measured and judged."""
+
+    version: str
+    sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+
+
 class Declared(Spec):
     """What the study promised to measure; evidence that lacks a part of it never passes.
 
-    ``assigned`` says how treatment was assigned; it is empty where no treatments are compared.
+    ``assigned`` says how treatment was assigned; it is empty where no treatments are compared. ``extensions`` names the
+    packages of others whose gates and metrics the study uses, and so does the policy's digest.
     """
 
     study: str
@@ -71,10 +80,17 @@ class Declared(Spec):
     refits: int
     unreviewed: tuple[str, ...] = ()
     assigned: Literal["", "at_random", "in_practice"] = ""
+    extensions: dict[Annotated[str, StringConstraints(pattern=NAMED)], InstalledExtension] = Field(default={})
 
     @classmethod
     def of(cls, study: Study) -> "Declared":
-        """Read it from a study."""
+        """Read it from a study.
+
+        Raises
+        ------
+        ExtensionError
+            If one of its extensions cannot be used.
+        """
         attributes = {
             name: Attribute(
                 judged=spec.judged,
@@ -92,6 +108,10 @@ class Declared(Spec):
             refits=study.stability.refits,
             unreviewed=study.unreviewed,
             assigned=study.outcome.treatment.assigned if isinstance(study.outcome, EffectOutcome) else "",
+            extensions={
+                name: InstalledExtension(version=extension.version, sha256=extension.sha256)
+                for name, extension in study.installed.items()
+            },
         )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Literal
 
-from theragate.errors import EvidenceError
+from theragate.errors import EvidenceError, ExtensionError
 from theragate.evidence.types import Evidence
 from theragate.gates._base import Declared, Gate
 from theragate.gates._comparability import Comparability
@@ -16,6 +16,9 @@ from theragate.gates._review import review
 from theragate.gates.types import Finding, Verdict
 
 __all__ = ["decide"]
+
+# What a finding says of its gate, whatever the evidence.
+_SAID = ("code", "gate", "title", "severity", "protects", "waivable")
 
 # The findings by which an average effect stands or falls; the first is there only where a person has still to look.
 OF_THE_AVERAGE = ("review", DataQuality.name, Comparability.name)
@@ -41,6 +44,8 @@ def decide(evidence: Evidence, policy: Policy, *, evidence_sha256: str) -> Verdi
     ------
     EvidenceError
         If the evidence is of another study or task than the policy.
+    ExtensionError
+        If a gate of an extension raises over the evidence, or gives no finding under its own name.
     """
     declared = policy.declared
     if (evidence.study, evidence.task) != (declared.study, declared.task):
@@ -51,7 +56,7 @@ def decide(evidence: Evidence, policy: Policy, *, evidence_sha256: str) -> Verdi
             remedy=f"Run `dvc repro evaluate@{declared.study}`.",
         )
     gates = {gate.name: gate for gate in policy.gates}
-    judged = [_finding(name, kind, gates, declared, evidence) for name, kind in GATES.items()]
+    judged = [_finding(name, kind, gates, declared, evidence) for name, kind in policy.asked.items()]
     findings = (*review(declared), *judged)
     return Verdict(
         study=evidence.study,
@@ -69,7 +74,29 @@ def decide(evidence: Evidence, policy: Policy, *, evidence_sha256: str) -> Verdi
 def _finding(name: str, kind: type[Gate], gates: dict[str, Gate], declared: Declared, evidence: Evidence) -> Finding:
     if declared.task not in kind.tasks:
         return finding_of(kind, "not_applicable", kind.elsewhere, reason=kind.elsewhere)
-    return gates[name].judge(evidence) if name in gates else left_out(kind, "gate")
+    if name not in gates:
+        return left_out(kind, "gate")
+    return gates[name].judge(evidence) if name in GATES else _judged_by_others(gates[name], evidence)
+
+
+def _judged_by_others(gate: Gate, evidence: Evidence) -> Finding:
+    """Ask a gate of an extension: whatever it raises is one line, and its finding is under its own name."""
+    try:
+        finding = gate.judge(evidence)
+        received = "" if isinstance(finding, Finding) else f"an object of type {type(finding).__name__}"
+    except Exception as error:  # noqa: BLE001 - others' code may raise what it likes, and a verdict needs its answer
+        received = f"the error {type(error).__name__}"
+    own = finding_of(type(gate), "pass", "", reason="")
+    if not received and any(getattr(finding, key) != getattr(own, key) for key in _SAID):
+        received = f"one under the name `{finding.gate}`, {finding.code}"
+    if received:
+        raise ExtensionError(
+            f"study `{evidence.study}`, gate {gate.code} `{gate.name}` of an extension",
+            rule="it answers evidence with a finding under its own name",
+            received=received,
+            remedy="Tell its author, or judge without the extension.",
+        )
+    return finding
 
 
 def _decision(findings: Sequence[Finding]) -> Literal["PASS", "NOT_PERSONALISED", "BLOCKED"]:

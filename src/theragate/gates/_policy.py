@@ -7,25 +7,18 @@ from pydantic import SerializeAsAny
 
 from theragate.digests import canonical_json, sha256_json
 from theragate.errors import ConfigurationError, EvidenceError, did_you_mean
+from theragate.gates._added import gates_of
 from theragate.gates._base import Declared, Gate
 from theragate.gates._conditions import Condition
-from theragate.gates._held_out_use import HeldOutUse
-from theragate.gates._lineage import Lineage
-from theragate.gates._registry import GATES
+from theragate.gates._registry import CONDITIONS
 from theragate.study import Spec, Study, parse, spec_of
 
-__all__ = ["CONDITIONS", "Policy", "read_policy"]
+__all__ = ["Policy", "read_policy"]
 
 T = TypeVar("T")
 
 _SUBJECT = "the policy"
 _REMEDY = "Attest the version again with this version of Theragate."
-
-# The release conditions, in the order in which they are listed after the gates.
-CONDITIONS: dict[str, type[Condition]] = {
-    "lineage": Lineage,
-    "held_out_use": HeldOutUse,
-}
 
 
 class Policy(Spec):
@@ -40,9 +33,20 @@ class Policy(Spec):
         """All limits, reasons and declarations that a verdict or a release depends on, as JSON; see `of_json`."""
         gates = {gate.name: gate.model_dump(mode="json", exclude={"declared"}) for gate in self.gates}
         conditions = {condition.name: condition.model_dump(mode="json") for condition in self.conditions}
-        reviewed = set() if self.declared.unreviewed else {"unreviewed"}
-        declared = self.declared.model_dump(mode="json", exclude=reviewed)
+        unsaid = {key for key in ("unreviewed", "extensions") if not getattr(self.declared, key)}
+        declared = self.declared.model_dump(mode="json", exclude=unsaid)
         return {"declared": declared, "gates": gates, "conditions": conditions}
+
+    @cached_property
+    def asked(self) -> dict[str, type[Gate]]:
+        """Every gate that a verdict has to list: ours, and those of the extensions that the study names.
+
+        Raises
+        ------
+        ExtensionError
+            If an extension is not the one that the policy names, or this process may not import it.
+        """
+        return gates_of(self.declared.extensions)
 
     @cached_property
     def sha256(self) -> str:
@@ -58,6 +62,9 @@ class Policy(Spec):
         EvidenceError
             If it is not such a document: a gate is unknown, a limit is of a wrong type, or writing the policy again
             would give another document. A gate that is left out is no error; `decide` lists it as insufficient.
+        ExtensionError
+            If it names an extension that this process may not import (see `theragate.extensions.use`), or that is
+            installed in another version.
         """
         policy = _typed(_Document, raw).policy()
         if canonical_json(policy.document) != canonical_json(raw):
@@ -73,15 +80,16 @@ class _Document(Spec):
     conditions: dict[str, dict[str, Any]]
 
     def policy(self) -> Policy:
-        for known, given in ((GATES, self.gates), (CONDITIONS, self.conditions)):
-            for name in set(given) - set(known):
+        asked = gates_of(self.declared.extensions)
+        for known, given in ((set(asked), self.gates), (set(CONDITIONS), self.conditions)):
+            for name in set(given) - known:
                 raise _unreadable(f"an unknown gate `{name[:40]}`")
         declared = self.declared.model_dump(mode="json")
         return Policy(
             declared=self.declared,
             gates=tuple(
                 _typed(kind, {**self.gates[name], "declared": declared}, at=f", gate `{name}`")
-                for name, kind in GATES.items()
+                for name, kind in asked.items()
                 if name in self.gates
             ),
             conditions=tuple(
@@ -109,20 +117,23 @@ def read_policy(study: Study) -> Policy:
     ConfigurationError
         If one is unknown or left out, or one of its keys is unknown, missing, of a wrong type, or does not fit the
         study's task; the message names the key in ``params.yaml``.
+    ExtensionError
+        If an extension that the study names cannot be used, or a gate of it is none.
     """
     at = study.key("gates")
-    asked = {name: gate for name, gate in GATES.items() if study.task in gate.tasks}
+    declared = Declared.of(study)
+    every = gates_of(declared.extensions)
+    asked = {name: gate for name, gate in every.items() if study.task in gate.tasks}
     known = (*asked, *CONDITIONS)
     for name in study.gates:
         if name not in known:
-            what = f"`{name}`, which is not one of them" if name in GATES else f"an unknown gate `{name}`"
+            what = f"`{name}`, which is not one of them" if name in every else f"an unknown gate `{name}`"
             above = study.key("gates", name).removesuffix(f".{name}")
             rule = f"the gates of a {study.task} study are {', '.join(known)}"
             raise _wrong(above, rule=rule, received=what, near=did_you_mean(name, known))
     for name in known:
         if name not in study.gates:
             raise _wrong(at, rule="no gate may be left out", received=f"no entry `{name}`")
-    declared = Declared.of(study)
     gates = [
         parse(gate, _entry(study, name) | {"declared": declared}, at=partial(study.key, "gates", name))
         for name, gate in asked.items()

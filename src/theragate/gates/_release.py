@@ -2,7 +2,8 @@
 
 from theragate.gates._conditions import ReleaseFacts
 from theragate.gates._finding import left_out
-from theragate.gates._policy import CONDITIONS, Policy
+from theragate.gates._policy import Policy
+from theragate.gates._registry import CONDITIONS
 from theragate.gates.types import Finding
 
 __all__ = ["conditions"]

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from theragate.digests import sha256_file, sha256_json
-from theragate.errors import ConfigurationError, StoreError
+from theragate.errors import ConfigurationError, ExtensionError, StoreError
+from theragate.extensions import find
 from theragate.files import write_json, write_text
 from theragate.project.imported_code import PackageCode, read_package
 
@@ -103,7 +104,7 @@ def stage_digests(root: Path) -> Digests:
     Returns
     -------
     ``code``: of each stage, a digest of the code that it imports and of its script. ``studies``: of each study and
-    stage, by key, a digest of what the stage reads of the study's entry.
+    stage, by key, a digest of what the stage reads of the study's entry; and of the extensions that the study names.
 
     Raises
     ------
@@ -163,7 +164,7 @@ def _studies(params: Path, known: Digests) -> Digests:
     `known` is what was found the last time, and is brought up to date.
     """
     signature = [sha256_file(params) if params.is_file() else None, sha256_json(READS)]
-    if known.get("of") != signature or not isinstance(known.get("studies"), dict):
+    if known.get("of") != signature or not all(isinstance(known.get(part), dict) for part in ("studies", "extensions")):
         from theragate.study.params_file import read_parameters
 
         content = read_parameters(params)
@@ -172,8 +173,31 @@ def _studies(params: Path, known: Digests) -> Digests:
             for name, entry in content["studies"].items()
         }
         known.clear()
-        known.update({"of": signature, "studies": studies})
-    return dict(known["studies"])
+        named = {str(name): _named(entry) for name, entry in content["studies"].items() if _named(entry)}
+        known.update({"of": signature, "studies": studies, "extensions": named})
+    return _with_extensions(known["studies"], known["extensions"])
+
+
+def _named(entry: Any) -> list[str]:
+    names = entry.get("extensions") if isinstance(entry, dict) else None
+    return [str(name) for name in names] if isinstance(names, list) else []
+
+
+def _with_extensions(studies: Digests, named: Mapping[str, list[str]]) -> Digests:
+    """Let every stage of a study depend on the extensions that it names: any of them may change what it does."""
+    digests = dict(studies)
+    for study, names in named.items():
+        installed = {name: _installed(name) for name in sorted(names)}
+        digests[study] = {stage: {**read, "extensions": _digest(installed)} for stage, read in studies[study].items()}
+    return digests
+
+
+def _installed(name: str) -> str | None:
+    """Return the digest of an extension; None where it cannot be used: its studies say so, and the others run."""
+    try:
+        return find(name).sha256
+    except ExtensionError:
+        return None
 
 
 def _read_by(stage: str, entry: Any, content: Mapping[str, Any]) -> dict[str, str]:

@@ -7,8 +7,9 @@ from functools import lru_cache
 from typing import Any
 
 from theragate.digests import sha256_json
-from theragate.errors import EvidenceError
+from theragate.errors import EvidenceError, ExtensionError
 from theragate.evidence.types import Evidence
+from theragate.extensions import use
 from theragate.gates import Policy, decide
 from theragate.gates.types import Verdict
 from theragate.release.attestation import PAYLOAD_TYPE, Attestation, ParsedStatement, read_statement
@@ -87,10 +88,13 @@ def verify_statement(envelope: str, trust: Trust, today: date) -> tuple[ParsedSt
 def examine(submission: Submission, trust: Trust, today: date) -> Examination:
     """Verify the signature and judge the evidence again under the policy; no claim in the submission is believed.
 
+    An extension that the policy names is imported only where `trust` lists the digest of what is installed here.
+
     Raises
     ------
     Refusal
-        If attestation and dossier do not belong together, or the gates do not decide now what was signed.
+        If attestation and dossier do not belong together, the policy names an extension that is not trusted or not
+        installed here, or the gates do not decide now what was signed.
     """
     statement, key_id = verify_statement(submission.envelope, trust, today)
     signed = statement.attestation
@@ -101,7 +105,10 @@ def examine(submission: Submission, trust: Trust, today: date) -> Examination:
         rule = f"the dossier is the one that was signed (SHA-256 {signed.dossier_sha256[:12]}…)"
         raise _mismatch(submission, rule, f"a dossier with other evidence or another policy (SHA-256 {sha256[:12]}…)")
     try:
-        evidence, policy, verdict = _judge(dossier_bytes(submission.evidence, submission.policy))
+        present = _admitted(submission.policy, trust)
+        evidence, policy, verdict = _judge(dossier_bytes(submission.evidence, submission.policy), present)
+    except ExtensionError as error:
+        raise Refusal(error.subject, rule=error.rule, received=error.received, remedy=error.remedy) from error
     except EvidenceError as error:
         raise _mismatch(submission, f"{error.subject}: {error.rule}", error.received) from error
     stated, derived = _stated(signed), _derived(verdict, evidence)
@@ -144,9 +151,42 @@ def _derived(verdict: Verdict, evidence: Evidence) -> Mapping[str, object]:
     }
 
 
+def _admitted(policy: Any, trust: Trust) -> tuple[str, ...]:
+    """Let this process import the extensions that a policy names, where each is trusted; return their digests.
+
+    `policy` is what somebody has sent: that it names an extension alone has nothing looked up, and nothing imported.
+
+    Raises
+    ------
+    ExtensionError
+        If one is not trusted, or what is installed here is not what is trusted.
+    """
+    declared = policy.get("declared") if isinstance(policy, dict) else None
+    named = declared.get("extensions") if isinstance(declared, dict) else None
+    if not isinstance(named, dict):
+        return ()  # there are none, or the form of the policy is wrong and is refused
+    for name, said in named.items():
+        digest = said.get("sha256") if isinstance(said, dict) else None
+        trusted = trust.extensions.get(name, ())
+        if not isinstance(digest, str) or digest not in trusted:
+            raise ExtensionError(
+                f"extension `{ascii(name)[1:-1][:80]}`",
+                rule="a policy names only extensions that are trusted here, each by its digest",
+                received="no digest"
+                if not isinstance(digest, str)
+                else f"`{ascii(digest)[1:-1][:64]}`, "
+                + (f"trusted is {' or '.join(trusted)}" if trusted else "while none of it is trusted"),
+                remedy="Read the extension's code, then list the digest under `extensions` in release/trust.json.",
+            )
+    return tuple(use(name, trusted=trust.extensions[name]).sha256 for name in sorted(named))
+
+
 @lru_cache(maxsize=64)
-def _judge(content: bytes) -> tuple[Evidence, Policy, Verdict]:
-    """Judge a dossier's file; a server judges the same bytes once, since they always give the same verdict."""
+def _judge(content: bytes, extensions: tuple[str, ...]) -> tuple[Evidence, Policy, Verdict]:  # noqa: ARG001 - a key
+    """Judge a dossier's file; a server judges the same bytes once, since they always give the same verdict.
+
+    That holds as long as the `extensions`, of which these are the digests, are the same.
+    """
     evidence_json, policy_json = read_dossier(content)
     remedy = "Attest the version again with this version of Theragate."
     evidence = spec_of(

@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, model_validator
 
 from theragate.errors import ConfigurationError
+from theragate.extensions import NAMED
 from theragate.files import read_json, write_json
 from theragate.gates import read_policy
 from theragate.release.keys import DEVELOPMENT_KEY, VerifyingKey, development_key, read_key
@@ -25,7 +26,7 @@ __all__ = [
     "development_trust",
     "own_key",
     "present_trust",
-    "project_policies",
+    "project_trust",
     "read_trust",
     "trust_path",
     "write_trust",
@@ -62,7 +63,8 @@ class TrustedKey(Spec):
 class Trust(Spec):
     """The content of ``release/trust.json``.
 
-    ``policies`` are the digests of the policies that count for each study, ``most_days`` is the longest validity of an
+    ``policies`` are the digests of the policies that count for each study; ``extensions`` those of packages of others,
+    by name, that are imported to judge by them, and no other is. ``most_days`` is the longest validity of an
     attestation that is accepted. ``development`` is never in a file: see `development_trust`.
     """
 
@@ -71,6 +73,7 @@ class Trust(Spec):
     keys: tuple[TrustedKey, ...] = ()
     release_managers: tuple[Text, ...] = ()
     policies: dict[Name, tuple[Digest, ...]] = Field(default={})
+    extensions: dict[Annotated[str, StringConstraints(pattern=NAMED)], tuple[Digest, ...]] = Field(default={})
     protected_aliases: Annotated[tuple[Text, ...], Field(min_length=1)] = ("champion",)
     most_days: Annotated[int, Field(ge=1, le=366)] = 90
     development: Annotated[bool, Field(exclude=True)] = False
@@ -111,24 +114,37 @@ class Trust(Spec):
         return names.get(key_id, f"key {key_id[:12]}")
 
 
-def development_trust(public: VerifyingKey, policies: Mapping[str, tuple[str, ...]]) -> Trust:
-    """Return the trust without a trust file: this machine's own key, everybody, and `policies`."""
+def development_trust(
+    public: VerifyingKey,
+    policies: Mapping[str, tuple[str, ...]],
+    extensions: Mapping[str, tuple[str, ...]] | None = None,
+) -> Trust:
+    """Return the trust without a trust file: this machine's own key, everybody, `policies` and `extensions`."""
     entry = TrustedKey(name="development", public=public.base64, roles=frozenset({"evaluator", "ledger"}))
-    return Trust(keys=(entry,), policies=dict(policies), development=True)
+    return Trust(keys=(entry,), policies=dict(policies), extensions=dict(extensions or {}), development=True)
 
 
-def project_policies(root: Path) -> dict[str, tuple[str, ...]]:
-    """Return the digest of each study's policy in ``params.yaml`` below `root`; none where there is no such file.
+def project_trust(root: Path) -> dict[str, dict[str, tuple[str, ...]]]:
+    """Return what the studies of ``params.yaml`` below `root` are judged by; nothing where there is no such file.
+
+    Returns
+    -------
+    ``policies``: of each study the digest of its policy. ``extensions``: of each extension that a study names the
+    digest, as it is installed.
 
     Raises
     ------
     ConfigurationError
-        If ``params.yaml`` is invalid.
+        If ``params.yaml`` is invalid, or an extension cannot be used.
     """
     path = root / "params.yaml"
-    if not path.is_file():
-        return {}
-    return {study.name: (read_policy(study).sha256,) for study in load_studies(path)}
+    policies = [read_policy(study) for study in load_studies(path)] if path.is_file() else []
+    return {
+        "policies": {policy.declared.study: (policy.sha256,) for policy in policies},
+        "extensions": {
+            name: (said.sha256,) for policy in policies for name, said in policy.declared.extensions.items()
+        },
+    }
 
 
 def trust_path(environ: Mapping[str, str], home: Path) -> Path | None:
@@ -203,7 +219,7 @@ def present_trust(settings: Settings, environ: Mapping[str, str]) -> Trust:
     if deployed is not None:
         return deployed
     key, _ = development_key(settings.private)
-    return development_trust(key.public, project_policies(settings.home))
+    return development_trust(key.public, **project_trust(settings.home))
 
 
 def write_trust(path: Path, trust: Trust) -> None:
@@ -214,7 +230,7 @@ def write_trust(path: Path, trust: Trust) -> None:
     StoreError
         If it cannot be written.
     """
-    document = trust.model_dump(mode="json")
+    document = trust.model_dump(mode="json", exclude=set() if trust.extensions else {"extensions"})
     for entry in document["keys"]:
         entry["roles"] = sorted(entry["roles"])
     write_json(path, document)

@@ -3,11 +3,12 @@
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
-from pydantic import PrivateAttr, model_validator
+from pydantic import PrivateAttr, StringConstraints, model_validator
 
 from theragate.errors import ConfigurationError, did_you_mean
+from theragate.extensions import NAMED, Extension, use
 from theragate.study.declarations import (
     Card,
     Decision,
@@ -27,7 +28,7 @@ from theragate.study.params_file import as_mapping, read_parameters
 from theragate.study.policies import resolve_gates
 from theragate.study.reading import parse
 from theragate.study.sources import Source
-from theragate.study.spec import NAME, Name, Spec, marked
+from theragate.study.spec import NAME, Name, Spec, marked, unfit
 from theragate.study.tasks import TASKS, TaskName
 
 __all__ = ["NO_STUDY", "Study", "load_seed", "load_studies", "load_study", "resolved_entry", "study_names"]
@@ -39,7 +40,8 @@ LARGEST_SEED = 2**31 - 1  # all generators take it, and it leaves room for one s
 class Study(Spec):
     """One prediction problem. See ``docs/studies.md`` for each key in words.
 
-    ``gates`` holds what the study's policy and the study itself say; `key` tells where.
+    ``gates`` holds what the study's policy and the study itself say; `key` tells where. ``extensions`` are the packages
+    of others that the study uses; of no other package anything is imported for it.
     """
 
     name: Name
@@ -56,6 +58,7 @@ class Study(Spec):
     stability: Stability
     scenarios: dict[Name, Scenario]
     gates: dict[str, dict[str, Any]]
+    extensions: tuple[Annotated[str, StringConstraints(pattern=NAMED)], ...] = ()
     _gate_keys: dict[str, str] = PrivateAttr(default_factory=dict)
 
     @classmethod
@@ -87,6 +90,8 @@ class Study(Spec):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         task = TASKS[self.task]
+        if len({*self.extensions}) < len(self.extensions):
+            raise unfit("each of the `extensions` is named once", ", ".join(self.extensions))
         if not isinstance(self.outcome, task.outcome):
             raise ValueError(f"task `{self.task}` does not fit this `outcome`; see docs/studies.md for its keys")
         if isinstance(self.decision, Decision) and task.predicts_quantity:
@@ -105,6 +110,17 @@ class Study(Spec):
         if twice:
             raise ValueError(f"`{twice[0]}` is an outcome column, which is never a feature: do not list it as dropped")
         return self
+
+    @property
+    def installed(self) -> dict[str, Extension]:
+        """The extensions of the study by name, sorted, as they are installed; this process may import them from now on.
+
+        Raises
+        ------
+        ExtensionError
+            If one is not installed, adds nothing, or has changed while this process used it.
+        """
+        return {name: use(name) for name in sorted(self.extensions)}
 
     @property
     def outcome_columns(self) -> tuple[str, ...]:

@@ -1,0 +1,112 @@
+"""Small distributions as an installer leaves them, made in a folder on the path of imports."""
+
+import base64
+import hashlib
+import importlib
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+from theragate import extensions
+
+GATE = dedent(
+    '''
+    """A gate of others: no more than a share of the outcomes may be censored early."""
+
+    from typing import Annotated, ClassVar
+
+    from pydantic import Field
+    from theragate.gates import Gate
+
+
+    class FollowUp(Gate):
+        """Few patients leave before the horizon, so that what became of them is known."""
+
+        code: ClassVar[str] = "ACME001"
+        name: ClassVar[str] = "follow_up"
+        title: ClassVar[str] = "Follow-up that is long enough"
+        severity: ClassVar[str] = "major"
+        protects: ClassVar[str] = "Against risks of those who stayed, told to those who left."
+        after_fail: ClassVar[str] = "Follow the patients up for longer, or predict an earlier horizon."
+
+        most: Annotated[float, Field(gt=0, le=1)]
+
+        def judge(self, evidence):
+            """Compare the share with the limit; a share of these very patients has no error."""
+            censored, patients = evidence.cohort.censored_before_horizon, evidence.cohort.patients
+            if censored is None:
+                return self.finding("insufficient", "Nobody has counted who left.", next_step="Count them.")
+            share = censored / patients
+            if share <= self.most:
+                return self.finding("pass", f"{share:.0%} of the patients left before the horizon.")
+            return self.finding("fail", f"{share:.0%} of the patients left early.", next_step=self.after_fail)
+    '''
+)
+
+
+@dataclass
+class MadeExtensions:
+    """Distributions below one folder, which is on the path; what they have put into this process is taken back."""
+
+    folder: Path
+    packages: set[str] = field(default_factory=set)
+
+    def add(
+        self,
+        name: str,
+        files: Mapping[str, str],
+        entry_points: Mapping[str, Mapping[str, str]],
+        *,
+        version: str = "1.0",
+        record: bool = True,
+    ) -> Path:
+        """Install a distribution: `files` by their paths, `entry_points` by group and name; return its metadata."""
+        lines = []
+        for path, content in files.items():
+            file = self.folder / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(content, encoding="utf-8")
+            self.packages.add(Path(path).parts[0].removesuffix(".py"))
+            digest = base64.urlsafe_b64encode(hashlib.sha256(content.encode()).digest()).rstrip(b"=").decode()
+            lines.append(f"{path},sha256={digest},{len(content)}")
+        info = self.folder / f"{name.replace('-', '_')}-{version}.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n", encoding="utf-8")
+        points = [
+            line
+            for group, entries in entry_points.items()
+            for line in (f"[{group}]", *(f"{key} = {value}" for key, value in entries.items()))
+        ]
+        (info / "entry_points.txt").write_text("\n".join(points) + "\n", encoding="utf-8")
+        if record:
+            lines += [f"{info.name}/{each}" + ",," for each in ("METADATA", "RECORD", "entry_points.txt")]
+            (info / "RECORD").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        importlib.invalidate_caches()
+        return info
+
+    def gate(self, name: str = "acme-theragate", package: str = "acme_gates", source: str = GATE) -> None:
+        """Install a package with one gate."""
+        self.add(name, {f"{package}/__init__.py": source}, {extensions.GATES: {"follow_up": f"{package}:FollowUp"}})
+
+    def imported(self, package: str) -> bool:
+        return package in sys.modules
+
+    def forget(self) -> None:
+        """Make this process what it was: a new one has neither imported nor looked at anything."""
+        for module in [each for each in sys.modules if each.partition(".")[0] in self.packages]:
+            del sys.modules[module]
+        extensions._USED.clear()
+        extensions._ADDED.clear()
+        importlib.invalidate_caches()
+
+
+@pytest.fixture
+def acme(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MadeExtensions]:
+    monkeypatch.syspath_prepend(tmp_path / "installed")
+    found = MadeExtensions(tmp_path / "installed")
+    yield found
+    found.forget()
