@@ -74,6 +74,7 @@ def test_the_verdict_is_that_of_the_files(project):
     assert list(verdict.findings["summary"]) == [finding.summary for finding in judged.findings]
     assert list(verdict.conditions["code"]) == ["TG011", "TG012"]
     assert verdict.blocking.empty
+    assert verdict.changed_limits == ()
     expected = [each for finding in judged.findings for each in finding.comparisons]
     values = pd.Series([each.value for each in expected], dtype="float64", name="value")
     pd.testing.assert_series_equal(verdict.comparisons["value"], values, check_exact=True)
@@ -224,7 +225,7 @@ def test_the_card_is_markdown(project):
     assert card._repr_markdown_() == card.text == (project.root / "reports" / STUDY / "card.md").read_text("utf-8")
 
 
-def test_waivers_are_shown_as_they_count(project, tmp_path, monkeypatch):
+def test_waivers_and_changed_limits_are_shown_as_they_count(project, tmp_path, monkeypatch):
     folder = tmp_path / "project"
     shutil.copytree(project.root, folder, symlinks=True)
     content = (folder / "params.yaml").read_text(encoding="utf-8")
@@ -233,6 +234,8 @@ def test_waivers_are_shown_as_they_count(project, tmp_path, monkeypatch):
     verdict = theragate.open_project(folder).study(STUDY).verdict
     assert (verdict.decision, verdict.accepted) == ("BLOCKED", False)
     assert list(verdict.blocking["code"]) == ["TG003"]
+    assert "decided PASS of these very predictions: discrimination.floor was 0.6 and is 0.8" in verdict.html
+    assert verdict.changed_limits[0].startswith("1 look of 2 at these held-out data was under another policy")
     run(
         folder,
         "theragate",

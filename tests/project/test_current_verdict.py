@@ -124,6 +124,18 @@ def test_a_verdict_about_other_files_is_refused_everywhere(what, folder, capsys)
     assert not (folder / "mlflow-store").exists(), "nothing may be published"
 
 
+def test_a_limit_that_was_changed_after_a_result_is_told(folder, capsys):
+    lower_floor(folder)
+    assert cli.main(["verdict", STUDY]) == 1
+    assert "limits or their reasons were changed after that result" in capsys.readouterr().err
+    assert exit_code(gate, [STUDY]) == 0
+    capsys.readouterr()
+    assert cli.main(["verdict", STUDY]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "1 look of 2 at these held-out data was under another policy than the present one" in shown
+    assert "decided BLOCKED of these very predictions: what it said is not known" in shown, "there is no git here"
+
+
 def test_what_was_judged_after_the_last_registration_is_not_registered_in_passing(folder, capsys):
     lower_floor(folder)
     assert exit_code(gate, [STUDY]) == 0

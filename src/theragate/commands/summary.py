@@ -13,9 +13,12 @@ from theragate.errors import TheragateError
 from theragate.evidence.types import Evidence
 from theragate.gates.types import Finding, Status, Verdict
 from theragate.project.current_verdict import read_judged
+from theragate.project.former_policies import Former, former_policies
+from theragate.project.limits_words import limits_words
 from theragate.project.readiness import Readiness, assess_readiness
 from theragate.project.snapshot import Snapshot, take_snapshot
 from theragate.project.waiver_rows import as_of_today
+from theragate.release.looks import ledger
 from theragate.reports.effects import treatment_lines
 from theragate.reports.headline import headline
 from theragate.reports.verdict import decision_words, looks_words
@@ -100,6 +103,7 @@ def show_verdict(root: Path, study: str, settings: Settings, environ: Mapping[st
     console = Console(highlight=False)
     console.print(_heading(verdict, state))
     console.print(looks_words(state.looks))
+    _show_former_limits(console, former_policies(root, ledger(settings, study), judged.policy, verdict))
     for finding in verdict.findings:
         _show_finding(console, finding)
     _show_waivers(console, study, state)
@@ -107,6 +111,14 @@ def show_verdict(root: Path, study: str, settings: Settings, environ: Mapping[st
     for finding in state.conditions:
         _show_finding(console, finding)
     return Shown(passed=verdict.decision == "PASS", accepted=state.waivers.accepted)
+
+
+def _show_former_limits(console: Console, former: Former) -> None:
+    first, *others = limits_words(former) or [""]
+    if first:
+        console.print(Text(first, style="yellow"))
+    for line in others:
+        console.print(Padding(Text(line), (0, 0, 0, 4)))
 
 
 def _show_finding(console: Console, finding: Finding) -> None:

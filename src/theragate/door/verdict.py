@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, Literal
 
 from theragate.gates.types import Finding, Verdict
 from theragate.project.current_verdict import read_judged
+from theragate.project.former_policies import Former, former_policies
+from theragate.project.limits_words import limits_words
 from theragate.project.readiness import Readiness, assess_readiness
 from theragate.project.snapshot import take_snapshot
 from theragate.project.waiver_rows import as_of_today
+from theragate.release.looks import ledger
 from theragate.reports.verdict import decision_words, verdict_table
 from theragate.reports.verdict_html import verdict_html
 from theragate.runner.workspace import Workspace
@@ -31,10 +34,13 @@ class OpenVerdict:
         What the gates say.
     readiness
         Waivers and release conditions at that moment.
+    former
+        Under which other policies the same held-out data were judged.
     """
 
     judged: Verdict
     readiness: Readiness
+    former: Former
 
     @property
     def study(self) -> str:
@@ -65,6 +71,11 @@ class OpenVerdict:
     def sentence(self) -> str:
         """The decision, and why it is what it is."""
         return f"{self.decision}: {decision_words(self.judged)}"
+
+    @property
+    def changed_limits(self) -> tuple[str, ...]:
+        """What has to be known of limits that were changed after a result was seen, a sentence each; empty if none."""
+        return tuple(limits_words(self.former))
 
     @property
     def findings(self) -> "pd.DataFrame":
@@ -116,7 +127,11 @@ class OpenVerdict:
         """The verdict as a notebook shows it: a piece of HTML that stands alone."""
         state = self.readiness
         return verdict_html(
-            self.judged, waivers=as_of_today(state.waivers), conditions=state.conditions, looks=state.looks
+            self.judged,
+            waivers=as_of_today(state.waivers),
+            conditions=state.conditions,
+            looks=state.looks,
+            notes=self.changed_limits,
         )
 
     def __repr__(self) -> str:
@@ -136,7 +151,9 @@ def read_verdict(workspace: Workspace) -> OpenVerdict:
     """
     judged = read_judged(workspace)
     settings = read_settings(os.environ, workspace.root)
-    return OpenVerdict(judged.verdict, assess_readiness(judged, settings, take_snapshot(workspace.root, os.environ)))
+    readiness = assess_readiness(judged, settings, take_snapshot(workspace.root, os.environ))
+    looks = ledger(settings, workspace.study)
+    return OpenVerdict(judged.verdict, readiness, former_policies(workspace.root, looks, judged.policy, judged.verdict))
 
 
 def _findings(findings: Iterable[Finding]) -> "pd.DataFrame":

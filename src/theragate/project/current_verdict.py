@@ -32,7 +32,7 @@ def read_judged(workspace: Workspace) -> JudgedStudy:
     now = decide(measured.evidence, measured.policy, evidence_sha256=measured.evidence_sha256)
     if verdict != now:
         rule = "the verdict follows from the evidence and params.yaml as they are"
-        raise _stale(workspace, rule, f"a verdict that differs in {_first_difference(verdict, now)}")
+        raise _stale(workspace, rule, _difference(verdict, now))
     judged = JudgedStudy(**vars(measured), verdict=verdict)
     for name, expected, digest in _digests(judged):
         if digest != expected:
@@ -50,9 +50,15 @@ def _digests(judged: JudgedStudy) -> Iterator[tuple[str, str, str]]:
     yield "the predictions are those that", verdict.predictions_sha256, predictions
 
 
-def _first_difference(verdict: Verdict, now: Verdict) -> str:
-    """Name the first field of a verdict that is not what the gates say now."""
-    return next(f"`{field}`" for field in Verdict.model_fields if getattr(verdict, field) != getattr(now, field))
+def _difference(verdict: Verdict, now: Verdict) -> str:
+    """Say in what a verdict is not what the gates say now: a policy is the cause of all else."""
+    if verdict.policy_sha256 != now.policy_sha256:
+        return (
+            f"one under the policy {verdict.policy_sha256[:12]}, while params.yaml says {now.policy_sha256[:12]}: its "
+            "limits or their reasons were changed after that result"
+        )
+    name = next(field for field in Verdict.model_fields if getattr(verdict, field) != getattr(now, field))
+    return f"a verdict that differs in `{name}`"
 
 
 def _stale(workspace: Workspace, rule: str, received: str) -> EvidenceError:

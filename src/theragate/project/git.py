@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["CodeState", "read_code_state"]
+__all__ = ["CodeState", "commits_of", "file_at", "read_code_state"]
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,17 @@ def read_code_state(root: Path, environ: Mapping[str, str]) -> CodeState:
         baseline=environ.get("DVC_EXP_BASELINE_REV") or None,
         author=_git(root, "log", "-1", "--format=%an <%ae>") or None,
     )
+
+
+def commits_of(root: Path, path: str, *, most: int) -> list[tuple[str, str]]:
+    """Return the commits that changed a file below `root`, the newest first, each with its day; none outside git."""
+    lines = _git(root, "log", f"-{most}", "--format=%H %cs", "--", path).splitlines()
+    return [(commit, day) for commit, _, day in (line.partition(" ") for line in lines)]
+
+
+def file_at(root: Path, commit: str, path: str) -> str:
+    """Return the text of a file below `root` as a commit has it; empty where it has none."""
+    return _git(root, "show", f"{commit}:./{path}")
 
 
 def _git(root: Path, *arguments: str) -> str:

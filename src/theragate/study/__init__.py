@@ -32,7 +32,7 @@ from theragate.study.outcomes import (
     Treatment,
 )
 from theragate.study.params_file import read_parameters
-from theragate.study.policies import EVERY_STUDY
+from theragate.study.policies import EVERY_STUDY, resolve_gates
 from theragate.study.reading import Flaw, first_flaw, parse, read_spec, spec_of
 from theragate.study.sources import (
     ENDINGS,
@@ -117,6 +117,7 @@ __all__ = [
     "parse",
     "read_parameters",
     "read_spec",
+    "resolve_gates",
     "resolved_entry",
     "spec_of",
     "study_names",
