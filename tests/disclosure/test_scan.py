@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import xgboost
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
 from theragate.disclosure.patients import Patients
@@ -245,3 +247,98 @@ def test_what_nobody_can_look_into_is_refused(name, content, tmp_path):
 def test_an_archive_within_which_nobody_can_look_is_refused(tmp_path):
     with pytest.raises(DataError, match="a kind of file that cannot be searched"):
         scanned(tmp_path, "design.skops", zipped(code_py="print()"))
+
+
+def heaped(patients: int, *, seed: int) -> Patients:
+    """Urine a day as it is written down: at times to the millilitre, at times in tens or hundreds."""
+    random = np.random.default_rng(seed)
+    urine = random.gamma(2.0, 1100.0, patients)
+    step = random.choice([1, 5, 10, 100], patients, p=[0.4, 0.2, 0.2, 0.2])
+    cohort = pd.DataFrame(
+        {
+            "patient": [str(row) for row in range(patients)],
+            "urine": (urine / step).round() * step,
+            "protein": random.gamma(2.0, 3.0, patients).round(2),
+            "died": random.integers(0, 2, patients),
+        }
+    )
+    return Patients(cohort, ("died",))
+
+
+LIMITS = [12.0, 33.0, 55.0, 77.0, 11_000.0, 200_000.0]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_round_limits_of_many_columns_are_no_patients_values(tmp_path, seed):
+    whom = heaped(1000, seed=seed)
+    urine = whom.cohort["urine"].unique()
+    round_ones = np.sort(urine[urine % 100 == 0])[:14].tolist()
+    rules = {"accepted": {"rules": [{"columns": ["x"], "low": 0.0, "high": high} for high in [*round_ones, *LIMITS]]}}
+    held = whom.values["column `urine`"]
+    assert held.matches(np.array([*round_ones, *LIMITS]), 0)[0] >= 14
+    assert scanned(tmp_path, "personal.json", json.dumps(rules), whom=whom).tables
+
+
+def test_numbers_that_the_study_declares_count_for_nothing(tmp_path):
+    whom = heaped(400, seed=1)
+    declared = np.unique(whom.cohort["protein"])[:40]
+    content = json.dumps({"rules": [{"low": low} for low in declared]})
+    with pytest.raises(EvidenceError, match=r"\(values\).*40 are patients' column `protein`"):
+        scanned(tmp_path, "a.json", content, whom=whom)
+    said = Patients(whom.cohort, ("died",), declared=tuple(declared))
+    assert scanned(tmp_path, "a.json", content, whom=said).tables
+    with pytest.raises(EvidenceError, match=r"\(values\)"):  # what is not declared is found beside what is
+        scanned(tmp_path, "b.json", json.dumps(np.unique(whom.cohort["protein"])[:80].tolist()), whom=said)
+
+
+@given(
+    st.sampled_from(["urine", "protein"]),
+    st.integers(0, 10**6),
+    st.integers(100, 800),
+    st.floats(0.3, 1.0),
+    st.booleans(),
+)
+@settings(max_examples=40, deadline=None)
+def test_a_third_of_a_column_is_found_whatever_is_declared(tmp_path_factory, column, seed, patients, share, single):
+    whom = heaped(patients, seed=seed)
+    cohort = whom.cohort
+    limits = [float(limit(cohort[column])) for limit in (np.min, np.max, np.median)]
+    whom = Patients(cohort, ("died",), declared=(*limits, *map(float, LIMITS)))
+    values = cohort[column].sample(frac=share, random_state=seed).to_numpy()
+    written = values.astype(np.float32) if single else values
+    folder = tmp_path_factory.mktemp("leak")
+    with pytest.raises(EvidenceError, match=rf"\(values\); received .* patients' column `{column}`"):
+        scanned(folder, "leak.npy", npy(written), whom=whom)
+
+
+def npy(values: np.ndarray) -> bytes:
+    content = io.BytesIO()
+    np.save(content, values)
+    return content.getvalue()
+
+
+def test_predictions_that_are_one_number_but_for_rounding_are_nobodys(tmp_path):
+    random = np.random.default_rng(4)
+    constant = 1e15 + np.arange(N) * 0.125
+    whom = Patients(COHORT, ("days", "died"), {"held-out predictions": constant})
+    others = 1e15 + random.permutation(10_000)[:40] * 7.0
+    assert scanned(tmp_path, "curve.json", json.dumps(others.tolist()), whom=whom).tables
+    with pytest.raises(EvidenceError, match="held-out predictions"):
+        scanned(tmp_path, "leak.json", json.dumps(constant[:50].tolist()), whom=whom)
+
+
+@pytest.mark.parametrize(
+    ("file", "where", "remedy"),
+    [
+        ("estimator/personal.json", "accepted", "Choose rounder limits in expectations/any.json"),
+        ("estimator/predictor.json", "linear", "drop it under `features.dropped`"),
+        ("card.md", "", "Leave it out or aggregate it."),
+    ],
+)
+def test_a_refusal_says_what_can_be_done(tmp_path, file, where, remedy):
+    content = {where: {"rules": COHORT["bmi"].unique()[:60].tolist()}}
+    text = json.dumps(content) if where else markdown(COHORT[["bmi"]])
+    with pytest.raises(EvidenceError) as caught:
+        scanned(tmp_path, file, text)
+    assert caught.value.remedy.startswith(f"Nothing was written. {remedy}" if not where else "Nothing was written. ")
+    assert remedy in caught.value.remedy

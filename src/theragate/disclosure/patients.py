@@ -18,6 +18,7 @@ _MOSTLY_UNIQUE = 0.5
 _SHARE = 1 / 3  # of a list, which patients' values have to be
 _CHANCE = 1e-9  # how unlikely so many of them are by coincidence
 _DECIMALS = 7  # a column with more is continuous
+_MOST_ZEROS = 6  # at the end of a round number
 _SINGLE = 1e-6  # how near, relatively, single precision comes
 
 Floats = NDArray[np.float64]
@@ -35,11 +36,15 @@ class Patients:
         The columns of the outcome.
     predictions
         Numbers that stand for one patient each besides the cohort's columns, such as held-out predictions.
+    declared
+        Numbers of the study's own files, such as the limits of its suite. Whoever finds one of them in another file
+        learns nothing new, whatever the patients' values are.
     """
 
     cohort: pd.DataFrame
     outcome: Sequence[str]
     predictions: Mapping[str, Floats] = field(default_factory=dict)
+    declared: Sequence[float] = ()
 
     @cached_property
     def ids(self) -> frozenset[str]:
@@ -89,7 +94,7 @@ class PatientValues:
 
     distinct: Floats
     column: Floats
-    _by_digits: dict[int, tuple[Floats, NDArray[np.float32]]] = field(default_factory=dict, repr=False, compare=False)
+    _by_digits: dict[int, tuple[Floats, NDArray[np.floating]]] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property
     def decimals(self) -> int:
@@ -103,15 +108,12 @@ class PatientValues:
         patients then share.
         """
         digits = min(digits, self.decimals)
-        known, single = self._written(digits)
-        same = int(np.isin(values.astype(np.float32), single).sum())
+        known, comparable = self._written(digits)
+        same = len(np.intersect1d(self._comparable(values), comparable))
         if same < SMALLEST_CELL or same < _SHARE * len(values):
             return same, False
-        low, high = float(values.min()), float(values.max())
-        inside = int(((known >= low) & (known <= high)).sum())
-        steps = (high - low) * 10.0**digits + 1 if digits <= _DECIMALS else np.inf
-        chance = min(inside / steps, 1.0)
-        return same, bool(bdtrc(same - 1, len(values), chance) < _CHANCE)  # of a binomial number, at least so many
+        # Of a binomial number, at least so many; where chances differ it is rather less (Hoeffding, 1956).
+        return same, bool(bdtrc(same - 1, len(values), _chance(values, known, digits)) < _CHANCE)
 
     def is_scaled(self, values: Floats) -> bool:
         """Return whether distinct `values`, ascending, are the whole column moved, stretched or turned round."""
@@ -122,13 +124,53 @@ class PatientValues:
             return False  # even steps say nothing of a patient
         return bool(min(np.abs(other - own).max(), np.abs(other - (1 - own[::-1])).max()) < _SINGLE)
 
-    def _written(self, digits: int) -> tuple[Floats, NDArray[np.float32]]:
-        """Return the values with so many digits, and these in single precision."""
+    def _written(self, digits: int) -> tuple[Floats, NDArray[np.floating]]:
+        """Return the values with so many digits, and these in the precision in which they are compared."""
         if digits not in self._by_digits:
             rounded, counts = np.unique(np.round(self.distinct, digits), return_counts=True)
             known = self.distinct if digits >= self.decimals else rounded[counts < SMALLEST_CELL]
-            self._by_digits[digits] = known, known.astype(np.float32)
+            self._by_digits[digits] = known, self._comparable(known)
         return self._by_digits[digits]
+
+    def _comparable(self, values: Floats) -> NDArray[np.floating]:
+        """Return values in single precision, unless it does not tell the column's apart."""
+        return values.astype(np.float32) if self._apart else values
+
+    @cached_property
+    def _apart(self) -> bool:
+        return len(np.unique(self.distinct.astype(np.float32))) >= _MOSTLY_UNIQUE * len(self.distinct)
+
+
+def _chance(values: Floats, known: Floats, digits: int) -> float:
+    """Return the mean chance that a number as round as each of `values` is a known one; 0 outside of their range.
+
+    People write round numbers: of the hundreds up to 9,000 a column may hold nearly all, of the other numbers few. A
+    list of limits is made of hundreds, and agrees with the column by coincidence.
+    """
+    if digits > _DECIMALS:
+        return 0.0
+    steps, own = np.round(values * 10.0**digits), np.round(known * 10.0**digits)
+    low, high = max(float(steps.min()), float(own.min())), min(float(steps.max()), float(own.max()))
+    inside = (steps >= low) & (steps <= high)
+    zeros, known_zeros = _zeros(steps), _zeros(own[(own >= low) & (own <= high)])
+    chances = np.zeros(len(steps))
+    for number in np.unique(zeros[inside]):
+        there_are = _multiples(low, high, number) - _multiples(low, high, number + 1)
+        chances[inside & (zeros == number)] = min((known_zeros == number).sum() / max(there_are, 1.0), 1.0)
+    return float(chances.mean())
+
+
+def _zeros(steps: Floats) -> NDArray[np.intp]:
+    """Return how many zeros whole numbers end in."""
+    zeros = np.zeros(len(steps), dtype=np.intp)
+    for number in range(1, _MOST_ZEROS + 1):
+        zeros[np.mod(steps, 10.0**number) == 0] = number
+    return zeros
+
+
+def _multiples(low: float, high: float, zeros: int) -> float:
+    """Return how many whole numbers between two limits end in at least so many zeros."""
+    return float(np.floor(high / 10.0**zeros) - np.ceil(low / 10.0**zeros) + 1) if zeros <= _MOST_ZEROS else 0.0
 
 
 def decimals_of(values: Floats) -> int:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -42,7 +42,8 @@ def scan(files: Mapping[str, Path], patients: Patients, *, study: str, others: M
     if it is true of a patient, is true of at least 11, of whom not all have the same outcome; and no row without names
     is a patient's numbers. *values*: no list is in large part (11 and a third of it, beyond what chance explains)
     values that few patients share, such as a column or the predictions: in any order, also rounded or in single
-    precision; and none is a whole column in another unit, or standardised.
+    precision; and none is a whole column in another unit, or standardised. Numbers that the study itself declares count
+    for nothing, and round ones agree by chance more often.
 
     Parameters
     ----------
@@ -74,9 +75,32 @@ def scan(files: Mapping[str, Path], patients: Patients, *, study: str, others: M
                     f"study `{study}`, {where}",
                     rule=f"nothing that goes to MLflow gives a patient away ({rule})",
                     received=received,
-                    remedy="Nothing was written. Leave it out or aggregate it; see docs/privacy.md.",
+                    remedy=f"Nothing was written. {_remedy(name, table.where, study)} See docs/privacy.md.",
                 )
     return Scan({name: sha256_file(path) for name, path in files.items()}, tuple(sorted(others)), tables)
+
+
+def _remedy(name: str, where: str, study: str) -> str:
+    return next(words for file, part, words in _REMEDIES if name.startswith(file) and part in where).format(study=study)
+
+
+# By the beginning of a file's name and a part of the place within: what whoever owns the content can do.
+_REMEDIES: Final = (
+    (
+        "estimator/personal.json",
+        "/accepted",
+        "Choose rounder limits in expectations/{study}.json, or fewer, and run `dvc repro` again.",
+    ),
+    (
+        "estimator/",
+        "",
+        "The model keeps values of patients. Round that column in the source, drop it under `features.dropped`, or "
+        "choose other families under `tuning`; then run `dvc repro` again.",
+    ),
+    ("validation", "", "Take the values out of expectations/{study}.json, and run `dvc repro` again."),
+    ("descriptions", "", "Take the values out of the study's texts in params.yaml."),
+    ("", "", "Leave it out or aggregate it."),
+)
 
 
 def _breaches(table: Table, patients: Patients) -> Iterator[tuple[str, str]]:
@@ -94,9 +118,10 @@ def _breaches(table: Table, patients: Patients) -> Iterator[tuple[str, str]]:
         values = np.unique(numbers[np.isfinite(numbers)])
         if len(values) < SMALLEST_CELL:
             continue
-        digits = decimals_of(values)
+        new = values[~np.isin(values, patients.declared)]
+        digits = decimals_of(new)
         for name, held in patients.values.items():
-            same, disclosed = held.matches(values, digits)
+            same, disclosed = held.matches(new, digits) if len(new) >= SMALLEST_CELL else (0, False)
             if disclosed:
                 yield "values", f"a list of {len(values)} different numbers, of which {same} are patients' {name}"
             elif held.is_scaled(values):

@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 
 from numpy.typing import NDArray
 
-__all__ = ["Column", "Table", "tables_of", "words_of"]
+__all__ = ["Column", "Table", "declared_numbers", "tables_of", "words_of"]
 
 Column: TypeAlias = Sequence[Any] | NDArray[Any]
 
@@ -35,6 +35,19 @@ def tables_of(value: Any, where: str = "") -> Iterator[Table]:
             yield Table(where, {"0": value}, named=False)
     elif isinstance(value, list | tuple):
         yield from _of_list(value, where)
+
+
+def declared_numbers(value: Any, *, shorter_than: int) -> Iterator[float]:
+    """Yield the numbers in parsed JSON, at any depth; lists that long could be a column, and are left out."""
+    if isinstance(value, Mapping):
+        for entry in value.values():
+            yield from declared_numbers(entry, shorter_than=shorter_than)
+    elif isinstance(value, list | tuple):
+        if len(value) < shorter_than or not _is_list(value):
+            for entry in value:
+                yield from declared_numbers(entry, shorter_than=shorter_than)
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        yield float(value)
 
 
 def words_of(value: Any, where: str = "") -> Iterator[Table]:

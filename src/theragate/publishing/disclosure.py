@@ -1,9 +1,14 @@
 """Everything of a study that is bound for MLflow, looked into before anything is written there."""
 
+import json
+
 from theragate.cohorts.parquet import read_table
 from theragate.disclosure.patients import Patients
 from theragate.disclosure.scan import Scan, scan
+from theragate.disclosure.tables import declared_numbers
+from theragate.evidence.published import SMALLEST_CELL
 from theragate.runner.workspace import Workspace
+from theragate.study import Study
 from theragate.tracking.bundle import Bundle
 from theragate.tracking.content import (
     dataset_fields,
@@ -48,6 +53,7 @@ def check_disclosure(workspace: Workspace, bundle: Bundle) -> Scan:
             "mean held-out predictions": clean.groupby("patient")["prediction"].mean().to_numpy(),
             "predictions by the released model": refits.loc[refits["refit"] == 0, "prediction"].to_numpy(),
         },
+        _declared(workspace, study),
     )
     estimator = {f"estimator/{path.name}": path for path in sorted(bundle.estimator.rglob("*")) if path.is_file()}
     record = {"record.json": workspace.model("record.json")}
@@ -61,3 +67,10 @@ def check_disclosure(workspace: Workspace, bundle: Bundle) -> Scan:
         "tags": tags(bundle),
     }
     return scan({**bundle.artifacts, **estimator, **record}, patients, study=study.name, others=others)
+
+
+def _declared(workspace: Workspace, study: Study) -> tuple[float, ...]:
+    """Return the numbers of the study's entry in ``params.yaml`` and of its suite, both of which git knows."""
+    suite = json.loads(workspace.suite.read_bytes()) if workspace.suite.is_file() else {}
+    content = [study.model_dump(mode="json"), suite]
+    return tuple(sorted(set(declared_numbers(content, shorter_than=SMALLEST_CELL))))
