@@ -12,6 +12,7 @@ from textwrap import dedent
 import pytest
 
 from theragate import extensions
+from theragate.evidence import added_metrics, catalogue
 
 GATE = dedent(
     '''
@@ -45,6 +46,42 @@ GATE = dedent(
                 return self.finding("pass", f"{share:.0%} of the patients left before the horizon.")
             return self.finding("fail", f"{share:.0%} of the patients left early.", next_step=self.after_fail)
     '''
+)
+
+
+METRIC = dedent(
+    """
+    import numpy as np
+    from theragate.evidence.catalogue import Metric
+    from theragate.evidence.definitions.arithmetic import ratio
+    from theragate.evidence.definitions.metric import of_effects, of_quantities, of_risks
+
+    ROOT_BRIER = Metric(
+        name="root_brier",
+        title="Root of the Brier score",
+        tasks=("binary", "survival"),
+        description="The typical distance between predicted risk and what happened.",
+        source="Brier, Mon Weather Rev 1950;78:1",
+        direction="lower",
+        decimals=2,
+        formulas=(of_risks(lambda sums: np.sqrt(ratio(sums["squared_error"], sums["seen"]))),),
+    )
+    SPREAD = Metric(
+        name="spread",
+        title="Mean square of what is predicted",
+        tasks=("regression", "treatment_effect"),
+        description="How far predictions are from each other.",
+        source="none: it is arithmetic",
+        direction="none",
+        decimals=None,
+        bounds=(0.0, None),
+        report_only=True,
+        formulas=(
+            of_quantities(lambda means: means["squared_prediction"]),
+            of_effects(lambda means: means["squared_centred"]),
+        ),
+    )
+    """
 )
 
 
@@ -92,6 +129,11 @@ class MadeExtensions:
         """Install a package with one gate."""
         self.add(name, {f"{package}/__init__.py": source}, {extensions.GATES: {"follow_up": f"{package}:FollowUp"}})
 
+    def metrics(self, name: str = "acme-metrics", package: str = "acme_metrics", source: str = METRIC) -> None:
+        """Install a module with two metrics, which between them are measured for every task."""
+        points = {"root_brier": f"{package}:ROOT_BRIER", "spread": f"{package}:SPREAD"}
+        self.add(name, {f"{package}.py": source}, {extensions.METRICS: points})
+
     def imported(self, package: str) -> bool:
         return package in sys.modules
 
@@ -101,6 +143,10 @@ class MadeExtensions:
             del sys.modules[module]
         extensions._USED.clear()
         extensions._ADDED.clear()
+        added_metrics._READ.clear()
+        for metric in catalogue._ADDED:
+            del catalogue.METRICS[metric]
+        catalogue._ADDED.clear()
         importlib.invalidate_caches()
 
 

@@ -122,7 +122,7 @@ def use(name: str, *, trusted: Collection[str] | None = None) -> Extension:
     return extension
 
 
-def used(name: str, *, version: str, sha256: str) -> Extension:
+def used(name: str, *, version: str | None = None, sha256: str | None = None) -> Extension:
     """Return an extension that this process may import already, if it is the one that is named. Reads no file.
 
     Raises
@@ -135,7 +135,7 @@ def used(name: str, *, version: str, sha256: str) -> Extension:
         raise _wrong(
             name, "its code is imported where a study or a trust file names it", "a name that none does", _LIST
         )
-    if (extension.version, extension.sha256) != (version, sha256):
+    if sha256 is not None and (extension.version, extension.sha256) != (version, sha256):
         raise _wrong(
             name,
             f"it is version {version} with the digest {sha256[:12]}…",

@@ -1,11 +1,13 @@
-"""To add a metric, one object is enough: it is measured, shown, logged and judged like those that are there."""
+"""To add a metric, one object is enough, ours or others': it is measured, shown, logged and judged like the others."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from evidence.conftest import MAKERS
 from gates.evidence_by_hand import STUDIES, changed, good_evidence
+from made_extensions import MadeExtensions
 from records_by_hand import provenance_of, training_record
 
 from theragate.evidence.catalogue import METRICS, Metric
@@ -28,17 +30,24 @@ NEW = Metric(
 )
 
 
+@pytest.mark.parametrize("extensions", [(), ("acme-metrics",)], ids=["of the catalogue", "of an extension"])
 @pytest.mark.parametrize(("widest", "status"), [(1.0, "pass"), (1e-6, "insufficient")])
-def test_an_added_metric_is_measured_shown_logged_and_judged(widest, status, monkeypatch):
-    monkeypatch.setitem(METRICS, NEW.name, NEW)
-    measured = measure(*MAKERS["survival"](n=600, groups=True), resamples=200, seed=1)
+def test_an_added_metric_is_measured_shown_logged_and_judged(
+    widest, status, extensions, acme: MadeExtensions, monkeypatch
+):
+    acme.metrics()
+    study = STUDIES["survival"].model_copy(update={"extensions": extensions})
+    if not extensions:
+        monkeypatch.setitem(METRICS, NEW.name, NEW)
+    target, held_out = MAKERS["survival"](n=600, groups=True)
+    target = replace(target, extensions=tuple(study.installed))
+    measured = measure(target, held_out, resamples=200, seed=1)
     estimate = measured.overall[NEW.name]
     assert estimate.value == pytest.approx(np.sqrt(measured.overall["brier"].value))
     assert estimate.lower < estimate.value < estimate.upper
     assert all(NEW.name in group.metrics for group in measured.groups)
     assert NEW.name in measured.families
 
-    study = STUDIES["survival"]
     gates = study.gates | {"subgroup_adequacy": study.gates["subgroup_adequacy"] | {"half_width": {NEW.name: widest}}}
     study = study.model_copy(update={"gates": gates})
     evidence = good_evidence(study)
@@ -53,6 +62,7 @@ def test_an_added_metric_is_measured_shown_logged_and_judged(widest, status, mon
 
     card = model_card(study, evidence, verdict, training_record(), provenance_of(), waivers=(), look=1)
     assert f"| {NEW.title} | {estimate.value:.2f} ({estimate.lower:.2f} to {estimate.upper:.2f}) |" in card
+    assert acme.imported("acme_metrics") == bool(extensions)
     logged = metrics(SimpleNamespace(evidence=evidence, study=study))
     assert logged[NEW.name] == pytest.approx(estimate.value, rel=1e-5)
     assert {f"{NEW.name}.lower", f"{NEW.name}.upper"} <= set(logged)

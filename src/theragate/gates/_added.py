@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, get_args
 
+from theragate.evidence.catalogue import added_by
 from theragate.extensions import GATES as GROUP
 from theragate.extensions import added, entry_error, used
 from theragate.gates._base import Gate, InstalledExtension
@@ -31,7 +32,9 @@ def gates_of(extensions: Mapping[str, InstalledExtension]) -> dict[str, type[Gat
     codes: dict[str, str] = {}
     for name in sorted(extensions):
         said = extensions[name]
-        for gate, kind in added(used(name, version=said.version, sha256=said.sha256), GROUP).items():
+        extension = used(name, version=said.version, sha256=said.sha256)
+        added_by(name)  # so that findings have the titles, units and bounds of its metrics
+        for gate, kind in added(extension, GROUP).items():
             flaw = _flaw(gate, kind)
             if not flaw and gate in gates:
                 flaw = ("its name is its own", f"`{gate}`, which another extension's gate has")

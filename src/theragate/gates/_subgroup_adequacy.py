@@ -50,7 +50,9 @@ class SubgroupAdequacy(Gate):
         if given != wanted:
             names = " and ".join(f"`{name}`" for name in sorted(wanted))
             raise ValueError(f"a {self.declared.task} study gives {names}, and no other number")
-        known = [metric.name for metric in metrics_of(self.declared.task) if not metric.report_only]
+        known = [
+            metric.name for metric in metrics_of(self.declared.task, self.declared.extensions) if not metric.report_only
+        ]
         for metric in self.half_width:
             if metric not in known:
                 raise ValueError(

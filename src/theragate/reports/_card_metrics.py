@@ -32,7 +32,7 @@ SAFETY = ("data_quality", "comparability", "suspicious_performance", "robustness
 def key_metrics(study: Study, evidence: Evidence, verdict: Verdict) -> list[str]:
     """Return the section in its three parts, each with its gates, how it was tested, and the results."""
     # The log ratio is written as the ratio, which has a row of its own.
-    measured = [metric for metric in metrics_of(evidence.task) if metric.name in evidence.overall]
+    measured = [metric for metric in metrics_of(evidence.task, study.installed) if metric.name in evidence.overall]
     overall = table(
         ("Metric", "Overall (95% interval)", "What it says"),
         [

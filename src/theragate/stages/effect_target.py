@@ -39,6 +39,7 @@ def effect_target(outcome: Treated, study: Study) -> EffectTarget:
         threshold_range=decision.range if isinstance(decision, TreatmentDecision) else None,
         effect=study.outcome.effect,
         unit=study.outcome.unit,
+        extensions=tuple(study.installed),
     )
 
 

@@ -158,7 +158,7 @@ def _evidence(workspace: Workspace, study: Study, files: _Files) -> Evidence:
         model_sha256=sha256_tree(workspace.model("estimator")),
         family=files.record.selected.family,
         reference_family=files.record.reference.family,
-        report_only=report_only(study.task),
+        report_only=report_only(study.task, study.installed),
         overall=measured.overall,
         comparisons=measured.comparisons,
         groups=measured.groups,
@@ -200,12 +200,13 @@ def _champion(run: ChampionRun | None, measured: Measured) -> ChampionEvidence |
 
 
 def _target(outcome: Outcome, study: Study) -> Target | EffectTarget:
+    extensions = tuple(study.installed)
     if isinstance(outcome, Treated):
         return effect_target(outcome, study)
     if isinstance(outcome, Quantity):
-        return QuantityTarget(outcome.value)
+        return QuantityTarget(outcome.value, extensions)
     decision = study.decision if isinstance(study.decision, Decision) else None
     threshold, limits = (decision.threshold, decision.range) if decision else (None, None)
     if isinstance(outcome, Binary):
-        return BinaryTarget(outcome.event, threshold, limits)
-    return SurvivalTarget(outcome.time, outcome.event, outcome.horizon, threshold, limits)
+        return BinaryTarget(outcome.event, threshold, limits, extensions)
+    return SurvivalTarget(outcome.time, outcome.event, outcome.horizon, threshold, limits, extensions)

@@ -162,7 +162,7 @@ def experiment_text(bundle: Bundle) -> str:
     card, gates = bundle.study.card, bundle.study.gates
     metric = gates.get("discrimination", gates.get("non_inferiority", {})).get("metric", "metric")
     simulated = ("SIMULATED COHORT. " if bundle.evidence.cohort.simulated else "") + _design(bundle)
-    shown = ", ".join(f"`{name}`" for name in report_only(bundle.evidence.task))
+    shown = ", ".join(f"`{name}`" for name in report_only(bundle.evidence.task, bundle.study.installed))
     text = f"""{simulated}{card.title}
 
 {card.intended_use}

@@ -38,6 +38,8 @@ class EffectTarget:
         From which benefit on one treats, and over which people differ; or None, both.
     effect, unit
         How arms are compared (``event``, ``restricted_mean``, ``mean``), and the unit of the difference.
+    extensions
+        Whose metrics are measured beside ours.
     """
 
     reached: Floats
@@ -51,6 +53,7 @@ class EffectTarget:
     threshold_range: tuple[float, float] | None
     effect: Literal["event", "restricted_mean", "mean"]
     unit: str
+    extensions: tuple[str, ...] = ()
 
     @property
     def cells(self) -> dict[str, NDArray[np.bool_]]:

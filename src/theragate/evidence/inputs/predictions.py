@@ -19,11 +19,15 @@ _LARGEST, _SMALLEST = 1e100, 1e-100
 
 @dataclass(frozen=True)
 class BinaryTarget:
-    """``event``: shape (n,), bool. ``threshold`` is the clinical one, ``threshold_range`` its span; or None, both."""
+    """``event``: shape (n,), bool. ``threshold`` is the clinical one, ``threshold_range`` its span; or None, both.
+
+    ``extensions``, here and in the others: whose metrics are measured beside ours.
+    """
 
     event: NDArray[np.bool_]
     threshold: float | None
     threshold_range: tuple[float, float] | None
+    extensions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,7 @@ class QuantityTarget:
     """``value``: shape (n,), finite, in the study's unit."""
 
     value: Floats
+    extensions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,7 @@ class SurvivalTarget:
     horizon: float
     threshold: float | None
     threshold_range: tuple[float, float] | None
+    extensions: tuple[str, ...] = ()
 
 
 Target: TypeAlias = BinaryTarget | QuantityTarget | SurvivalTarget

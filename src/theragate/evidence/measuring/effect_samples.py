@@ -99,9 +99,19 @@ def thresholds_of(target: EffectTarget) -> tuple[float, ...]:
 
 
 def statistics(
-    of: PatientSet, scores: Floats, effects: Effects, *, thresholds: tuple[float, ...], reference: Floats, draws: Floats
+    of: PatientSet,
+    scores: Floats,
+    effects: Effects,
+    *,
+    thresholds: tuple[float, ...],
+    reference: Floats,
+    draws: Floats,
+    extensions: tuple[str, ...] = (),
 ) -> dict[str, Floats]:
-    """Return every statistic of one prediction in each resample, (b,); ``none@t`` and ``all@t`` are gains at t."""
+    """Return every statistic of one prediction in each resample, (b,); ``none@t`` and ``all@t`` are gains at t.
+
+    Measured are our metrics and those of `extensions`.
+    """
     own, raw, centred = scores[of.rows], effects.raw[of.rows], effects.centred[of.rows]
     ranking = Ranking.of(centred)
     treat = [raw >= threshold for threshold in thresholds]
@@ -114,7 +124,7 @@ def statistics(
     if not ranking.ranks_nobody:
         layout.block("ranking", 0)  # nothing is added up; metrics that need somebody to be ranked ask for it
     means = NamedSums(moments(np.stack(columns, axis=1), draws), layout)
-    values = values_of(means, of="effects", task="treatment_effect")
+    values = values_of(means, of="effects", task="treatment_effect", extensions=extensions)
     if not ranking.ranks_nobody:
         values["autoc"], values["qini"] = ranked(ranking, own, draws)
     for threshold, over_none, over_all in zip(thresholds, means["over_none"].T, means["over_all"].T, strict=True):
@@ -134,14 +144,20 @@ def _columns(own: Floats, raw: Floats, centred: Floats, *, reference: Floats) ->
 
 
 def estimates(
-    of: PatientSet, drawn: dict[str, Floats], point: dict[str, Floats], *, patients: int | None
+    of: PatientSet,
+    drawn: dict[str, Floats],
+    point: dict[str, Floats],
+    *,
+    patients: int | None,
+    extensions: tuple[str, ...] = (),
 ) -> dict[str, Estimate]:
     """Return the estimates that follow from statistics in the resamples and in the patients as they are.
 
     `patients` is how many were cross-validated, by which limits are widened; None where they were held out once.
+    `extensions` are those whose metrics were measured too.
     """
     made = {}
-    formulas = [metric.name for metric in metrics_of(EFFECT) if metric.formula("effects")]
+    formulas = [metric.name for metric in metrics_of(EFFECT, extensions) if metric.formula("effects")]
     for name in dict.fromkeys((*_FIRST, *formulas)):
         if name not in point:
             made[name] = (

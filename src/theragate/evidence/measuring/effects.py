@@ -104,7 +104,7 @@ class EffectMeasurement(TaskMeasurement[EffectSubset]):
         self._sets = patient_sets(target, subgroups(coded(given.groups), given.judged))
         self._draw(resamples)
         self.patients = len(target.treated)
-        self.metrics = metrics_of(_TASK)
+        self.metrics = metrics_of(_TASK, target.extensions)
         self.families = [metric for metric in self.metrics if not metric.report_only]
         self.compared, self.stressed = TASKS[_TASK].compared, (_RANKING, "calibration_slope", "effect_error")
         self.scenarios = tuple(given.scenarios)
@@ -219,12 +219,13 @@ class EffectMeasurement(TaskMeasurement[EffectSubset]):
             thresholds=self._thresholds,
             reference=self._effects["reference"].raw,
             draws=kept,
+            extensions=self.target.extensions,
         )
 
     def _subset(self, name: str, of: PatientSet, blocks: Sequence[Statistics]) -> EffectSubset:
         drawn = {key: np.concatenate([block[key] for block in blocks]) for key in blocks[0]}
         point = self._statistics(name, of, np.ones((1, len(of.rows))))
-        measured = estimates(of, drawn, point, patients=self._size)
+        measured = estimates(of, drawn, point, patients=self._size, extensions=self.target.extensions)
         threshold = self.target.threshold
         if threshold is not None:
             gain = gains(of, drawn, point, threshold)

@@ -83,6 +83,7 @@ class RiskPanel:
                 threshold=None if counted(target, pool) else target.threshold,
                 binary=isinstance(target, BinaryTarget),
                 cells=part.cells,
+                extensions=target.extensions,
             )
             for name, risk in predictions.items()
         }
@@ -188,7 +189,13 @@ class QuantityPanel:
         """Prepare the patients at `rows`."""
         part, observed = pool.part(rows), target.value[rows]
         scores = {
-            name: QuantityScore(values[rows], observed, width=conformal_width(values - target.value), cells=part.cells)
+            name: QuantityScore(
+                values[rows],
+                observed,
+                width=conformal_width(values - target.value),
+                cells=part.cells,
+                extensions=target.extensions,
+            )
             for name, values in predictions.items()
         }
         patients = len(np.unique(part.units)) if pool.repeated else len(rows)

@@ -71,7 +71,7 @@ class PanelMeasurements:
         self.target, self.held_out = target, held_out
         self._resamples, self._seed = resamples, seed
         self.task = _task_of(target)
-        self.metrics = metrics_of(self.task)
+        self.metrics = metrics_of(self.task, target.extensions)
         self._null = held_out.null.mean(axis=0)
         self.means = {name: values.mean(axis=0) for name, values in held_out.predictions.items() if name != "null"}
         self.patients = len(self._null)

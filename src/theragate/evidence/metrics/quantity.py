@@ -46,13 +46,22 @@ class QuantityScore:
         The distance within which 90% of the outcomes of the whole cohort lie; of these patients, if not given.
     cells
         The cells that are drawn, if not patients.
+    extensions
+        Whose metrics are measured too.
     """
 
     levels = None
 
     def __init__(
-        self, prediction: Floats, observed: Floats, *, width: float | None = None, cells: Cells | None = None
+        self,
+        prediction: Floats,
+        observed: Floats,
+        *,
+        width: float | None = None,
+        cells: Cells | None = None,
+        extensions: tuple[str, ...] = (),
     ) -> None:
+        self._extensions = extensions
         self._error: Floats = prediction - observed
         # Numbers are counted from the mean, so that no digits cancel in sums of squares.
         self._outcome, self._predicted = observed - observed.mean(), prediction - prediction.mean()
@@ -114,4 +123,4 @@ class QuantityScore:
     def _metrics(self, sums: Floats) -> dict[str, Floats]:
         patients, last = self._layout.slice("patients"), self._layout.slice("product")
         means = NamedSums(ratio(sums[:, : last.stop], sums[:, patients]), self._layout)
-        return values_of(means, of="quantities", task="regression")
+        return values_of(means, of="quantities", task="regression", extensions=self._extensions)

@@ -44,6 +44,8 @@ class RiskScore:
         Whether to add what is measured without censoring only.
     cells
         The cells that are drawn, if not patients. Weights for censoring are then taken as known.
+    extensions
+        Whose metrics are measured too.
     """
 
     def __init__(
@@ -55,7 +57,9 @@ class RiskScore:
         threshold: float | None,
         binary: bool,
         cells: Cells | None = None,
+        extensions: tuple[str, ...] = (),
     ) -> None:
+        self._extensions = extensions
         self._risk, self._null, self._event = risk, null, patients.event.astype(np.float64)
         self._threshold, self._binary, self._cells = threshold, binary, cells
         self._task: TaskName = "binary" if binary else "survival"
@@ -234,7 +238,7 @@ class RiskScore:
             points=self.smoother.points,
             observed=self.calibration,
         )
-        return values_of(sums, of="risks", task=self._task)
+        return values_of(sums, of="risks", task=self._task, extensions=self._extensions)
 
 
 def _no_slopes(sums: Floats) -> Floats:
