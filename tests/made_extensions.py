@@ -85,6 +85,35 @@ METRIC = dedent(
 )
 
 
+SOURCE = dedent(
+    '''
+    """A source of others: the first rows of a file."""
+
+    from typing import Literal
+
+    from theragate.errors import DataError
+    from theragate.study import ExtensionSource
+
+
+    class AcmeSource(ExtensionSource):
+        """The first rows of a CSV file of the study."""
+
+        kind: Literal["acme"]
+        file: str
+        rows: int
+        id: str | None = None
+
+        def read(self, context):
+            """Read it."""
+            import pandas as pd
+            from theragate.cohorts.sources import RawTable
+
+            frame = pd.read_csv(context.folder / self.file, nrows=self.rows)
+            return RawTable(frame, version="acme 1", id_column=self.id)
+    '''
+)
+
+
 @dataclass
 class MadeExtensions:
     """Distributions below one folder, which is on the path; what they have put into this process is taken back."""
@@ -133,6 +162,10 @@ class MadeExtensions:
         """Install a module with two metrics, which between them are measured for every task."""
         points = {"root_brier": f"{package}:ROOT_BRIER", "spread": f"{package}:SPREAD"}
         self.add(name, {f"{package}.py": source}, {extensions.METRICS: points})
+
+    def source(self, name: str = "acme-source", package: str = "acme_source", source: str = SOURCE) -> None:
+        """Install a module with a kind of source."""
+        self.add(name, {f"{package}.py": source}, {extensions.SOURCES: {"acme": f"{package}:AcmeSource"}})
 
     def imported(self, package: str) -> bool:
         return package in sys.modules

@@ -29,6 +29,7 @@ __all__ = [
     "find",
     "use",
     "used",
+    "used_names",
 ]
 
 GATES, METRICS = "theragate.gates", "theragate.metrics"
@@ -143,6 +144,11 @@ def used(name: str, *, version: str | None = None, sha256: str | None = None) ->
             f"Install `{name}=={version}` as it was, or judge again with the one that is installed.",
         )
     return extension
+
+
+def used_names() -> tuple[str, ...]:
+    """Return the names of the extensions that this process may import, sorted."""
+    return tuple(sorted(_USED))
 
 
 def added(extension: Extension, group: str) -> Mapping[str, Any]:

@@ -1,6 +1,6 @@
 """Where a cohort comes from, as ``provenance.json`` says it."""
 
-from theragate.study import Deidentification, Source, Spec
+from theragate.study import Deidentification, RecordedSource, Spec
 
 __all__ = ["Provenance"]
 
@@ -9,7 +9,7 @@ class Provenance(Spec):
     """The source of a cohort with its version, what was done to it, and the digest of the cohort's file."""
 
     study: str
-    source: Source
+    source: RecordedSource
     version: str
     simulated: bool
     patients: int

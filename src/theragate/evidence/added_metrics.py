@@ -44,8 +44,9 @@ def _checked(extension: str, name: str, metric: Any) -> Metric:
     flaw = _flaw(name, metric)
     if flaw:
         raise entry_error(extension, name, GROUP, rule=flaw[0], received=flaw[1])
-    formulas = tuple(replace(each, value=_guarded(extension, name, each)) for each in metric.formulas)
-    return replace(metric, formulas=formulas)
+    known: Metric = metric
+    formulas = tuple(replace(each, value=_guarded(extension, name, each)) for each in known.formulas)
+    return replace(known, formulas=formulas)
 
 
 def taken(extension: str, metric: str, *, by: str | None) -> ExtensionError:

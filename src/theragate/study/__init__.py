@@ -1,6 +1,7 @@
 """What ``params.yaml`` declares, as frozen, strict specifications. Everybody else imports from here."""
 
 from theragate.study.accepted_inputs import AcceptedInputs, InputRule
+from theragate.study.added_sources import ExtensionSource, RecordedSource
 from theragate.study.declarations import (
     MISSING,
     AgeUnit,
@@ -72,6 +73,7 @@ __all__ = [
     "Deidentification",
     "DvcSource",
     "EffectOutcome",
+    "ExtensionSource",
     "Features",
     "FileSource",
     "Flaw",
@@ -87,6 +89,7 @@ __all__ = [
     "Outcome",
     "Probability",
     "QuantityOutcome",
+    "RecordedSource",
     "RepeatedRows",
     "Scenario",
     "Sentence",

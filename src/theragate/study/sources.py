@@ -23,6 +23,7 @@ __all__ = [
     "DvcSource",
     "FileSource",
     "Format",
+    "Origin",
     "RepeatedRows",
     "SimulatedSource",
     "Source",
@@ -120,12 +121,14 @@ PathBelow = Annotated[str, AfterValidator(_below)]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
-class _Origin(Spec):
+class Origin(Spec):
+    """What is said of every source: whom to cite, and under which licence it may be used."""
+
     citation: Sentence
     licence: Sentence
 
 
-class BundledSource(_Origin):
+class BundledSource(Origin):
     """A public cohort that comes with an installed library."""
 
     kind: Literal["bundled"]
@@ -156,7 +159,7 @@ class ColumnForm(Spec):
     note: Sentence | None = Field(default=None, description="why it is read so")
 
 
-class TableFile(_Origin):
+class TableFile(Origin):
     """What has to be known to read a table from a file, so that nothing is guessed.
 
     A column of a text file or a sheet holds numbers unless it is named under ``text`` or has a ``date``. Other files
@@ -241,7 +244,7 @@ class UrlSource(TableFile):
         return "redcap" if self.format == "csv" and self.dictionary else self.format
 
 
-class SqlSource(_Origin):
+class SqlSource(Origin):
     """What a query reads from a database. Its URL, with user and password, stays in an environment variable."""
 
     kind: Literal["sql"]
@@ -252,7 +255,7 @@ class SqlSource(_Origin):
     text: tuple[str, ...] = Field(default=(), description="columns to take as text, such as coded categories")
 
 
-class SimulatedSource(_Origin):
+class SimulatedSource(Origin):
     """Patients drawn from a world whose truth is known; never a ground for a release."""
 
     kind: Literal["simulated"]

@@ -9,6 +9,7 @@ from pydantic import PrivateAttr, StringConstraints, model_validator
 
 from theragate.errors import ConfigurationError, did_you_mean
 from theragate.extensions import NAMED, Extension, use
+from theragate.study.added_sources import AnySource, is_ours, source_kinds
 from theragate.study.declarations import (
     Card,
     Decision,
@@ -27,7 +28,6 @@ from theragate.study.outcomes import EffectOutcome, Measured, Outcome, SurvivalO
 from theragate.study.params_file import as_mapping, read_parameters
 from theragate.study.policies import resolve_gates
 from theragate.study.reading import parse
-from theragate.study.sources import Source
 from theragate.study.spec import NAME, Name, Spec, marked, unfit
 from theragate.study.tasks import TASKS, TaskName
 
@@ -47,7 +47,7 @@ class Study(Spec):
     name: Name
     task: TaskName
     card: Card
-    source: Source
+    source: AnySource
     deidentification: Deidentification
     outcome: Outcome
     features: Features
@@ -79,9 +79,20 @@ class Study(Spec):
         ConfigurationError
             In one line that names the key as it stands in the file.
         """
+        entry = cls._with_source_of_others(entry, name)
         study = parse(cls, {"name": name, **entry}, at=lambda below: _key_of(name, below, gate_keys))
         study._gate_keys.update(gate_keys)
         return study
+
+    @classmethod
+    def _with_source_of_others(cls, entry: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+        """Let the extensions that an entry names read its source, where it is of a kind of theirs."""
+        names, source = entry.get("extensions"), entry.get("source")
+        if not (isinstance(names, list) and isinstance(source, dict)) or is_ours(source.get("kind")):
+            return entry
+        named = {name for name in names if isinstance(name, str) and re.fullmatch(NAMED, name)}
+        kind = source_kinds(use(name).name for name in named).get(str(source.get("kind")))
+        return entry if kind is None else {**entry, "source": parse(kind, source, at=f"studies.{name}.source")}
 
     def key(self, *path: str) -> str:
         """Return the key of ``params.yaml`` under which a part of the study stands, which may be that of a policy."""

@@ -22,6 +22,7 @@ from theragate.cohorts.sources._context import SourceContext
 from theragate.cohorts.sources._delimited import rows_of, text_of, unpacked
 from theragate.cohorts.sources._dvc import check_pulled, read_dvc
 from theragate.cohorts.sources._excel import sheet_rows, visible_sheets
+from theragate.cohorts.sources._extension import read_of_others
 from theragate.cohorts.sources._file import read_file
 from theragate.cohorts.sources._formats import FORMATS, read_table_file, readable
 from theragate.cohorts.sources._grid import Grid, blank, lay_out
@@ -35,7 +36,7 @@ from theragate.cohorts.sources._statistics import StatisticsFile, open_sas, open
 from theragate.cohorts.sources._typed import plain_series
 from theragate.cohorts.sources._url import read_url
 from theragate.errors import ConfigurationError, DataError, did_you_mean
-from theragate.study import BundledSource, DvcSource, SimulatedSource, Source
+from theragate.study import BundledSource, DvcSource, ExtensionSource, SimulatedSource, Source
 
 __all__ = [
     "CODE",
@@ -89,7 +90,7 @@ SOURCES: dict[str, Callable[[Any, SourceContext], RawTable]] = {
 }
 
 
-def check_source(spec: Source, *, study: str) -> None:
+def check_source(spec: Source | ExtensionSource, *, study: str) -> None:
     """Refuse a source that exists in no clone, without reading it.
 
     Raises
@@ -134,7 +135,7 @@ def check_folder(spec: Any, root: Path, *, study: str) -> None:
 
 
 def read_source(
-    spec: Source,
+    spec: Source | ExtensionSource,
     root: Path,
     *,
     study: str,
@@ -167,9 +168,14 @@ def read_source(
         If a database or its URL is wrong or cannot be reached.
     DataError
         If the source is missing, unreadable or empty, or names a column twice.
+    ExtensionError
+        If the source of an extension gives no table, or raises something else.
     """
     check_source(spec, study=study)
     context = SourceContext(root / "sources" / study, downloads or root / ".theragate" / "downloads", environ or {})
-    table = SOURCES[spec.kind](spec, context)
+    if isinstance(spec, ExtensionSource):
+        table = read_of_others(spec, context, study=study)
+    else:
+        table = SOURCES[spec.kind](spec, context)
     frame = as_plain(table.frame, subject=f"study `{study}`, source")
     return replace(table, frame=frame)
