@@ -8,6 +8,7 @@ from scipy.stats import spearmanr
 from sklearn.metrics import cohen_kappa_score, r2_score, roc_auc_score
 from sksurv.metrics import concordance_index_censored
 
+from theragate.validation import _association as association
 from theragate.validation._association import agreement, auroc, concordance, explained, rank_correlation, wilson
 
 
@@ -125,3 +126,14 @@ def test_wilson_by_hand():
     assert wilson(0, 10).upper == pytest.approx(3.8414588 / 13.8414588)
     assert wilson(0, 10).lower == 0
     assert wilson(10, 10).lower == pytest.approx(10 / 13.8414588)
+
+
+def test_both_ways_to_count_the_pairs_agree():
+    random = np.random.default_rng(5)
+    score, time = random.integers(0, 9, 300), random.integers(1, 40, 300).astype(float)
+    event = random.random(300) < 0.4
+    order = np.lexsort((~event, time))
+    happened = time[order][event[order]]
+    start = np.searchsorted(time[order], happened, "right")
+    arguments = (score[order], event[order], start)
+    assert association._won_at_once(*arguments) == association._won_by_score(*arguments) > 0

@@ -128,7 +128,7 @@ _FORMS = {
 }
 # Half of the values have to look like this: a code of a sample or of a drug may do so once.
 _USUAL_FORMS = {
-    "telephone numbers": r"0\d{1,5} ?[ /-] ?\d[\d -]{4,}|0\d(?:[ .]\d\d){4}",
+    "telephone numbers": r"0\d{1,5} ?[ /-] ?\d[\d -]{4,}|0\d(?:[ .]?\d\d){4}",
     "account numbers": r"[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,4})?",
     "social security numbers": r"\d{2} ?\d{6} ?[A-Z] ?\d{3}|[12] ?\d{2} ?\d{2} ?\d[\dAB] ?\d{3} ?\d{3}(?: ?\d{2})?"
     r"|[A-Z]{6}\d{2}[A-Z]\d{2}[A-Z]\d{3}[A-Z]|\d{8}-?[A-Z]|[XYZ]-?\d{7}-?[A-Z]|[A-Z]{2} ?(?:\d\d ?){3}[A-D]",

@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 
 from theragate.cohorts.ages import OLDEST, TOP_AGE, age_unit, is_named_age
-from theragate.cohorts.codes import as_codes
 from theragate.cohorts.deidentify import as_years
 from theragate.cohorts.identifiers import counts_patients, identifier
 from theragate.drafting.words import FOLLOW_UP, STATUS, joined
@@ -147,7 +146,7 @@ def _drop_copies(frame: pd.DataFrame, own: list[str], columns: Columns) -> None:
 
 def _content(column: pd.Series) -> bytes:
     """Return what is the same for columns that tell the same: their values, of a few values only which are equal."""
-    labels, levels = pd.factorize(as_codes(column), use_na_sentinel=True)
+    labels, levels = pd.factorize(column)
     if len(levels) * FEW_LEVELS <= len(column) or not _number(column):
         return labels.astype(np.int64).tobytes()
     return column.to_numpy(dtype=np.float64, na_value=np.nan).tobytes()

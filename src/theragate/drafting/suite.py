@@ -19,7 +19,8 @@ from theragate.study import MARK
 __all__ = ["draft_suite"]
 
 MOST_CODES = 30
-SPANS = (1.0, 2.0, 3.0)
+MOST_COLUMNS = 300
+SCALES = ((1.0, False), (1.0, True), (2.0, False), (2.0, True), (3.0, False))  # widths, and whether of ratios
 LEAST_DECADES, MOST_DECADES = 0.1, 200.0  # of a range on the scale of ratios
 DRAFTED = f"{MARK}: drafted from the data. What do medicine and the instrument allow?"
 
@@ -34,7 +35,10 @@ def draft_suite(name: str, cohort: pd.DataFrame, columns: Columns, outcome: Draf
     """
     needed = set(outcome.columns)
     rules = [*_of_the_table(cohort)]
+    ruled = _ruled(cohort, columns, needed)
     for number, column in enumerate(cohort.columns.drop("patient"), start=1):
+        if column not in ruled:
+            continue
         slug = re.sub(r"[^a-z0-9_.-]+", "-", column.lower()).strip("-._")[:60]
         identity = f"{slug or 'column'}-{number}"
         top = top_of(columns.ages[column]) if column in columns.ages else None
@@ -44,6 +48,14 @@ def draft_suite(name: str, cohort: pd.DataFrame, columns: Columns, outcome: Draf
         "meta": {"purpose": f"{MARK}: what the cohort must look like, drafted from the data. Confirm or correct each."},
         "expectations": rules,
     }
+
+
+def _ruled(cohort: pd.DataFrame, columns: Columns, needed: set[str]) -> set[str]:
+    """Return the columns that get rules of their own: all, unless nobody would read so many."""
+    if cohort.shape[1] <= MOST_COLUMNS:
+        return set(cohort.columns)
+    texts = {name for name in cohort.columns if not pd.api.types.is_numeric_dtype(cohort[name])}
+    return needed | texts | {*columns.ages, *columns.dates}
 
 
 def _rule(kind: str, kwargs: dict[str, Any], severity: str, identity: str, description: str, reason: str = "") -> Rule:
@@ -131,10 +143,10 @@ def _range(values: NDArray[np.float64], name: str, identity: str, *, top: float 
 def _bounds(values: NDArray[np.float64]) -> tuple[float, float]:
     """Return round bounds that follow the shape of most values: the first below that hold all of them.
 
-    They lie around the middle 90% by one to three times its width; of values from 0 on, also on the scale of ratios,
-    because laboratory values are skewed. A value outside all of these is far from the others, and worth a look.
+    They lie around the middle 90% by one to three times its width; of values from 0 on, by one to two times its width on
+    the scale of ratios, because laboratory values are skewed. A value outside all of these is far from the others, and worth a look.
     """
-    tried = [_around(values, spans=spans, ratios=ratios) for spans in SPANS for ratios in (False, True)]
+    tried = [_around(values, spans=spans, ratios=ratios) for spans, ratios in SCALES]
     outside = [int(((values < low) | (values > high)).sum()) for low, high in tried]
     return tried[int(np.argmin(outside))] if min(outside) == 0 else tried[0]
 
@@ -142,9 +154,18 @@ def _bounds(values: NDArray[np.float64]) -> tuple[float, float]:
 def _around(values: NDArray[np.float64], *, spans: float, ratios: bool) -> tuple[float, float]:
     positive = values[values > 0]
     if values.min() < 0 or not len(positive) or not ratios:
-        low, high = outward(*map(float, np.quantile(values, (0.05, 0.95))), spans=spans)
+        low, high = outward(*_middle(values), spans=spans)
         return (max(low, 0.0) if values.min() >= 0 else low), high
-    low, high = map(float, np.quantile(np.log10(positive), (0.05, 0.95)))
+    low, high = _middle(np.log10(positive))
     wide = spans * max(high - low, LEAST_DECADES)
     upper = rounded(float(10 ** min(high + wide, MOST_DECADES)), 1)
     return (0.0 if values.min() == 0 else rounded(float(10 ** max(low - wide, -MOST_DECADES)), 1)), upper
+
+
+def _middle(values: NDArray[np.float64]) -> tuple[float, float]:
+    """Return the ends of the middle 90%, or of what lies between the outermost patients where that is one value."""
+    outermost = min(SMALLEST_CELL / len(values), 0.05)
+    low, high = np.quantile(values, (0.05, 0.95))
+    if low == high:
+        low, high = np.quantile(values, (outermost, 1 - outermost))
+    return float(low), float(high)

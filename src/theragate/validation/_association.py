@@ -14,6 +14,7 @@ from theragate.evidence.types import Z95
 __all__ = ["Association", "agreement", "auroc", "concordance", "explained", "rank_correlation", "wilson"]
 
 Numbers = NDArray[Any]
+AT_ONCE = 300_000  # comparisons of pairs that are held in memory together
 
 
 class Association(NamedTuple):
@@ -42,7 +43,7 @@ def concordance(score: NDArray[np.intp], time: Numbers, event: Numbers) -> Assoc
 
     A pair is comparable if the shorter time ends with an event; equal scores count one half (Harrell, Stat Med
     1996;15:361). The limits are those of an AUROC between patients with and without the event, which is cautious.
-    It takes n steps per distinct score.
+    All comparisons are made at once where there are few; else it takes n steps per distinct score.
     """
     n, events = len(score), int(event.sum())
     order = np.lexsort((~event, time))
@@ -53,13 +54,26 @@ def concordance(score: NDArray[np.intp], time: Numbers, event: Numbers) -> Assoc
     pairs = int((n - start).sum())
     if not pairs:
         return None
-    won, below = 0.0, np.zeros(n + 1)
+    won = _won_at_once(score, event, start) if events * n <= AT_ONCE else _won_by_score(score, event, start)
+    return _limits(max(won / pairs, 1 - won / pairs), events, max(n - events, events))
+
+
+def _won_at_once(score: NDArray[np.intp], event: Numbers, start: NDArray[np.intp]) -> float:
+    """Count the pairs that are in order, equal scores by half, from all comparisons."""
+    later = np.arange(len(score)) >= start[:, np.newaxis]
+    mine = score[event][:, np.newaxis]
+    return float(((score < mine) & later).sum() + ((score == mine) & later).sum() / 2)
+
+
+def _won_by_score(score: NDArray[np.intp], event: Numbers, start: NDArray[np.intp]) -> float:
+    """Count the same, one distinct score after the other."""
+    won, below = 0.0, np.zeros(len(score) + 1)
     for value in np.unique(score):
         later = np.append(np.cumsum((score == value)[::-1])[::-1], 0)
         mine = start[score[event] == value]
         won += float((below[mine] + later[mine] / 2).sum())
         below += later
-    return _limits(max(won / pairs, 1 - won / pairs), events, max(n - events, events))
+    return won
 
 
 def explained(level: NDArray[np.intp], value: NDArray[np.float64]) -> Association | None:
