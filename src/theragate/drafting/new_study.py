@@ -195,7 +195,8 @@ def _without_leaks(
     draft = partial(draft_entry, name, cohort, columns=columns, outcome=outcome, source=source, policies=policies)
     entry = draft()
     leaks = find_leaks(cohort, _study(name, entry))
-    columns.dropped.update({leak.feature: f"{MARK}: {leak.sentence}" for leak in leaks if leak.feature in cohort})
+    for leak in leaks:
+        columns.dropped.setdefault(leak.feature, f"{MARK}: {leak.sentence}")
     return draft() if leaks else entry
 
 
