@@ -6,6 +6,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 import pytest
+from dvc.utils.serialize import modify_yaml
 from support import Project
 
 from theragate.drafting.new_study import Request, new_study
@@ -194,6 +195,33 @@ def test_features_that_know_the_outcome_are_left_out_with_the_reason(project):
     assert "not a feature: `low`: `low` is the outcome, cut into ranges." in shown
     leaks, _ = drafted_again(project)
     assert leaks.features.dropped["chapter"].startswith("REVIEW: `chapter` is missing exactly where")
+
+
+def test_a_duration_that_mostly_equals_the_follow_up_is_left_out(project):
+    random = np.random.default_rng(16)
+    months = random.exponential(30, 400).round(1) + 0.1
+    frame = pd.DataFrame(
+        {"months": months, "progressed": random.random(400) < 0.4, "protein": random.normal(1, 0.3, 400)}
+    )
+    observed = np.where(random.random(400) < 0.08, months + random.exponential(10, 400).round(1), months)
+    study, _ = drafted(project, lambda: (frame.assign(watched=observed), {"outcome": "progressed", "time": "months"}))
+    assert "`watched`" in study.features.dropped["watched"]
+
+
+def test_what_may_be_a_leak_is_said_by_the_stage(project, monkeypatch, capsys):
+    monkeypatch.chdir(project.root)
+    random = np.random.default_rng(16)
+    months = random.exponential(30, 400).round(1) + 0.1
+    later = np.where(random.random(400) < 0.6, months + random.exponential(30, 400).round(1), months)
+    frame = pd.DataFrame({"months": months, "progressed": random.random(400) < 0.4, "watched": later})
+    frame["protein"] = random.normal(1, 0.3, 400)
+    drafted(project, lambda: (frame, {"outcome": "progressed", "time": "months"}))
+    with modify_yaml(project.root / "params.yaml") as parameters:
+        del parameters["studies"][NEW]["features"]["dropped"]["watched"]
+    for stage in (ingest, validate):
+        assert exit_code(stage, [NEW]) == 0, capsys.readouterr().err
+    assert "may give the outcome away: `watched`" in capsys.readouterr().out
+    assert "May be leaks: <code>watched</code>" in (project.root / "reports" / NEW / "validation.html").read_text()
 
 
 def drafted_again(project: Project) -> tuple[Study, str]:

@@ -19,3 +19,12 @@ def test_data_quality_names_the_expectations(survival):
     assert (three.status, four.status) == ("pass", "insufficient")
     assert "a person look" in four.next_step
     assert len(three.warnings) == 3
+
+
+def test_a_suspected_leak_is_said_and_left_to_a_person(survival):
+    finding = gate_of("data_quality").judge(data(survival, suspected=("futime",)))
+    assert finding.status == "insufficient"
+    assert "`futime` may give the outcome away" in finding.summary
+    assert "no leak" not in finding.summary
+    assert "no leak found" in gate_of("data_quality").judge(data(survival)).summary
+    assert "suspected" not in survival.data.model_dump(mode="json")  # evidence without one is as it was

@@ -121,6 +121,24 @@ def test_a_quantity_in_other_words_is_found(real):
     assert found_in(frame, study, np.where(value > 150, 1.0, np.nan)) == {"missingness": "critical"}
 
 
+def test_an_outcome_that_is_cut_is_found_and_what_is_related_to_it_is_not(real):
+    frame, study = real("diabetes_progression")
+    value = frame["progression"].to_numpy()
+    random = np.random.default_rng(0)
+    assert found_in(frame, study, np.where(value < 90, "low", "not")) == {"copy": "critical"}
+    assert found_in(frame, study, value > 300)["copy"] == "critical"
+    nearly = (value + random.normal(0, 1, len(value))) < 90
+    assert found_in(frame, study, nearly) == {"copy": "critical"}
+    assert found_in(frame, study, (value + random.normal(0, 60, len(value))) < 90) == {}
+    assert found_in(frame, study, value >= value.max()) == {}  # of one patient, chance does it
+
+
+def test_a_follow_up_that_is_cut_is_found(real):
+    frame, study = real("heart_attack_survival")
+    time = frame[study.outcome.time].to_numpy()
+    assert found_in(frame, study, pd.cut(time, [-1, 400, 1000, 1e9]).astype(str))["copy"] == "critical"
+
+
 @pytest.mark.parametrize("study_name", EVENTS)
 def test_who_has_a_value_may_tell_the_event(study_name, real):
     frame, study = real(study_name)

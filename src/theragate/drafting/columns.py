@@ -1,5 +1,6 @@
 """What the columns of a new table seem to be. Everything that is only a guess is marked for review."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -58,7 +59,9 @@ def require(frame: pd.DataFrame, column: str, option: str) -> None:
         )
 
 
-def read_columns(frame: pd.DataFrame, own: list[str], *, time: bool) -> Columns:
+def read_columns(
+    frame: pd.DataFrame, own: list[str], *, time: bool, labels: Mapping[str, str] | None = None
+) -> Columns:
     """Sort out what a model must not see, or not as it is.
 
     Parameters
@@ -69,25 +72,27 @@ def read_columns(frame: pd.DataFrame, own: list[str], *, time: bool) -> Columns:
         The columns of the outcome and of the treatment.
     time
         Whether one of them is the time of follow-up.
+    labels
+        What the file calls its columns in words, where it does.
 
     Raises
     ------
     DataError
         If a column that is called an age holds numbers that are none in any unit.
     """
-    columns = Columns()
+    columns, labels = Columns(), labels or {}
     for name in frame.columns:
-        column = frame[name]
-        if is_named_age(name) and _number(column):
-            _read_age(name, column, columns)
+        column, label = frame[name], labels.get(name, name)
+        if _number(column) and (is_named_age(name) or is_named_age(label)):
+            _read_age(name, label, column, columns)
         if name not in own and name not in columns.ages:
-            _read_column(name, column, columns, time=time)
+            _read_column(name, label, column, columns, time=time)
     _drop_copies(frame, own, columns)
     return columns
 
 
-def _read_column(name: str, column: pd.Series, columns: Columns, *, time: bool) -> None:
-    kind = identifier(column)
+def _read_column(name: str, label: str, column: pd.Series, columns: Columns, *, time: bool) -> None:
+    kind = identifier(column) or identifier(column.rename(label))
     if kind == "dates" and _are_dates(column):
         columns.dates.append(name)
     elif kind is not None:
@@ -100,8 +105,8 @@ def _read_column(name: str, column: pd.Series, columns: Columns, *, time: bool) 
         columns.dropped[name] = f"{MARK}: {reason}"
 
 
-def _read_age(name: str, column: pd.Series, columns: Columns) -> None:
-    unit = age_unit(name, column)
+def _read_age(name: str, label: str, column: pd.Series, columns: Columns) -> None:
+    unit = age_unit(f"{name} {label}", column)
     if unit is not None:
         columns.ages[name] = unit
     elif bool((column > TOP_AGE).any()):

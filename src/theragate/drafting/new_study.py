@@ -103,7 +103,7 @@ def new_study(root: Path, request: Request) -> str:
     outcome = draft_outcome(frame, request.outcome, request.time)
     if request.treatment is not None:
         outcome = draft_treatment(frame, outcome, request.treatment)
-    cohort, columns = _cohort(frame, source, outcome, request.name)
+    cohort, columns = _cohort(frame, form, outcome, request.name)
     policies = "policies" in read_parameters(workspace.params)
     entry = _without_leaks(request.name, cohort, columns=columns, outcome=outcome, source=source, policies=policies)
     entry["features"] |= _labels(form, cohort, [*outcome.columns, *columns.dropped])
@@ -162,10 +162,10 @@ def _read(form: DraftedForm) -> pd.DataFrame:
 
 
 def _cohort(
-    frame: pd.DataFrame, source: dict[str, Any], outcome: DraftedOutcome, study: str
+    frame: pd.DataFrame, form: DraftedForm, outcome: DraftedOutcome, study: str
 ) -> tuple[pd.DataFrame, Columns]:
     """Return the cohort as `ingest` will make it, but for the ids."""
-    own, identity = outcome.columns, source.get("id")
+    own, identity = outcome.columns, form.entry.get("id")
     if identity in own:
         raise DataError(
             f"column `{identity}`",
@@ -174,7 +174,7 @@ def _cohort(
             remedy="Name another with --outcome, --time or --treatment.",
         )
     features = frame.drop(columns=[identity] if identity else [])
-    columns = read_columns(features, own, time=TASKS[outcome.task].over_time or "time" in outcome.measured)
+    columns = read_columns(features, own, time="time" in outcome.measured, labels=form.labels)
     spec = parse(Deidentification, columns.deidentification, at="deidentification")
     cohort = deidentify(features, spec, study=study)
     cohort.insert(0, "patient", [str(row) for row in range(1, len(cohort) + 1)])
@@ -196,7 +196,8 @@ def _without_leaks(
     entry = draft()
     leaks = find_leaks(cohort, _study(name, entry))
     for leak in leaks:
-        columns.dropped.setdefault(leak.feature, f"{MARK}: {leak.sentence}")
+        if leak.feature in cohort and leak.feature not in outcome.columns:
+            columns.dropped.setdefault(leak.feature, f"{MARK}: {leak.sentence}")
     return draft() if leaks else entry
 
 

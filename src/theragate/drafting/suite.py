@@ -143,8 +143,9 @@ def _range(values: NDArray[np.float64], name: str, identity: str, *, top: float 
 def _bounds(values: NDArray[np.float64]) -> tuple[float, float]:
     """Return round bounds that follow the shape of most values: the first below that hold all of them.
 
-    They lie around the middle 90% by one to three times its width; of values from 0 on, by one to two times its width on
-    the scale of ratios, because laboratory values are skewed. A value outside all of these is far from the others, and worth a look.
+    They lie around the middle 90% by one to three times its width; of values from 0 on, by one to two times its width
+    on the scale of ratios, because laboratory values are skewed. A value outside all of these is far from the others,
+    and worth a look.
     """
     tried = [_around(values, spans=spans, ratios=ratios) for spans, ratios in SCALES]
     outside = [int(((values < low) | (values > high)).sum()) for low, high in tried]
