@@ -1,5 +1,6 @@
 """Sheets of workbooks. A cell without a computed value is refused: the reader would take it for an empty one."""
 
+import io
 import re
 import zipfile
 from collections.abc import Iterator
@@ -104,7 +105,7 @@ def _workbook(path: Path, subject: str) -> "CalamineWorkbook":
     from python_calamine import CalamineError, PasswordError, load_workbook
 
     try:
-        return load_workbook(path.open("rb"))
+        return load_workbook(io.BytesIO(path.read_bytes()))
     except PasswordError:
         received = "one with a password"
     except CalamineError as error:

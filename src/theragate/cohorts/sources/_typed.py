@@ -10,6 +10,7 @@ import pandas as pd
 import pyarrow.compute as pc
 
 from theragate.cohorts.sources._cells import (
+    CODE,
     INEQUALITY,
     check_left_out,
     fits_numbers,
@@ -105,7 +106,7 @@ def check_no_numbers(column: pd.Series, subject: str) -> None:
         return
     texts = stripped(column.astype(object).where(column.notna(), None).tolist()).drop_null()
     bound = pc.replace_substring_regex(texts, INEQUALITY, "")
-    plain = fits_numbers(bound, "either", None)
+    plain = pc.and_not(fits_numbers(bound, "either", None), pc.match_substring_regex(bound, CODE))
     numbers = texts.filter(plain)
     if len(numbers) >= _MOSTLY * len(texts) and pc.count_distinct(numbers).as_py() > _MEASURED:
         odd = texts.filter(pc.invert(fits_numbers(texts, ".", None)))

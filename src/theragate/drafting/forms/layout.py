@@ -71,9 +71,9 @@ def find_layout(rows: Sequence[Sequence[Any]], *, subject: str) -> Layout:
     footer = _footer(body, width)
     if footer:
         layout.entry["footer"] = footer
-        lines = "the last line" if footer == 1 else f"the last {footer} lines"
-        layout.told.append(f"{lines} taken for a total or a remark, not for patients")
-        layout.doubts.append(f"{lines} of the file was taken for a total or a remark, not for a patient. Is it?")
+        lines = "the last line was" if footer == 1 else f"the last {footer} lines were"
+        layout.told.append(f"{lines} taken for totals or remarks")
+        layout.doubts.append(f"{lines} taken for totals or remarks, not for patients. Is it right?")
         body = body[:-footer]
     _row_names(layout, rows[at], body, width)
     return layout
