@@ -7,15 +7,34 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 import pandas as pd
+import pyreadstat
 import pytest
 from cohorts.declared import WORDS, bundled, file, simulated, study_folder, table, tracked
 from cohorts.servers import web_server
+from cohorts.workbooks import write_workbook
 
-from theragate.cohorts.sources import SOURCES, RawTable, read_source
+from theragate.cohorts.sources import FORMATS, SOURCES, RawTable, read_source
 from theragate.cohorts.sources._bundled import COHORTS
 from theragate.cohorts.sources._simulated import WORLDS
 from theragate.digests import sha256_bytes
-from theragate.study import Source, SqlSource, UrlSource
+from theragate.drafting.forms.table import FINDERS
+from theragate.study import ENDINGS, FileSource, Format, Source, SqlSource, UrlSource
+
+
+def every_format(folder: Path) -> list[FileSource]:
+    """Write the small table in every format; return the sources that read it."""
+    frame = table()
+    write_workbook(folder / "t.xlsx", {"S": [list(frame), *frame.to_numpy().tolist()]})
+    pyreadstat.write_sav(frame, folder / "t.sav")
+    pyreadstat.write_dta(frame, folder / "t.dta")
+    pyreadstat.write_xport(frame, folder / "t.xpt", file_format_version=8)
+    frame.to_csv(folder / "t.tsv.gz", index=False, sep="\t")
+    frame.to_csv(folder / "export.csv", index=False)
+    fields = "record,base,text,,,\ncode,base,text,,,\nage,base,text,,,\n"
+    header = "field_name,form_name,field_type,field_label,select_choices_or_calculations,identifier\n"
+    (folder / "dictionary.csv").write_text(header + fields, encoding="utf-8")
+    plain = [file(name) for name in ("t.csv", "t.parquet", "t.xlsx", "t.sav", "t.dta", "t.xpt")]
+    return [*plain, file("t.tsv.gz", separator="\t"), file("export.csv", dictionary="dictionary.csv")]
 
 
 @pytest.fixture
@@ -33,8 +52,7 @@ def every_source(tmp_path: Path) -> Iterator[list[Any]]:
         database = SqlSource(kind="sql", url_variable="RECORDS", query="q.sql", id="record", text=("code",), **WORDS)
         yield [
             *map(bundled, COHORTS),
-            file("t.csv"),
-            file("t.parquet"),
+            *every_format(folder),
             tracked("t.csv"),
             web_source,
             database,
@@ -51,6 +69,12 @@ def test_the_registry_holds_every_kind_that_a_study_may_declare():
     declared = get_args(get_args(Source)[0])
     assert [kind.model_fields["kind"].annotation for kind in declared] == [Literal[name] for name in SOURCES]
     assert [read.__module__.rpartition(".")[2] for read in SOURCES.values()] == [f"_{name}" for name in SOURCES]
+
+
+def test_every_format_has_a_reader_a_finder_and_a_contract(every_source):
+    assert set(FORMATS) == set(FINDERS) == set(get_args(Format))
+    assert {spec.table_format for spec in every_source if spec.kind == "file"} == set(FORMATS)
+    assert set(ENDINGS.values()) | {"redcap"} == set(FORMATS)
 
 
 def test_every_source_gives_a_table_with_plain_columns_and_a_version(every_source, tmp_path):
