@@ -250,3 +250,10 @@ def test_a_column_that_is_dropped_is_never_read(tmp_path):
     assert (form.entry["left_out"], "bmi" in frame) == (["bmi"], False)
     with pytest.raises(DataError, match=r"--drop bni: it names a column.*Did you mean `bmi`\?"):
         found(tmp_path / "t.csv", text(lines()), drop=("bni",))
+
+
+def test_a_column_with_another_decimal_mark_than_the_file_has_its_own_form(tmp_path):
+    rows = ["a;b;c;d", *(f"{n},5;{n},25;{n}.75;{n}" for n in range(20))]
+    form, frame = found(tmp_path / "t.csv", text(rows))
+    assert (form.entry["decimal"], form.entry["columns"]) == (",", {"c": {"decimal": "."}})
+    assert frame.iloc[3].tolist() == [3.5, 3.25, 3.75, 3.0]

@@ -200,8 +200,9 @@ class _Column:
         texts = pc.if_else(pc.is_in(texts, pa.array(sorted(self.form.missing), pa.large_string())), None, texts)
         codes = [float(code) for code in self.form.missing if is_number(code)]
         if codes and not self.identifies:
-            plain = pc.match_substring_regex(texts, NUMBER).fill_null(False)
-            values = pc.if_else(plain, texts, None).cast(pa.float64())
+            decimal, thousands = self.form.decimal, self.form.thousands
+            fits = fits_numbers(texts, decimal, thousands).fill_null(False)
+            values = plain_numbers(pc.if_else(fits, texts, None), decimal, thousands).cast(pa.float64())
             texts = pc.if_else(pc.is_in(values, pa.array(codes)).fill_null(False), None, texts)
         return texts
 

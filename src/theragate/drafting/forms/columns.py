@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -29,7 +30,7 @@ from theragate.drafting.forms.sentinels import find_sentinels
 from theragate.errors import DataError
 from theragate.evidence.published import SMALLEST_CELL
 
-__all__ = ["DraftedColumn", "Evidence", "draft_column", "evidence_of", "find_decimal", "sentinels_among"]
+__all__ = ["Cells", "DraftedColumn", "draft_column", "find_decimal", "sentinels_among"]
 
 MEASURED = 10  # with more distinct numbers a column is a measurement, with fewer its numbers may be codes
 _HALF, _FEW_WORDS = 0.5, 3
@@ -57,35 +58,67 @@ class DraftedColumn:
     doubts: list[str] = field(default_factory=list)
 
 
-@dataclass(frozen=True)
-class Evidence:
-    """What a column tells of the file's decimal mark."""
+class Cells:
+    """The cells of a column: texts; of a sheet also numbers, dates and truth values."""
 
-    points: bool
-    commas: bool
+    def __init__(self, cells: Sequence[Any]) -> None:
+        self.given = cells
+
+    @cached_property
+    def plain(self) -> NDArray[np.float64] | None:
+        """The numbers of a column that has nothing else, written as a computer does, as most columns are."""
+        if all(cell is None or type(cell) in (int, float) for cell in self.given):
+            typed = np.array([np.nan if cell is None else cell for cell in self.given], dtype=np.float64)
+            return None if _all_within(typed, 18_000_101, 21_001_231) else typed
+        if not all(isinstance(cell, str) for cell in self.given):
+            return None
+        texts = stripped(self.given)
+        if texts.null_count == len(texts) or not pc.all(pc.match_substring_regex(texts, NUMBER)).as_py():
+            return None
+        points = texts.filter(pc.match_substring(texts, "."))
+        # What may be thousands, a date or a code is looked at more closely.
+        if (len(points) and not _any(points, _POINT)) or _any(texts, r"^[+-]?(?:0\d+|\d{8}|\d{16,})$"):
+            return None
+        numbers: NDArray[np.float64] = pc.utf8_ltrim(texts, "+").cast(pa.float64()).to_numpy(zero_copy_only=False)
+        return numbers
+
+    @cached_property
+    def points(self) -> bool:
+        """Whether some cell can only have a decimal point."""
+        return _any(self.texts("."), _POINT) if self.plain is None else self._fractions
+
+    @cached_property
+    def commas(self) -> bool:
+        """Whether some cell can only have a decimal comma."""
+        return self.plain is None and _any(self.texts("."), _COMMA)
+
+    def plain_with(self, decimal: str) -> NDArray[np.float64] | None:
+        """Return `plain`, unless it has decimals and the file's mark is another."""
+        written_so = decimal == "." or not self._fractions or not isinstance(self.given[0], str)
+        return self.plain if self.plain is not None and written_so else None
+
+    def texts(self, decimal: str) -> pa.Array:
+        """Return what is known as texts, numbers of a sheet with this decimal mark."""
+        texts = stripped([written(cell, decimal) for cell in self.given]).drop_null()
+        return pc.replace_substring_regex(pc.replace_substring(texts, "−", "-"), "[\u00a0\u202f]", " ")
+
+    @cached_property
+    def _fractions(self) -> bool:
+        known = self.plain[np.isfinite(self.plain)] if self.plain is not None else np.empty(0)
+        return bool((known != np.floor(known)).any())
 
 
-def evidence_of(cells: Sequence[Any]) -> Evidence:
-    """Return whether some cell can only have a decimal point, and whether some can only have a decimal comma."""
-    texts = _texts(cells)
-    return Evidence(_any(texts, _POINT), _any(texts, _COMMA))
-
-
-def find_decimal(evidence: Sequence[Evidence], separator: str) -> Literal[".", ","]:
+def find_decimal(columns: Sequence[Cells], separator: str) -> Literal[".", ","]:
     """Return the decimal mark of most columns; of none, the one that goes with the separator."""
-    points, commas = sum(one.points for one in evidence), sum(one.commas for one in evidence)
+    points, commas = sum(cells.points for cells in columns), sum(cells.commas for cells in columns)
     return "," if commas > points or (commas == points == 0 and separator == ";") else "."
 
 
-def draft_column(
-    name: str, cells: Sequence[Any], options: ReadingOptions, *, decimal: str, subject: str
-) -> DraftedColumn:
+def draft_column(name: str, cells: Cells, options: ReadingOptions, *, decimal: str, subject: str) -> DraftedColumn:
     """Find out what a column of a text file or a sheet holds.
 
     Parameters
     ----------
-    cells
-        Texts; of a sheet also numbers, dates and truth values.
     decimal
         The decimal mark of the file.
 
@@ -98,15 +131,15 @@ def draft_column(
     what = f"{subject}, column `{name}`"
     if name in options.text:
         return DraftedColumn("text")
-    plain = _plain_numbers(cells)
+    plain = cells.plain_with(decimal)
     if plain is not None:
         column = DraftedColumn("number")
         sentinels_among(plain, column, options)
         return column
-    dates = sum(isinstance(cell, date) for cell in cells)
+    dates = sum(isinstance(cell, date) for cell in cells.given)
     if dates:
-        return _typed_dates(cells, dates, what)
-    texts = _texts(cells, decimal)
+        return _typed_dates(cells.given, dates, what)
+    texts = cells.texts(decimal)
     texts = texts.filter(pc.invert(pc.is_in(texts, pa.array(options.missing, pa.large_string()))))
     words = _words(texts, among_numbers=True)
     rest = texts.filter(pc.invert(pc.is_in(texts, pa.array(words, pa.large_string()))))
@@ -152,30 +185,9 @@ def sentinels_among(numbers: NDArray[np.float64], column: DraftedColumn, options
         column.doubts.append(f"`{code}` stands alone among its numbers and was taken for missing. Is it?")
 
 
-def _plain_numbers(cells: Sequence[Any]) -> NDArray[np.float64] | None:
-    """Return the numbers of a column that has nothing else, written as a computer does, as most columns are."""
-    if all(cell is None or type(cell) in (int, float) for cell in cells):
-        typed = np.array([np.nan if cell is None else cell for cell in cells], dtype=np.float64)
-        return None if _all_within(typed, 18_000_101, 21_001_231) else typed
-    if not all(isinstance(cell, str) for cell in cells):
-        return None
-    texts = stripped(cells)
-    whole = pc.match_substring_regex(texts, NUMBER)
-    grouped = pc.match_substring_regex(texts, r"^[+-]?(?:[1-9]\d{0,2}\.\d{3}|0\d+|\d{8}|\d{16,})$")
-    if texts.null_count == len(texts) or not pc.all(whole).as_py() or pc.any(grouped).as_py():
-        return None
-    numbers: NDArray[np.float64] = pc.utf8_ltrim(texts, "+").cast(pa.float64()).to_numpy(zero_copy_only=False)
-    return numbers
-
-
 def _all_within(numbers: NDArray[np.float64], low: int, high: int) -> bool:
     known = numbers[np.isfinite(numbers)]
     return bool(len(known) and known.min() >= low and known.max() <= high)
-
-
-def _texts(cells: Sequence[Any], decimal: str = ".") -> pa.Array:
-    texts = stripped([written(cell, decimal) for cell in cells]).drop_null()
-    return pc.replace_substring_regex(pc.replace_substring(texts, "−", "-"), "[\u00a0\u202f]", " ")
 
 
 def _words(texts: pa.Array, *, among_numbers: bool) -> list[str]:

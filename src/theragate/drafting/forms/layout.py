@@ -103,14 +103,14 @@ def _header(rows: Sequence[Sequence[Any]], subject: str) -> int:
 
 def _footer(body: Sequence[Sequence[Any]], width: int) -> int:
     """Return how many of the last lines are no patient's: one that says `total`, or a remark unlike all cells above."""
-    above = [cell for row in body[:-_LAST] for cell in row if not blank(cell)]
-    values, shapes = set(map(str, above)), set(map(_shape, above))
     footer = 0
     for row in reversed(body[-_LAST:]):
         filled = [str(cell).strip() for cell in row if not blank(cell)]
-        total = _TOTALS.match(filled[0]) and filled[0] not in values
-        remark = width >= _WIDE and len(filled) <= 2 and _shape(filled[0]) not in shapes
-        if not (total or remark):
+        total, short = _TOTALS.match(filled[0]), width >= _WIDE and len(filled) <= 2
+        if not (total or short):
+            break
+        above = {str(cell).strip() for other in body[:-_LAST] for cell in other if not blank(cell)}
+        if not (total and filled[0] not in above) and not (short and _shape(filled[0]) not in set(map(_shape, above))):
             break
         footer += 1
     return footer if footer < len(body) else 0

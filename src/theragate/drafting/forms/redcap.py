@@ -1,7 +1,7 @@
 """The form of an export from REDCap, of which the project's data dictionary says nearly all."""
 
 from theragate.cohorts.sources import RedcapField, box_of, is_missing_word, lay_out, read_dictionary
-from theragate.drafting.forms.columns import DraftedColumn, draft_column
+from theragate.drafting.forms.columns import Cells, DraftedColumn, draft_column
 from theragate.drafting.forms.form import DraftedForm
 from theragate.drafting.forms.options import ReadingOptions
 from theragate.drafting.forms.text_and_sheets import text_rows
@@ -67,7 +67,7 @@ def _columns(
         if owner is not None and owner.holds == "codes" and name not in options.text:
             drafted[name] = _coded(owner, [cell.strip() for cell in cells])
         elif name != form.entry["id"]:
-            drafted[name] = draft_column(name, cells, options, decimal=".", subject=form.subject)
+            drafted[name] = draft_column(name, Cells(cells), options, decimal=".", subject=form.subject)
             if drafted[name].kind == "text":
                 texts.append(name)
     form.declare(drafted, options, texts=texts)

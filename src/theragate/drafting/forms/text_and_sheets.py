@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from theragate.cohorts.sources import lay_out, rows_of, sheet_rows, text_of, unpacked, visible_sheets
-from theragate.drafting.forms.columns import draft_column, evidence_of, find_decimal
+from theragate.drafting.forms.columns import Cells, draft_column, find_decimal
 from theragate.drafting.forms.encoding import find_encoding
 from theragate.drafting.forms.form import DraftedForm
 from theragate.drafting.forms.layout import find_layout, find_separator
@@ -66,8 +66,8 @@ def _of_rows(form: DraftedForm, rows: Sequence[Sequence[Any]], options: ReadingO
     form.told.extend(layout.told)
     grid = lay_out(rows, form.spec(), subject=form.subject)
     form.take_options(grid, options)
-    kept = {name: cells for name, cells in grid.items() if name not in options.drop}
-    decimal = options.decimal or find_decimal([evidence_of(cells) for cells in kept.values()], separator)
+    kept = {name: Cells(cells) for name, cells in grid.items() if name not in options.drop}
+    decimal = options.decimal or find_decimal(list(kept.values()), separator)
     if decimal != ".":
         form.entry["decimal"] = decimal
         form.told.append("a comma is the decimal mark")

@@ -17,7 +17,7 @@ from theragate.cohorts.sources import (
     plain_series,
     written,
 )
-from theragate.drafting.forms.columns import MEASURED, DraftedColumn, draft_column
+from theragate.drafting.forms.columns import MEASURED, Cells, DraftedColumn, draft_column
 from theragate.drafting.forms.form import DraftedForm
 from theragate.drafting.forms.options import ReadingOptions
 from theragate.errors import DataError
@@ -108,8 +108,8 @@ def _by_values(
         return DraftedColumn("number" if pd.api.types.is_bool_dtype(column) else "date")
     if pd.api.types.is_numeric_dtype(column):
         numbers = pd.to_numeric(pd.Series(known, dtype=object)).to_numpy(dtype=np.float64)
-        return draft_column(name, [*map(_number, numbers)], options, decimal=".", subject=form.subject)
-    drafted = draft_column(name, known, options, decimal=".", subject=form.subject)
+        return draft_column(name, Cells([*map(_number, numbers)]), options, decimal=".", subject=form.subject)
+    drafted = draft_column(name, Cells(known), options, decimal=".", subject=form.subject)
     mixed = column.dtype == object and any(isinstance(cell, int | float) for cell in _cells(column))
     if drafted.kind == "number" and not mixed:
         if len({text for text in known if text}) <= MEASURED:
