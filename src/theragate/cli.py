@@ -9,7 +9,7 @@ from pathlib import Path
 
 from theragate.commands.frame import Call, MisuseError, Parser, add_commands
 from theragate.commands.table import COMMANDS
-from theragate.errors import TheragateError
+from theragate.errors import ConfigurationError, TheragateError
 from theragate.project.own_environment import check_own_environment
 from theragate.settings import project_root, read_settings
 
@@ -22,13 +22,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     0 if all is well, 1 after an error, which is one line, 2 for a wrong command line, 3 if a rule of release refuses,
-    130 after Ctrl-C. If nobody reads the output any more, as behind ``| head``, 1 without a word.
+    130 after Ctrl-C; each says one line. If nobody reads the output any more, as behind ``| head``, 1 without a word.
     """
-    parsed, unknown = _parser().parse_known_args(arguments)
-    if unknown:
-        parsed.parser.unknown(unknown)
-    root = _stand_in_project(parsed)
     try:
+        return _run(arguments)
+    except BrokenPipeError:
+        for stream in (sys.stdout, sys.stderr):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())  # Python writes what is left when it ends
+        return 1
+    except KeyboardInterrupt:
+        print("\ninterrupted; run the same command again, since no file was left half-written", file=sys.stderr)
+        return 130
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    try:
+        parsed, unknown = _parser().parse_known_args(arguments)
+        if unknown:
+            parsed.parser.unknown(unknown)
+    except SystemExit:
+        sys.stdout.flush()  # of the help, which somebody may not read to its end
+        raise
+    try:
+        root = _stand_in_project(parsed)
         check_own_environment(root)
         settings = read_settings(os.environ, root)
         outcome = parsed.run(Call(parsed, root, settings, os.environ, today=datetime.now(UTC).date()))
@@ -39,11 +55,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _failed(str(error), error.exit_code)
     except MisuseError as error:
         return _failed(f"{error}; see `{parsed.parser.prog} --help`", 2)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python writes what is left when it ends
-        return 1
-    except KeyboardInterrupt:
-        return 130
     return 0 if isinstance(outcome, str) else int(outcome)
 
 
@@ -52,7 +63,7 @@ def _stand_in_project(parsed: Namespace) -> Path:
 
     Files on the command line stay those that the user meant. Outside of a project, nothing moves.
     """
-    here = Path.cwd()
+    here = _current_folder()
     root = project_root(here) or here
     if root != here and not parsed.stays:
         for name, value in vars(parsed).items():
@@ -62,8 +73,20 @@ def _stand_in_project(parsed: Namespace) -> Path:
     return root
 
 
+def _current_folder() -> Path:
+    try:
+        return Path.cwd()
+    except FileNotFoundError as error:
+        raise ConfigurationError(
+            "the current folder",
+            rule="it exists",
+            received="one that was removed, as by git or by another program",
+            remedy="Go to the project's folder: `cd` to it by its whole path.",
+        ) from error
+
+
 def _failed(message: str, code: int) -> int:
-    print(f"error: {message}", file=sys.stderr)
+    print(f"error: {message}", file=sys.stderr, flush=True)
     return code
 
 

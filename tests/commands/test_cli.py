@@ -81,3 +81,55 @@ def test_output_that_nobody_reads_ends_the_command_without_a_word(command, proje
     finally:
         os.close(writing)
     assert (done.returncode, done.stderr) == (1, "")
+
+
+def test_an_error_that_nobody_reads_has_its_exit_code_and_no_traceback(project):
+    assert cut_off(project, "stderr", "verdict", "nobody") == 1
+
+
+def test_a_help_that_nobody_reads_ends_without_a_word(project):
+    assert cut_off(project, "stdout", "--help") in (0, 1)
+
+
+def cut_off(project, stream: str, *command: str) -> int:
+    """Run a command of which nobody reads one stream; return its exit code, after the other was found empty."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    other = {"stdout": "stderr", "stderr": "stdout"}[stream]
+    try:
+        done = subprocess.run(
+            ["theragate", *command],
+            cwd=project.root,
+            env=environment(),
+            text=True,
+            check=False,
+            **{stream: writing, other: subprocess.PIPE},
+        )
+    finally:
+        os.close(writing)
+    assert getattr(done, other) == ""
+    return done.returncode
+
+
+def test_an_interrupted_command_says_so_in_one_line(project, monkeypatch, capsys):
+    monkeypatch.chdir(project.root)
+
+    def interrupt(call):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "COMMANDS", (Command("wait", "wait for ever", interrupt),))
+    assert cli.main(["wait"]) == 130
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err.strip() == "interrupted; run the same command again, since no file was left half-written"
+
+
+def test_a_current_folder_that_is_gone_is_one_line(tmp_path, monkeypatch, capsys):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert cli.main(["check"]) == 1
+    shown = capsys.readouterr().err
+    assert shown.startswith("error: the current folder: it exists; received one that was removed")
+    assert len(shown.splitlines()) == 1

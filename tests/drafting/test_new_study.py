@@ -195,6 +195,22 @@ def test_a_name_that_is_none(name, project):
         new_study(project.root, Request(name, project.table, outcome="ill"))
 
 
+def test_an_interrupted_draft_leaves_nothing_behind(project, monkeypatch):
+    def files() -> dict[str, bytes]:
+        return {str(path): path.read_bytes() for path in project.root.rglob("*") if path.is_file()}
+
+    def fail(*_):
+        raise KeyboardInterrupt
+
+    (project.root / "table.csv").write_text(small_cohort().to_csv(index=False), encoding="utf-8")
+    before = files()
+    monkeypatch.setattr("theragate.drafting.new_study.write_champion", fail)
+    with pytest.raises(KeyboardInterrupt):
+        new_study(project.root, Request(NEW, project.root / "table.csv", outcome="ill"))
+    assert files() == before
+    assert not (project.root / "sources" / NEW).exists()
+
+
 def test_a_name_that_is_taken(project):
     with pytest.raises(ConfigurationError, match=r"received one that is taken \(expectations/small_study.json\)"):
         new_study(project.root, Request(STUDY, project.table, outcome="ill"))

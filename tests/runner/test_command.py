@@ -1,5 +1,7 @@
 """What a user gets from a stage's script: one line and an exit code, never a traceback for an error that is theirs."""
 
+import os
+import subprocess
 import sys
 
 import pytest
@@ -50,3 +52,14 @@ def test_a_mistake_of_ours_keeps_its_traceback(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["stage.py", "a_study"])
     with pytest.raises(ZeroDivisionError):
         run_stage(stage)
+
+
+def test_work_that_is_done_counts_even_if_nobody_reads_the_line():
+    code = "import sys; from theragate.runner.reporting import reported; sys.exit(reported(lambda: 'done'))"
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        done = subprocess.run([sys.executable, "-c", code], stdout=writing, stderr=subprocess.PIPE, check=False)
+    finally:
+        os.close(writing)
+    assert (done.returncode, done.stderr) == (0, b"")

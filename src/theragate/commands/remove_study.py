@@ -4,10 +4,10 @@ import re
 from pathlib import Path
 
 from theragate.commands.processes import Interruptions
-from theragate.commands.undoable import Changes
 from theragate.drafting.edit import without_study
 from theragate.errors import ConfigurationError, did_you_mean
 from theragate.project import dvc_lock
+from theragate.project.changes import Changes
 from theragate.project.study_places import left_over, places
 from theragate.runner.exclusive import claim_pipeline
 from theragate.runner.workspace import Workspace

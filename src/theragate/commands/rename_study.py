@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from theragate.commands.processes import Interruptions
-from theragate.commands.undoable import Changes
 from theragate.drafting.edit import renamed_study
 from theragate.errors import ConfigurationError, did_you_mean
 from theragate.files import read_json
+from theragate.project.changes import Changes
 from theragate.project.dvc_lock import studies_in, without_study
 from theragate.project.study_places import places
 from theragate.runner.exclusive import claim_pipeline

@@ -32,6 +32,7 @@ from theragate.files import whole_file, write_json, write_text
 from theragate.gates import read_policy
 from theragate.learning.families import check_families
 from theragate.learning.features import read_features
+from theragate.project.changes import all_or_none
 from theragate.release.champion import write_champion
 from theragate.release.waivers import write_waivers
 from theragate.runner.workspace import Workspace
@@ -109,8 +110,10 @@ def new_study(root: Path, request: Request) -> str:
     entry["features"] |= _labels(form, cohort, [*outcome.columns, *columns.dropped])
     study = _checked(request.name, entry, cohort)
     params = with_study(workspace.params, request.name, entry, comment=COMMENT.format(file=request.file.name))
-    _write(workspace, form, draft_suite(request.name, cohort, columns, outcome))
-    write_text(workspace.params, params)
+    suite = draft_suite(request.name, cohort, columns, outcome)
+    with all_or_none(_files(workspace, form)):
+        _write(workspace, form, suite)
+        write_text(workspace.params, params)
     return _words(study, cohort, form)
 
 
@@ -137,7 +140,7 @@ def _check_name(workspace: Workspace) -> None:
             f"the name `{name}`",
             rule="no study has it yet",
             received=f"one that is taken ({there[0] if there else 'in params.yaml'})",
-            remedy="Choose another name, or remove what is left of the former study.",
+            remedy=f"Choose another name, or remove what is there: `theragate remove-study {name}`.",
         )
 
 
@@ -242,6 +245,14 @@ def _check_features(cohort: pd.DataFrame, study: Study) -> None:
             remedy="Add columns of what is known before the outcome; or name with --outcome, --time, --treatment and "
             "--id what the columns are.",
         ) from None
+
+
+def _files(workspace: Workspace, form: DraftedForm) -> list[Path]:
+    """Return the files that a draft makes."""
+    folder = workspace.root / "sources" / workspace.study
+    tables = [folder / table.name for table in (form.path, *form.companions.values())]
+    decided = [workspace.decided(name) for name in ("champion.json", "waivers.json")]
+    return [*tables, folder / "README.md", workspace.suite, *decided]
 
 
 def _write(workspace: Workspace, form: DraftedForm, suite: dict[str, Any]) -> None:

@@ -1,7 +1,9 @@
 """What a process of the pipeline says at its end: one line, and an exit code."""
 
+import os
 import sys
 from collections.abc import Callable
+from typing import TextIO
 
 from theragate.errors import TheragateError
 
@@ -12,14 +14,22 @@ def reported(act: Callable[[], str]) -> int:
     """Show the line that `act` returns, or its error; return the exit code.
 
     The exit code is 0 with one line on standard output, or 1 with one line on standard error. An error that is not
-    the user's keeps its traceback.
+    the user's keeps its traceback. Work that is done counts, even if nobody reads the line any more, as behind
+    ``| head``.
     """
     try:
-        print(act(), flush=True)
+        _say(act(), sys.stdout)
     except TheragateError as error:
-        print(f"error: {error}", file=sys.stderr)
+        _say(f"error: {error}", sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
-        print("interrupted; run the same command to go on", file=sys.stderr)
+        _say("interrupted; run the same command to go on", sys.stderr)
         return 130
     return 0
+
+
+def _say(line: str, stream: TextIO) -> None:
+    try:
+        print(line, file=stream, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())  # Python writes what is left when it ends

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -31,6 +31,7 @@ def _lines(title: str) -> Callable[[int, int, str], None]:
         quarter = 4 * done // max(total, 1)
         if quarter > shown:
             shown = quarter
-            print(f"{title}: {done} of {total} {text}", file=sys.stderr, flush=True)
+            with suppress(BrokenPipeError):  # nobody may read any more, which does no harm
+                print(f"{title}: {done} of {total} {text}", file=sys.stderr, flush=True)
 
     return show

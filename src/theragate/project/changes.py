@@ -3,14 +3,30 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from theragate.errors import StoreError
 from theragate.files import write_text
 
-__all__ = ["Changes"]
+__all__ = ["Changes", "all_or_none"]
+
+
+@contextmanager
+def all_or_none(paths: Sequence[Path]) -> Iterator[None]:
+    """Remove those of `paths` that the block has made, if it is left by any error, with the folders made for them."""
+    new = [path for path in paths if not path.exists()]
+    folders = {folder for path in new for folder in path.parents if not folder.exists()}
+    try:
+        yield
+    except BaseException:
+        for path in new:
+            path.unlink(missing_ok=True)
+        for folder in sorted(folders, reverse=True):
+            with suppress(OSError):  # somebody else has put something there
+                folder.rmdir()
+        raise
 
 
 class Changes:
