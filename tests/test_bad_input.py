@@ -185,8 +185,8 @@ def test_more_features_than_patients_where_the_penalty_is_light(project, refused
     genes = {f"gene_{number}": random.normal(size=160) for number in range(80)}
     cohort_with(project, **genes)
     ingested(project)
-    assert exit_code(validate, [STUDY]) == 0
-    line = refused(train)
+    line = refused(validate)
+    assert not (project.root / "reports" / STUDY / "validation.json").exists(), "the suite would take minutes"
     assert "family `logistic`: in every inner fold it learns from at least as many patients" in line
     assert "received 83 features and 53 patients. Name another family under `tuning.reference`" in line
 
@@ -327,3 +327,25 @@ def test_a_full_disk_leaves_the_former_file_whole(project):
     assert "Traceback" not in done.stderr
     assert path.read_bytes() == before
     assert not list(path.parent.glob("*.part"))
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda study: study["tuning"].update(families=["xgboots"]), "a family of a binary study is one of logistic"),
+        (lambda study: study["validation"].update(folds=20), "study `small_study`, "),
+        (
+            lambda study: study.update(scenarios={"odd": {"noise": {"sex": 1.0}, "reason": "For the tests."}}),
+            "noise is added to numbers; received `sex`",
+        ),
+    ],
+    ids=["family", "folds", "scenario"],
+)
+def test_what_training_would_refuse_is_refused_before_the_suite_is_run(project, refused, change, sentence):
+    project.put(small_cohort(40))
+    ingested(project)
+    change(project.study)
+    project.write()
+    early = refused(validate)
+    assert sentence in early
+    assert not (project.root / "reports" / STUDY / "validation.json").exists()

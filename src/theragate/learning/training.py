@@ -9,16 +9,16 @@ from pathlib import Path
 import pandas as pd
 
 from theragate.cohorts.outcomes import Outcome, Treated
-from theragate.cohorts.splits import Split, development_rows, outer_splits
-from theragate.learning.families import check_families, check_width
-from theragate.learning.features import Feature, as_features, read_features
+from theragate.cohorts.splits import Split, development_rows
+from theragate.learning.features import Feature, as_features
 from theragate.learning.overlap import check_random_assignment
 from theragate.learning.predictor import Predictor
 from theragate.learning.problem_digest import problem_digest
 from theragate.learning.record import TrainingRecord
-from theragate.learning.scenarios import CLEAN, check_scenarios, stressed
+from theragate.learning.scenarios import CLEAN, stressed
 from theragate.learning.seeds import derive
 from theragate.learning.split_work import SplitResult, SplitWork, search_and_predict
+from theragate.learning.trainable import check_trainable
 from theragate.learning.training_record import predictions_table, training_record
 from theragate.learning.tuning import Search
 from theragate.learning.workers import run_in_workers
@@ -79,11 +79,8 @@ def train(
     StoreError
         If `storage` cannot be written, or a worker process died.
     """
-    check_families(study)
-    schema = read_features(cohort, study)
-    check_scenarios(study, schema)
-    splits = outer_splits(cohort, outcome, study, seed=seed)
-    check_width(study, features=len(schema), patients=_fewest(splits, study.validation.inner_folds))
+    problem = check_trainable(cohort, outcome, study, seed=seed)
+    schema, splits = problem.schema, problem.splits
     if isinstance(outcome, Treated) and outcome.propensity is not None:
         check_random_assignment(cohort, outcome, schema)
     key = f"{study.name}-{problem_digest(cohort, study, seed=seed)[:16]}"
@@ -109,12 +106,6 @@ def train(
     )
     shutil.rmtree(storage / key, ignore_errors=True)
     return trained
-
-
-def _fewest(splits: list[Split], inner_folds: int) -> int:
-    """Return how many patients the smallest inner fold leaves to learn from."""
-    fewest = min(len(split.train) for split in splits)
-    return fewest - -(-fewest // inner_folds)
 
 
 def _works(

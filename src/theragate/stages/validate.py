@@ -1,9 +1,11 @@
 """Cohort to a checked cohort: expectations and leakage check; a critical failure stops the study here."""
 
+from theragate.cohorts.outcome_columns import read_outcome
 from theragate.cohorts.parquet import read_table
 from theragate.digests import sha256_file
 from theragate.errors import DataError
 from theragate.files import write_json, write_text
+from theragate.learning.trainable import check_trainable
 from theragate.runner.command import StageCall
 from theragate.study import load_study
 from theragate.validation.accepted_inputs import accepted_inputs
@@ -24,13 +26,17 @@ def validate(call: StageCall) -> str:
 
     Raises
     ------
+    ConfigurationError
+        If a family or a scenario does not fit the study.
     DataError
-        If a critical expectation fails or a feature leaks the outcome.
+        If the study cannot be trained on its cohort (see `check_trainable`), a critical expectation fails or a feature
+        leaks the outcome.
     """
     workspace = call.workspace
     study = load_study(workspace.params, workspace.study)
     path = workspace.data("cohort.parquet")
     cohort = read_table(path, remedy=f"Run `dvc repro ingest@{study.name}`.")
+    check_trainable(cohort, read_outcome(cohort, study), study, seed=0)  # before the suite, which can take minutes
     digest = sha256_file(path)
     validation = validate_cohort(cohort, study, suite=workspace.suite, cohort_sha256=digest)
     write_json(workspace.report("validation.json"), validation.model_dump(mode="json"))
