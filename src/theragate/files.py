@@ -13,7 +13,7 @@ from typing import Any
 
 from theragate.errors import DataError, StoreError
 
-__all__ = ["read_json", "whole_directory", "whole_file", "write_json", "write_text"]
+__all__ = ["json_bytes", "read_json", "whole_directory", "whole_file", "write_json", "write_text"]
 
 _DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
 _OCCUPIED = {errno.ENOTEMPTY, errno.EEXIST}
@@ -122,8 +122,14 @@ def _refused(error: OSError, block: Path) -> bool:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write `value` as indented JSON with sorted keys; the same value always gives the same bytes."""
-    write_text(path, json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n")
+    """Write `value` as `json_bytes`."""
+    with whole_file(path) as temporary:
+        temporary.write_bytes(json_bytes(value))
+
+
+def json_bytes(value: Any) -> bytes:
+    """Return `value` as indented JSON with sorted keys, in UTF-8; the same value always gives the same bytes."""
+    return (json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 
 def write_text(path: Path, text: str) -> None:

@@ -3,6 +3,7 @@
 import copy
 import json
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -238,7 +239,9 @@ def test_nothing_is_renamed_while_the_pipeline_runs(made, tmp_path):
     before = everything(made)
     claim = "import sys, pathlib; from theragate.runner.exclusive import claim_pipeline; "
     claim += f"claim_pipeline(pathlib.Path({str(made)!r})); print('claimed', flush=True); sys.stdin.read()"
-    with subprocess.Popen(["python", "-c", claim], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd="/") as other:
+    with subprocess.Popen(
+        [sys.executable, "-c", claim], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd="/"
+    ) as other:
         assert other.stdout is not None
         other.stdout.readline()
         with pytest.raises(StoreError, match="another one, process"):

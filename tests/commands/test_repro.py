@@ -42,6 +42,7 @@ def pipeline(tmp_path: Path) -> Path:
         }
     }
     (tmp_path / "dvc.yaml").write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
+    (tmp_path / "params.yaml").write_text("studies: {a: {}, b: {}}\n")
     (tmp_path / "a.txt").write_text("a\n")
     (tmp_path / "b.txt").write_text("b\n")
     dvc_repository(tmp_path)

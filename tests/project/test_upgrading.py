@@ -1,12 +1,16 @@
 """What another version changes in a project: shown first, and never over what somebody has edited."""
 
+import hashlib
+from pathlib import Path
+
 import pytest
 from support import run
 
 from theragate.cli import main
-from theragate.files import write_json
+from theragate.files import json_bytes, write_json
 from theragate.project import upgrading
 from theragate.project.beginning import begin, plan_beginning
+from theragate.project.stage_digests import digest_files
 from theragate.project.templates import REPOSITORY, managed, shipped_policies
 from theragate.project.written import read_written
 
@@ -123,9 +127,14 @@ def test_changed_limits_are_shown_and_never_changed(project, newer, capsys):
 
 def test_the_stages_that_run_again_are_named(project, newer, capsys):
     run(project, "git", "init", "-q")
-    code = upgrading.stage_digests(project)["code"] | {"evaluate": "0" * 32}
+    files = {path: content for path, content in digest_files(project).items() if path.startswith("data/_code/")}
+    locked = {
+        path: hashlib.md5(json_bytes(content), usedforsecurity=False).hexdigest() for path, content in files.items()
+    }
+    locked["data/_code/evaluate.json"] = "0" * 32
     lines = [
-        f"  {stage}@s:\n    params:\n      data/digests.json:\n        code.{stage}: {code[stage]}" for stage in code
+        f"  {Path(path).stem}@s:\n    deps:\n    - path: {path}\n      hash: md5\n      md5: {md5}"
+        for path, md5 in locked.items()
     ]
     (project / "dvc.lock").write_text("\n".join(["stages:", *lines, ""]), encoding="utf-8")
     assert "runs again: evaluate\n" in shown(capsys)

@@ -32,9 +32,9 @@ def _check(call: Call) -> str:
 
 def _repro(call: Call) -> int:
     from theragate.commands.repro import repro
-    from theragate.study import NO_STUDY, study_names
+    from theragate.study import NO_STUDY, read_parameters
 
-    if not call.parsed.targets and not study_names(call.root / "params.yaml"):
+    if not call.parsed.targets and not read_parameters(call.root / "params.yaml")["studies"]:
         print(NO_STUDY)
         return 0
     # The stages run the Python that runs here, whether its environment was activated or not.

@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from theragate.digests import md5_file
-from theragate.project.stage_digests import DIGESTS, differing, stage_digests
+from theragate.project.stage_digests import differing, digest_files
 from theragate.study import read_parameters
 
 __all__ = ["studies_in", "unlocked", "without_study"]
@@ -42,7 +42,7 @@ def unlocked(root: Path, study: str) -> tuple[str, ...]:
         text = (root / "dvc.lock").read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
         return ("there is none",)
-    digests = stage_digests(root)
+    digests = digest_files(root)
     ignored = _ignored(root)
     known: dict[str, str] = {}
     changed: dict[str, None] = {}
@@ -51,10 +51,11 @@ def unlocked(root: Path, study: str) -> tuple[str, ...]:
         if entry is None:
             changed[f"stage {stage}"] = None
             continue
-        keys = _declared(entry, "params.yaml").items()
-        changed |= {f"`{key}`": None for key, value in keys if _value(parameters, key) != value}
-        changed |= dict.fromkeys(differing(_declared(entry, DIGESTS), digests))
+        changed |= {f"`{key}`": None for key, value in _declared(entry) if _value(parameters, key) != value}
         for path, md5 in _named(entry):
+            if path in digests:
+                changed |= dict.fromkeys(differing(root, path, md5, digests))
+                continue
             if path not in known:
                 known[path] = _md5(root / path, ignored)
             if known[path] != md5:
@@ -95,10 +96,10 @@ def _named(entry: dict[str, Any]) -> Iterator[tuple[str, str]]:
             yield str(item["path"]), str(item["md5"])
 
 
-def _declared(entry: dict[str, Any], file: str) -> dict[str, Any]:
+def _declared(entry: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     params = entry.get("params")
-    keys = params.get(file) if isinstance(params, dict) else None
-    return keys if isinstance(keys, dict) else {}
+    keys = params.get("params.yaml") if isinstance(params, dict) else None
+    yield from keys.items() if isinstance(keys, dict) else ()
 
 
 def _value(parameters: Any, key: str) -> Any:

@@ -1,26 +1,29 @@
 """What each stage depends on besides files, as digests: the code that it imports, the keys of its study that it reads.
 
-The first stage of the pipeline, `digests`, writes them into ``data/digests.json`` before every run, and DVC compares
-each stage's own two with those of ``dvc.lock``. Plain ``dvc repro`` so notices a package that was upgraded or edited,
-and a key that was changed, and runs again exactly the stages that they concern; and ``dvc.yaml`` is the same small
-file in every project.
+The first stage of the pipeline, `digests`, writes them before every run, in small files of which each stage depends on
+its two: ``data/_code/train.json`` and ``data/_keys/STUDY/train.json``. So plain ``dvc repro`` notices a package that
+was upgraded or edited, and a key that was changed, and runs again exactly the stages that they concern; and
+``dvc.yaml`` is the same small file in every project.
 """
 
+import hashlib
 import json
-from collections.abc import Mapping
+import shutil
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from theragate.digests import sha256_file, sha256_json
+from theragate.digests import md5_file, sha256_file, sha256_json
 from theragate.errors import ConfigurationError, ExtensionError, StoreError
 from theragate.extensions import find
-from theragate.files import write_json, write_text
+from theragate.files import json_bytes, write_json, write_text
 from theragate.project.imported_code import PackageCode, read_package
 
-__all__ = ["DIGESTS", "READS", "code_modules", "differing", "notice", "stage_digests"]
+__all__ = ["READS", "code_modules", "differing", "digest_files", "notice"]
 
-DIGESTS = "data/digests.json"
+# No study's name begins with `_`.
+_CODE, _KEYS = "data/_code/{}.json", "data/_keys/{}/{}.json"
 _BEGUN = "data/begun"  # its content never changes: it is there so that all stages wait for `digests`
 _MEMORY = ".dvc/tmp/theragate/digests.json"  # what is known of files that have not changed since
 
@@ -61,6 +64,9 @@ READS: Mapping[str, tuple[str, ...]] = {
 
 _NAMES = {"entry": "`studies.{}`", "policies": "`policies`", SEED: "`seed`"}
 
+_SHOWN = 4  # of changes, in one line
+
+# Of each stage the digest of its code, or of a study and stage the digests of what is read, by key.
 Digests = dict[str, Any]
 
 
@@ -76,16 +82,23 @@ def notice(root: Path) -> str:
     StoreError
         If the disk is full or the folder cannot be written.
     """
-    before, now = _read(root / DIGESTS), stage_digests(root)
-    if now != before:
-        write_json(root / DIGESTS, now)
+    now = digest_files(root)
+    before = {path: _read(root / path) for path in now if (root / path).is_file()}
+    for path, content in now.items():
+        if before.get(path) != content:
+            write_json(root / path, content)
+    studies = _studies_of(now)
+    gone = [folder for folder in sorted((root / "data" / "_keys").glob("*/")) if folder.name not in studies]
+    for folder in gone:
+        shutil.rmtree(folder, ignore_errors=True)
     if not (root / _BEGUN).is_file():
-        write_text(root / _BEGUN, f"Every run of the pipeline begins with {DIGESTS}.\n")
-    if now["studies"]:
-        return "\n".join([_changes(before, now), *_incomplete(root, list(now["studies"]))])
+        write_text(root / _BEGUN, "Every run of the pipeline begins with the digests in data/_code and data/_keys.\n")
+    line = _changes(before, now, [folder.name for folder in gone])
+    if studies:
+        return "\n".join([line, *_incomplete(root, studies)])
     from theragate.study import NO_STUDY
 
-    return f"{_changes(before, now)}\n{NO_STUDY}"
+    return f"{line}\n{NO_STUDY}"
 
 
 def _incomplete(root: Path, studies: list[str]) -> list[str]:
@@ -103,13 +116,14 @@ def _incomplete(root: Path, studies: list[str]) -> list[str]:
     return told
 
 
-def stage_digests(root: Path) -> Digests:
-    """Return the digests of a project as it is now.
+def digest_files(root: Path) -> dict[str, Digests]:
+    """Return the content of each file of digests, by its path below `root`, for a project as it is now.
 
     Returns
     -------
-    ``code``: of each stage, a digest of the code that it imports and of its script. ``studies``: of each study and
-    stage, by key, a digest of what the stage reads of the study's entry; and of the extensions that the study names.
+    Of ``data/_code/<stage>.json``: a digest of the code that the stage imports, and of its script. Of
+    ``data/_keys/<study>/<stage>.json``: by key, a digest of what the stage reads of the study's entry; and of the
+    extensions that the study names.
 
     Raises
     ------
@@ -120,36 +134,38 @@ def stage_digests(root: Path) -> Digests:
     before = json.dumps(memory)
     files, entries = (_mapping(memory.get(part)) for part in ("files", "params"))
     package = read_package(Path(__file__).resolve().parents[1], files)
-    digests = {
-        "code": {stage: _code(root, package, stage) for stage in READS},
-        "studies": _studies(root / "params.yaml", entries),
-    }
+    code = {_CODE.format(stage): {"code": _code(root, package, stage)} for stage in READS}
+    studies = _studies(root / "params.yaml", entries)
+    keys = {_KEYS.format(study, stage): studies[study][stage] for study in studies for stage in READS}
     known = json.dumps({"files": files, "params": entries})
     if known != before:
         with suppress(StoreError):  # it only saves time
             write_text(root / _MEMORY, known)
-    return digests
+    return code | keys
 
 
-def differing(locked: Mapping[str, Any], now: Digests) -> tuple[str, ...]:
-    """Return what is `now` not as ``dvc.lock`` has it: ``code of train``, ```studies.STUDY.outcome```.
+def differing(root: Path, path: str, md5: str, now: Mapping[str, Digests]) -> Iterator[str]:
+    """Yield what is not as ``dvc.lock`` has it in a file of digests: ``code of train``, ```studies.STUDY.outcome```.
 
     Parameters
     ----------
-    locked
-        What an entry of ``dvc.lock`` says of ``data/digests.json``.
+    root
+        The project.
+    path, md5
+        The file, and the MD5 by which the lock names its content.
     now
-        The digests of the project as it is.
+        From `digest_files`.
     """
-    names = []
-    for key, value in locked.items():
-        group, *path = key.split(".")
-        if group == "code":
-            names += [f"code of {path[0]}"] if value != _value(now, key) else []
-        else:
-            parts = _different(value, _mapping(_value(now, key)))
-            names += (_NAMES.get(part, "`studies.{}.{}`").format(path[0], part) for part in parts)
-    return tuple(names)
+    content = now.get(path, {})
+    if hashlib.md5(json_bytes(content), usedforsecurity=False).hexdigest() == md5:
+        return
+    stage = Path(path).stem
+    if path == _CODE.format(stage):
+        yield f"code of {stage}"
+        return
+    study = Path(path).parent.name
+    locked = _read(root / path) if (root / path).is_file() and md5_file(root / path) == md5 else {}
+    yield from (_NAMES.get(key, "`studies.{}.{}`").format(study, key) for key in _different(locked, content))
 
 
 def code_modules(stage: str) -> tuple[str, str]:
@@ -245,21 +261,36 @@ def _mapping(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _changes(before: Digests, now: Digests) -> str:
+def _changes(before: Mapping[str, Digests], now: Mapping[str, Digests], gone: list[str]) -> str:
+    studies = _studies_of(now)
     if not before:
-        count = len(now["studies"])
-        return f"digests: {len(now['code'])} stages, {count} {'study' if count == 1 else 'studies'}"
-    former, studies = _mapping(before.get("studies")), now["studies"]
-    told = [f"code of {', '.join(code)}"] if (code := _different(_mapping(before.get("code")), now["code"])) else []
-    for name in studies:
-        keys = [key for stage in READS for key in _different(_value(former, f"{name}.{stage}"), studies[name][stage])]
-        precise = [key for key in dict.fromkeys(keys) if key != "entry"] or list(dict.fromkeys(keys))
-        if name not in former:
-            told.append(f"{name} is new")
+        count = f"{len(studies)} {'study' if len(studies) == 1 else 'studies'}"
+        return f"digests: {len(READS)} stages, {count}"
+    code = [stage for stage in READS if before.get(_CODE.format(stage)) != now[_CODE.format(stage)]]
+    told = [f"code of {', '.join(code)}"] if code else []
+    about = []
+    for study in studies:
+        paths = [_KEYS.format(study, stage) for stage in READS]
+        keys = [key for path in paths for key in _different(before.get(path), now[path])]
+        if not any(path in before for path in paths):
+            about.append(f"{study} is new")
         elif keys:
-            told.append(f"{name}: {', '.join(precise)}")
-    told += (f"{name} is gone" for name in former if name not in studies)
+            precise = [key for key in dict.fromkeys(keys) if key != "entry"] or list(dict.fromkeys(keys))
+            about.append(f"{study}: {_some(precise, ', ')}")
+    about += (f"{study} is gone" for study in gone)
+    told += [_some(about, "; ")] if about else []
     return f"digests: changed since the last run: {'; '.join(told)}" if told else "digests: nothing changed"
+
+
+def _some(texts: list[str], between: str) -> str:
+    """Join texts, of which the first few stand for all."""
+    rest = len(texts) - _SHOWN
+    return between.join([*texts[:_SHOWN], *([f"and {rest} more"] if rest > 0 else [])])
+
+
+def _studies_of(files: Mapping[str, Digests]) -> list[str]:
+    folders = dict.fromkeys(Path(path).parent for path in files)
+    return [folder.name for folder in folders if folder.parent.name == Path(_KEYS).parts[1]]
 
 
 def _different(before: Any, now: Mapping[str, Any]) -> list[str]:

@@ -33,6 +33,7 @@ _PLACES = (
     Place("private/ids/*.csv", "own"),
     Place("private/ids/*.lock", "made"),
     Place("data/*", "made"),
+    Place("data/_keys/*", "made"),
     Place("models/*", "made"),
     Place("reports/*", "made"),
     Place(".theragate/searches/*", "made"),

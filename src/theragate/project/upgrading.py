@@ -11,7 +11,7 @@ from typing import Any, Literal
 from theragate.digests import sha256_json
 from theragate.files import write_text
 from theragate.project.beginning import rendered
-from theragate.project.stage_digests import stage_digests
+from theragate.project.stage_digests import READS, differing, digest_files
 from theragate.project.templates import managed, shipped_policies
 from theragate.project.written import Written, digest, read_written, write_written
 from theragate.study import read_parameters
@@ -19,7 +19,7 @@ from theragate.study import read_parameters
 __all__ = ["Change", "Upgrade", "apply_upgrade", "plan_upgrade"]
 
 _LOCK = "requirements.lock"
-_CODE = re.compile(r"^ +code\.(\w+): (\w+)$", flags=re.MULTILINE)  # in dvc.lock
+_CODE = re.compile(r"path: (data/_code/(\w+)\.json)\n +hash: md5\n +md5: (\w+)$", flags=re.MULTILINE)  # in dvc.lock
 _PIN = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)==([^\s;\\]+)", flags=re.MULTILINE)
 
 
@@ -167,8 +167,8 @@ def _stages_again(root: Path, changes: Iterable[Change]) -> tuple[str, ...]:
         locked = set(_CODE.findall((root / "dvc.lock").read_text(encoding="utf-8")))
     except (OSError, UnicodeDecodeError):
         return ()
-    now, changed = stage_digests(root)["code"], {change.name for change in changes if change.kind in ("add", "replace")}
-    again = {stage for stage, digested in locked if digested != now.get(stage)}
-    again |= {stage for stage, _ in locked if changed & {f"pipelines/{stage}.py", "pipelines/_source.py"}}
+    now, changed = digest_files(root), {change.name for change in changes if change.kind in ("add", "replace")}
+    again = {stage for path, stage, md5 in locked if any(differing(root, path, md5, now))}
+    again |= {stage for _, stage, _ in locked if changed & {f"pipelines/{stage}.py", "pipelines/_source.py"}}
     again |= {"train", "refit"} if _LOCK in changed else set()
-    return tuple(stage for stage in now if stage in again)
+    return tuple(stage for stage in READS if stage in again)
