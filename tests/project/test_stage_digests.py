@@ -1,6 +1,7 @@
 """What is noticed before every run: other code, other keys, and nothing that a stage does not read."""
 
 import json
+from pathlib import Path
 
 import pytest
 import yaml
