@@ -28,12 +28,17 @@ class Installed:
     def bin(self) -> Path:
         return self.folder / "bin"
 
-    def run(self, here: Path, *command: str, code: int = 0, **more: str) -> str:
-        """Run a command as a user in whose shell the environment is activated; return what it prints."""
+    def environment(self, **more: str) -> dict[str, str]:
+        """The environment variables of a user in whose shell it is activated."""
         environ = environment(**{"THERAGATE_JOBS": "1"} | more)
         outside = [path for path in environ["PATH"].split(os.pathsep) if path != str(Path(sys.executable).parent)]
-        environ["PATH"] = os.pathsep.join([str(self.bin), *outside])
-        done = subprocess.run(command, cwd=here, env=environ, capture_output=True, text=True, check=False)
+        return environ | {"PATH": os.pathsep.join([str(self.bin), *outside])}
+
+    def run(self, here: Path, *command: str, code: int = 0, user: int | None = None, **more: str) -> str:
+        """Run a command as such a user, or as another; return what it prints."""
+        done = subprocess.run(
+            command, cwd=here, env=self.environment(**more), capture_output=True, text=True, check=False, user=user
+        )
         assert done.returncode == code, f"{command} gave {done.returncode}:\n{done.stdout}\n{done.stderr}"
         return done.stdout + done.stderr
 
