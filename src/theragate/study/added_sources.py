@@ -10,6 +10,7 @@ from pydantic import SerializeAsAny, WrapValidator
 from theragate.digests import canonical_json
 from theragate.extensions import SOURCES, added, entry_error, used, used_names
 from theragate.study.sources import Origin, Source
+from theragate.study.spec import as_tuples
 
 __all__ = ["AnySource", "ExtensionSource", "RecordedSource", "is_ours", "source_kinds"]
 
@@ -92,7 +93,7 @@ def _recorded(value: Any, validate: Callable[[Any], Any]) -> Any:
     theirs = {} if is_ours(kind) else source_kinds(used_names())
     if isinstance(kind, str) and kind in theirs:
         return theirs[kind].model_validate_json(canonical_json(value), strict=True)
-    return _made(value, validate)
+    return _made(as_tuples(value), validate)  # what JSON wrote has become plain values on the way here
 
 
 # A source in a study, where `Study.read` makes those of the extensions that it names; and one in a record of ours.

@@ -12,7 +12,7 @@ from theragate.digests import canonical_json
 from theragate.errors import ConfigurationError, DataError, TheragateError, did_you_mean, nearest
 from theragate.files import read_json
 from theragate.study.known_keys import known_keys
-from theragate.study.spec import Spec
+from theragate.study.spec import Spec, as_tuples
 
 __all__ = ["Flaw", "first_flaw", "parse", "read_spec", "spec_of"]
 
@@ -132,7 +132,7 @@ def parse(kind: type[S], value: Any, *, at: str | Callable[[str], str]) -> S:
         In one line that names the key as it stands in the file.
     """
     try:
-        return kind.model_validate(_tuples(value), strict=True)
+        return kind.model_validate(as_tuples(value), strict=True)
     except ValidationError as error:
         flaw = first_flaw(error, value, unknown="a key is one of those in docs/studies.md")
         key = ".".join(filter(None, (at, flaw.key))) if isinstance(at, str) else at(flaw.key)
@@ -197,13 +197,6 @@ def _at_the_tag(error: ErrorDetails) -> ErrorDetails:
         return cast("ErrorDetails", {**at, "type": "missing"})
     rule = f"the value should be one of {error['ctx']['expected_tags']}"
     return cast("ErrorDetails", {**at, "msg": rule, "input": error["input"][key]})
-
-
-def _tuples(value: Any) -> Any:
-    """Turn lists into the tuples that a frozen value is made of."""
-    if isinstance(value, list):
-        return tuple(map(_tuples, value))
-    return {key: _tuples(entry) for key, entry in value.items()} if isinstance(value, dict) else value
 
 
 def _key(value: Any, location: tuple[int | str, ...]) -> list[str]:

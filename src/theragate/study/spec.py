@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
-__all__ = ["MARK", "NAME", "Name", "Probability", "Sentence", "Spec", "Unit", "keys_of", "marked", "unfit"]
+__all__ = ["MARK", "NAME", "Name", "Probability", "Sentence", "Spec", "Unit", "as_tuples", "keys_of", "marked", "unfit"]
 
 NAME = r"^[a-z][a-z0-9_]{2,63}$"
 MARK = "REVIEW"  # with which a text begins that a person has to write or confirm
@@ -20,6 +20,13 @@ class Spec(BaseModel):
     """A value read from a file: immutable, with no unknown keys, and with finite numbers only."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, populate_by_name=True)
+
+
+def as_tuples(value: Any) -> Any:
+    """Turn lists into the tuples that a frozen value is made of."""
+    if isinstance(value, list):
+        return tuple(map(as_tuples, value))
+    return {key: as_tuples(entry) for key, entry in value.items()} if isinstance(value, dict) else value
 
 
 def unfit(rule: str, received: str) -> PydanticCustomError:
