@@ -12,7 +12,7 @@ from patients import make_world
 from theragate.errors import DataError
 from theragate.personal.answers import PersonalModel
 from theragate.registry.loading import Champion
-from theragate.registry.predict import predict_file
+from theragate.registry.predict import InputForm, predict_file
 
 MARKER = "Qx7731"  # a patient's value that nothing may repeat
 IDS = ["000123", "9007199254740993", "0012E5", "NA", "1.50", "", " x", "True", 'a "b", c', "2026-01-02", "-0", "nan"]
@@ -154,6 +154,34 @@ def test_what_cannot_be_read_is_refused_without_a_line_of_it(champion, tmp_path,
     (tmp_path / "in.csv").write_text(content)
     assert sentence in str(refused(champion, tmp_path / "in.csv", id_column=None))
     assert not (tmp_path / "answers.csv").exists()
+
+
+def test_a_file_in_another_form_is_answered_as_the_plain_one(champion, patients, tmp_path):
+    patients.to_csv(tmp_path / "plain.csv", index=False)
+    other = patients.assign(sex=patients["sex"] + " ", ward="Süd").astype({"marker": object})
+    other.to_csv(tmp_path / "other.CSV.gz", index=False, sep=";", decimal=",", encoding="cp1252")
+    with pytest.raises(DataError, match="--separator"):
+        predict(champion, tmp_path / "other.CSV.gz")
+    utf8 = InputForm(separator=";")
+    with pytest.raises(DataError, match=r"no text in utf-8. Give its --encoding, such as cp1252"):
+        predict_file(champion, tmp_path / "other.CSV.gz", tmp_path / "a.csv", id_column=None, form=utf8)
+    form = InputForm("cp1252", ";", ",", ("fehlt",))
+    predict_file(champion, tmp_path / "other.CSV.gz", tmp_path / "answers.csv", id_column="Patient ID", form=form)
+    answers = pd.read_csv(tmp_path / "answers.csv", dtype={"Patient ID": "str"}, keep_default_na=False)
+    pd.testing.assert_frame_equal(answers, predict(champion, tmp_path / "plain.csv"))
+
+
+def test_cells_that_mean_missing_or_are_no_number_do_not_change_the_others(champion, tmp_path):
+    rows = ["age;sex;marker", "60;f;0,5", "60;f;fehlt", "60;f;>200", "60;f;0,25"]
+    (tmp_path / "in.csv").write_text("\n".join(rows))
+    with pytest.raises(DataError, match=r"received one, with `;` in it. Give `--separator ';'`"):
+        predict(champion, tmp_path / "in.csv", id_column=None)
+    form = InputForm(separator=";", decimal=",", missing=("fehlt",))
+    predict_file(champion, tmp_path / "in.csv", tmp_path / "answers.csv", id_column=None, form=form)
+    answers = pd.read_csv(tmp_path / "answers.csv", keep_default_na=False)
+    assert answers["reason"][2] == "marker: not a number"
+    assert "not a number" not in "".join(answers["reason"].drop(2))
+    assert answers["prediction"][0] != answers["prediction"][3]
 
 
 def test_an_encoding_that_is_not_utf8_is_refused(champion, tmp_path):

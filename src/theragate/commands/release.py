@@ -133,11 +133,13 @@ def _audit(call: Call, session: "Session") -> int | str:
 
 def _predict(call: Call) -> str:
     from theragate.registry.loading import load_champion
-    from theragate.registry.predict import predict_file
+    from theragate.registry.predict import InputForm, predict_file
 
     parsed = call.parsed
     champion = load_champion(parsed.study, trust=parsed.trust, environ=call.environ)
-    return predict_file(champion, parsed.input, parsed.output, id_column=parsed.id)
+    separator = {"tab": "\t", "space": " "}.get(parsed.separator, parsed.separator)
+    form = InputForm(parsed.encoding, separator, parsed.decimal, tuple(parsed.missing))
+    return predict_file(champion, parsed.input, parsed.output, id_column=parsed.id, form=form)
 
 
 def _done(call: Call, line: str) -> int | str:
@@ -245,6 +247,10 @@ PREDICT = Command(
         argument("input", type=Path, metavar="INPUT", help="a CSV or Parquet file with the model's columns"),
         argument("--output", required=True, type=Path, metavar="FILE", help="a CSV or Parquet file to write"),
         argument("--id", metavar="COLUMN", help="a column to copy into the result"),
+        argument("--encoding", metavar="NAME", default="utf-8", help="of a CSV file, such as cp1252 (utf-8)"),
+        argument("--separator", metavar="MARK", default=",", help="of its cells: a character, tab or space (,)"),
+        argument("--decimal", choices=(".", ","), default=".", help="its decimal mark (.)"),
+        argument("--missing", nargs="+", action="extend", default=[], metavar="CELL", help="cells of what is unknown"),
         argument("--trust", type=Path, metavar="FILE", help="the trust file whose keys count"),
     ),
 )

@@ -217,7 +217,7 @@ _READING = (
     argument("--separator", metavar="MARK", help="between the cells: a character, tab or space"),
     argument("--decimal", choices=(".", ","), help="the decimal mark"),
     argument("--date", choices=("dmy", "mdy", "ymd"), help="the order of day, month and year, where dates do not tell"),
-    argument("--missing", nargs="+", action="extend", default=[], metavar="CELL", help="cells that mean `not known`"),
+    argument("--missing", nargs="+", action="extend", default=[], metavar="CELL", help="cells of what is unknown"),
     argument("--text", nargs="+", action="extend", default=[], metavar="COL", help="columns of codes, not of numbers"),
     argument("--drop", nargs="+", action="extend", default=[], metavar="COL", help="columns not to read"),
     argument("--sheet", metavar="NAME", help="of a workbook"),

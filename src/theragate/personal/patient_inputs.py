@@ -103,7 +103,9 @@ def _texts(given: pd.Series, known: Sequence[str]) -> NDArray[np.object_]:
     if foreign.any():
         by_number = _by_number(known)
         numbers = pd.to_numeric(pd.Series(texts[foreign], dtype=object), errors="coerce")
-        texts[foreign] = [by_number.get(number, text) for number, text in zip(numbers, texts[foreign], strict=True)]
+        spaced = [str(text).strip() for text in texts[foreign]]
+        meant = [plain if plain in known else text for plain, text in zip(spaced, texts[foreign], strict=True)]
+        texts[foreign] = [by_number.get(number, text) for number, text in zip(numbers, meant, strict=True)]
     return texts
 
 
