@@ -29,6 +29,7 @@ __all__ = [
     "find",
     "use",
     "used",
+    "used_digests",
     "used_names",
 ]
 
@@ -149,6 +150,11 @@ def used(name: str, *, version: str | None = None, sha256: str | None = None) ->
 def used_names() -> tuple[str, ...]:
     """Return the names of the extensions that this process may import, sorted."""
     return tuple(sorted(_USED))
+
+
+def used_digests() -> dict[str, str]:
+    """Return the digests of the extensions that this process may import, by name: for the processes that it starts."""
+    return {name: _USED[name].sha256 for name in used_names()}
 
 
 def added(extension: Extension, group: str) -> Mapping[str, Any]:

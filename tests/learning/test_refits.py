@@ -315,8 +315,7 @@ class Fails(Family):
 @pytest.fixture
 def with_family(monkeypatch):
     def give(family: Family) -> None:
-        monkeypatch.setattr(room, "FAMILIES", {"binary": {**FAMILIES["binary"], "fails": family}})
-        monkeypatch.setattr("theragate.learning.predictor.FAMILIES", room.FAMILIES)
+        monkeypatch.setitem(FAMILIES, "binary", {**FAMILIES["binary"], "fails": family})
 
     return give
 

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from theragate.cohorts.outcomes import Outcome, Treated
 from theragate.learning.design_matrix import DesignKind, fit_design
-from theragate.learning.families import Family, FitError, Params, Training
+from theragate.learning.families import Family, FitError, Params, Training, fitted
 from theragate.learning.features import Feature, as_features
 from theragate.learning.nuisances import fit_nuisances, scores
 from theragate.learning.tuning_loss import Loss
@@ -56,7 +56,7 @@ class InnerFold:
             If there is no stable solution, or a prediction is not finite.
         """
         training, held_out = self._design(family.design)
-        model = family.fit(training, params, seed=seed)
+        model = fitted(family, training, params, seed=seed)
         prediction = model.response.of(model.score(held_out))
         if not np.isfinite(prediction).all():
             raise FitError("a prediction is not finite")

@@ -20,6 +20,7 @@ from theragate.errors import DataError
 from theragate.files import whole_directory, write_json
 from theragate.learning.causal_forest import CausalForestModel, pack_causal_forest, unpack_causal_forest
 from theragate.learning.families import check_families
+from theragate.learning.families.added import OfOthers
 from theragate.learning.features import Feature
 from theragate.learning.models import BoostedModel, LinearModel, Model, Response
 from theragate.learning.predictor_file import (
@@ -84,6 +85,7 @@ def save(predictor: "Predictor", directory: Path, *, personal: bytes | None = No
         files[CAUSAL_FOREST] = pack_causal_forest(model)
     if personal is not None:
         files[PERSONAL] = personal
+    of_others = predictor.of_others
     description = PredictorFile(
         task=predictor.task,
         family=predictor.family,
@@ -94,6 +96,8 @@ def save(predictor: "Predictor", directory: Path, *, personal: bytes | None = No
         linear=linear,
         scale=model.scale if isinstance(model, BoostedModel) else 1.0,
         files={name: sha256_bytes(content) for name, content in files.items()},
+        extension=of_others.extension if of_others else None,
+        stored=of_others.stored if of_others else None,
     )
     with whole_directory(directory) as temporary:
         write_json(temporary / PREDICTOR, description.model_dump(mode="json"))
@@ -131,9 +135,15 @@ def load_with(directory: Path) -> "tuple[Predictor, bytes | None]":
         horizon=description.horizon,
         design=Design(transformer, slice(0, 0)),
         model=_model(directory, description, files),
+        of_others=_of_others(description),
     )
     _try_out(directory, predictor)
     return predictor, files.get(PERSONAL)
+
+
+def _of_others(description: PredictorFile) -> OfOthers | None:
+    extension, stored = description.extension, description.stored
+    return None if extension is None or stored is None else OfOthers(extension, stored)
 
 
 def _description(directory: Path) -> PredictorFile:

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from theragate.cohorts.outcomes import Censored, Outcome, Treated
 from theragate.errors import EvidenceError
 from theragate.learning.design_matrix import Design, fit_design
-from theragate.learning.families import FAMILIES, Params, Training
+from theragate.learning.families import Params, Training, family_of, fitted
+from theragate.learning.families.added import OfOthers, of_others
 from theragate.learning.features import Feature, as_features
 from theragate.learning.models import Model
 from theragate.study import TaskName
@@ -21,8 +22,9 @@ __all__ = ["Predictor", "fit_predictor"]
 class Predictor:
     """A fitted model with all of its preprocessing.
 
-    ``task`` and ``family`` are names of `FAMILIES`; ``horizon`` is the time, in the study's unit, by which a survival
-    model predicts the risk, and None otherwise. ``schema`` are the features with their types.
+    ``task`` and ``family`` are name a task and one of its families; ``horizon`` is the time, in the study's unit,
+    by which a survival model predicts the risk, and None otherwise. ``schema`` are the features with their types.
+    ``of_others`` is there where the family is an extension's.
     """
 
     task: TaskName
@@ -31,6 +33,7 @@ class Predictor:
     horizon: float | None
     design: Design
     model: Model
+    of_others: OfOthers | None = None
 
     @property
     def features(self) -> list[str]:
@@ -89,10 +92,10 @@ def fit_predictor(
     FitError
         If there is no finite or stable solution.
     """
-    kind = FAMILIES[task][family]
+    kind = family_of(task, family)
     features = as_features(frame, schema)
     design = fit_design(kind.design, features, schema)
-    model = kind.fit(Training(design.matrix(features), outcome, design.curves), params, seed=seed)
+    model = fitted(kind, Training(design.matrix(features), outcome, design.curves), params, seed=seed)
     measured = outcome.measured if isinstance(outcome, Treated) else outcome
     horizon = measured.horizon if isinstance(measured, Censored) else None
-    return Predictor(task, family, schema, horizon, design, model)
+    return Predictor(task, family, schema, horizon, design, model, of_others(family, kind))

@@ -1,10 +1,12 @@
 """What ``predictor.json`` says, and the names of the files beside it."""
 
+import operator
 from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
-from theragate.learning.families import FAMILIES
+from theragate.learning.families import ESTIMATORS, FAMILIES
+from theragate.learning.families.base import Stored
 from theragate.study import TASKS, Spec, TaskName, unfit
 
 __all__ = [
@@ -69,6 +71,12 @@ class PredictorFile(Spec):
     linear: Linear | None
     scale: float = Field(default=1.0, description="what turns the sum of boosted trees into the score")
     files: dict[str, str] = Field(description="the other files and their SHA-256")
+    extension: str | None = Field(
+        default=None, exclude_if=operator.not_, description="the package whose family it is, with its version"
+    )
+    stored: Stored | None = Field(
+        default=None, exclude_if=operator.not_, description="what the model of such a family is made of"
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -77,10 +85,7 @@ class PredictorFile(Spec):
             raise unfit(f"the response of a {self.task} model is `{task.response}`", f"`{self.response}`")
         if (self.horizon is not None) not in _HORIZONS[task.horizon]:
             raise unfit("the horizon is that of the task", "none" if self.horizon is None else f"{self.horizon:g}")
-        families = FAMILIES[self.task]
-        if self.family not in families:
-            raise unfit(f"a family of the task is one of {', '.join(families)}", f"`{self.family}`")
-        stored = families[self.family].stored
+        stored = self._made_of()
         if (self.linear is None) != (stored != "coefficients"):
             received = "no coefficients" if self.linear is None else f"{len(self.linear.names)} coefficients"
             raise unfit("a linear family has coefficients, and trees have none", received)
@@ -88,3 +93,12 @@ class PredictorFile(Spec):
             files = ", ".join(sorted(self.files)) or "none"
             raise unfit(f"the files of the family are {', '.join(sorted(FILES[stored]))}", files)
         return self
+
+    def _made_of(self) -> str:
+        """Return what the model is made of: as its family says, or, of another's family, the file itself."""
+        families = FAMILIES[self.task]
+        if self.extension is None and self.family not in families:
+            raise unfit(f"a family of the task is one of {', '.join(families)}", f"`{self.family}`")
+        if (self.extension is None) != (self.stored is None) or (self.extension and self.family in ESTIMATORS):
+            raise unfit("what is `stored` is said of a family of an extension, and of no other", f"`{self.family}`")
+        return self.stored or families[self.family].stored

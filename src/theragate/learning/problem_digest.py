@@ -21,7 +21,7 @@ def library_versions() -> dict[str, str]:
 def problem_digest(cohort: pd.DataFrame, study: Study, *, seed: int) -> str:
     """Return the SHA-256 of what a search depends on: cohort, study, seed, libraries and this package's code."""
     rows = pd.util.hash_pandas_object(cohort, index=False).to_numpy()
-    here = Path(__file__).parent
+    here, installed = Path(__file__).parent, study.installed
     return sha256_json(
         {
             "cohort": sha256_bytes(rows.tobytes()),
@@ -31,6 +31,7 @@ def problem_digest(cohort: pd.DataFrame, study: Study, *, seed: int) -> str:
             ),
             "seed": seed,
             "versions": library_versions(),
+            **({"extensions": {name: each.sha256 for name, each in installed.items()}} if installed else {}),
             "code": [sha256_file(path) for path in sorted(here.rglob("*.py"))],
         }
     )

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from theragate.cohorts.outcomes import Outcome
 from theragate.cohorts.splits import Split, development_rows, outer_splits
-from theragate.learning.families import FAMILIES, Params
+from theragate.learning.families import Params, families_of
 from theragate.learning.features import Feature, as_features, read_features
 from theragate.learning.membership_halves import DIVISIONS, Division, DivisionWork, fit_halves, table_of_halves
 from theragate.learning.predictor import Predictor
@@ -114,6 +114,7 @@ def refit(
     learned = development_rows(splits, len(cohort))
     works = _of_released(cohort, outcome, study, learned=learned, released=released, params=params, seed=seed)
     schema = read_features(cohort, study)
+    families_of(study.task, study.installed)  # from here on this process, and its workers, may fit them
     why = _obstacle(champion, study, schema) if champion else ""
     if champion and not why:
         works += _folds(cohort, outcome, study, splits=splits, recipe=champion, schema=schema, seed=seed)
@@ -210,7 +211,7 @@ def _folds(
 
 def _obstacle(champion: Recipe, study: Study, schema: tuple[Feature, ...]) -> str:
     """Return why the champion's recipe cannot be tried on this cohort; nothing if it can."""
-    families = FAMILIES[study.task]
+    families = families_of(study.task, study.installed)
     if champion.family not in families:
         return f"its family, `{champion.family}`, is not one of a {study.task} study"
     if set(champion.params) != set(families[champion.family].fixed):

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from theragate.cohorts.outcomes import Outcome, Treated
 from theragate.errors import DataError
-from theragate.learning.families import FAMILIES, FitError
+from theragate.learning.families import FitError, family_of
 from theragate.learning.features import Feature
 from theragate.learning.importance import permutation_importance
 from theragate.learning.nuisances import fit_nuisances, scores
@@ -131,7 +131,7 @@ def _select_and_fit(split: SplitWork, trials: list[TrialResult]) -> tuple[list[T
 def _fit_reference(split: SplitWork, trials: list[TrialResult]) -> tuple[list[TrialResult], Predictor]:
     """Fit the reference, with a stronger penalty if need be; its losses stay those of the inner folds."""
     reference = trials[0]
-    family = FAMILIES[split.search.task][reference.family]
+    family = family_of(split.search.task, reference.family)
     while True:
         try:
             return [reference, *trials[1:]], _fit(split, reference)

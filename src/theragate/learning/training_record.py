@@ -7,7 +7,7 @@ import pandas as pd
 
 from theragate.cohorts.outcomes import Censored, Outcome, Treated
 from theragate.cohorts.splits import Split
-from theragate.learning.families import FAMILIES
+from theragate.learning.families import families_of
 from theragate.learning.features import Feature
 from theragate.learning.problem_digest import library_versions
 from theragate.learning.record import (
@@ -79,7 +79,7 @@ def training_record(
         trials=tuple(map(_trial, final.trials)),
         outer=tuple(_outer(split, result) for split, result in zip(splits, outer, strict=True)),
         importances=_importances(schema, outer),
-        families=Families(searched=study.tuning.families, known=tuple(FAMILIES[study.task])),
+        families=Families(searched=study.tuning.families, known=tuple(families_of(study.task, study.installed))),
         features=tuple(feature.name for feature in schema),
         input_schema=tuple(InputColumn(name=feature.name, type=feature.type) for feature in schema),
         validation=study.validation,

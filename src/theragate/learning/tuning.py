@@ -12,7 +12,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from theragate.cohorts.outcomes import Outcome
 from theragate.cohorts.splits import inner_folds
-from theragate.learning.families import FAMILIES, Family, FitError, Params
+from theragate.learning.families import Family, FitError, Params, family_of
 from theragate.learning.features import Feature
 from theragate.learning.inner_fold import InnerFold
 from theragate.learning.search_journal import open_journal
@@ -87,7 +87,7 @@ def _finished(study: optuna.Study) -> list[FrozenTrial]:
 
 def _run(study: optuna.Study, number: int, *, search: Search, folds: list[InnerFold], seed: int) -> None:
     trial, family, params = _draw(study, number, search=search, seed=derive(seed, "sampler", number))
-    kind = FAMILIES[search.task][family]
+    kind = family_of(search.task, family)
     losses, state, reason = _scored(trial, kind, params, folds=folds, seed=seed)
     first = reason
     while number == 0 and state == TrialState.FAIL and (stronger := kind.with_stronger_penalty(params)):
@@ -124,7 +124,7 @@ def _draw(study: optuna.Study, number: int, *, search: Search, seed: int) -> tup
     )
     if number < len(search.first):
         family = search.first[number]
-        fixed = dict(FAMILIES[search.task][family].fixed)
+        fixed = dict(family_of(search.task, family).fixed)
         if number == 0:
             study.sampler = sampler
             return study.ask(), family, fixed
@@ -135,7 +135,7 @@ def _draw(study: optuna.Study, number: int, *, search: Search, seed: int) -> tup
     study.sampler = sampler
     trial = study.ask()
     family = trial.suggest_categorical("family", search.families)
-    return trial, family, FAMILIES[search.task][family].suggest(trial, f"{family}.")
+    return trial, family, family_of(search.task, family).suggest(trial, f"{family}.")
 
 
 def _result(number: int, trial: FrozenTrial) -> TrialResult:

@@ -5,7 +5,7 @@ import signal
 import threading
 import time
 import warnings
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import contextmanager
 from multiprocessing import resource_tracker
@@ -14,6 +14,7 @@ from typing import TypeVar
 from joblib.externals import loky
 
 from theragate.errors import StoreError
+from theragate.extensions import use, used_digests
 
 __all__ = ["run_in_workers"]
 
@@ -53,7 +54,7 @@ def run_in_workers(
     # If started with the first worker, it would undo the blocking of Ctrl-C that the workers are to inherit.
     resource_tracker.ensure_running()
     executor = loky.get_reusable_executor(
-        max_workers=min(jobs, len(works)), initializer=_follow, initargs=(os.getpid(),)
+        max_workers=min(jobs, len(works)), initializer=_follow, initargs=(os.getpid(), used_digests())
     )
     try:
         # Only as much as can run is handed over, so that nothing waits in a queue when the end comes early: the
@@ -100,12 +101,16 @@ def _interrupted_later() -> Iterator[None]:
             signal.raise_signal(signal.SIGINT)
 
 
-def _follow(parent: int) -> None:
+def _follow(parent: int, extensions: Mapping[str, str]) -> None:
     """End this worker when its parent is gone; a journal that is cut off then is mended by its next reader.
+
+    What its parent uses of `extensions`, by their digests, it may import too.
 
     Warnings of its libraries are not shown, as in the parent: users cannot act on them.
     """
     warnings.filterwarnings("ignore")
+    for name, sha256 in extensions.items():
+        use(name, trusted=[sha256])
 
     def watch() -> None:
         while os.getppid() == parent:

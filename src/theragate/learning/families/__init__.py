@@ -1,9 +1,11 @@
 """The estimator families: a new one is one class, one line in `ESTIMATORS` and its name in its tasks in `TASKS`."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from theragate.errors import ConfigurationError, DataError, did_you_mean
+from theragate.extensions import used_names
+from theragate.learning.families.added import added_families, fit_of_others
 from theragate.learning.families.base import Family, FitError, Params, Training
 from theragate.learning.families.boosted import Boosted, BoostedTimes
 from theragate.learning.families.causal_forest import CausalForest
@@ -12,9 +14,22 @@ from theragate.learning.families.effect_learners import ConstantEffect, DRLearne
 from theragate.learning.families.linear import ElasticNetRegression, Linear, SplineRidge
 from theragate.learning.families.logistic import Logistic, SplineLogistic
 from theragate.learning.families.survival_forest import RandomSurvivalForest
+from theragate.learning.models import Model
 from theragate.study import TASKS, Study, TaskName
 
-__all__ = ["ESTIMATORS", "FAMILIES", "Family", "FitError", "Params", "Training", "check_families", "check_width"]
+__all__ = [
+    "ESTIMATORS",
+    "FAMILIES",
+    "Family",
+    "FitError",
+    "Params",
+    "Training",
+    "check_families",
+    "check_width",
+    "families_of",
+    "family_of",
+    "fitted",
+]
 
 ESTIMATORS: Final[Mapping[str, Family]] = {
     "logistic": Logistic(),
@@ -43,6 +58,43 @@ FAMILIES: Final[Mapping[TaskName, Mapping[str, Family]]] = {
 }
 
 
+def families_of(task: TaskName, extensions: Iterable[str] = ()) -> Mapping[str, Family]:
+    """Return the families of a task, ours and those of `extensions`, which this process uses already.
+
+    Raises
+    ------
+    ExtensionError
+        If a family of an extension cannot be imported, is none, or has the name of another.
+    """
+    return {**FAMILIES[task], **added_families(task, extensions)}
+
+
+def family_of(task: TaskName, name: str) -> Family:
+    """Return a family by its name: one of ours, or of an extension that this process uses.
+
+    Raises
+    ------
+    KeyError
+        If there is none; `check_families` tells users.
+    """
+    return FAMILIES[task][name] if name in FAMILIES[task] else added_families(task, used_names())[name]
+
+
+def fitted(family: Family, training: Training, params: Params, *, seed: int) -> Model:
+    """Fit a family, whosever it is.
+
+    Raises
+    ------
+    FitError
+        If there is no finite or stable solution.
+    ExtensionError
+        If a family of an extension gives neither that nor a model.
+    """
+    if family in ESTIMATORS.values():
+        return family.fit(training, params, seed=seed)
+    return fit_of_others(family, training, params, seed=seed)
+
+
 def check_families(study: Study) -> None:
     """Refuse a study whose ``tuning`` names a family that its task lacks, or one twice.
 
@@ -51,7 +103,7 @@ def check_families(study: Study) -> None:
     ConfigurationError
         With the names of the task's families.
     """
-    known = FAMILIES[study.task]
+    known = families_of(study.task, study.installed)
     for key, names in (("reference", (study.tuning.reference,)), ("families", study.tuning.families)):
         for position, name in enumerate(names):
             if name in known and name not in names[:position]:
@@ -82,7 +134,7 @@ def check_width(study: Study, *, features: int, patients: int) -> None:
     DataError
         With the families that can.
     """
-    known = FAMILIES[study.task]
+    known = families_of(study.task, study.installed)
     for key, names in (("reference", (study.tuning.reference,)), ("families", study.tuning.families)):
         light = [name for name in names if known[name].light]
         if light and features > patients:

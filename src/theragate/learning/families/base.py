@@ -14,14 +14,16 @@ from numpy.typing import NDArray
 from theragate.cohorts.outcomes import Binary, Censored, Outcome, Quantity, Treated
 from theragate.learning.models import Model, Response
 from theragate.learning.wide import narrowed
+from theragate.study import TaskName
 
 if TYPE_CHECKING:  # a study's families are checked by name in stages that have no use for these libraries
     import xgboost
     from optuna import Trial
 
-__all__ = ["Family", "FitError", "Params", "Training", "numerical_errors", "response_of"]
+__all__ = ["Family", "FitError", "Params", "Stored", "Training", "numerical_errors", "response_of"]
 
 Params = Mapping[str, float | int]
+Stored = Literal["coefficients", "booster", "forest", "causal_forest"]
 
 _STRONGEST = 1e6  # a penalty that leaves next to nothing of any feature
 
@@ -139,11 +141,14 @@ class Family(ABC):
     """
 
     design: ClassVar[Literal["linear", "splines", "trees"]]
-    stored: ClassVar[Literal["coefficients", "booster", "forest", "causal_forest"]] = "coefficients"
+    stored: ClassVar[Stored] = "coefficients"
     """What a fitted model of this family is made of, and is stored as."""
 
     light: ClassVar[bool] = False
     """Whether the fixed penalty is so light that there have to be more patients than features."""
+
+    tasks: ClassVar[tuple[TaskName, ...]] = ()
+    """For which tasks a family of an extension is; ours stand in `TASKS`."""
 
     fixed: ClassVar[Params]
     """Parameters that are sensible without tuning: those of a reference model, and where a search begins."""
