@@ -3,20 +3,14 @@
 And make it compute alike on all x86-64 processors that have AVX2. OpenBLAS and NumPy pick their kernels by the
 processor: OpenBLAS then adds in another order, and the last digits of NumPy's exponentials differ, so that a model
 would differ, and `dvc.lock` with it. Kernels for AVX2 run on all of them; on these cohorts they cost no time.
-
-And let it start sooner: Python looks for unused objects after every 700 new ones, of which imports make a million that
-all stay. After every 50,000, Great Expectations is imported in five sixths of the time.
 """
 
-import gc
 import os
 import platform
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
-
-gc.set_threshold(50_000, 20, 20)
 
 
 def _has_avx2() -> bool:

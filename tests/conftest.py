@@ -1,6 +1,5 @@
 """Fixtures that several rooms share."""
 
-import gc
 from pathlib import Path
 
 import pytest
@@ -9,8 +8,6 @@ from hypothesis import settings
 from support import Project
 
 pytest_plugins = ["clones", "distribution", "made_extensions", "made_projects", "wheels"]
-
-gc.set_threshold(50_000, 20, 20)  # as our own processes do: imports take a sixth less
 
 # How long an example takes says more about the machine than about the code.
 settings.register_profile("any machine", deadline=None)

@@ -10,62 +10,25 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
+from documentation.pages import ROOT, Page
 
 from theragate import extensions
 from theragate.evidence import added_metrics, catalogue
 
-GATE = dedent(
-    '''
-    """A gate of others: no more than a share of the outcomes may be censored early."""
 
-    from typing import Annotated, ClassVar
-
-    from pydantic import Field
-    from theragate.gates import Gate
+def of_page(path: str) -> str:
+    """The text of one file of the example in the docs, without the line that names it."""
+    page = Page(ROOT / "docs" / "extensions.md")
+    (text,) = (block.text for block in page.blocks if block.text.startswith(f"# {path}\n"))
+    return text.partition("\n")[2]
 
 
-    class FollowUp(Gate):
-        """Few patients leave before the horizon, so that what became of them is known."""
+GATE, SOURCE, FAMILY = (of_page(f"acme_theragate/{name}.py") for name in ("gates", "sources", "families"))
 
-        code: ClassVar[str] = "ACME001"
-        name: ClassVar[str] = "follow_up"
-        title: ClassVar[str] = "Follow-up that is long enough"
-        severity: ClassVar[str] = "major"
-        protects: ClassVar[str] = "Against risks of those who stayed, told to those who left."
-        after_fail: ClassVar[str] = "Follow the patients up for longer, or predict an earlier horizon."
-
-        most: Annotated[float, Field(gt=0, le=1)]
-
-        def judge(self, evidence):
-            """Compare the share with the limit; a share of these very patients has no error."""
-            censored, patients = evidence.cohort.censored_before_horizon, evidence.cohort.patients
-            if censored is None:
-                return self.finding("insufficient", "Nobody has counted who left.", next_step="Count them.")
-            share = censored / patients
-            if share <= self.most:
-                return self.finding("pass", f"{share:.0%} of the patients left before the horizon.")
-            return self.finding("fail", f"{share:.0%} of the patients left early.", next_step=self.after_fail)
-    '''
-)
-
-
-METRIC = dedent(
+METRIC = of_page("acme_theragate/metrics.py") + dedent(
     """
-    import numpy as np
-    from theragate.evidence.catalogue import Metric
-    from theragate.evidence.definitions.arithmetic import ratio
-    from theragate.evidence.definitions.metric import of_effects, of_quantities, of_risks
+    from theragate.evidence.definitions.metric import of_effects, of_quantities
 
-    ROOT_BRIER = Metric(
-        name="root_brier",
-        title="Root of the Brier score",
-        tasks=("binary", "survival"),
-        description="The typical distance between predicted risk and what happened.",
-        source="Brier, Mon Weather Rev 1950;78:1",
-        direction="lower",
-        decimals=2,
-        formulas=(of_risks(lambda sums: np.sqrt(ratio(sums["squared_error"], sums["seen"]))),),
-    )
     SPREAD = Metric(
         name="spread",
         title="Mean square of what is predicted",
@@ -82,35 +45,6 @@ METRIC = dedent(
         ),
     )
     """
-)
-
-
-SOURCE = dedent(
-    '''
-    """A source of others: the first rows of a file."""
-
-    from typing import Literal
-
-    from theragate.errors import DataError
-    from theragate.study import ExtensionSource
-
-
-    class AcmeSource(ExtensionSource):
-        """The first rows of a CSV file of the study."""
-
-        kind: Literal["acme"]
-        file: str
-        rows: int
-        id: str | None = None
-
-        def read(self, context):
-            """Read it."""
-            import pandas as pd
-            from theragate.cohorts.sources import RawTable
-
-            frame = pd.read_csv(context.folder / self.file, nrows=self.rows)
-            return RawTable(frame, version="acme 1", id_column=self.id)
-    '''
 )
 
 
@@ -166,6 +100,10 @@ class MadeExtensions:
     def source(self, name: str = "acme-source", package: str = "acme_source", source: str = SOURCE) -> None:
         """Install a module with a kind of source."""
         self.add(name, {f"{package}.py": source}, {extensions.SOURCES: {"acme": f"{package}:AcmeSource"}})
+
+    def family(self, name: str = "acme-families", package: str = "acme_families", source: str = FAMILY) -> None:
+        """Install a module with a family of regressions."""
+        self.add(name, {f"{package}.py": source}, {extensions.FAMILIES: {"normal_ridge": f"{package}:NORMAL_RIDGE"}})
 
     def imported(self, package: str) -> bool:
         return package in sys.modules

@@ -1,6 +1,5 @@
 """The command `theragate`: thin, and quick to start. What it can do stands in `theragate.commands.table`."""
 
-import gc
 import os
 import sys
 from argparse import Namespace
@@ -25,9 +24,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     0 if all is well, 1 after an error, which is one line, 2 for a wrong command line, 3 if a rule of release refuses,
     130 after Ctrl-C; each says one line. If nobody reads the output any more, as behind ``| head``, 1 without a word.
     """
-    gc.set_threshold(
-        50_000, 20, 20
-    )  # what imports make all stays: it is looked through less often
     try:
         return _run(arguments)
     except BrokenPipeError:

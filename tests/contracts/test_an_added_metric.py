@@ -5,7 +5,6 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from evidence.conftest import MAKERS
 from gates.evidence_by_hand import STUDIES, changed, good_evidence
 from made_extensions import MadeExtensions
 from records_by_hand import provenance_of, training_record
@@ -16,6 +15,7 @@ from theragate.evidence.definitions.metric import of_risks
 from theragate.evidence.measure import measure
 from theragate.gates import decide, read_policy
 from theragate.reports.card import model_card
+from theragate.testing.predictions import MAKERS
 from theragate.tracking.content import metrics
 
 NEW = Metric(

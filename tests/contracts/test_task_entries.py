@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
-from learning.problems import problem
 
 from simulations.studies import simulated_study
 from theragate.drafting import limits
@@ -18,6 +17,7 @@ from theragate.learning.features import read_features
 from theragate.learning.predictor import fit_predictor
 from theragate.reports import _importances
 from theragate.study import TASKS, TaskName, load_studies
+from theragate.testing.cohorts import problem
 
 EVERY_TASK = pytest.mark.parametrize("task", TASKS)
 ROOT = Path(__file__).parents[2]

@@ -2,7 +2,6 @@
 
 import pandas as pd
 import pytest
-from learning.problems import make_cohort, study_entry
 from support import STUDY, Project
 
 from theragate.evidence.catalogue import metrics_of
@@ -15,6 +14,7 @@ from theragate.stages.refit import refit
 from theragate.stages.train import train
 from theragate.stages.validate import validate
 from theragate.study import TASKS
+from theragate.testing.cohorts import make_cohort, study_entry
 
 STAGES = (ingest, validate, train, refit, evaluate)
 

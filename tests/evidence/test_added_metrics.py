@@ -4,7 +4,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from contracts.test_metrics import cohort
 from made_extensions import METRIC, MadeExtensions
 
 from theragate.errors import ExtensionError
@@ -15,6 +14,7 @@ from theragate.evidence.measuring.assembler import Measured
 from theragate.extensions import METRICS as GROUP
 from theragate.extensions import use
 from theragate.study import TASKS
+from theragate.testing.metrics import sample
 
 NAME = "acme-metrics"
 
@@ -29,7 +29,7 @@ def measured(target: Any, held_out: Any) -> Measured:
 def test_they_are_measured_beside_ours_which_stay_what_they_are(task, acme: MadeExtensions) -> None:
     acme.metrics()
     use(NAME)
-    target, held_out = cohort(task)
+    target, held_out = sample(task)
     found = measured(replace(target, extensions=(NAME,)), held_out)
     ours = measured(target, held_out)
     (name,) = set(found.overall) - set(ours.overall)
@@ -107,6 +107,6 @@ def test_a_name_that_is_taken_is_refused(acme: MadeExtensions) -> None:
 def test_what_a_formula_raises_is_one_line(acme: MadeExtensions, formula, received) -> None:
     acme.metrics(source=METRIC.replace('np.sqrt(ratio(sums["squared_error"], sums["seen"]))', formula))
     use(NAME)
-    target, held_out = cohort("binary")
+    target, held_out = sample("binary")
     with pytest.raises(ExtensionError, match=f"it gives one number for each resample; received {received}"):
         measured(replace(target, extensions=(NAME,)), held_out)

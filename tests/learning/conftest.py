@@ -5,11 +5,11 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from learning.problems import Problem, make_cohort, make_study
-from learning.problems import problem as make_problem
 
 from theragate.cohorts.outcome_columns import read_outcome
 from theragate.learning.training import Trained, train
+from theragate.testing.cohorts import Problem, make_cohort, make_study
+from theragate.testing.cohorts import problem as make_problem
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,7 @@ from theragate.release.champion import read_champion
 from theragate.release.waivers import read_waivers
 from theragate.runner.workspace import Workspace
 from theragate.study import NO_STUDY, load_seed, load_studies
+from theragate.study.added_sources import source_kinds
 from theragate.validation.suites import read_suite
 
 __all__ = ["check"]
@@ -38,6 +39,7 @@ def check(root: Path) -> str:
         check_source(study.source, study=study.name)
         read_policy(study)
         check_families(study)
+        source_kinds(study.installed)
         workspace = Workspace(root, study.name)
         read_suite(workspace.suite, study=study.name)
         read_champion(workspace.decided("champion.json"), study.name)

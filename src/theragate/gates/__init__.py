@@ -1,6 +1,6 @@
 """Gates and release conditions: pure rules that judge evidence and facts. They see no data, no model, no clock."""
 
-from theragate.gates._base import Gate
+from theragate.gates._base import Declared, Gate
 from theragate.gates._conditions import Condition, ReleaseFacts
 from theragate.gates._critical import critical_value
 from theragate.gates._decide import decide
@@ -12,6 +12,7 @@ __all__ = [
     "CONDITIONS",
     "GATES",
     "Condition",
+    "Declared",
     "Gate",
     "Policy",
     "ReleaseFacts",

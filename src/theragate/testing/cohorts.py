@@ -9,6 +9,8 @@ from theragate.cohorts.outcome_columns import read_outcome
 from theragate.cohorts.outcomes import Outcome
 from theragate.study import Study, parse
 
+__all__ = ["Problem", "make_cohort", "make_study", "problem", "study_entry"]
+
 Problem = tuple[pd.DataFrame, Outcome, Study]
 
 _OUTCOMES: dict[str, dict[str, Any]] = {
@@ -119,6 +121,7 @@ def study_entry(task: str) -> dict[str, Any]:
 
 
 def make_study(task: str, **changes: Any) -> Study:
+    """Return the study that goes with `make_cohort`; `changes` are of its keys."""
     return parse(Study, {"name": f"small_{task}", **study_entry(task), **changes}, at="test")
 
 
