@@ -135,3 +135,7 @@ def test_the_version_names_what_belongs_to_the_file(folder):
     raw = read_source(file("t.csv", dictionary="d.csv"), folder.parent.parent, study="s")
     digests = [sha256_file(folder / name) for name in ("t.csv", "d.csv")]
     assert raw.version == "sha256:{}, dictionary sha256:{}".format(*digests)
+
+
+def test_a_long_number_among_decimals_is_no_code(folder):
+    assert read(folder, numbers(["1234567890123456", "0.5"]), separator=";")["x"].tolist() == [1234567890123456.0, 0.5]

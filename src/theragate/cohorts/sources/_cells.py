@@ -221,7 +221,7 @@ class _Column:
             )
         plain = plain_numbers(texts, self.form.decimal, self.form.thousands)
         codes = int(pc.sum(pc.match_substring_regex(plain, CODE)).as_py() or 0)
-        if codes:
+        if codes and not pc.any(pc.match_substring_regex(plain, "[.eE]")).as_py():  # with decimals they are no codes
             raise self._unfit(
                 "it holds numbers, as it is not under `source.text`",
                 f"{codes:,} codes with zeros in front or more than 15 digits, which a number would not keep",

@@ -149,7 +149,7 @@ def draft_column(name: str, cells: Cells, options: ReadingOptions, *, decimal: s
     chosen, fits = _best_form(bound, decimal)
     _check_finite(rest, fits, what)
     numbers, odd = rest.filter(fits), rest.filter(pc.invert(fits))
-    if not len(numbers) or (_any(bound, CODE) and not _any(bound.filter(fits), r"[.,]")):
+    if not len(numbers) or (_any(bound, CODE) and not _any(bound.filter(fits), r"[.,eE]")):
         return _text(texts, rest, bound)
     if len(odd):
         measured = pc.count_distinct(numbers).as_py() > MEASURED and len(numbers) >= _HALF * len(rest)

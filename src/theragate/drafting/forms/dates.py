@@ -63,7 +63,7 @@ def find_date_form(texts: pa.Array, order: DateOrder | None) -> DateForm | None:
         return DateForm("%Y%m%d") if _parsed(texts, "%Y%m%d") else None
     for pattern, named in _NAMED.items():
         if _all(texts, f"(?i){pattern}"):
-            return DateForm(named) if _parsed(texts, named) else None
+            return DateForm(named, _two_digits(named)) if _parsed(texts, named) else None
     for mark, (time, clock), digits in product("./-", _TIME.items(), (4, 2)):
         form = _ordered(texts, mark, (time, clock), digits=digits, order=order)
         if form is not None:
@@ -89,17 +89,17 @@ def _ordered(
     if not fits:
         return None
     if order in fits:
-        return DateForm(fits[order], _two_digits(digits))
+        return DateForm(fits[order], _two_digits(fits[order]))
     first = next(iter(fits))
     if len(fits) == 1:
-        return DateForm(fits[first], _two_digits(digits))
+        return DateForm(fits[first], _two_digits(fits[first]))
     which = {"dmy": "the day first", "mdy": "the month first", "ymd": "the year first"}
     doubt = f"dates were read with {which[first]}; no date tells whether it is {which[list(fits)[1]]}. Is it right?"
-    return DateForm(fits[first], doubt)
+    return DateForm(fits[first], " ".join(filter(None, [doubt, _two_digits(fits[first])])))
 
 
-def _two_digits(digits: int) -> str | None:
-    if digits == 4:
+def _two_digits(form: str) -> str | None:
+    if "%y" not in form:
         return None
     return "years have two digits; 69 to 99 were read as 1969 to 1999, 00 to 68 as 2000 to 2068. Is it right?"
 

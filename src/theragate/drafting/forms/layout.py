@@ -91,11 +91,14 @@ def _header(rows: Sequence[Sequence[Any]], subject: str) -> int:
         )
     cells = [cell for cell in first[at] if not blank(cell)]
     numbers = [cell for cell in cells if isinstance(cell, float | date) or re.fullmatch(NUMBER, str(cell).strip())]
-    if len(cells) > 1 and 2 * len(numbers) > len(cells) and len(set(map(str, numbers))) < len(numbers):
+    measured = any("." in str(cell).removesuffix(".0") for cell in numbers) or len(set(map(str, numbers))) < len(
+        numbers
+    )
+    if 2 * len(numbers) > len(cells) and (measured or len(cells) == 1):
         raise DataError(
             subject,
             rule="a line above the patients names the columns",
-            received="none: the first holds numbers, and some of them twice",
+            received="none: the first holds numbers",
             remedy="Add a line with the names of the columns to the file.",
         )
     return at

@@ -37,8 +37,10 @@ def find_sheet_form(form: DraftedForm, options: ReadingOptions) -> None:
             raise DataError(
                 form.subject,
                 rule="--sheet names the sheet, unless one is visible",
-                received=f"{len(visible)} visible: {', '.join(f'`{name}`' for name in visible)}",
-                remedy="Give --sheet.",
+                received=f"{len(visible)} visible: {', '.join(f'`{name}`' for name in visible)}"
+                if visible
+                else "none with cells",
+                remedy="Give --sheet." if visible else "Open the file in a spreadsheet program, and save it again.",
             )
         sheet = visible[0]
     form.entry["sheet"] = sheet
