@@ -14,6 +14,8 @@ from ruamel.yaml import YAML
 from support import ROOT, small_cohort
 from wheels import Installed
 
+from theragate.project.stage_digests import digest_files
+
 STUDY = "leber_2026"
 NOBODY = 65534
 pytestmark = pytest.mark.xdist_group("own-project")
@@ -62,13 +64,12 @@ def test_a_folder_and_a_table_become_a_verdict(user, run_once):
 
 
 def test_the_code_that_ran_is_the_installed_one(user, run_once):
-    digests = json.loads((run_once[0] / "data" / "digests.json").read_text(encoding="utf-8"))
-    told = user.run(
-        run_once[0], "python", "-c",
-        "import json, pathlib; from theragate.project.stage_digests import stage_digests;"
-        "print(json.dumps(stage_digests(pathlib.Path.cwd())))",
-    )  # fmt: skip
-    assert json.loads(told) == digests
+    """What the stages were noticed by is what the installed package digests to, which is what the source tree does."""
+    code = "import json, pathlib; from theragate.project.stage_digests import digest_files;"
+    code += "print(json.dumps(digest_files(pathlib.Path.cwd())))"
+    told = json.loads(user.run(run_once[0], "python", "-c", code))
+    assert told == digest_files(run_once[0])
+    assert {path: json.loads((run_once[0] / path).read_text(encoding="utf-8")) for path in told} == told
 
 
 def test_a_commit_holds_all_but_patients(user, run_once):
