@@ -51,6 +51,13 @@ def test_a_name_that_the_numbers_contradict_does_not_count():
     assert age_unit("age", pd.Series([np.nan, np.nan])) is None
 
 
+def test_ages_of_children_in_months_go_on_beyond_130_and_codes_do_not():
+    months = [*range(1, 129)] * 8
+    assert age_unit("age", pd.Series([*months, 131, 140, 188])) == "months"
+    assert age_unit("age", pd.Series([*months, 888, 997, 999])) is None
+    assert age_unit("age", pd.Series([*range(20, 95), 131, 140, 188])) is None
+
+
 def test_ages_are_top_coded_in_their_unit():
     spec = Deidentification(ages=("age_days", "months"), age_units={"age_days": "days", "months": "months"})
     frame = pd.DataFrame({"age_days": [400, 33_000, 40_000], "months": [1200.0, None, 12.0]})

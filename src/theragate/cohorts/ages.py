@@ -14,6 +14,7 @@ TOP_AGE = 90
 OLDEST = 130  # nobody is older: a higher number is a code, or another unit
 _PER_YEAR: Final[dict[AgeUnit, float]] = {"years": 1.0, "months": 12.0, "weeks": 365.25 / 7, "days": 365.25}
 HIGH, FEWEST = 0.2, 3  # a share of ages above `OLDEST` that is no mistake; distinct ones, which codes have not
+GAP = 1.1  # times the highest age up to `OLDEST`: where ages in another unit go on, and codes do not begin
 
 _AGES = "age ages alter lebensalter patientenalter âge edad età leeftijd"
 _JOINED = ("age", "alter", "edad", "leeftijd")  # as in agedays, age_yrs, AlterJahre
@@ -48,7 +49,8 @@ def age_unit(name: str, ages: pd.Series) -> AgeUnit | None:
         return named
     if highest <= OLDEST:
         return "years"
-    if len(beyond) < HIGH * len(known) or len(np.unique(beyond)) < FEWEST:
+    follows = len(beyond) >= HIGH * len(known) or beyond.min() <= GAP * known[known <= OLDEST].max(initial=0)
+    if not follows or len(np.unique(beyond)) < FEWEST:
         return None
     other: tuple[AgeUnit, ...] = ("months", "days")
     return next((unit for unit in other if highest <= OLDEST * _PER_YEAR[unit]), None)

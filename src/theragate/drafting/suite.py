@@ -129,7 +129,7 @@ def _plain(value: Any) -> Any:
 def _range(values: NDArray[np.float64], name: str, identity: str, *, top: float | None) -> Iterator[Rule]:
     if not np.isfinite(values).all():
         return
-    low, high = _bounds(values) if top is None else (0.0, top)
+    low, high = _bounds(values) if top is None or values.min() < 0 else (0.0, top)
     yield _rule(
         "column_values_to_be_between",
         {"column": name, "min_value": low, "max_value": high},
