@@ -153,3 +153,14 @@ def test_a_table_without_a_feature_is_refused(folder, capsys):
     small_cohort()[["record", "ill"]].to_csv(folder / "export.csv", index=False)
     assert main(["new-study", NEW, "--from", "export.csv", "--outcome", "ill"]) == 1
     assert "at least one is left to learn from" in capsys.readouterr().err
+
+
+def test_what_means_missing_can_be_said(folder, capsys):
+    frame = small_cohort().assign(crp=[["-9", "-", "geronnen"][n % 3] if n < 9 else f"{n}.5" for n in range(160)])
+    frame.to_csv(folder / "export.csv", index=False)
+    assert main(["new-study", NEW, "--from", "export.csv", "--outcome", "ill"]) == 1
+    assert "received `aaaaaaaa`, in 3 cells" in capsys.readouterr().err
+    entry = drafted(folder, "export.csv", capsys, "--missing", "-9", "geronnen", "--missing", "-")
+    assert entry["source"]["missing"] == ["-9", "geronnen", "-"]
+    assert "crp" not in entry["source"].get("columns", {})
+    assert cohort()["crp"].isna().sum() == 9

@@ -3,7 +3,7 @@
 import re
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -146,7 +146,8 @@ def _check_name(workspace: Workspace) -> None:
 
 def _table(request: Request) -> tuple[pd.DataFrame, DraftedForm]:
     """Read the file as the source of the study to be, which will be read in the same form."""
-    form = find_form(request.file, request.reading, subject=f"--from {request.file}")
+    own = tuple(column for column in (request.outcome, request.time, request.treatment) if column is not None)
+    form = find_form(request.file, replace(request.reading, outcome=own), subject=f"--from {request.file}")
     frame = _read(form)
     identity = find_id(frame, request.identity or form.entry.get("id"))
     if identity is not None:

@@ -260,3 +260,9 @@ def test_a_column_with_another_decimal_mark_than_the_file_has_its_own_form(tmp_p
     form, frame = found(tmp_path / "t.csv", text(rows))
     assert (form.entry["decimal"], form.entry["columns"]) == (",", {"c": {"decimal": "."}})
     assert frame.iloc[3].tolist() == [3.5, 3.25, 3.75, 3.0]
+
+
+def test_a_code_in_the_outcome_is_kept_and_asked_about(tmp_path):
+    entry, read, _ = column(tmp_path, [*map(str, range(30, 80)), "999", "999"], outcome=("x",))
+    assert (read.max(), "missing" in entry) == (999, False)
+    assert entry["note"] == "REVIEW: a number that looks like a code stands alone; it was kept. Is it a value?"

@@ -30,7 +30,7 @@ from theragate.drafting.forms.sentinels import find_sentinels
 from theragate.errors import DataError
 from theragate.evidence.published import SMALLEST_CELL
 
-__all__ = ["Cells", "DraftedColumn", "draft_column", "find_decimal", "sentinels_among"]
+__all__ = ["Cells", "DraftedColumn", "draft_column", "find_decimal"]
 
 MEASURED = 10  # with more distinct numbers a column is a measurement, with fewer its numbers may be codes
 _HALF, _FEW_WORDS = 0.5, 3
@@ -134,7 +134,7 @@ def draft_column(name: str, cells: Cells, options: ReadingOptions, *, decimal: s
     plain = cells.plain_with(decimal)
     if plain is not None:
         column = DraftedColumn("number")
-        sentinels_among(plain, column, options)
+        _sentinels(plain, column, options, keep=name in options.outcome)
         return column
     dates = sum(isinstance(cell, date) for cell in cells.given)
     if dates:
@@ -156,7 +156,9 @@ def draft_column(name: str, cells: Cells, options: ReadingOptions, *, decimal: s
         if not measured:
             return _text(texts, rest, bound)
         words = [*words, *_frequent_words(odd, numbers, what)]
-    return _number(texts, numbers, words, (chosen, decimal), options)
+    column, values = _number(texts, numbers, words, (chosen, decimal))
+    _sentinels(values, column, options, keep=name in options.outcome)
+    return column
 
 
 def _check_finite(rest: pa.Array, fits: pa.Array, what: str) -> None:
@@ -170,15 +172,15 @@ def _check_finite(rest: pa.Array, fits: pa.Array, what: str) -> None:
         )
 
 
-def sentinels_among(numbers: NDArray[np.float64], column: DraftedColumn, options: ReadingOptions) -> None:
+def _sentinels(numbers: NDArray[np.float64], column: DraftedColumn, options: ReadingOptions, *, keep: bool) -> None:
     """Look for numbers that stand for `not known` besides those of `options`; add to `column` what is found."""
     declared = [float(code) for code in options.missing if is_number(code)]
     for value in find_sentinels(numbers[~np.isin(numbers, declared)]):
         code = f"{value:g}"
         count = int((numbers == value).sum())
-        if count == 1 and 0 < value < _CODED:
-            column.told.append(f"`{code}` stands alone among its numbers, in one cell, and was kept")
-            column.doubts.append("one number that looks like a code stands alone; it was kept. Is it a value?")
+        if keep or (count == 1 and 0 < value < _CODED):
+            column.told.append(f"`{code}` stands alone among its numbers, in {count:,} cells, and was kept")
+            column.doubts.append("a number that looks like a code stands alone; it was kept. Is it a value?")
             continue
         column.form["missing"] = [*column.form.get("missing", []), code]
         column.told.append(f"`{code}`, which stands alone among its numbers, was taken for missing in {count:,} cells")
@@ -243,8 +245,8 @@ def _best_form(bound: pa.Array, decimal: str) -> tuple[Form, pa.Array]:
 
 
 def _number(
-    texts: pa.Array, numbers: pa.Array, words: list[str], forms: tuple[Form, str], options: ReadingOptions
-) -> DraftedColumn:
+    texts: pa.Array, numbers: pa.Array, words: list[str], forms: tuple[Form, str]
+) -> tuple[DraftedColumn, NDArray[np.float64]]:
     chosen, decimal = forms
     entry, told = _missing(texts, words)
     column = DraftedColumn("number", entry, told)
@@ -264,8 +266,7 @@ def _number(
         column.doubts.append("cells beyond a bound, such as `>200`, were read as the bound. Is `missing` better?")
     bound = pc.replace_substring_regex(numbers.filter(pc.invert(beyond)), INEQUALITY, "")
     plain = plain_numbers(bound, *chosen).cast(pa.float64()).to_numpy(zero_copy_only=False)
-    sentinels_among(plain, column, options)
-    return column
+    return column, plain
 
 
 def _tell_form(column: DraftedColumn, numbers: pa.Array, chosen: Form) -> None:

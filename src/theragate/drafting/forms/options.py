@@ -23,3 +23,4 @@ class ReadingOptions:
     sheet: str | None = None
     dictionary: Path | None = None
     catalogue: Path | None = None
+    outcome: tuple[str, ...] = ()  # columns in which a code is asked about and kept: a time of 999 days may be one
