@@ -145,12 +145,14 @@ def test_a_missing_and_an_empty_column_fail_critically_whatever_the_severity(run
         rule("column_to_exist", "exists", "warning", column="empty"),
         rule("column_values_to_be_null", "null", "warning", column="empty"),
         rule("compound_columns_to_be_unique", "list", "warning", column_list=["age", "height"]),
+        rule("column_values_to_be_between", "near", "warning", column="Age", min_value=1),
     )
-    assert found.critical == ("absent", "empty", "empty-mean", "void", "list")
+    assert found.critical == ("absent", "empty", "empty-mean", "void", "list", "near")
     notes = [result.note for result in found.results]
     assert notes[0] == "The cohort has no column `weight`."
     assert notes[1] == "No patient has a value in the column `empty`."
     assert notes[6] == "The cohort has no column `height`."
+    assert notes[7] == "The cohort has no column `Age`. Did you mean `age`?"
     assert found.leakage == ()
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from theragate.errors import ConfigurationError, DataError
+from theragate.errors import ConfigurationError, DataError, did_you_mean
 from theragate.study import Study
 from theragate.validation.leakage import find_leaks
 from theragate.validation.suites import Expectation, Suite, read_suite
@@ -93,7 +93,7 @@ def _useless(rule: Expectation, cohort: pd.DataFrame) -> str:
     """Say why a rule cannot tell anything about this cohort; empty if it can."""
     for column in rule.columns:
         if column not in cohort.columns:
-            return f"The cohort has no column `{column}`."
+            return f"The cohort has no column `{column}`. {did_you_mean(column, cohort.columns)}".rstrip()
         if rule.type not in ABSENCE and bool(cohort[column].isna().all()):
             return f"No patient has a value in the column `{column}`."
     return ""
