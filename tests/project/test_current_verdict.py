@@ -127,7 +127,7 @@ def test_a_verdict_about_other_files_is_refused_everywhere(what, folder, capsys)
 def test_a_limit_that_was_changed_after_a_result_is_told(folder, capsys):
     lower_floor(folder)
     assert cli.main(["verdict", STUDY]) == 1
-    assert "limits or their reasons were changed after that result" in capsys.readouterr().err
+    assert "limits or their reasons are not those under which that result was seen" in capsys.readouterr().err
     assert exit_code(gate, [STUDY]) == 0
     capsys.readouterr()
     assert cli.main(["verdict", STUDY]) == 0

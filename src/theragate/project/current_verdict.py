@@ -13,6 +13,8 @@ from theragate.validation.validated import Validated
 
 __all__ = ["read_judged"]
 
+_REMEDY = "It is stale: run `dvc repro`; after `git checkout`, `dvc checkout` brings that commit's results back."
+
 
 def read_judged(workspace: Workspace) -> JudgedStudy:
     """Read a study with its verdict, and judge again: a file that says PASS is no evidence of a pass.
@@ -54,14 +56,12 @@ def _difference(verdict: Verdict, now: Verdict) -> str:
     """Say in what a verdict is not what the gates say now: a policy is the cause of all else."""
     if verdict.policy_sha256 != now.policy_sha256:
         return (
-            f"one under the policy {verdict.policy_sha256[:12]}, while params.yaml says {now.policy_sha256[:12]}: its "
-            "limits or their reasons were changed after that result"
+            f"one under the policy {verdict.policy_sha256[:12]}, while params.yaml says {now.policy_sha256[:12]}: "
+            "limits or their reasons are not those under which that result was seen"
         )
     name = next(field for field in Verdict.model_fields if getattr(verdict, field) != getattr(now, field))
     return f"a verdict that differs in `{name}`"
 
 
 def _stale(workspace: Workspace, rule: str, received: str) -> EvidenceError:
-    return EvidenceError(
-        f"study `{workspace.study}`, verdict", rule=rule, received=received, remedy="It is stale: run `dvc repro`."
-    )
+    return EvidenceError(f"study `{workspace.study}`, verdict", rule=rule, received=received, remedy=_REMEDY)
