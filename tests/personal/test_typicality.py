@@ -88,3 +88,13 @@ def test_its_size_does_not_grow_with_the_patients_and_holds_no_distance_of_their
     assert len(large.distances) == len(SHARES)
     assert abs(len(large.model_dump_json()) - len(small.model_dump_json())) < 100
     assert list(large.distances) == sorted(large.distances, reverse=True)
+
+
+def test_more_columns_than_patients_are_measured_as_by_the_whole_covariance(monkeypatch):
+    schema = tuple(Feature(f"g{n}", "number") for n in range(90))
+    frame, others = wide(60, 90, seed=1), wide(200, 90, seed=2)
+    narrow = fit_typicality(frame, schema, seed=1)
+    monkeypatch.setattr("theragate.personal.typicality.is_wide", lambda _: False)
+    whole = fit_typicality(frame, schema, seed=1)
+    np.testing.assert_allclose(narrow.distances, whole.distances, rtol=1e-7)
+    np.testing.assert_allclose(narrow.share(others), whole.share(others), atol=1e-6)

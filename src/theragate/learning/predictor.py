@@ -62,7 +62,10 @@ class Predictor:
         """
         if len(frame) == 0:
             return np.empty(0)
-        matrix = self.design.matrix(as_features(frame, self.schema))
+        return self.predict_design(self.design.matrix(as_features(frame, self.schema)))
+
+    def predict_design(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Predict as `predict` does, for rows of the design's matrix."""
         prediction = self.model.response.of(self.model.score(matrix))
         wrong = int((~np.isfinite(prediction)).sum())
         if wrong:

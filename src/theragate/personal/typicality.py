@@ -15,6 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from theragate.learning.features import MISSING_TEXT, Feature
+from theragate.learning.wide import is_wide
 from theragate.personal.rounding import nine_digits
 from theragate.study import Spec
 
@@ -130,18 +131,41 @@ def _encode(frame: pd.DataFrame, columns: tuple[Column, ...]) -> Floats:
 
 
 def _shape(encoded: Floats) -> _Shape:
-    from sklearn.covariance import ledoit_wolf
-
     centre = encoded.mean(axis=0)
-    covariance, _ = ledoit_wolf(encoded - centre, assume_centered=True)
-    values, vectors = np.linalg.eigh(covariance)
+    values, vectors, rest = _spread(encoded - centre)
     # A direction in which nobody differs gets a little of the others' variance, so that a difference is seen.
-    values = np.maximum(values, 1e-3 * max(float(values.mean()), 1e-12))
+    columns = encoded.shape[1]
+    mean = (float(values.sum()) + rest * (columns - len(values))) / columns
+    values, rest = np.maximum(values, 1e-3 * max(mean, 1e-12)), max(rest, 1e-3 * max(mean, 1e-12))
     largest = np.argsort(values)[::-1][:_AXES]
     axes = vectors[:, largest].T
     signs = np.sign(axes[np.arange(len(axes)), np.abs(axes).argmax(axis=1)])
-    others = np.delete(values, largest)
+    others = np.append(np.delete(values, largest), np.full(columns - len(values), rest))
     return _Shape(centre, axes * signs[:, None], values[largest], float(others.mean()) if len(others) else 0.0)
+
+
+def _spread(centred: Floats) -> tuple[Floats, Floats, float]:
+    """Return variances, their directions as columns, and the variance in all directions besides these."""
+    from sklearn.covariance import ledoit_wolf
+
+    if not is_wide(centred):
+        covariance, _ = ledoit_wolf(centred, assume_centered=True)
+        values, vectors = np.linalg.eigh(covariance)
+        return values, vectors, 0.0
+    patients, columns = centred.shape
+    _, sizes, directions = np.linalg.svd(centred, full_matrices=False)
+    plain = np.square(sizes) / patients
+    mean = float(plain.sum()) / columns
+    shrinkage = _shrinkage(centred, plain, mean)
+    return (1 - shrinkage) * plain + shrinkage * mean, directions.T, shrinkage * mean
+
+
+def _shrinkage(centred: Floats, plain: Floats, mean: float) -> float:
+    """Return Ledoit and Wolf's share from the patients' distances alone, without a matrix of all pairs of columns."""
+    patients, columns = centred.shape
+    apart = float(np.square(plain).sum()) - columns * mean**2
+    noise = float(np.square(np.square(centred).sum(axis=1)).sum()) / patients - float(np.square(plain).sum())
+    return min(noise / patients / apart, 1.0) if apart > 0 else 1.0
 
 
 def _distance(encoded: Floats, shape: _Shape) -> Floats:
