@@ -20,6 +20,7 @@ _HALVINGS = 40
 _STILL = 1e-10  # a step after which no further one is worthwhile, in the largest change of a score
 _FAR = 600.0  # beyond 700, an exponential is 0
 _ARMIJO = 1e-4
+_NOISE = 1e-15  # of the objective: what its last digit is worth
 
 
 class PartialLikelihood:
@@ -120,6 +121,8 @@ def find_optimum(likelihood: PartialLikelihood, start: Floats) -> Floats:
 def _share(likelihood: PartialLikelihood, here: Floats, step: Floats, *, slope: float) -> float:
     """Return the share of the step after which the objective has fallen by enough; 0 if there is none."""
     value = likelihood.value(here)
+    if -slope < _NOISE * max(abs(value), 1.0):
+        return 0.0
     for halving in range(_HALVINGS):
         share = 0.5**halving
         if likelihood.value(here + share * step) < value + _ARMIJO * share * slope:
