@@ -12,7 +12,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from theragate.cohorts.groups import MISSING, read_groups
-from theragate.errors import DataError
+from theragate.errors import ConfigurationError, DataError
 from theragate.study import Study, parse, resolved_entry
 
 NAME = "heart_attack_survival"
@@ -108,3 +108,14 @@ def test_bands_of_texts_are_refused_without_showing_one():
     with pytest.raises(DataError, match=r"column `age` holds numbers; received (str|object) values") as caught:
         bands([PATIENT, "60"])
     assert PATIENT not in str(caught.value)
+
+
+OTHERS = study(sex={"column": "gender", "labels": {"m": "male", "f": "female", "F": "female"}, "others": "Other"})
+
+
+def test_values_without_a_label_are_a_group_where_one_is_declared():
+    found = read_groups(pd.DataFrame({"gender": ["m", "F", "f", PATIENT, None]}), OTHERS)["sex"].tolist()
+    assert found == ["male", "female", "female", "Other", MISSING]
+    assert OTHERS.subgroups["sex"].names == ("male", "female", "Other")
+    with pytest.raises(ConfigurationError, match="no label may be called so"):
+        study(sex={"column": "gender", "labels": {"m": "male", "f": "female"}, "others": MISSING})

@@ -187,3 +187,27 @@ def test_a_value_that_is_no_number_stands_in_no_message_and_no_cause(text):
         quantity([text, "2", "3"])
     told = [str(caught.value), str(caught.value.__cause__)]
     assert not any(text in words for words in told), "a traceback would show the patient's value"
+
+
+IN_WORDS = SURVIVAL.model_copy(update={"outcome": SURVIVAL.outcome.model_copy(update={"observed": "dead"})})
+
+
+def coded(*events: object) -> pd.DataFrame:
+    return pd.DataFrame({"lenfol": [5.0, 2000.0, 300.0, 4000.0], "fstat": list(events)})
+
+
+def test_an_event_may_be_coded_otherwise():
+    assert read_outcome(coded("dead", "alive", "alive", "dead"), IN_WORDS).event.tolist() == [True, False, False, True]
+    assert read_outcome(coded("dead", "dead", "dead", "dead"), IN_WORDS).event.all()
+
+
+@pytest.mark.parametrize(
+    ("events", "received"),
+    [
+        (("dead", "alive", "moved", "alive"), "3 distinct values; 1 of 4 patients have that one. Predict the time to"),
+        (("Dead", "alive", "alive", "Dead"), "2 distinct values; 0 of 4 patients have that one. Correct the source"),
+    ],
+)
+def test_of_other_codes_there_are_two_and_one_is_the_declared(events, received):
+    with pytest.raises(DataError, match=rf"one of which \(`dead`\) means that it was seen; received {received}"):
+        read_outcome(coded(*events), IN_WORDS)

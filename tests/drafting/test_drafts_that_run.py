@@ -232,6 +232,21 @@ def drafted_again(project: Project) -> tuple[Study, str]:
     return load_study(project.root / "params.yaml", "other_study"), shown
 
 
+def test_an_id_beside_a_column_patient_is_no_error(project, monkeypatch):
+    monkeypatch.chdir(project.root)
+    random = np.random.default_rng(17)
+    frame = pd.DataFrame({"glucose": random.normal(6, 1, 80).round(1), "ill": ["no", "yes"] * 40})
+    both = frame.assign(id=range(80), patient=random.permutation(80) + 500)
+    study, _ = drafted(project, lambda: (both, {"outcome": "ill"}))
+    assert (study.source.id, set(study.deidentification.removed)) == ("patient", {"id"})
+    assert exit_code(ingest, [NEW]) == 0
+    file = project.root / "inpatients.csv"
+    frame.assign(id=range(80), patient=["in", "out"] * 40).to_csv(file, index=False)
+    new_study(project.root, Request("inpatients", file, outcome="ill"))
+    assert exit_code(ingest, ["inpatients"]) == 0
+    assert list(pd.read_parquet(project.root / "data/inpatients/cohort.parquet")) == ["patient", "glucose", "ill"]
+
+
 REFUSED = [
     ({"died": [1] * 9 + [0] * 51}, "each class of the outcome has at least 10 patients; received one with 9"),
     ({"died": 1}, "it varies"),
