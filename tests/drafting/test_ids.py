@@ -34,6 +34,7 @@ def table(**columns: object) -> pd.DataFrame:
     [
         "id",
         "MRN",
+        "pidnum",
         "PatNr",
         "Pat.-Nr.",
         "patient",
@@ -78,6 +79,12 @@ def test_a_measurement_that_repeats_is_not_asked_about():
     random = np.random.default_rng(3)
     measured = pd.DataFrame({name: random.integers(0, 90, 300) for name in ("glucose", "sodium", "urea")})
     assert find_id(measured.assign(sex=random.choice(["f", "m"], 300)), None) is None
+
+
+def test_an_amount_whose_bands_stand_beside_it_is_not_asked_about():
+    days = np.random.default_rng(5).integers(0, 120, 400)
+    frame = pd.DataFrame({"days": days, "treated": (days > 0).astype(int), "band": days // 40, "before": days > 60})
+    assert find_id(frame, None) is None
 
 
 def test_several_rows_are_counted_and_one_row_is_not_mentioned():

@@ -18,7 +18,7 @@ NOBODY = "none"  # what a person writes who knows that each row is another patie
 # Whole names, their words joined; those of persons before those of stays and files.
 PERSONS = re.compile(
     r"(patients?|patienten|paciente|paziente|pat|pt|person|participante?|teilnehmer|proband|subject|subj|usubj|deelnemer)"
-    r"(id|ids|no|nr|num|number|nummer|numero|kennung|key|uid)?|mrn|nhc|ipp|pid"
+    r"(id|ids|no|nr|num|number|nummer|numero|kennung|key|uid)?|mrn|nhc|ipp|pid(no|nr|num|number)?"
 )
 RECORDS = re.compile(
     r"id|(record|case|fall|study|caso|cas|chart|hospital|clinical|dossier)(id|no|nr|num|number|nummer)?"
@@ -79,7 +79,10 @@ def repeated_rows(ids: pd.Series) -> dict[str, Any] | None:
 
 
 def _repeats_as_ids_do(frame: pd.DataFrame, column: str) -> list[str]:
-    """Return the other columns that hardly ever differ between rows with the same value, if it may be an id."""
+    """Return the other columns that hardly ever differ between rows with the same value, if it may be an id.
+
+    A column that hardly differs between neighbouring values either is no witness: bands of an amount are of that kind.
+    """
     values = frame[column]
     distinct = values.nunique()
     whole = pd.api.types.is_integer_dtype(values) or pd.api.types.is_string_dtype(values)
@@ -87,14 +90,15 @@ def _repeats_as_ids_do(frame: pd.DataFrame, column: str) -> list[str]:
         return []
     if int((values.value_counts() > 1).sum()) < max(FEWEST, distinct / 4):
         return []
-    labels = pd.factorize(values)[0]
+    labels = pd.factorize(values, sort=True)[0]
     order = np.argsort(labels, kind="stable")
     together = np.diff(labels[order]) == 0
     same = []
     for other in frame.columns.drop(column):
         codes = pd.factorize(frame[other])[0][order]
         shares = np.bincount(codes + 1) / len(codes)
-        alike = float((np.diff(codes) == 0)[together].mean())
-        if float((shares**2).sum()) < CHANCE and alike >= SAME:
+        alike = np.diff(codes) == 0
+        banded = alike[~together].mean() >= CHANCE
+        if float((shares**2).sum()) < CHANCE and alike[together].mean() >= SAME and not banded:
             same.append(str(other))
     return same if len(same) >= WITNESSES else []
