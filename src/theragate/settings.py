@@ -7,7 +7,7 @@ from pathlib import Path
 
 from theragate.errors import ConfigurationError
 
-__all__ = ["Settings", "project_root", "read_settings"]
+__all__ = ["Settings", "for_experiments", "project_root", "read_settings"]
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,16 @@ def project_root(folder: Path) -> Path | None:
     """Return the project around `folder`: as git would, the nearest with ``dvc.yaml`` and ``params.yaml``."""
     around = (path for path in (folder, *folder.parents) if (path / "params.yaml").is_file())
     return next((path for path in around if (path / "dvc.yaml").is_file()), None)
+
+
+def for_experiments(folder: Path, study: str) -> str:
+    """Say how the source of a study gets into an experiment, as the beginning of a remedy; empty anywhere else.
+
+    An experiment that DVC runs in a temporary folder has only what git and DVC track, and git has no patient's row.
+    """
+    if (".dvc", "tmp", "exps") not in zip(folder.parts, folder.parts[1:], folder.parts[2:], strict=False):
+        return ""
+    return f"Under `--queue` and `--temp`, let it come along: `dvc exp run … --copy-paths sources/{study}`. "
 
 
 def read_settings(environ: Mapping[str, str], folder: Path) -> Settings:

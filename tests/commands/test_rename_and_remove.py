@@ -2,6 +2,7 @@
 
 import copy
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,13 +12,15 @@ import yaml
 from support import STUDY, Project, run
 
 from theragate import cli
+from theragate.cohorts.sources import read_source
 from theragate.commands import remove_study as removing
 from theragate.commands import rename_study as renaming
 from theragate.commands.check import check
 from theragate.commands.remove_study import remove_study
 from theragate.commands.rename_study import rename_study
-from theragate.errors import ConfigurationError, StoreError
+from theragate.errors import ConfigurationError, DataError, StoreError
 from theragate.project.study_places import check_files, left_over, places
+from theragate.study import load_study
 
 NEW = "tiny_study"
 LOCK = f"""schema: '2.0'
@@ -208,6 +211,20 @@ def test_what_is_left_of_a_study_that_was_deleted_by_hand_is_named_and_removed(m
     assert cli.main(["remove-study", STUDY, "--yes", "--with-sources"]) == 0
     assert "is removed" in capsys.readouterr().out
     assert left_over(made, ["other_study"]) == {}
+
+
+def test_an_experiment_without_its_sources_says_how_they_come_along(tmp_path):
+    folder = tmp_path / ".dvc" / "tmp" / "exps" / "tmp1"
+    folder.mkdir(parents=True)
+    project = Project(folder)
+    shutil.rmtree(project.table.parent)
+    with pytest.raises(ConfigurationError, match=f"exp run … --copy-paths sources/{STUDY}`") as caught:
+        check_files(project.root, STUDY, [STUDY])
+    assert "rename-study" not in str(caught.value)
+    project.table.parent.mkdir()
+    spec = load_study(project.root / "params.yaml", STUDY).source
+    with pytest.raises(DataError, match=r"--copy-paths .* Put it there"):
+        read_source(spec, project.root, study=STUDY)
 
 
 def test_empty_folders_that_git_leaves_behind_are_no_left_overs(made):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from theragate.errors import ConfigurationError, nearest
 from theragate.project.dvc_lock import studies_in
+from theragate.settings import for_experiments
 from theragate.study import NAME
 
 __all__ = ["Place", "check_files", "left_over", "places"]
@@ -74,7 +75,8 @@ def check_files(root: Path, study: str, declared: Iterable[str]) -> None:
         f"study `{study}`",
         rule="it has its suite, its folder of decisions and its folder of sources",
         received=f"no {' and no '.join(missing)}",
-        remedy=f"{_former(root, study, declared)}Restore them from git, or draft the study with `theragate new-study`.",
+        remedy=for_experiments(root, study).strip()
+        or f"{_former(root, study, declared)}Restore them from git, or draft the study with `theragate new-study`.",
     )
 
 
