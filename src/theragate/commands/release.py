@@ -249,7 +249,7 @@ PREDICT = Command(
         argument("--id", metavar="COLUMN", help="a column to copy into the result"),
         argument("--encoding", metavar="NAME", default="utf-8", help="of a CSV file, such as cp1252 (utf-8)"),
         argument("--separator", metavar="MARK", default=",", help="of its cells: a character, tab or space (,)"),
-        argument("--decimal", choices=(".", ","), default=".", help="its decimal mark (.)"),
+        argument("--decimal", choices=(".", ","), default=".", metavar="MARK", help="its decimal mark: . or , (.)"),
         argument("--missing", nargs="+", action="extend", default=[], metavar="CELL", help="cells of what is unknown"),
         argument("--trust", type=Path, metavar="FILE", help="the trust file whose keys count"),
     ),

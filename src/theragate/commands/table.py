@@ -215,7 +215,7 @@ _PORT = argument("--port", type=int, choices=range(1024, 65536), default=5000, m
 _READING = (
     argument("--encoding", metavar="NAME", help="of a text file, such as cp1252"),
     argument("--separator", metavar="MARK", help="between the cells: a character, tab or space"),
-    argument("--decimal", choices=(".", ","), help="the decimal mark"),
+    argument("--decimal", choices=(".", ","), metavar="MARK", help="the decimal mark: . or ,"),
     argument("--date", choices=("dmy", "mdy", "ymd"), help="the order of day, month and year, where dates do not tell"),
     argument("--missing", nargs="+", action="extend", default=[], metavar="CELL", help="cells of what is unknown"),
     argument("--text", nargs="+", action="extend", default=[], metavar="COL", help="columns of codes, not of numbers"),

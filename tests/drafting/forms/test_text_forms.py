@@ -248,6 +248,33 @@ def test_what_cannot_be_read_is_refused_at_once(content, message, tmp_path):
         found(tmp_path / "t.csv", content)
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"encoding": "klingon"}, "the encoding `klingon`; received a name that Python does not know"),
+        ({"separator": "::"}, r"readable CSV with a header line; received a file that is not \(ValueError\)"),
+        ({"encoding": "ascii"}, "the encoding `ascii`; received bytes that are not"),
+    ],
+)
+def test_options_that_cannot_be(options, message, tmp_path):
+    with pytest.raises(DataError, match=message):
+        found(tmp_path / "t.csv", "a,b\nü,1\n", **options)
+
+
+def test_a_quote_that_is_never_closed_is_refused(tmp_path):
+    rows = [*lines(), '041,50,"20.5,f', *lines()[1:]]
+    with pytest.raises(DataError, match="readable CSV with a header line") as caught:
+        found(tmp_path / "t.csv", text(rows))
+    assert "041" not in str(caught.value)
+
+
+def test_a_cell_in_quotes_may_hold_lines_and_separators(tmp_path):
+    rows = ['a;"b;c"', *(f'{n};"one; ""two""\nthree {n % 2}"' for n in range(30))]
+    form, frame = found(tmp_path / "t.csv", text(rows))
+    assert form.entry["separator"] == ";"
+    assert frame["b;c"][1] == 'one; "two"\nthree 1'
+
+
 def test_a_column_that_is_dropped_is_never_read(tmp_path):
     form, frame = found(tmp_path / "t.csv", text(lines()), drop=("bmi",))
     assert (form.entry["left_out"], "bmi" in frame) == (["bmi"], False)

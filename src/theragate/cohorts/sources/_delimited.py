@@ -85,17 +85,23 @@ def text_of(content: bytes, encoding: str, *, subject: str) -> str:
     """
     try:
         return content.decode(encoding).removeprefix("\ufeff")
-    except UnicodeDecodeError:
+    except (UnicodeDecodeError, LookupError) as error:
+        unknown = isinstance(error, LookupError)
         raise DataError(
             subject,
             rule=f"the file is text in the encoding `{encoding}`",
-            received="bytes that are not",
+            received="a name that Python does not know" if unknown else "bytes that are not",
             remedy="Name its encoding (such as `cp1252`) by `source.encoding` in params.yaml, or by --encoding.",
         ) from None
 
 
-def rows_of(text: str, separator: str) -> list[list[str]]:
+def rows_of(text: str, separator: str, *, strict: bool = True) -> list[list[str]]:
     """Split a text into lines and cells; a cell in quotes may hold the separator.
+
+    Parameters
+    ----------
+    strict
+        Whether to refuse quotes that are opened and not closed, or closed in the middle of a cell.
 
     Raises
     ------
@@ -103,8 +109,8 @@ def rows_of(text: str, separator: str) -> list[list[str]]:
         If a line cannot be split. The message must not be shown.
     """
     try:
-        return list(csv.reader(io.StringIO(text, newline=""), delimiter=separator))
-    except csv.Error as error:
+        return list(csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=strict))
+    except (csv.Error, TypeError) as error:  # the latter of a separator that is no single character
         raise ValueError("not separated values") from error
 
 

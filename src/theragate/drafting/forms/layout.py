@@ -42,7 +42,7 @@ def find_separator(text: str) -> str:
 
 def _regularity(text: str, mark: str) -> tuple[float, int]:
     try:
-        widths = Counter(len(row) for row in rows_of(text, mark) if row)
+        widths = Counter(len(row) for row in rows_of(text, mark, strict=False) if row)
     except ValueError:
         return (0.0, 0)
     width, lines = widths.most_common(1)[0] if widths else (1, 0)
