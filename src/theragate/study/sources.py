@@ -61,6 +61,7 @@ _LAYOUT: dict[str, tuple[Format, ...]] = {
     "header": ("csv", "excel"),
     "footer": ("csv", "excel"),
     "row_names": ("csv", "excel"),
+    "units": ("csv", "excel"),
     "decimal": ("csv", "excel"),
     "thousands": ("csv", "excel"),
     "sheet": ("excel",),
@@ -184,6 +185,7 @@ class TableFile(Origin):
     header: Annotated[int, Field(ge=1)] = Field(default=1, description="the line of the columns' names, from 1")
     footer: Annotated[int, Field(ge=0)] = Field(default=0, description="lines at the end that are no patient's")
     row_names: bool = Field(default=False, description="whether the first column has no name; it is left out then")
+    units: bool = Field(default=False, description="whether the line below the names holds units; it is left out then")
     sheet: str | None = Field(default=None, description="of a workbook; may be omitted if there is one")
     catalogue: PathBelow | None = Field(default=None, description="the `.sas7bcat` file with the labels of codes")
     dictionary: PathBelow | None = Field(default=None, description="REDCap's data dictionary, a CSV file")

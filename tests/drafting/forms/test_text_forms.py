@@ -293,3 +293,13 @@ def test_a_code_in_the_outcome_is_kept_and_asked_about(tmp_path):
     entry, read, _ = column(tmp_path, [*map(str, range(30, 80)), "999", "999"], outcome=("x",))
     assert (read.max(), "missing" in entry) == (999, False)
     assert entry["note"] == "REVIEW: a number that looks like a code stands alone; it was kept. Is it a value?"
+
+
+def test_a_line_of_units_becomes_labels(tmp_path):
+    rows = ["nr;age;bmi;sex", ";[years];kg/m²;", *lines(";")[1:]]
+    form, frame = found(tmp_path / "t.csv", text(rows))
+    assert form.entry["units"] is True
+    assert form.labels == {"age": "age, years", "bmi": "bmi, kg/m²"}
+    assert frame["bmi"].tolist() == [bmi for _, _, bmi, _ in ROWS]
+    words, _ = found(tmp_path / "t.csv", text(["a;b;c", *("x;y;z" for _ in range(20))]))
+    assert "units" not in words.entry

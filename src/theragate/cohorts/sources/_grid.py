@@ -33,7 +33,7 @@ def lay_out(rows: Sequence[Sequence[Any]], spec: TableFile, *, subject: str) -> 
         All lines of the file, those above the header too, each a sequence of cells. An empty line is no patient, and a
         column with neither name nor value is none.
     spec
-        ``header``, ``footer`` and ``row_names`` of it are used.
+        ``header``, ``units``, ``footer`` and ``row_names`` of it are used.
     subject
         How messages name the file.
 
@@ -52,7 +52,7 @@ def lay_out(rows: Sequence[Sequence[Any]], spec: TableFile, *, subject: str) -> 
         )
     header = [tidy(str(cell)) if cell is not None else "" for cell in rows[spec.header - 1]]
     body = [row for row in rows[spec.header :] if not all(map(blank, row))]
-    body = body[: len(body) - spec.footer]
+    body = body[spec.units : len(body) - spec.footer]
     if spec.row_names:
         header = header[1:] if header[:1] == [""] else header  # R writes no cell above them, others an empty one
         body = [row[1:] for row in body]

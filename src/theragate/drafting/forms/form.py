@@ -15,23 +15,9 @@ from theragate.study import MARK, FileSource, parse
 __all__ = ["DraftedForm"]
 
 _SHARED = 3  # columns with a word for `not known`, from which on it is declared for the whole file
-_ORDER = (
-    *(
-        "kind",
-        "path",
-        "id",
-        "repeated",
-        "dictionary",
-        "catalogue",
-        "sheet",
-        "encoding",
-        "separator",
-        "decimal",
-        "header",
-        "footer",
-    ),
-    *("row_names", "missing", "left_out", "text", "columns", "note"),
-)
+_WHERE = ("kind", "path", "id", "repeated", "dictionary", "catalogue", "sheet")
+_HOW = ("encoding", "separator", "decimal", "header", "units", "footer", "row_names", "missing", "left_out", "text")
+_ORDER = (*_WHERE, *_HOW, "columns", "note")
 
 
 @dataclass
@@ -56,7 +42,7 @@ class DraftedForm:
 
     def ordered(self) -> dict[str, Any]:
         """Return the entry in the order in which people read it."""
-        return {key: self.entry[key] for key in _ORDER if key in self.entry}
+        return {key: self.entry[key] for key in sorted(self.entry, key=_ORDER.index)}
 
     def companion(self, name: str) -> Path:
         """Return where a file lies that belongs to the table."""

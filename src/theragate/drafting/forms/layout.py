@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from theragate.cohorts.sources import NUMBER, blank, rows_of
+from theragate.cohorts.sources import NUMBER, blank, is_missing_word, rows_of
 from theragate.errors import DataError
 
 __all__ = ["Layout", "find_layout", "find_separator"]
@@ -21,6 +21,7 @@ _TOTALS = re.compile(
 )
 _SHAPE = re.compile(r"[^\W\d_]"), re.compile(r"\d")
 _LAST = 5
+_MOSTLY, _UNITS = 0.9, 2  # of the cells below, which are numbers; columns in which they are
 _WIDE = 4  # columns, of which a remark fills one or two
 
 
@@ -31,6 +32,7 @@ class Layout:
     entry: dict[str, Any] = field(default_factory=dict)
     told: list[str] = field(default_factory=list)
     doubts: list[str] = field(default_factory=list)
+    units: dict[str, str] = field(default_factory=dict)
 
 
 def find_separator(text: str) -> str:
@@ -68,6 +70,11 @@ def find_layout(rows: Sequence[Sequence[Any]], *, subject: str) -> Layout:
     if not body:
         return layout
     width = Counter(len(row) for row in body).most_common(1)[0][0]
+    if _holds_units(body):
+        layout.entry["units"] = True
+        layout.units = _units(rows[at], body[0])
+        layout.told.append("the line below the names holds units")
+        body = body[1:]
     footer = _footer(body, width)
     if footer:
         layout.entry["footer"] = footer
@@ -102,6 +109,26 @@ def _header(rows: Sequence[Sequence[Any]], subject: str) -> int:
             remedy="Add a line with the names of the columns to the file.",
         )
     return at
+
+
+def _holds_units(body: Sequence[Sequence[Any]]) -> bool:
+    """Whether the first line below the header has words, and no number, where the others have numbers."""
+    first, others = body[0], body[1:_LOOKED_AT]
+    if len(others) < _LAST or any(_is_number(cell) for cell in first):
+        return False
+    words = [at for at, cell in enumerate(first) if not blank(cell) and not is_missing_word(str(cell).strip())]
+    below = [[row[at] for row in others if at < len(row) and not blank(row[at])] for at in words]
+    return sum(bool(cells) and sum(map(_is_number, cells)) > _MOSTLY * len(cells) for cells in below) >= _UNITS
+
+
+def _is_number(cell: Any) -> bool:
+    text = str(cell).strip().replace(",", ".")
+    return not blank(cell) and (isinstance(cell, float | date) or re.fullmatch(NUMBER, text) is not None)
+
+
+def _units(header: Sequence[Any], line: Sequence[Any]) -> dict[str, str]:
+    pairs = zip(header, line, strict=False)
+    return {str(name).strip(): str(unit).strip("[]() ") for name, unit in pairs if not blank(name) and not blank(unit)}
 
 
 def _footer(body: Sequence[Sequence[Any]], width: int) -> int:

@@ -78,3 +78,4 @@ def _of_rows(form: DraftedForm, rows: Sequence[Sequence[Any]], options: ReadingO
     }
     form.declare(drafted, options, texts=[name for name, column in drafted.items() if column.kind == "text"])
     form.note(layout.doubts)
+    form.labels |= {name: f"{name}, {unit}" for name, unit in layout.units.items() if name in drafted}
