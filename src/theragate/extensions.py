@@ -8,13 +8,14 @@ import os
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from importlib.metadata import Distribution, EntryPoint, PackageNotFoundError, distribution
-from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from theragate.digests import sha256_file, sha256_json
 from theragate.errors import ExtensionError
+
+if TYPE_CHECKING:  # imported where an extension is named: that takes longer than everything else here
+    from importlib.metadata import Distribution, EntryPoint
 
 __all__ = [
     "FAMILIES",
@@ -60,7 +61,7 @@ class Extension:
     name: str
     version: str
     sha256: str
-    entries: Mapping[str, Mapping[str, EntryPoint]]
+    entries: Mapping[str, Mapping[str, "EntryPoint"]]
 
 
 def find(name: str) -> Extension:
@@ -75,6 +76,8 @@ def find(name: str) -> Extension:
     ExtensionError
         If there is no such distribution, it adds nothing, or its code cannot be found or read.
     """
+    from importlib.metadata import PackageNotFoundError, distribution
+
     try:
         installed = distribution(name)
         version = str(installed.version)
@@ -175,7 +178,7 @@ def added(extension: Extension, group: str) -> Mapping[str, Any]:
 _LIST = "Name it under `extensions` of the study in params.yaml, or of the trust file."
 
 
-def _imported(extension: Extension, entry: EntryPoint) -> Any:
+def _imported(extension: Extension, entry: "EntryPoint") -> Any:
     try:
         return entry.load()
     except Exception as error:
@@ -199,7 +202,7 @@ def entry_error(extension: str, name: str, group: str, *, rule: str, received: s
     )
 
 
-def _entries(installed: Distribution, name: str) -> dict[str, dict[str, EntryPoint]]:
+def _entries(installed: "Distribution", name: str) -> dict[str, dict[str, "EntryPoint"]]:
     entries: dict[str, dict[str, EntryPoint]] = {}
     for entry in sorted(installed.entry_points, key=lambda each: (each.group, each.name)):
         if entry.group not in GROUPS:
@@ -215,7 +218,7 @@ def _entries(installed: Distribution, name: str) -> dict[str, dict[str, EntryPoi
     return entries
 
 
-def _recorded(installed: Distribution) -> Iterator[tuple[str, Path]]:
+def _recorded(installed: "Distribution") -> Iterator[tuple[str, Path]]:
     """Yield the files of a distribution, but for what an installer writes: metadata, scripts, links to sources."""
     for file in installed.files or ():
         first, *_ = file.parts
@@ -229,6 +232,8 @@ def _recorded(installed: Distribution) -> Iterator[tuple[str, Path]]:
 
 def _package_files(name: str, package: str) -> dict[str, Path]:
     """Return the files of a top-level package or module, where Python would import it from."""
+    from importlib.util import find_spec
+
     try:
         spec = find_spec(package)  # of a top-level name, this imports nothing
     except (ValueError, ImportError):

@@ -3,7 +3,18 @@
 import pytest
 from gates.evidence_by_hand import changed
 from made_extensions import GATE, MadeExtensions
-from release.submission_by_hand import NAME, NOW, POLICY, STUDY, DraftSubmission, as_json, first_release, refused, trust
+from release.submission_by_hand import (
+    NAME,
+    NOW,
+    POLICY,
+    STUDY,
+    DraftSubmission,
+    as_json,
+    first_release,
+    refused,
+    trust,
+    waiver,
+)
 
 from theragate.digests import canonical_json, sha256_json
 from theragate.errors import ConfigurationError
@@ -11,6 +22,8 @@ from theragate.evidence.types import Evidence
 from theragate.extensions import find
 from theragate.gates import Policy, decide, read_policy
 from theragate.release.examination import examine
+from theragate.release.rules import admissible
+from theragate.release.state import LedgerState
 from theragate.release.trust import Trust, project_trust, read_trust, write_trust
 
 ACME = "acme-theragate"
@@ -134,6 +147,18 @@ def test_a_verdict_without_the_findings_of_the_extension_is_refused(acme, seen) 
         "the decision that it states follows from the evidence and the policy; received `PASS`, but `BLOCKED`"
     ):
         examine(forged.submission, trust(extensions={ACME: (find(ACME).sha256,)}), NOW.date())
+
+
+def test_its_finding_can_be_waived_like_ours(acme, seen) -> None:
+    policy = policy_with(ACME)
+    draft = submitted(policy, censored=1900)
+    trusted = trust(policies={NAME: (policy.sha256,)}, extensions={ACME: (find(ACME).sha256,)})
+    verdict = examine(draft.submission, trusted, NOW.date()).verdict
+    assert [finding.code for finding in verdict.blocking] == ["ACME001"]
+    with refused("every gate passes, or valid waivers accept the findings that block.*ACME001 follow_up fail"):
+        admissible(draft.submission, LedgerState(), trusted, NOW)
+    waived = draft.signing(waivers=(waiver(verdict, "ACME001"),))
+    assert admissible(waived.submission, LedgerState(), trusted, NOW).verdict == verdict
 
 
 def test_the_trust_file_lists_extensions_and_is_the_same_without(acme, seen, tmp_path) -> None:

@@ -74,7 +74,7 @@ class Waiver(Spec):
     """
 
     study: str
-    code: Annotated[str, StringConstraints(pattern=r"^TG\d{3}$")]
+    code: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2,8}\d{3}$")]
     gate: str
     status: Literal["fail", "insufficient"]
     evidence_sha256: Digest

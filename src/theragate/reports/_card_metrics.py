@@ -30,7 +30,10 @@ SAFETY = ("data_quality", "comparability", "suspicious_performance", "robustness
 
 
 def key_metrics(study: Study, evidence: Evidence, verdict: Verdict) -> list[str]:
-    """Return the section in its three parts, each with its gates, how it was tested, and the results."""
+    """Return the section in its three parts, each with its gates, how it was tested, and the results.
+
+    Gates of extensions come last, in a part of their own.
+    """
     # The log ratio is written as the ratio, which has a row of its own.
     measured = [metric for metric in metrics_of(evidence.task, study.installed) if metric.name in evidence.overall]
     overall = table(
@@ -53,6 +56,10 @@ def key_metrics(study: Study, evidence: Evidence, verdict: Verdict) -> list[str]
         ),
         "Safety and reliability": (SAFETY, _comparisons(verdict, "robustness")),
     }
+    ours = {*USEFULNESS, *FAIRNESS, *SAFETY, "review"}
+    theirs = tuple(finding.gate for finding in verdict.findings if finding.gate not in ours)
+    if theirs:
+        sections["Asked by packages of others"] = theirs, "\n\n".join(_comparisons(verdict, gate) for gate in theirs)
     parts = ["## Key metrics"]
     for heading, (gates, results) in sections.items():
         parts += [

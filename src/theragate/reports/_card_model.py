@@ -35,9 +35,11 @@ def trust_ingredients(
 ) -> dict[str, str]:
     """Return where the data and the model come from, and what nobody has declared."""
     dropped = study.features.dropped
+    others = [f"`{name}` {each.version} ({each.sha256[:12]})" for name, each in study.installed.items()]
     return {
         "Outcomes and outputs": study.outcome.description,
         "Model type": _model_words(evidence, record),
+        **({"Packages of others": f"{', '.join(others)}."} if others else {}),
         "Answer for one patient": _personal_words(record),
         "Input data source": f"{study.source.citation} Licence: {study.source.licence}",
         "Version of the source": provenance.version or unknown("ingestion recorded none"),
