@@ -10,7 +10,7 @@ import pytest
 from packaging.requirements import Requirement
 from support import ROOT
 
-from theragate.project.templates import example_lines, examples, managed, template
+from theragate.project.templates import example_lines, examples, managed, pages, template
 
 TEMPLATE = "theragate/project/template/"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -55,6 +55,12 @@ def test_the_wheel_brings_what_a_project_is_made_of(packed):
         for name in (f"expectations/{study}.json", f"sources/{study}/README.md"):
             assert packed[TEMPLATE + name].decode() == template(name), name
         assert example_lines(study)[0] == f"{study}:"
+
+
+def test_the_wheel_brings_the_pages_and_no_pictures(packed):
+    brought = {name.removeprefix(f"{TEMPLATE}docs/") for name in packed if name.startswith(f"{TEMPLATE}docs/")}
+    assert {name.removesuffix(".md") for name in brought} == set(pages())
+    assert {"studies.md", "gates/README.md", "postgresql.sql"} <= brought
 
 
 def test_the_wheel_brings_nothing_that_git_would_not_take(tmp_path, packed):

@@ -24,6 +24,12 @@ def _upgrade(call: Call) -> str:
     return upgrade(call.root, apply=call.parsed.apply)
 
 
+def _docs(call: Call) -> str:
+    from theragate.commands.docs import docs
+
+    return docs(call.parsed.page)
+
+
 def _check(call: Call) -> str:
     from theragate.commands.check import check
 
@@ -337,6 +343,12 @@ COMMANDS: tuple[Command, ...] = (
             argument("--yes", action="store_true", help="do it"),
             argument("--with-sources", action="store_true", help="with its source files and its table of random ids"),
         ),
+    ),
+    Command(
+        "docs",
+        "show a page of the documentation, such as `docs/studies.md`",
+        _docs,
+        (argument("page", nargs="?", metavar="PAGE", help="as messages name it; without one, all are listed"),),
     ),
     Command("sync", "write to MLflow what it lacks of the pipeline's results", _sync),
     Command(

@@ -282,7 +282,7 @@ def _words(study: Study, cohort: pd.DataFrame, form: DraftedForm) -> str:
             f"{len(study.unreviewed)} texts in params.yaml begin with {MARK}, and so do rules of "
             f"expectations/{study.name}.json.",
             "A person has to write or confirm them. Until then the pipeline runs, and the verdict is BLOCKED by TG000.",
-            f"Next: `dvc repro register@{study.name}`, and commit.",
+            f"Next: `theragate repro register@{study.name}`, and commit.",
         ]
     )
 

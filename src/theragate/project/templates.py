@@ -18,6 +18,7 @@ __all__ = [
     "examples",
     "managed",
     "new_parameters",
+    "pages",
     "policy_lines",
     "shipped_policies",
     "template",
@@ -61,6 +62,14 @@ def managed() -> tuple[str, ...]:
     pipelines = packed if packed.is_dir() else REPOSITORY / "pipelines"
     names = [path.name for pattern in ("*.py", "*.yaml") for path in pipelines.glob(pattern)]
     return tuple(sorted([*_MANAGED, *(f"pipelines/{name}" for name in names)]))
+
+
+def pages() -> dict[str, Path]:
+    """Return the pages of the documentation, and the rules of a server's database, by name: ``gates/README``."""
+    packed = _PACKED / "docs"
+    folder = packed if packed.is_dir() else REPOSITORY / "docs"
+    found = [*folder.glob("*.md"), *folder.glob("gates/*.md"), *folder.glob("*.sql")]
+    return {path.relative_to(folder).as_posix().removesuffix(".md"): path for path in sorted(found)}
 
 
 def new_parameters() -> str:

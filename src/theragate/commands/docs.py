@@ -1,0 +1,42 @@
+"""`theragate docs`: the pages that messages name, where there is no clone of the repository."""
+
+from pathlib import Path
+
+from theragate.errors import ConfigurationError, did_you_mean
+from theragate.project.templates import pages
+
+__all__ = ["docs"]
+
+
+def docs(name: str | None) -> str:
+    """Return a page as it is written, or the list of all with their titles.
+
+    Parameters
+    ----------
+    name
+        As a message gives it, ``docs/studies.md``, or shorter: ``studies``.
+
+    Raises
+    ------
+    ConfigurationError
+        If there is no such page.
+    """
+    known = pages()
+    if name is None:
+        width = max(map(len, known)) + 2
+        return "\n".join(f"{each:<{width}}{_title(path)}" for each, path in known.items())
+    asked = name.removeprefix("docs/").removesuffix(".md")
+    path = known.get(asked) or known.get(f"{asked}/README")
+    if path is None:
+        raise ConfigurationError(
+            f"page `{name[:80]}`",
+            rule="it is one of those that `theragate docs` lists",
+            received="another name",
+            remedy=f"{did_you_mean(asked, known)}Choose one of them.",
+        )
+    return path.read_text(encoding="utf-8").rstrip("\n")
+
+
+def _title(path: Path) -> str:
+    first, _, _ = path.read_text(encoding="utf-8").partition("\n")
+    return first.removeprefix("# ") if path.suffix == ".md" else "Rules of a release server's database"
