@@ -36,7 +36,7 @@ def _one(policy: FormerPolicy) -> str:
 
 def _known(policy: FormerPolicy) -> str:
     if policy.changes is None:
-        return "what it said is not known, since no commit of params.yaml has it under this study's name."
+        return "what it said is not known: no commit of params.yaml, read as it is read today, gives it for this study."
     limits = {key: values for key, values in policy.changes.items() if key.rpartition(".")[2] not in _TEXTS}
     if not limits:
         return f"the same limits, with other texts (commit {policy.commit})."
