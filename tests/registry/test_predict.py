@@ -158,7 +158,7 @@ def test_what_cannot_be_read_is_refused_without_a_line_of_it(champion, tmp_path,
 
 def test_a_file_in_another_form_is_answered_as_the_plain_one(champion, patients, tmp_path):
     patients.to_csv(tmp_path / "plain.csv", index=False)
-    other = patients.assign(sex=patients["sex"] + " ", ward="Süd").astype({"marker": object})
+    other = patients.assign(sex=patients["sex"] + " ", ward="Süd")
     other.to_csv(tmp_path / "other.CSV.gz", index=False, sep=";", decimal=",", encoding="cp1252")
     with pytest.raises(DataError, match="--separator"):
         predict(champion, tmp_path / "other.CSV.gz")
@@ -182,6 +182,14 @@ def test_cells_that_mean_missing_or_are_no_number_do_not_change_the_others(champ
     assert answers["reason"][2] == "marker: not a number"
     assert "not a number" not in "".join(answers["reason"].drop(2))
     assert answers["prediction"][0] != answers["prediction"][3]
+
+
+def test_a_point_among_decimal_commas_is_not_read_as_a_smaller_number(champion, tmp_path):
+    (tmp_path / "in.csv").write_text("age;sex;marker\n60;f;1.234\n60;f;1,5\n60;f;1.234,5\n")
+    form = InputForm(separator=";", decimal=",")
+    predict_file(champion, tmp_path / "in.csv", tmp_path / "answers.csv", id_column=None, form=form)
+    answers = pd.read_csv(tmp_path / "answers.csv", keep_default_na=False)
+    assert list(answers["reason"] == "marker: not a number") == [True, False, True]
 
 
 def test_an_encoding_that_is_not_utf8_is_refused(champion, tmp_path):

@@ -117,7 +117,9 @@ def _csv(path: Path, categories: Mapping[str, Sequence[str]], form: InputForm) -
             known = [code for code in categories[name] if code not in form.missing]
             frame[name] = frame[name].where(~written[name].isin(known), written[name])
         elif form.decimal != "." and pd.api.types.is_string_dtype(frame[name]):  # some cell is no number
-            frame[name] = frame[name].str.replace(form.decimal, ".", regex=False)
+            # A point among decimal commas may group thousands: such a cell is no number, and not a smaller one.
+            plain = frame[name].str.replace(".", " ", regex=False)
+            frame[name] = plain.str.replace(form.decimal, ".", regex=False)
     return frame.set_axis(header, axis=1), written.set_axis(header, axis=1)
 
 
