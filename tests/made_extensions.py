@@ -14,6 +14,7 @@ from documentation.pages import ROOT, Page
 
 from theragate import extensions
 from theragate.evidence import added_metrics, catalogue
+from theragate.testing import metrics
 
 
 def of_page(path: str) -> str:
@@ -118,6 +119,8 @@ class MadeExtensions:
         for metric in catalogue._ADDED:
             del catalogue.METRICS[metric]
         catalogue._ADDED.clear()
+        metrics.overall.cache_clear()
+        metrics._reordered.cache_clear()
         importlib.invalidate_caches()
 
 

@@ -100,6 +100,14 @@ def test_a_name_that_is_taken_is_refused(acme: MadeExtensions) -> None:
         metrics_of("binary", [NAME, "zenith"])
 
 
+def test_a_value_beyond_its_bounds_is_one_line(acme: MadeExtensions) -> None:
+    acme.metrics(source=METRIC.replace("decimals=2", "decimals=2, bounds=(0.0, 0.1)"))
+    use(NAME)
+    target, held_out = sample("binary")
+    with pytest.raises(ExtensionError, match=r"its values lie within its bounds, 0.0 and 0.1; received one that does"):
+        measured(replace(target, extensions=(NAME,)), held_out)
+
+
 @pytest.mark.parametrize(
     ("formula", "received"),
     [("sums['nothing']", "the error KeyError"), ("1 / 0", "the error ZeroDivisionError"), ("1.0", "an array of shape")],

@@ -23,6 +23,7 @@ _SUMS: dict[TaskName, Sums] = {
 }
 
 
+_NEAR = 1e-6  # what rounding may do at a bound
 _READ: dict[tuple[str, str], tuple[Metric, ...]] = {}  # by name and digest of the extension
 
 
@@ -45,7 +46,7 @@ def _checked(extension: str, name: str, metric: Any) -> Metric:
     if flaw:
         raise entry_error(extension, name, GROUP, rule=flaw[0], received=flaw[1])
     known: Metric = metric
-    formulas = tuple(replace(each, value=_guarded(extension, name, each)) for each in known.formulas)
+    formulas = tuple(replace(each, value=_guarded(extension, known, each)) for each in known.formulas)
     return replace(known, formulas=formulas)
 
 
@@ -74,8 +75,9 @@ def _flaw(name: str, metric: Any) -> tuple[str, str] | None:
     return None
 
 
-def _guarded(extension: str, name: str, formula: Formula) -> Callable[[Any], Floats]:
-    """Return a formula of which every answer is one number for each resample, or one line of error."""
+def _guarded(extension: str, metric: Metric, formula: Formula) -> Callable[[Any], Floats]:
+    """Return a formula of which every answer is a possible number for each resample, or one line of error."""
+    low, high = metric.bounds
 
     def value(sums: Any) -> Floats:
         try:
@@ -84,7 +86,14 @@ def _guarded(extension: str, name: str, formula: Formula) -> Callable[[Any], Flo
         except Exception as error:  # noqa: BLE001 - others' code may raise what it likes
             found, received = np.empty(0), f"the error {type(error).__name__}"
         if received:
-            raise entry_error(extension, name, GROUP, rule="it gives one number for each resample", received=received)
+            rule = "it gives one number for each resample"
+            raise entry_error(extension, metric.name, GROUP, rule=rule, received=received)
+        beyond = (found < (-np.inf if low is None else low - _NEAR)) | (
+            found > (np.inf if high is None else high + _NEAR)
+        )
+        if beyond.any():
+            rule, received = f"its values lie within its bounds, {low} and {high}", "one that does not"
+            raise entry_error(extension, metric.name, GROUP, rule=rule, received=received)
         return found
 
     return value

@@ -1,13 +1,13 @@
 """Small cohorts of every task: with text, missing values and a column that must not be learned from."""
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
 
 from theragate.cohorts.outcome_columns import read_outcome
 from theragate.cohorts.outcomes import Outcome
-from theragate.study import Study, parse
+from theragate.study import TASKS, Study, TaskName, parse
 
 __all__ = ["Problem", "make_cohort", "make_study", "problem", "study_entry"]
 
@@ -49,7 +49,8 @@ _TUNING: dict[str, dict[str, Any]] = {
 
 def make_cohort(task: str, *, patients: int | None = None) -> pd.DataFrame:
     """Draw 150 patients; 400 where two arms are compared, whose true effect is the column `leak`."""
-    patients = patients or (400 if task == "treatment_effect" else 150)
+    kind = TASKS[cast("TaskName", task)]
+    patients = patients or (400 if kind.compares_treatments else 150)
     random = np.random.default_rng(3)
     age = random.uniform(30, 90, patients).round()
     marker = random.normal(0, 1, patients).round(3)
@@ -67,11 +68,11 @@ def make_cohort(task: str, *, patients: int | None = None) -> pd.DataFrame:
             "leak": score,
         }
     )
-    if task == "binary":
+    if kind.predicts_risk and not kind.over_time:
         cohort["ill"] = np.where(random.uniform(size=patients) < 1 / (1 + np.exp(-score)), "yes", "no")
-    elif task == "regression":
+    elif kind.predicts_quantity:
         cohort["score"] = 10 + 5 * score + random.normal(0, 3, patients)
-    elif task == "treatment_effect":
+    elif kind.compares_treatments:
         treated = random.uniform(size=patients) < 1 / (1 + np.exp(-0.05 * (age - 60)))
         cohort["arm"] = np.where(treated, "drug", "usual")
         cohort["score"] = 10 + 0.1 * age + (1 + score) * treated + random.normal(0, 1, patients)
