@@ -91,6 +91,11 @@ def test_classes_of_few_patients_are_not_named():
     assert "hermit" not in str(caught.value)
 
 
+@pytest.mark.parametrize("name", ["cens", "Censored", "zensiert"])
+def test_of_a_column_that_is_named_like_censoring_a_person_is_asked_what_1_means(name):
+    assert "named like censoring. Is it?" in entry([0, 1], name, time="months")["description"]
+
+
 def test_times_of_zero_are_refused():
     frame = pd.DataFrame({"status": [0, 1] * 30, "weeks": [0.0] * 58 + [1.0, 2.0]})
     with pytest.raises(DataError, match="most times are above 0"):

@@ -23,6 +23,7 @@ UNITS = {
     "months": {"month", "months", "mo", "mos", "monate", "mois", "meses", "mesi", "maanden"},
     "years": {"year", "years", "yr", "yrs", "jahre", "ans", "annees", "anos", "anni", "jaar", "jaren"},
 }
+CENSORED = ("cens", "zens", "gecens")  # how names begin of columns in which 1 may mean either
 CLASSES = 10  # a number with no more distinct values than that is a code
 
 
@@ -204,6 +205,11 @@ def _observed(codes: pd.Series, event: str) -> tuple[str, str]:
             raise refused(option, "somebody had the event", "nobody who had it", "Name another column.")
         return values[0], f" All {len(codes):,} patients had it: `{values[0]}` was taken for the event."
     observed, why = _event(codes, event, timed=True)
+    if any(word.startswith(CENSORED) for word in words_of(event)) and set(values) == {"0", "1"}:
+        return (
+            observed,
+            " `1` was taken for an event that was seen, although the column is named like censoring. Is it?",
+        )
     return observed, "" if set(values) == {"0", "1"} else f" `{observed}` was taken for an event that was seen, {why}."
 
 
