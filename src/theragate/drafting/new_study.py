@@ -19,6 +19,7 @@ from theragate.cohorts.repeated_rows import one_row_each
 from theragate.cohorts.sources import as_plain, read_table_file
 from theragate.drafting.columns import Columns, read_columns
 from theragate.drafting.entry import draft_entry
+from theragate.drafting.follow_up_dates import ends_of_follow_up
 from theragate.drafting.forms.form import DraftedForm
 from theragate.drafting.forms.options import ReadingOptions
 from theragate.drafting.forms.table import find_form
@@ -179,6 +180,8 @@ def _cohort(
         )
     features = frame.drop(columns=[identity] if identity else [])
     columns = read_columns(features, own, time="time" in outcome.measured, labels=form.labels)
+    if "time" in outcome.measured:
+        columns.dropped.update(ends_of_follow_up(features, columns.dates, outcome.measured["time"]))
     spec = parse(Deidentification, columns.deidentification, at="deidentification")
     cohort = deidentify(features, spec, study=study)
     cohort.insert(0, "patient", [str(row) for row in range(1, len(cohort) + 1)])
