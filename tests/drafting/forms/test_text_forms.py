@@ -106,6 +106,19 @@ def test_names_of_rows_are_left_out(header, tmp_path):
     assert "If it names the patients" in named.entry["note"]
 
 
+def test_names_of_rows_beside_one_column_are_no_title(tmp_path):
+    form, frame = found(tmp_path / "t.csv", text([",ill", *(f"{n},{'yes' if n % 3 else 'no'}" for n in range(1, 20))]))
+    assert form.entry["row_names"] is True
+    assert frame.columns.tolist() == ["ill"]
+
+
+def test_a_patient_is_no_header_and_no_cell_of_one_is_shown(tmp_path):
+    rows = [f"{n + 0.5},{'yes' if n % 3 else 'no'}" for n in range(20)]
+    with pytest.raises(DataError, match="none: the first holds numbers") as caught:
+        found(tmp_path / "t.csv", text(rows))
+    assert "0.5" not in str(caught.value)
+
+
 def test_a_separator_at_the_end_of_lines_makes_no_column(tmp_path):
     for header in ("a,b,", "a,b"):
         form, frame = found(tmp_path / "t.csv", text([header, *(f"{n},{n * 3}," for n in range(20))]))

@@ -88,7 +88,7 @@ def find_layout(rows: Sequence[Sequence[Any]], *, subject: str) -> Layout:
 
 def _header(rows: Sequence[Sequence[Any]], subject: str) -> int:
     first = rows[:_LOOKED_AT]
-    filled = [sum(not blank(cell) for cell in row) for row in first]
+    filled = [sum(not blank(cell) for cell in row) + _names_rows(row) for row in first]
     widest = max(filled, default=0)
     least = widest if widest <= 2 else min(round(_FULL * widest + 0.49), widest - 1)
     at = next((number for number, count in enumerate(filled) if count >= max(least, 1)), None)
@@ -98,10 +98,9 @@ def _header(rows: Sequence[Sequence[Any]], subject: str) -> int:
         )
     cells = [cell for cell in first[at] if not blank(cell)]
     numbers = [cell for cell in cells if isinstance(cell, float | date) or re.fullmatch(NUMBER, str(cell).strip())]
-    measured = any("." in str(cell).removesuffix(".0") for cell in numbers) or len(set(map(str, numbers))) < len(
-        numbers
-    )
-    if 2 * len(numbers) > len(cells) and (measured or len(cells) == 1):
+    measured = any("." in str(cell).removesuffix(".0") for cell in numbers)
+    alike = len(set(map(str, numbers))) < len(numbers)
+    if measured or (2 * len(numbers) > len(cells) and (alike or len(cells) == 1)):
         raise DataError(
             subject,
             rule="a line above the patients names the columns",
@@ -109,6 +108,11 @@ def _header(rows: Sequence[Sequence[Any]], subject: str) -> int:
             remedy="Add a line with the names of the columns to the file.",
         )
     return at
+
+
+def _names_rows(row: Sequence[Any]) -> bool:
+    """Whether only the first of several cells is empty, above names of rows, and no other is a number."""
+    return len(row) > 1 and blank(row[0]) and not any(blank(cell) or _is_number(cell) for cell in row[1:])
 
 
 def _holds_units(body: Sequence[Sequence[Any]]) -> bool:
