@@ -3,7 +3,7 @@
 import pytest
 
 # What takes a worker longest begins first; so that none waits at the end for the other, and none for another's clone.
-LONGEST = ("pipeline", "release-sqlite", "release-postgresql", "deployment", "release", "new-study")
+LONGEST = ("pipeline", "own-project", "release-sqlite", "release-postgresql", "deployment", "release", "new-study")
 # Servers and studies that several files share, and every worker would start or run again.
 SHARED = {
     "checked": "validated",

@@ -109,7 +109,7 @@ def test_features_that_tell_the_arms_apart_together(prepare, rule, trial, capsys
     assert "Look for a feature that follows from the treatment, and drop it" in line
 
 
-@pytest.mark.parametrize(("among_controls", "by"), [(0, ingest), (2, train)])
+@pytest.mark.parametrize(("among_controls", "by"), [(0, ingest), (2, validate)])
 def test_all_events_in_one_arm_or_in_one_arm_of_a_fold(among_controls, by, trial, capsys):
     frame = randomised()
     controls = frame["arm"] == "placebo"

@@ -124,7 +124,7 @@ def test_the_champion_predicts_what_the_estimator_does(clone, consumer):
     assert (champion.version, champion.event.actor, champion.attestation.decision) == ("1", "Dr. Lee", "PASS")
     pd.testing.assert_frame_equal(champion.answer(patients), expected)
     np.testing.assert_array_equal(champion.predict(patients), expected["prediction"])
-    for wrong, sentence in (("patients.txt", "ends in .csv or .parquet"), ("absent.csv", "No such file")):
+    for wrong, sentence in (("patients.xlsx", "ends in .csv, .tsv, .txt"), ("absent.csv", "No such file")):
         assert sentence in theragate(clone, "predict", STUDY, wrong, "--output", "risks.csv", code=1)
     assert not (clone / "risks.csv").exists()
     for name in ("patients.csv", "risks.parquet"):
