@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from theragate.commands.frame import STUDY, Call, Command, MisuseError, argument, count, day
@@ -72,12 +72,8 @@ def _policy(call: Call) -> int | str:
 
 def _verdict(call: Call) -> int:
     from theragate.commands.summary import show_verdict
-    from theragate.study import NO_STUDY, study_names
 
-    studies = call.parsed.studies or study_names(call.root / "params.yaml")
-    if not studies:
-        print(NO_STUDY)
-    shown = [show_verdict(call.root, study, call.settings, call.environ) for study in studies]
+    shown = [show_verdict(call.root, study, call.settings, call.environ) for study in _asked_studies(call)]
     good = all(verdict.passed or (call.parsed.accept_waivers and verdict.accepted) for verdict in shown)
     return 0 if good or not call.parsed.require_pass else 1
 
@@ -105,14 +101,20 @@ def _champion(call: Call) -> str:
 
 def _attest(call: Call) -> int:
     from theragate.publishing.attest import attest
-    from theragate.study import NO_STUDY, study_names
 
-    studies = call.parsed.studies or study_names(call.root / "params.yaml")
-    if not studies:
-        print(NO_STUDY)
-    for study in studies:
+    for study in _asked_studies(call):
         print(attest(call.root, study, call.settings, call.environ), flush=True)
     return 0
+
+
+def _asked_studies(call: Call) -> Sequence[str]:
+    """Return the studies that the command line names, or all; where there is none, say what to do next."""
+    from theragate.study import NO_STUDY, study_names
+
+    studies: Sequence[str] = call.parsed.studies or study_names(call.root / "params.yaml")
+    if not studies:
+        print(NO_STUDY)
+    return studies
 
 
 def _make_key(call: Call) -> str:

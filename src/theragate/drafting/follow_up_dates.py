@@ -1,16 +1,18 @@
 """Dates that are known only at the end of follow-up: as long after another date as the follow-up lasts."""
 
 from itertools import permutations
+from typing import get_args
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from theragate.study import MARK
+from theragate.cohorts.ages import per_year
+from theragate.study import MARK, AgeUnit
 
 __all__ = ["ends_of_follow_up"]
 
-DAYS = {"days": 1.0, "weeks": 7.0, "months": 365.25 / 12, "years": 365.25}
+DAYS = {unit: per_year("days") / per_year(unit) for unit in get_args(AgeUnit)}
 AGREEING, FEWEST = 0.9, 11  # of the patients with both dates; and how many there have to be
 
 
