@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score
 
 from theragate.evidence.inputs.predictions import BinaryTarget
-from theragate.evidence.measuring.decisions import decisions, paired_decisions, points_of
+from theragate.evidence.measuring.decisions import decisions, paired_decisions
 from theragate.evidence.sampling.counts import confusion, count, draw_counts
 from theragate.evidence.sampling.draws import draw_cells, draws
 
@@ -123,8 +123,10 @@ def test_pairs_keep_what_two_risks_have_in_common():
     target = BinaryTarget(event, 0.3, (0.1, 0.5))
     other = np.clip(risk + np.random.default_rng(3).normal(0, 0.02, 500), 0, 1)
     first, second = paired_decisions(target, risk, other, resamples=3000, seed=1)
-    assert first.points == pytest.approx(points_of(target, risk))
-    assert second.points == pytest.approx(points_of(target, other))
+    for found, own in ((first, risk), (second, other)):
+        counts = count(own, event, np.zeros(500, int), kinds=1, thresholds=(0.3,))
+        rates = {name: value.item() for name, value in confusion(counts).at(0).rates().items()}
+        assert {name: found.points[name] for name in rates} == pytest.approx(rates)
     weights = np.concatenate(list(draws(500, resamples=3000, seed=2)))
     differ = ((risk >= 0.3).astype(float) - (other >= 0.3)) * event
     rows = weights @ differ / (weights @ event)

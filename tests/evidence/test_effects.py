@@ -96,6 +96,24 @@ def test_a_stress_that_takes_the_ranking_away_is_seen():
     assert found.champion[0].difference.lower > 0
 
 
+def test_each_repeat_ranks_by_itself_and_the_measures_are_averaged():
+    target, held_out, effect = drawn()
+    rng = np.random.default_rng(7)
+    noisy = effect + rng.normal(0, 2 * effect.std(), (2, N))
+    given = held_out.predictions
+    together, _ = measured(target, replace(held_out, predictions=replace(given, selected=noisy)))
+    alone = [
+        measured(target, replace(held_out, predictions=replace(given, selected=np.tile(own, (2, 1)))))[0]
+        for own in noisy
+    ]
+    mean, _ = measured(target, replace(held_out, predictions=replace(given, selected=np.tile(noisy.mean(0), (2, 1)))))
+    for name in ("autoc", "qini", "calibration_slope", "effect_error", "policy_value", "policy_gain_over_none"):
+        own = np.mean([one.overall[name].value for one in alone])
+        assert together.overall[name].value == pytest.approx(own, abs=1e-9), name
+    # The mean of both is an ensemble, which ranks better than either.
+    assert mean.overall["autoc"].value > together.overall["autoc"].value + 0.02
+
+
 def test_neither_order_nor_names_nor_repeats_change_a_number():
     target, held_out, _ = drawn(observed=True)
     found, treatment = measured(target, held_out)

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from scipy.special import expit
 from threadpoolctl import threadpool_limits
 
 from theragate.evidence.catalogue import METRICS, metrics_of
-from theragate.evidence.inputs.predictions import BinaryTarget
+from theragate.evidence.inputs.predictions import BinaryTarget, HeldOut
 from theragate.evidence.intervals.widening import factor
 from theragate.evidence.measure import measure
 from theragate.evidence.types import Estimate
@@ -71,6 +72,72 @@ def test_everything_is_measured(make_cohort, task):
     assert sum(group.n for group in found.groups if group.attribute == "sex & age_band") == 400
     assert all(len(values) == 2 for values in found.repeats.values())
     assert [scenario.name for scenario in found.scenarios] == ["noise"]
+
+
+def test_each_repeat_is_measured_by_itself_and_the_measures_are_averaged(make_cohort, task):
+    target, held_out = make_cohort(task, n=400, repeats=4)
+    found = measure(target, held_out, resamples=FAST, seed=1)
+    alone = [
+        measure(target, one_repeat(held_out, repeat), resamples=FAST, seed=1).overall
+        for repeat in range(len(held_out.selected))
+    ]
+    for name, estimate in found.overall.items():
+        assert estimate.value == pytest.approx(np.mean([own[name].value for own in alone]), abs=1e-9), name
+        assert len(found.repeats[name]) == 4, name
+        assert np.mean(found.repeats[name]) == pytest.approx(estimate.value, abs=1e-9), name
+
+
+def test_the_mean_of_the_repeats_predictions_which_nobody_gets_is_not_judged():
+    # Every repeat is as overconfident as an overfitted model; only their mean is calibrated.
+    rng = np.random.default_rng(4)
+    n, repeats = 1500, 8
+    x = rng.normal(size=n)
+    event = rng.random(n) < expit(x)
+    held_out = HeldOut(
+        selected=expit(x + rng.normal(0, 1.2, (repeats, n))),
+        reference=np.full((repeats, n), 0.5),
+        null=np.full((repeats, n), 0.5),
+        scenarios={},
+        groups={},
+        judged=frozenset(),
+    )
+    together = measure(BinaryTarget(event, None, None), held_out, resamples=FAST, seed=1).overall
+    alone = measure(BinaryTarget(event, None, None), one_repeat(held_out, 0), resamples=FAST, seed=1).overall
+    assert together["calibration_slope"].upper < 0.6
+    assert together["ici"].value == pytest.approx(alone["ici"].value, rel=0.15)
+    assert together["auroc"].value == pytest.approx(alone["auroc"].value, abs=0.015)
+    # Eight repeats know the mean better than one does, but no better than patients allow.
+    assert 0.4 < together["auroc"].se / alone["auroc"].se < 1
+
+
+def test_equal_repeats_say_what_one_of_them_says(make_cohort, task):
+    target, held_out = make_cohort(task, n=400, repeats=1)
+    thrice = replace(
+        held_out,
+        selected=np.repeat(held_out.selected, 3, axis=0),
+        reference=np.repeat(held_out.reference, 3, axis=0),
+        null=np.repeat(held_out.null, 3, axis=0),
+        scenarios={name: np.repeat(values, 3, axis=0) for name, values in held_out.scenarios.items()},
+    )
+    once, again = (measure(target, one, resamples=2000, seed=1) for one in (held_out, thrice))
+    for name, estimate in once.overall.items():
+        assert again.overall[name].value == pytest.approx(estimate.value, abs=1e-9), name
+        if estimate.lower is not None:
+            # Counts are drawn in another way than patients are.
+            width = estimate.upper - estimate.lower
+            assert again.overall[name].lower == pytest.approx(estimate.lower, abs=0.06 * width), name
+            assert again.overall[name].upper == pytest.approx(estimate.upper, abs=0.06 * width), name
+
+
+def one_repeat(held_out: HeldOut, repeat: int) -> HeldOut:
+    at = slice(repeat, repeat + 1)
+    return replace(
+        held_out,
+        selected=held_out.selected[at],
+        reference=held_out.reference[at],
+        null=held_out.null[at],
+        scenarios={name: values[at] for name, values in held_out.scenarios.items()},
+    )
 
 
 @pytest.mark.parametrize(

@@ -21,10 +21,11 @@ _FEWEST_RESAMPLES = 200
 def measure(target: Target, held_out: HeldOut, *, resamples: int = RESAMPLES, seed: int) -> Measured:
     """Measure held-out predictions, overall and per group, with 95% limits.
 
-    What is estimated is the performance of the mean prediction of the repeats, by sampling of patients. Standard
-    errors and correlations come from a joint bootstrap (of patients, of cells of patients alike in a large cohort, or
-    of counts), or from influence values (see ``intervals/limits.py``). The order of the patients and the names of
-    groups and patients change nothing; the same input and seed give the same numbers.
+    What is estimated is the performance of one model of the recipe, as one is released: each repeat's predictions are
+    measured by themselves, and the measures are averaged. Limits are by sampling of patients, each with the predictions
+    of all repeats. Standard errors and correlations come from a joint bootstrap (of patients, of cells of patients
+    alike in a large cohort, or of counts), or from influence values (see ``intervals/limits.py``). The order of the
+    patients and the names of groups and patients change nothing; the same input and seed give the same numbers.
 
     Parameters
     ----------

@@ -127,15 +127,14 @@ _ROUNDING = 1e-12  # what arithmetic leaves of equal predictions
 
 
 def within_folds(predictions: Floats, folds: NDArray[np.integer]) -> Floats:
-    """Return predictions, shape (repeats, n), minus the mean of their fold, averaged over the repeats, (n,)."""
+    """Return predictions minus the mean of their fold, both of shape (repeats, n)."""
     centred = np.empty_like(predictions)
     for row, fold, values in zip(centred, folds, predictions, strict=True):
         number = np.unique(fold, return_inverse=True)[1]
         means = np.bincount(number, weights=values) / np.bincount(number)
         row[:] = values - means[number]
         row[np.abs(row) <= _ROUNDING * (1 + np.abs(values))] = 0.0
-    mean: Floats = centred.mean(axis=0)
-    return mean
+    return centred
 
 
 def check_effects(target: EffectTarget, held_out: EffectHeldOut) -> None:

@@ -72,7 +72,7 @@ def _overlap(target: EffectTarget, held_out: EffectHeldOut) -> OverlapEvidence:
     arms = (~target.treated, target.treated)
     effective = tuple(float(weight[arm].sum() ** 2 / (weight[arm] ** 2).sum()) for arm in arms)
     return OverlapEvidence(
-        outside=share((chance < _FEWEST) | (chance > _MOST)),
+        outside=share((chance < _FEWEST) | (chance > _MOST), patients=len(chance)),
         effective=(effective[0], effective[1]),
         before={name: _distance(x, arms, np.ones(len(x))) for name, x in held_out.covariates.items()},
         after={name: _distance(x, arms, weight) for name, x in held_out.covariates.items()},

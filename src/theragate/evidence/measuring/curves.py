@@ -46,34 +46,46 @@ def _halfway(values: Floats) -> Floats:
     return values if values.shape[-1] < 2 else (values[..., :-1] + values[..., 1:]) / 2
 
 
-def roc_curve(risk: Floats, event: NDArray[np.bool_], *, drawn: Floats) -> Curve:
+def roc_curve(risks: Floats, event: NDArray[np.bool_], *, drawn: Floats) -> Curve:
     """Return sensitivity by one minus specificity on 101 even points, with bootstrap percentiles as limits.
 
-    `drawn` are its values in the resamples, shape (b, 101).
+    Parameters
+    ----------
+    risks
+        Shape (repeats, n); the curves of the repeats are averaged.
+    drawn
+        Shape (b, 101): the values in the resamples.
     """
-    ones = np.ones((1, len(risk)))
-    value = Levels(risk, event, order=sorted_by(risk)).sensitivities(ones, ROC_GRID)[0]
+    ones = np.ones((1, len(event)))
+    each = [Levels(risk, event, order=sorted_by(risk)).sensitivities(ones, ROC_GRID)[0] for risk in risks]
+    value: Floats = np.mean(each, axis=0)
     lower, upper = np.quantile(drawn, [0.025, 0.975], axis=0)
     return _curve(ROC_GRID, value, np.minimum(lower, value), np.maximum(upper, value))
 
 
-def auc_over_time(target: SurvivalTarget, risk: Floats) -> Curve:
+def auc_over_time(target: SurvivalTarget, risks: Floats) -> Curve:
     """Return the area under the ROC curve at ten even times up to the horizon; early times with few events lack.
 
-    The marker is the risk at the horizon at every time (cumulative cases, dynamic controls).
+    The marker is the risk at the horizon at every time (cumulative cases, dynamic controls); `risks` have the shape
+    (repeats, n), and the areas of the repeats are averaged.
     """
     times, values, lower, upper = [], [], [], []
+    everybody = np.arange(risks.shape[1])
     for step in range(1, _TIMES + 1):
         time = target.horizon * step / _TIMES
-        patients = risk_patients(target, np.arange(len(risk)), horizon=time)
-        seen = patients.seen_weights(np.ones((1, len(risk))))[0]
-        area = area_under_curve(risk[patients.rows], cases=seen * patients.event, controls=seen * patients.free)
-        if area is None:
+        patients = risk_patients(target, everybody, horizon=time)
+        seen = patients.seen_weights(np.ones((1, len(everybody))))[0]
+        weights = {"cases": seen * patients.event, "controls": seen * patients.free}
+        areas = [area_under_curve(risk[patients.rows], **weights) for risk in risks]
+        known = [area for area in areas if area is not None]
+        if not known:
             continue
-        estimate = ranking(area.value, area.influence, fewer=patients.fewer, method="")
+        value = float(np.mean([area.value for area in known]))
+        influence: Floats = np.mean([area.influence for area in known], axis=0)
+        estimate = ranking(value, influence, fewer=patients.fewer, method="")
         if estimate.lower is not None and estimate.upper is not None:
             times.append(time)
-            values.append(area.value)
+            values.append(value)
             lower.append(estimate.lower)
             upper.append(estimate.upper)
     return Curve(x=tuple(times), y=tuple(values), lower=tuple(lower), upper=tuple(upper))
@@ -91,8 +103,18 @@ def decision_curves(thresholds: tuple[ThresholdEvidence, ...]) -> dict[str, Curv
     return {"decision": model, "decision_treat_all": Curve(x=x, y=tuple(item.treat_all for item in thresholds))}
 
 
-def error_curve(prediction: Floats, observed: Floats) -> Curve:
-    """Return the mean of predicted minus observed by tenth of the predictions, each of at least 11 patients."""
+def error_curve(predictions: Floats, observed: Floats) -> Curve:
+    """Return the mean of predicted minus observed by tenth of the predictions, each of at least 11 patients.
+
+    `predictions` have the shape (repeats, n). Each repeat has tenths of its own; their means are averaged, and so is
+    the reach of their limits, which is then never too short.
+    """
+    x, y, half = np.mean([_errors(prediction, observed) for prediction in predictions], axis=0)
+    return _curve(x, y, y - half, y + half)
+
+
+def _errors(prediction: Floats, observed: Floats) -> list[list[float]]:
+    """Return the mean prediction, the mean error and the reach of its limits of each tenth."""
     bins = max(1, min(_DECILES, len(prediction) // _SMALLEST))
     x, y, half = [], [], []
     for rows in np.array_split(sorted_by(prediction), bins):
@@ -100,7 +122,7 @@ def error_curve(prediction: Floats, observed: Floats) -> Curve:
         x.append(float(prediction[rows].mean()))
         y.append(float(error.mean()))
         half.append(Z95 * float(error.std(ddof=1)) / np.sqrt(len(rows)) if len(rows) > 1 else 0.0)
-    return _curve(np.array(x), np.array(y), np.array(y) - np.array(half), np.array(y) + np.array(half))
+    return [x, y, half]
 
 
 def _limited(thresholds: tuple[ThresholdEvidence, ...]) -> bool:

@@ -11,7 +11,7 @@ from theragate.evidence.definitions.net_benefit import NetBenefit
 from theragate.evidence.inputs.predictions import BinaryTarget, SurvivalTarget
 from theragate.evidence.sampling.counts import Confusion, confusion, count, draw_counts
 
-__all__ = ["DECIDED", "Benefits", "Decisions", "decisions", "paired_decisions", "points_of", "range_of"]
+__all__ = ["DECIDED", "Benefits", "Decisions", "decisions", "paired_decisions", "range_of"]
 
 DECIDED = (
     "sensitivity",
@@ -98,14 +98,6 @@ def decisions(
         )
         for subset, wanted in enumerate(ranged)
     ]
-
-
-def points_of(target: BinaryTarget, risk: Floats) -> dict[str, float]:
-    """Return what the clinical threshold decides of all patients, without resampling."""
-    threshold = float(target.threshold or 0.0)
-    everybody = np.zeros(len(risk), dtype=np.intp)
-    counts = confusion(count(risk, target.event, everybody, kinds=1, thresholds=(threshold,)))
-    return {name: float(value) for name, value in _metrics(_of_subset(counts, 0).at(0), threshold).items()}
 
 
 def paired_decisions(

@@ -34,18 +34,26 @@ def targeting_curve(value: Floats, replicates: Floats, *, widening: float) -> Cu
 
 
 def benefit_by_fifths(predicted: Floats, scores: Floats) -> Curve:
-    """Return the mean score of fifths of the patients by their mean prediction, ascending; each of at least 11."""
-    count = max(1, min(_FIFTHS, len(predicted) // _SMALLEST))
-    count = 1 if Ranking.of(predicted).ranks_nobody else count
+    """Return the mean score of fifths of the patients by their prediction, ascending; each of at least 11.
+
+    `predicted` has the shape (repeats, n). Each repeat has fifths of its own; their means are averaged, and so is the
+    reach of their limits, which is then never too short.
+    """
+    count = max(1, min(_FIFTHS, len(scores) // _SMALLEST))
+    count = 1 if any(Ranking.of(own).ranks_nobody for own in predicted) else count
+    x, y, half = np.mean([_by_part(own, scores, count) for own in predicted], axis=0)
+    columns = {"x": x, "y": y, "lower": y - half, "upper": y + half}
+    return Curve(**{name: tuple(map(float, values)) for name, values in columns.items()})
+
+
+def _by_part(predicted: Floats, scores: Floats, count: int) -> list[list[float]]:
+    """Return the mean prediction, the mean score and the reach of its limits of each part of the patients."""
     parts = np.array_split(np.argsort(predicted, kind="stable"), count)
-    means = [float(scores[rows].mean()) for rows in parts]
-    halves = [Z95 * float(scores[rows].std(ddof=1)) / len(rows) ** 0.5 for rows in parts]
-    return Curve(
-        x=tuple(float(predicted[rows].mean()) for rows in parts),
-        y=tuple(means),
-        lower=tuple(mean - half for mean, half in zip(means, halves, strict=True)),
-        upper=tuple(mean + half for mean, half in zip(means, halves, strict=True)),
-    )
+    return [
+        [float(predicted[rows].mean()) for rows in parts],
+        [float(scores[rows].mean()) for rows in parts],
+        [Z95 * float(scores[rows].std(ddof=1)) / len(rows) ** 0.5 for rows in parts],
+    ]
 
 
 def overlap_curves(target: EffectTarget, held_out: EffectHeldOut) -> Iterator[tuple[str, Curve]]:

@@ -48,7 +48,7 @@ _NOBODY = "the same effect is predicted for everybody, so that nobody is ranked"
 
 @dataclass(frozen=True)
 class Effects:
-    """One prediction of the effects: as it is, and within its folds, each of shape (n,)."""
+    """The effects that one repeat predicts: as they are, and within their folds, each of shape (n,)."""
 
     raw: Floats
     centred: Floats
@@ -223,9 +223,9 @@ def _part(value: float, replicates: Floats, *, of: PatientSet) -> Estimate:
     return sampled(value, replicates, of=of)
 
 
-def share(chosen: NDArray[np.bool_]) -> Estimate:
-    """Return the share of patients chosen, with Wilson's limits."""
+def share(chosen: NDArray[np.bool_] | Floats, *, patients: int) -> Estimate:
+    """Return the share of `patients` chosen, with Wilson's limits; each counts by the share of repeats that chose."""
     value = float(chosen.mean())
-    lower, upper = wilson(value, len(chosen))
-    se = 1 / np.sqrt(len(chosen) * value * (1 - value)) if 0 < value < 1 else None
+    lower, upper = wilson(value, patients)
+    se = 1 / np.sqrt(patients * value * (1 - value)) if 0 < value < 1 else None
     return Estimate(value=value, lower=lower, upper=upper, se=se, scale="logit", method="Wilson")

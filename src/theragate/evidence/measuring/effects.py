@@ -33,6 +33,7 @@ from theragate.evidence.measuring.effect_samples import (
     thresholds_of,
     widening,
 )
+from theragate.evidence.measuring.repeated import means
 from theragate.evidence.measuring.results import Member
 from theragate.evidence.metrics.effects import Ranking, ranked
 from theragate.evidence.types import Comparison, Curve, Estimate, ThresholdEvidence
@@ -85,8 +86,8 @@ class EffectMeasurement(TaskMeasurement[EffectSubset]):
     """Effects predicted for patients in canonical order.
 
     Nobody's own effect is ever seen. What stands for it is the patient's doubly robust score, from nuisances that never
-    saw the patient, averaged over the repeats; every statistic is a function of scores and predictions, and all of them
-    are computed in the same resamples of patients.
+    saw the patient, averaged over the repeats. Every statistic is a function of scores and predictions; it is computed
+    for the predictions of each repeat and averaged, and all of them in the same resamples of patients.
     """
 
     def __init__(self, target: EffectTarget, held_out: EffectHeldOut, *, resamples: int, seed: int) -> None:
@@ -95,7 +96,7 @@ class EffectMeasurement(TaskMeasurement[EffectSubset]):
         self._by_repeat = held_out.scores(target)
         self._scores: Floats = self._by_repeat.mean(axis=0)
         self._effects = {
-            name: Effects(values.mean(axis=0), within_folds(values, held_out.folds))
+            name: [Effects(*own) for own in zip(values, within_folds(values, held_out.folds), strict=True)]
             for name, values in given.predictions.items()
             if name != "null"
         }
@@ -169,21 +170,18 @@ class EffectMeasurement(TaskMeasurement[EffectSubset]):
 
     def by_repeat(self) -> Iterator[Mapping[str, float]]:
         """Yield each repeat's average effect and ranking."""
-        everybody, selected = np.ones((1, self.patients)), self.held_out.predictions.selected
+        everybody = np.ones((1, self.patients))
         for at, scores in enumerate(self._by_repeat):
-            ranking = Ranking.of(within_folds(selected[at : at + 1], self.held_out.folds[at : at + 1]))
             yield {
                 "average_effect": float(scores.mean()),
-                _RANKING: float(ranked(ranking, scores, everybody)[0][0]),
+                _RANKING: float(ranked(self._rankings[at], scores, everybody)[0][0]),
             }
 
     def curves(self) -> dict[str, Curve]:
         """Return the points of the figures."""
-        selected = self._effects["selected"]
-        curves = {"effects": benefit_by_fifths(selected.raw, self._scores)}
-        ranking = Ranking.of(selected.centred)
-        if not ranking.ranks_nobody:
-            value = targeting_points(ranking, self._scores, np.ones((1, self.patients)))[0]
+        curves = {"effects": benefit_by_fifths(self.held_out.predictions.selected, self._scores)}
+        if not any(ranking.ranks_nobody for ranking in self._rankings):
+            value = self._targeting(np.ones((1, self.patients)))[0]
             wider = widening(_RANKING, self._size)
             curves["toc"] = targeting_curve(value, self.targeting, widening=wider)
         over_range = self.whole.net_benefit
@@ -199,28 +197,40 @@ class EffectMeasurement(TaskMeasurement[EffectSubset]):
         wanted += [("selected", of) for of in self._sets[1:]]
         blocks: list[list[Statistics]] = [[] for _ in wanted]
         targeting = []
-        ranking = Ranking.of(self._effects["selected"].centred)
+        self._rankings = [Ranking.of(own.centred) for own in self._effects["selected"]]
         for draws in resampled(len(self._scores), resamples=resamples, seed=self._seed):
             for own, (name, of) in zip(blocks, wanted, strict=True):
                 own.append(self._statistics(name, of, draws[:, of.rows]))
-            targeting.append(targeting_points(ranking, self._scores, draws))
+            targeting.append(self._targeting(draws))
         self.targeting = np.concatenate(targeting)
         subsets = [self._subset(name, of, own) for (name, of), own in zip(wanted, blocks, strict=True)]
         self._others = {name: subset for (name, of), subset in zip(wanted, subsets, strict=True) if of.group is None}
         self.whole, self.subsets = self._others["selected"], subsets[len(self._effects) :]
 
+    def _targeting(self, draws: Floats) -> Floats:
+        """Return the mean targeting operator characteristic of the repeats, shape (b, shares)."""
+        mean: Floats = np.mean([targeting_points(own, self._scores, draws) for own in self._rankings], axis=0)
+        return mean
+
     def _statistics(self, name: str, of: PatientSet, draws: Floats) -> Statistics:
         # A resample without a patient of a small group has no mean; such a group has no interval.
         kept = np.where(draws.sum(axis=1, keepdims=True) > 0, draws, 1.0)
-        return statistics(
-            of,
-            self._scores,
-            self._effects[name],
-            thresholds=self._thresholds,
-            reference=self._effects["reference"].raw,
-            draws=kept,
-            extensions=self.target.extensions,
-        )
+        each = [
+            statistics(
+                of,
+                self._scores,
+                effects,
+                thresholds=self._thresholds,
+                reference=reference.raw,
+                draws=kept,
+                extensions=self.target.extensions,
+            )
+            for effects, reference in zip(self._effects[name], self._effects["reference"], strict=True)
+        ]
+        if any(_RANKING in own for own in each):
+            # In a repeat that predicts one effect for everybody nobody is ranked, which is worth 0.
+            each = [dict.fromkeys(_RANKINGS, np.zeros(len(kept))) | own for own in each]
+        return means(each)
 
     def _subset(self, name: str, of: PatientSet, blocks: Sequence[Statistics]) -> EffectSubset:
         drawn = {key: np.concatenate([block[key] for block in blocks]) for key in blocks[0]}
@@ -231,7 +241,7 @@ class EffectMeasurement(TaskMeasurement[EffectSubset]):
             gain = gains(of, drawn, point, threshold)
             named = {"": gain.over_both, "_over_none": gain.over_none, "_over_all": gain.over_all}
             measured |= {f"policy_gain{over}": self._wider(own, "policy_gain") for over, own in named.items()}
-            measured["treated_share"] = share(self._effects[name].raw[of.rows] >= threshold)
+            measured["treated_share"] = share(self._treated(name, of, threshold), patients=len(of.rows))
             measured["policy_value"] = self._policy_value(of, name, drawn, threshold)
         ranged = name == "selected" and (of.group is None or of.group.judged)
         net_benefit, members = self._over_range(of, drawn, point) if ranged else ((), ())
@@ -239,11 +249,16 @@ class EffectMeasurement(TaskMeasurement[EffectSubset]):
 
     def _policy_value(self, of: PatientSet, name: str, drawn: Statistics, threshold: float) -> Estimate:
         """Value the policy itself: its benefit to patients, from which nothing is taken off."""
-        treated = self._effects[name].raw[of.rows] >= threshold
+        treated = self._treated(name, of, threshold)
         parts = self._scores[of.rows] * treated
         # Net of the threshold for each patient treated; the share treated is nearly fixed, and so is what is put back.
         replicates = drawn[f"none@{threshold!r}"] + threshold * treated.mean()
         return self._wider(sampled(float(parts.mean()), replicates, of=of), "policy_value")
+
+    def _treated(self, name: str, of: PatientSet, threshold: float) -> Floats:
+        """Return the share of the repeats whose prediction says to treat, for each patient."""
+        chosen: Floats = np.mean([own.raw[of.rows] >= threshold for own in self._effects[name]], axis=0)
+        return chosen
 
     def _over_range(
         self, of: PatientSet, drawn: Statistics, point: Statistics

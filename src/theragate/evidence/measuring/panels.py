@@ -1,6 +1,6 @@
 """A panel: some patients with everything that is measured of them, in any resample."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,6 +11,7 @@ from theragate.evidence.definitions.arithmetic import Floats
 from theragate.evidence.definitions.metric import Routine
 from theragate.evidence.inputs.predictions import BinaryTarget, QuantityTarget, SurvivalTarget, Target
 from theragate.evidence.intervals.limits import FEWEST
+from theragate.evidence.measuring.repeated import RepeatedQuantities, RepeatedRisks, mean_ranked
 from theragate.evidence.metrics.censoring import RiskPatients, binary_patients, survival_patients
 from theragate.evidence.metrics.quantity import QuantityScore, conformal_width
 from theragate.evidence.metrics.ranks import Ranked, area_under_curve, concordance
@@ -27,15 +28,15 @@ _FEWEST_QUANTITIES = 10
 def panel(
     target: Target, predictions: Mapping[str, Floats], *, null: Floats, rows: NDArray[np.intp], pool: Pool
 ) -> "Panel":
-    """Prepare the patients at `rows`; `predictions` (name -> shape (n,)) and `null` are of the whole cohort."""
+    """Prepare the patients at `rows`; `predictions` (name -> (repeats, n)) and `null` are of the whole cohort."""
     if isinstance(target, QuantityTarget):
         return QuantityPanel.of(target, predictions, rows=rows, pool=pool)
     return RiskPanel.of(target, predictions, null=null, rows=rows, pool=pool)
 
 
-def counted(target: Target, pool: Pool) -> bool:
+def counted(target: Target, pool: Pool, *, repeats: int) -> bool:
     """Whether a threshold's decisions are plain counts of patients, which `sampling.counts` measures."""
-    return isinstance(target, BinaryTarget) and target.threshold is not None and not pool.repeated
+    return isinstance(target, BinaryTarget) and target.threshold is not None and not pool.repeated and repeats == 1
 
 
 def risk_patients(
@@ -54,7 +55,7 @@ class RiskPanel:
 
     target: BinaryTarget | SurvivalTarget
     patients: RiskPatients
-    scores: Mapping[str, RiskScore]
+    scores: Mapping[str, RepeatedRisks]
     part: Part
     fewer: int
     repeated: bool
@@ -76,22 +77,25 @@ class RiskPanel:
         patients = risk_patients(target, rows)
         part = pool.part(patients.rows)
         scores = {
-            name: RiskScore(
-                patients,
-                risk[patients.rows],
-                null=null[patients.rows],
-                threshold=None if counted(target, pool) else target.threshold,
-                binary=isinstance(target, BinaryTarget),
-                cells=part.cells,
-                extensions=target.extensions,
+            name: RepeatedRisks(
+                RiskScore(
+                    patients,
+                    risk[patients.rows],
+                    null=unknowing[patients.rows],
+                    threshold=None if counted(target, pool, repeats=len(null)) else target.threshold,
+                    binary=isinstance(target, BinaryTarget),
+                    cells=part.cells,
+                    extensions=target.extensions,
+                )
+                for risk, unknowing in zip(risks, null, strict=True)
             )
-            for name, risk in predictions.items()
+            for name, risks in predictions.items()
         }
         ones = np.ones((1, len(rows)))
         fewer = patients.fewer
         if pool.repeated:
             fewer = min(len(np.unique(part.units[kind])) for kind in (patients.event, patients.free))
-        plain = not patients.censored and not pool.repeated
+        plain = not patients.censored and not pool.repeated and len(null) == 1
         return cls(target, patients, scores, part, fewer, pool.repeated, plain, ones, patients.seen_weights(ones))
 
     @property
@@ -148,8 +152,24 @@ class RiskPanel:
         most = float(max(self.fewer, 1))
         return {metric: min(size, most) for metric, size in self.scores[name].denominators(self._seen[0]).items()}
 
-    def ranked(self, risk: Floats, *, order: NDArray[np.intp] | None = None) -> dict[str, Ranked]:
-        """Return the measures of ranking of risks in the panel's order, sorted by `order` if that is known."""
+    def ranked(self, risks: Floats, *, orders: Sequence[NDArray[np.intp]] = ()) -> dict[str, Ranked]:
+        """Return the mean measures of ranking of all repeats.
+
+        Parameters
+        ----------
+        risks
+            Shape (repeats, rows), in the panel's order.
+        orders
+            What sorts each of them, if that is known.
+        """
+        return mean_ranked(self.ranked_by_repeat(risks, orders=orders))
+
+    def ranked_by_repeat(self, risks: Floats, *, orders: Sequence[NDArray[np.intp]] = ()) -> list[dict[str, Ranked]]:
+        """Return the measures of ranking of each repeat."""
+        known = orders or [sorted_by(risk) for risk in risks]
+        return [self._ranked(risk, order=order) for risk, order in zip(risks, known, strict=True)]
+
+    def _ranked(self, risk: Floats, *, order: NDArray[np.intp]) -> dict[str, Ranked]:
         if not self.patients.fewer:
             return {}
         seen = self._seen[0]
@@ -157,7 +177,7 @@ class RiskPanel:
             risk,
             cases=seen * self.patients.event,
             controls=seen * self.patients.free,
-            order=sorted_by(risk) if order is None else order,
+            order=order,
         )
         routines: dict[Routine, Ranked | None] = {"area_under_curve": area}
         task: TaskName = "binary"
@@ -174,7 +194,7 @@ class QuantityPanel:
     """Patients with quantities predicted in one or more ways."""
 
     rows: NDArray[np.intp]
-    scores: Mapping[str, QuantityScore]
+    scores: Mapping[str, RepeatedQuantities]
     part: Part
     fewer: int
     counted: bool
@@ -189,17 +209,21 @@ class QuantityPanel:
         """Prepare the patients at `rows`."""
         part, observed = pool.part(rows), target.value[rows]
         scores = {
-            name: QuantityScore(
-                values[rows],
-                observed,
-                width=conformal_width(values - target.value),
-                cells=part.cells,
-                extensions=target.extensions,
+            name: RepeatedQuantities(
+                QuantityScore(
+                    values[rows],
+                    observed,
+                    width=conformal_width(values - target.value),
+                    cells=part.cells,
+                    extensions=target.extensions,
+                )
+                for values in repeats
             )
-            for name, values in predictions.items()
+            for name, repeats in predictions.items()
         }
         patients = len(np.unique(part.units)) if pool.repeated else len(rows)
-        return cls(rows, scores, part, patients, not pool.repeated)
+        once = all(len(repeats) == 1 for repeats in predictions.values())
+        return cls(rows, scores, part, patients, not pool.repeated and once)
 
     @property
     def enough(self) -> bool:
@@ -230,9 +254,13 @@ class QuantityPanel:
         known = name in self.scores and (self.counted or self.enough)
         return dict.fromkeys(shares, float(self.fewer)) if known else {}
 
-    def ranked(self, risk: Floats, *, order: NDArray[np.intp] | None = None) -> dict[str, Ranked]:  # noqa: ARG002 - quantities are not ranked
+    def ranked(self, risks: Floats, *, orders: Sequence[NDArray[np.intp]] = ()) -> dict[str, Ranked]:  # noqa: ARG002 - quantities are not ranked
         """Return no measure of ranking."""
         return {}
+
+    def ranked_by_repeat(self, risks: Floats) -> list[dict[str, Ranked]]:
+        """Return no measure of ranking for each repeat."""
+        return [{} for _ in risks]
 
 
 Panel = RiskPanel | QuantityPanel

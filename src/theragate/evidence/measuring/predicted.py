@@ -34,7 +34,7 @@ class PredictionMeasurement(TaskMeasurement[PanelSubset]):
     def __init__(self, target: Target, held_out: HeldOut, *, resamples: int, seed: int) -> None:
         self._panels = PanelMeasurements(target, held_out, resamples=resamples, seed=seed)
         self._target, self._resamples, self._seed = target, resamples, seed
-        self._means, self._repeats = self._panels.means, len(held_out.selected)
+        self._predictions, self._repeats = self._panels.predictions, len(held_out.selected)
         self._others: dict[str, Results] = {"selected": self._panels.whole.results}
         self._counted: dict[tuple[str, str], dict[str, Estimate]] = {}
         self.patients = self._panels.patients
@@ -91,11 +91,11 @@ class PredictionMeasurement(TaskMeasurement[PanelSubset]):
 
     def curves(self) -> dict[str, Curve]:
         """Return the points of the figures."""
-        target, selected, draws = self._target, self._means["selected"], self._panels.replicates
+        target, selected, draws = self._target, self._predictions["selected"], self._panels.replicates
         panel = self._panels.whole.panel
         score = panel.scores["selected"]
         smoothed = score.calibration(score.sums(*panel.as_they_are))[0]
-        curves = {"calibration": calibration_curve(score.smoother.points, smoothed, draws.calibration)}
+        curves = {"calibration": calibration_curve(score.points, smoothed, draws.calibration)}
         if isinstance(target, QuantityTarget):
             return {**curves, "errors": error_curve(selected, target.value)}
         if isinstance(target, BinaryTarget):
@@ -107,7 +107,7 @@ class PredictionMeasurement(TaskMeasurement[PanelSubset]):
 
     def _same(self, first: str, second: str, rows: slice | NDArray[np.intp] = slice(None)) -> bool:
         """Whether two predictions are equal for all patients at `rows`."""
-        return bool(np.array_equal(self._means[first][rows], self._means[second][rows]))
+        return bool(np.array_equal(self._predictions[first][:, rows], self._predictions[second][:, rows]))
 
     def _results(self, prediction: str) -> Results:
         """Measure a prediction in all patients, once."""
@@ -124,9 +124,8 @@ class PredictionMeasurement(TaskMeasurement[PanelSubset]):
         target = self._target
         if not self._panels.counted or not isinstance(target, BinaryTarget):
             return {}, {}
-        stressed, clean = paired_decisions(
-            target, self._means[key], self._means["selected"], resamples=self._resamples, seed=self._seed
-        )
+        both = self._predictions[key][0], self._predictions["selected"][0]
+        stressed, clean = paired_decisions(target, *both, resamples=self._resamples, seed=self._seed)
         panel = self._panels.whole.panel
         estimates: dict[str, Estimate] = {}
         differences: dict[str, Estimate] = {}

@@ -13,7 +13,7 @@ from theragate.evidence.inputs.order import codes_of
 from theragate.evidence.inputs.predictions import BinaryTarget, HeldOut, QuantityTarget, SurvivalTarget, Target
 from theragate.evidence.intervals.limits import on_scale
 from theragate.evidence.intervals.widening import factor
-from theragate.evidence.measuring.decisions import DECIDED, Benefits, Decisions, decisions, points_of, range_of
+from theragate.evidence.measuring.decisions import DECIDED, Benefits, Decisions, decisions, range_of
 from theragate.evidence.measuring.net_benefit import range_members, threshold_evidence
 from theragate.evidence.measuring.panels import Panel, counted, panel
 from theragate.evidence.measuring.results import Blocks, Member, Results, results
@@ -61,10 +61,10 @@ class PanelSubset:
 class PanelMeasurements:
     """Patients in canonical order, measured.
 
-    Up to 20,000 rows, and wherever a patient has several, patients are drawn, and every prediction is measured in the
-    same draws. In a larger cohort cells of patients alike are drawn; then the model's predictions are measured in the
-    draws of one set of cells, overall and in groups, every other prediction in its own, and differences between
-    predictions rest on influence values.
+    Up to 20,000 rows, and wherever a patient has several rows or predictions, patients are drawn, and every prediction
+    is measured in the same draws. In a larger cohort cells of patients alike are drawn; then the model's predictions
+    are measured in the draws of one set of cells, overall and in groups, every other prediction in its own, and
+    differences between predictions rest on influence values.
     """
 
     def __init__(self, target: Target, held_out: HeldOut, *, resamples: int, seed: int) -> None:
@@ -72,16 +72,16 @@ class PanelMeasurements:
         self._resamples, self._seed = resamples, seed
         self.task = _task_of(target)
         self.metrics = metrics_of(self.task, target.extensions)
-        self._null = held_out.null.mean(axis=0)
-        self.means = {name: values.mean(axis=0) for name, values in held_out.predictions.items() if name != "null"}
-        self.patients = len(self._null)
+        self._null = held_out.null
+        self.predictions = {name: values for name, values in held_out.predictions.items() if name != "null"}
+        self._repeats, self.patients = len(held_out.null), int(held_out.null.shape[1])
         self._everybody = np.arange(self.patients)
         self.thresholds = () if isinstance(target, QuantityTarget) else range_of(target)
         labels = coded(held_out.groups)
         self._atoms, self._kinds = atoms(labels, self.patients)
         self._pool, self._blocks = self._pooled()
         self.groups = subgroups(labels, held_out.judged)
-        self.counted = counted(target, self._pool)
+        self.counted = counted(target, self._pool, repeats=self._repeats)
         self._panels = self._prepared()
         # By how much limits grow, where the models learned from the same patients.
         size = self.patients if held_out.cross_validated else None
@@ -110,7 +110,7 @@ class PanelMeasurements:
         subset = self.subsets[index]
         metric = METRICS[TASKS[self.task].compared[0]]
         if metric.interval == "influence":
-            ranked = subset.panel.ranked(self.means["reference"][subset.panel.rows])
+            ranked = subset.panel.ranked(self.predictions["reference"][:, subset.panel.rows])
             return results(
                 subset.panel,
                 "selected",
@@ -125,13 +125,12 @@ class PanelMeasurements:
         return self._results(subset.panel, "reference", self.replicates.panels[index + 1]["reference"])
 
     def by_repeat(self) -> Iterator[dict[str, float]]:
-        """Measure all patients by each repeat's predictions: every metric's value."""
-        rows = Pool.of_patients(self._everybody, self.patients)
-        for selected, null in zip(self.held_out.selected, self.held_out.null, strict=True):
-            one = panel(self.target, {"selected": selected}, null=null, rows=self._everybody, pool=rows)
-            ranked = one.ranked(selected[one.rows], order=one.scores["selected"].order)
-            counted = points_of(self.target, selected) if isinstance(self.target, BinaryTarget) and self.counted else {}
-            yield one.points("selected") | counted | {name: item.value for name, item in ranked.items()}
+        """Yield every metric's value by each repeat's predictions of all patients."""
+        whole = self.whole.panel
+        points = whole.scores["selected"].points_by_repeat(*whole.as_they_are)
+        ranked = whole.ranked_by_repeat(self.predictions["selected"][:, whole.rows])
+        for own, ranks in zip(points, ranked, strict=True):
+            yield own | {name: item.value for name, item in ranks.items()}
 
     @property
     def _cells(self) -> bool:
@@ -140,10 +139,9 @@ class PanelMeasurements:
     def _pooled(self) -> tuple[Pool, Blocks]:
         names = self.held_out.patients
         unit, patients = (self._everybody, self.patients) if names is None else codes_of(names)
-        if self.patients > LARGE and patients == self.patients:
-            pool = pool_of_cells(
-                self.target, self.means["selected"], rows=self._everybody, atoms=self._atoms, kinds=self._kinds
-            )
+        if self.patients > LARGE and patients == self.patients and self._repeats == 1:
+            selected = self.predictions["selected"][0]
+            pool = pool_of_cells(self.target, selected, rows=self._everybody, atoms=self._atoms, kinds=self._kinds)
             generator = np.random.Generator(np.random.PCG64((self._seed, _BLOCKS)))
             return pool, Blocks(generator.integers(0, _BLOCKS, self.patients), _BLOCKS, patients=False)
         pool = Pool.of_patients(unit, patients)
@@ -151,21 +149,22 @@ class PanelMeasurements:
 
     def _prepared(self) -> list[Panel]:
         """Prepare the whole cohort first, then each group."""
-        whole = ["selected"] if self._cells else list(self.means)
+        whole = ["selected"] if self._cells else list(self.predictions)
         both = not self._cells and TASKS[self.task].predicts_quantity
         names = [whole, *(["selected", "reference"] if both and item.judged else ["selected"] for item in self.groups)]
         rows = [self._everybody, *(group.rows for group in self.groups)]
         return [self._panel(own, at, self._pool) for own, at in zip(names, rows, strict=True)]
 
     def _panel(self, names: Sequence[str], rows: NDArray[np.intp], pool: Pool) -> Panel:
-        return panel(self.target, {name: self.means[name] for name in names}, null=self._null, rows=rows, pool=pool)
+        wanted = {name: self.predictions[name] for name in names}
+        return panel(self.target, wanted, null=self._null, rows=rows, pool=pool)
 
     def _subsets(self) -> list[PanelSubset]:
         decided: Sequence[Decisions | None] = [None] * len(self._panels)
         if self.counted and isinstance(self.target, BinaryTarget):
             decided = decisions(
                 self.target,
-                self.means["selected"],
+                self.predictions["selected"][0],
                 atoms=self._atoms,
                 kinds=self._kinds,
                 subsets=[item.rows for item in self._panels],
@@ -203,7 +202,7 @@ class PanelMeasurements:
     def _moved_in(self, group: Subgroup | None) -> list[str]:
         """Name the metrics by which the model is compared with others on the same patients of a large cohort."""
         if group is None:
-            names = {metric.name for name in self.means for metric in self._compared_by_influence(name)}
+            names = {metric.name for name in self.predictions for metric in self._compared_by_influence(name)}
             return [metric.name for metric in self.metrics if metric.name in names]
         return [TASKS[self.task].compared[0]] if group.judged and TASKS[self.task].predicts_quantity else []
 
@@ -226,13 +225,13 @@ class PanelMeasurements:
         moved: Sequence[str] = (),
         decided: Decisions | None = None,
     ) -> Results:
-        risk = self.means[name][at.rows]
+        orders = [score.order for score in at.scores[name].scores]
         return results(
             at,
             name,
             replicates=replicates,
             metrics=self.metrics,
-            ranked=at.ranked(risk, order=at.scores[name].order),
+            ranked=at.ranked(self.predictions[name][:, at.rows], orders=orders),
             blocks=self._blocks,
             moved=moved,
             decided=decided,
@@ -242,7 +241,8 @@ class PanelMeasurements:
     def _alone(self, name: str, rows: NDArray[np.intp], *, moved: Sequence[str]) -> Results:
         """Measure a prediction in draws of cells of its own."""
         nobody_apart = np.zeros(self.patients, dtype=np.intp)
-        pool = pool_of_cells(self.target, self.means[name], rows=np.sort(rows), atoms=nobody_apart, kinds=1)
+        selected = self.predictions[name][0]
+        pool = pool_of_cells(self.target, selected, rows=np.sort(rows), atoms=nobody_apart, kinds=1)
         own = self._panel([name], np.sort(rows), pool)
         drawn = resample([own], [()], pool=pool, resamples=self._resamples, seed=self._seed)
         return self._results(own, name, drawn.panels[0][name], moved=moved)

@@ -9,9 +9,7 @@ from theragate.evidence.definitions.arithmetic import Floats
 from theragate.evidence.definitions.net_benefit import NetBenefit
 from theragate.evidence.measuring.decisions import Benefits
 from theragate.evidence.measuring.panels import Panel, RiskPanel
-from theragate.evidence.metrics.benefit import ThresholdRange
-from theragate.evidence.metrics.quantity import QuantityScore
-from theragate.evidence.metrics.risk import RiskScore
+from theragate.evidence.measuring.repeated import RepeatedQuantities, RepeatedRange, RepeatedRisks
 from theragate.evidence.sampling.pools import Pool
 
 __all__ = ["ROC_GRID", "Replicates", "resample"]
@@ -76,17 +74,18 @@ class _Curves:
 
     def __init__(self, panel: Panel) -> None:
         self.name = next(iter(panel.scores))
-        self._score: RiskScore | QuantityScore = panel.scores[self.name]
+        self._score: RepeatedRisks | RepeatedQuantities = panel.scores[self.name]
         self.calibration: list[Floats] = []
         self.sensitivities: list[Floats] = [np.zeros((0, len(ROC_GRID)))]
 
-    def add(self, sums: Floats, draws: Floats) -> None:
+    def add(self, sums: Sequence[Floats], draws: Floats) -> None:
         self.calibration.append(self._score.calibration(sums))
-        if self._score.levels is not None and sum(map(len, self.sensitivities)) < _ROC_RESAMPLES:
-            self.sensitivities.append(self._score.levels.sensitivities(draws, ROC_GRID))
+        score, known = self._score, sum(map(len, self.sensitivities))
+        if isinstance(score, RepeatedRisks) and score.has_levels and known < _ROC_RESAMPLES:
+            self.sensitivities.append(score.sensitivities(draws, ROC_GRID))
 
 
-def _range(panel: Panel, thresholds: tuple[float, ...]) -> ThresholdRange | None:
+def _range(panel: Panel, thresholds: tuple[float, ...]) -> RepeatedRange | None:
     return panel.scores["selected"].over(thresholds) if isinstance(panel, RiskPanel) else None
 
 
