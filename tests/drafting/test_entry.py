@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from theragate.drafting.clusters import DraftedClusters
 from theragate.drafting.columns import Columns
 from theragate.drafting.entry import draft_entry
 from theragate.drafting.outcome import draft_outcome
@@ -15,7 +16,13 @@ def entry(frame: pd.DataFrame, *, outcome: str = "ill", time: str | None = None,
     drafted = draft_outcome(frame, outcome, time)
     cohort = frame.assign(patient=[str(n) for n in range(len(frame))])
     return draft_entry(
-        "a_study", cohort, columns=columns or Columns(), outcome=drafted, source={"kind": "file"}, policies=False
+        "a_study",
+        cohort,
+        columns=columns or Columns(),
+        outcome=drafted,
+        source={"kind": "file"},
+        clusters=DraftedClusters(),
+        policies=False,
     )
 
 

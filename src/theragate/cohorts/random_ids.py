@@ -1,4 +1,4 @@
-"""Random ids for the patients of a private source. The table that links them stays at the site."""
+"""Random ids for the patients, and numbers for the clusters, of a private source. The links stay at the site."""
 
 import csv
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from theragate.files import whole_file
 __all__ = ["random_ids"]
 
 
-def random_ids(ids: pd.Series, table: Path, *, draw: Callable[[], str]) -> pd.Series:
+def random_ids(ids: pd.Series, table: Path, *, draw: Callable[[], str], of: str = "patient") -> pd.Series:
     """Replace every id by a random one, the same as last time.
 
     Parameters
@@ -25,6 +25,8 @@ def random_ids(ids: pd.Series, table: Path, *, draw: Callable[[], str]) -> pd.Se
         deletes it gives every patient a new id.
     draw
         Returns a new random id.
+    of
+        Whose ids they are, which is the name of the table's second column.
 
     Raises
     ------
@@ -33,7 +35,7 @@ def random_ids(ids: pd.Series, table: Path, *, draw: Callable[[], str]) -> pd.Se
     """
     table.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with FileLock(table.with_suffix(".lock")):
-        known = _read(table)
+        known = _read(table, of)
         taken = set(known.values())
         for source_id in ids:
             if source_id not in known:
@@ -44,31 +46,31 @@ def random_ids(ids: pd.Series, table: Path, *, draw: Callable[[], str]) -> pd.Se
                 taken.add(new)
         with whole_file(table, mode=0o600) as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
             writer = csv.writer(stream)
-            writer.writerow(["source_id", "patient"])
+            writer.writerow(["source_id", of])
             writer.writerows(known.items())
     return ids.map(known)
 
 
-def _read(table: Path) -> dict[str, str]:
+def _read(table: Path, of: str) -> dict[str, str]:
     if not table.exists():
         return {}
     try:
         with table.open(newline="", encoding="utf-8") as stream:
             rows = list(csv.reader(stream))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise _broken_id_table(table, "a file that cannot be read") from error
-    if not rows or rows[0] != ["source_id", "patient"]:
-        raise _broken_id_table(table, "a first line that names other columns" if rows else "an empty file")
+        raise _broken_id_table(table, of, "a file that cannot be read") from error
+    if not rows or rows[0] != ["source_id", of]:
+        raise _broken_id_table(table, of, "a first line that names other columns" if rows else "an empty file")
     cells = next((f"{len(row)} cells in row {number}" for number, row in enumerate(rows, 1) if len(row) != 2), None)
     if cells:
-        raise _broken_id_table(table, cells)
+        raise _broken_id_table(table, of, cells)
     return dict(rows[1:])
 
 
-def _broken_id_table(table: Path, received: str) -> DataError:
+def _broken_id_table(table: Path, of: str, received: str) -> DataError:
     return DataError(
         f"id table `{table}`",
-        rule="it is a CSV file with the columns `source_id` and `patient`",
+        rule=f"it is a CSV file with the columns `source_id` and `{of}`",
         received=received,
-        remedy="Restore it from a backup; without it every patient gets a new id.",
+        remedy=f"Restore it from a backup; without it every {of} gets a new id.",
     )

@@ -1,13 +1,19 @@
-"""Who is learned from and who is predicted: the outer splits of a study, and the inner folds of tuning."""
+"""Who is learned from and who is predicted: the outer splits of a study, and the inner folds of tuning.
+
+Where a study declares clusters, no split divides one.
+"""
 
 import operator
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedKFold, StratifiedShuffleSplit
 
+from theragate.cohorts.cluster_splits import cluster_parts
+from theragate.cohorts.clusters import read_clusters
 from theragate.cohorts.codes import as_codes
 from theragate.cohorts.outcomes import Outcome
 from theragate.errors import DataError, did_you_mean
@@ -16,6 +22,10 @@ from theragate.study import Holdout, NestedCrossValidation, SiteSplit, Study, Te
 __all__ = ["Split", "development_rows", "inner_folds", "outer_splits"]
 
 FEWEST = 2  # patients of a class who are held out: a single one does not show how much is chance
+
+
+Clusters: TypeAlias = NDArray[np.intp]
+Folds: TypeAlias = list[tuple[NDArray[np.intp], NDArray[np.intp]]]
 
 
 @dataclass(frozen=True)
@@ -34,17 +44,22 @@ def outer_splits(cohort: pd.DataFrame, outcome: Outcome, study: Study, *, seed: 
     Raises
     ------
     DataError
-        If a part would lack what it needs (see `_enough`), or the column of a split by time or site is unfit.
+        If a part would lack what it needs (see `_enough`), the column of a split by time or site is unfit, or there
+        are too few clusters for a split that divides none.
     """
     spec, subject = study.validation, f"study `{study.name}`, validation"
+    clusters = read_clusters(cohort, study)
     if isinstance(spec, NestedCrossValidation):
-        splits = _repeated(outcome, spec, subject, seed=seed)
+        splits = _repeated(outcome, spec, subject, clusters=clusters, seed=seed)
     elif isinstance(spec, Holdout):
-        splits = [_random(outcome, spec, subject, seed=seed)]
+        splits = [_random(outcome, spec, subject, clusters=clusters, seed=seed)]
     else:
         splits = [_declared(cohort, outcome, spec, subject)]
     for split in splits:
         _enough(outcome.take(split.train), spec.inner_folds, subject, whose="those learned from, one per inner fold")
+        if clusters is not None:
+            _whole(clusters, split, subject)
+            _enough_clusters(clusters[split.train], spec.inner_folds, subject, whose="those learned from")
     return splits
 
 
@@ -56,33 +71,61 @@ def development_rows(splits: list[Split], patients: int) -> NDArray[np.intp]:
     return splits[0].train if len(splits) == 1 else np.arange(patients, dtype=np.intp)
 
 
-def inner_folds(outcome: Outcome, folds: int, *, seed: int) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
+def inner_folds(outcome: Outcome, folds: int, *, seed: int, clusters: Clusters | None = None) -> Folds:
     """Return (train, test) positions of stratified folds within the patients of `outcome`.
+
+    Parameters
+    ----------
+    outcome
+        Of n patients.
+    folds
+        How many.
+    seed
+        The same seed gives the same folds.
+    clusters
+        Shape (n,): the patients' clusters, none of which is split; None where each patient stands alone.
 
     Raises
     ------
     DataError
-        If there are fewer patients of a class than folds.
+        If there are fewer clusters, or patients of a class, than folds.
     """
-    return _folds(outcome, folds, "the inner folds", seed=seed)
+    return _folds(outcome, folds, "the inner folds", clusters=clusters, seed=seed)
 
 
-def _folds(outcome: Outcome, folds: int, subject: str, *, seed: int) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
+def _folds(outcome: Outcome, folds: int, subject: str, *, clusters: Clusters | None, seed: int) -> Folds:
     _enough(outcome, folds, subject, whose="all patients")
+    if clusters is not None:
+        _enough_clusters(clusters, folds, subject, whose="all patients")
+        part = cluster_parts(clusters, _strata(outcome, folds), [1 / folds] * folds, seed=seed)
+        parts = [(np.flatnonzero(part != fold), np.flatnonzero(part == fold)) for fold in range(folds)]
+        for _, test in parts:
+            _enough(outcome.take(test), 1, subject, whose="the patients of a fold that divides no cluster")
+        return parts
     folder = StratifiedKFold(n_splits=folds, shuffle=True, random_state=seed)
     return list(folder.split(np.zeros(len(outcome)), _strata(outcome, folds)))
 
 
-def _repeated(outcome: Outcome, spec: NestedCrossValidation, subject: str, *, seed: int) -> list[Split]:
+def _repeated(
+    outcome: Outcome, spec: NestedCrossValidation, subject: str, *, clusters: Clusters | None, seed: int
+) -> list[Split]:
     return [
         Split(repeat, fold, train, test)
         for repeat in range(spec.repeats)
-        for fold, (train, test) in enumerate(_folds(outcome, spec.folds, subject, seed=seed + repeat))
+        for fold, (train, test) in enumerate(
+            _folds(outcome, spec.folds, subject, clusters=clusters, seed=seed + repeat)
+        )
     ]
 
 
-def _random(outcome: Outcome, spec: Holdout, subject: str, *, seed: int) -> Split:
+def _random(outcome: Outcome, spec: Holdout, subject: str, *, clusters: Clusters | None, seed: int) -> Split:
     _enough(outcome, FEWEST, subject, whose="all patients")
+    if clusters is not None:
+        strata, shares = _strata(outcome, FEWEST), [1 - spec.fraction, spec.fraction]
+        held_out = cluster_parts(clusters, strata, shares, seed=seed).astype(bool)
+        split = Split(0, 0, np.flatnonzero(~held_out), np.flatnonzero(held_out))
+        _enough(outcome.take(split.test), FEWEST, subject, whose="the patients of the clusters held out")
+        return split
     shuffle = StratifiedShuffleSplit(n_splits=1, test_size=spec.fraction, random_state=seed)
     try:
         train, test = next(iter(shuffle.split(np.zeros(len(outcome)), _strata(outcome, FEWEST))))
@@ -151,6 +194,32 @@ def _enough(outcome: Outcome, fewest: int, subject: str, *, whose: str) -> None:
             rule=f"of {whose}, each class of the outcome has at least {fewest} patients",
             received=f"{count} {name}",
             remedy="Declare fewer folds or another split under `validation` in params.yaml, or add patients.",
+        )
+
+
+def _whole(clusters: Clusters, split: Split, subject: str) -> None:
+    """Refuse a split that has patients of one cluster on both sides."""
+    both, everywhere = np.intersect1d(clusters[split.train], clusters[split.test]), np.unique(clusters)
+    if len(both):
+        raise DataError(
+            subject,
+            rule="no cluster has patients who are learned from and patients who are held out",
+            received=f"{len(both)} of {len(everywhere)} clusters with both",
+            remedy="Hold out whole clusters: declare `nested_cross_validation`, `holdout` or a split by `site` under "
+            "`validation` in params.yaml.",
+        )
+
+
+def _enough_clusters(clusters: Clusters, fewest: int, subject: str, *, whose: str) -> None:
+    """Refuse patients of fewer clusters than folds."""
+    count = len(np.unique(clusters))
+    if count < fewest:
+        raise DataError(
+            subject,
+            rule=f"{whose} are of at least {fewest} clusters, one per fold, since no fold divides a cluster",
+            received=f"{count} clusters",
+            remedy="Declare fewer folds under `validation` in params.yaml; or remove `clusters`, and say on the card "
+            "that how the model does elsewhere is unknown.",
         )
 
 

@@ -1,18 +1,20 @@
 """The entry of a new study in ``params.yaml``: what the data say, and marks where a person has to speak."""
 
+import math
 from typing import Any
 
 import pandas as pd
 
 from theragate.cohorts.ages import per_year
 from theragate.cohorts.codes import as_codes
+from theragate.drafting.clusters import DraftedClusters
 from theragate.drafting.columns import Columns
 from theragate.drafting.effects import draft_effect_decision
 from theragate.drafting.limits import draft_gates
 from theragate.drafting.outcome import DraftedOutcome
 from theragate.drafting.words import ATTRIBUTES, words_of
 from theragate.evidence.published import SMALLEST_CELL
-from theragate.study import EVERY_STUDY, MARK, TASKS, Task, TaskName
+from theragate.study import CLUSTER, EVERY_STUDY, MARK, TASKS, Task, TaskName
 
 __all__ = ["draft_entry"]
 
@@ -35,6 +37,7 @@ def draft_entry(
     columns: Columns,
     outcome: DraftedOutcome,
     source: dict[str, Any],
+    clusters: DraftedClusters,
     policies: bool,
 ) -> dict[str, Any]:
     """Return the entry, as plain values in the order of the file.
@@ -49,6 +52,8 @@ def draft_entry(
         What is known about them.
     source
         The entry ``source``, but for citation and licence.
+    clusters
+        Which patients belong together.
     policies
         Whether there are policies, of which a study has to name one. The draft replaces every limit of it: a person
         has to see each of them, and to say why it is that one.
@@ -62,15 +67,21 @@ def draft_entry(
         | {"citation": f"{MARK}: who collected these data, and when?", "licence": f"{MARK}: who may use them?"},
         "deidentification": columns.deidentification,
         "outcome": outcome.entry,
+        **clusters.entry,
         "features": {"dropped": columns.dropped} if columns.dropped else {},
-        "subgroups": _subgroups(cohort.drop(columns=outcome.columns), columns),
+        "subgroups": _subgroups(cohort.drop(columns=[*outcome.columns, *_apart(clusters)]), columns),
         "decision": _decision(task, spread),
-        "validation": _validation(len(cohort), outcome.smallest[1]),
-        "tuning": _tuning(task, cohort, columns=columns, outcome=outcome),
+        "validation": _validation(len(cohort), outcome.smallest[1], clusters=clusters),
+        "tuning": _tuning(task, cohort.drop(columns=_apart(clusters)), columns=columns, outcome=outcome),
         "stability": {"refits": 50, "reason": "Fifty samples know the mean difference between two fits well."},
         "scenarios": {},
         "gates": draft_gates(outcome.task, spread=spread),
     }
+
+
+def _apart(clusters: DraftedClusters) -> list[str]:
+    """Return the cohort's own column of clusters, if it has one."""
+    return [] if clusters.column is None else [CLUSTER]
 
 
 def _spread(cohort: pd.DataFrame, outcome: DraftedOutcome) -> float | None:
@@ -143,12 +154,16 @@ def _tuning(task: Task, cohort: pd.DataFrame, *, columns: Columns, outcome: Draf
     return {"reference": reference, "families": families, "trials": 16}
 
 
-def _validation(patients: int, smallest: int) -> dict[str, Any]:
+def _validation(patients: int, smallest: int, *, clusters: DraftedClusters) -> dict[str, Any]:
     folds = 5 if smallest >= 50 else 3
+    inner_folds = min(folds, 3)
+    if clusters.column is not None:
+        folds = min(folds, clusters.count)
+        inner_folds = min(inner_folds, clusters.count - math.ceil(clusters.count / folds))
     return {
         "scheme": "nested_cross_validation",
         "repeats": 4 if patients < SMALL else 1,
         "folds": folds,
-        "inner_folds": min(folds, 3),
+        "inner_folds": inner_folds,
         "reason": f"{MARK}: is there a later year, or another hospital, to hold out instead?",
     }

@@ -2,7 +2,7 @@
 
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -17,6 +17,7 @@ from theragate.cohorts.groups import read_groups
 from theragate.cohorts.outcome_columns import read_outcome
 from theragate.cohorts.repeated_rows import one_row_each
 from theragate.cohorts.sources import as_plain, read_table_file
+from theragate.drafting.clusters import DraftedClusters, draft_clusters
 from theragate.drafting.columns import Columns, read_columns
 from theragate.drafting.entry import draft_entry
 from theragate.drafting.follow_up_dates import ends_of_follow_up
@@ -105,13 +106,14 @@ def new_study(root: Path, request: Request) -> str:
     outcome = draft_outcome(frame, request.outcome, request.time)
     if request.treatment is not None:
         outcome = draft_treatment(frame, outcome, request.treatment)
-    cohort, columns = _cohort(frame, form, outcome, request.name)
+    cohort, columns, clusters = _cohort(frame, form, outcome, request.name)
     policies = "policies" in read_parameters(workspace.params)
-    entry = _without_leaks(request.name, cohort, columns=columns, outcome=outcome, source=source, policies=policies)
+    draft = partial(draft_entry, request.name, cohort, source=source, clusters=clusters, policies=policies)
+    entry = _without_leaks(request.name, cohort, columns=columns, outcome=outcome, draft=draft)
     entry["features"] |= _labels(form, cohort, [*outcome.columns, *columns.dropped])
     study = _checked(request.name, entry, cohort)
     params = with_study(workspace.params, request.name, entry, comment=COMMENT.format(file=request.file.name))
-    suite = draft_suite(request.name, cohort, columns, outcome)
+    suite = draft_suite(request.name, cohort, columns, outcome, clusters=clusters)
     with all_or_none(_files(workspace, form)):
         _write(workspace, form, suite)
         write_text(workspace.params, params)
@@ -168,7 +170,7 @@ def _read(form: DraftedForm) -> pd.DataFrame:
 
 def _cohort(
     frame: pd.DataFrame, form: DraftedForm, outcome: DraftedOutcome, study: str
-) -> tuple[pd.DataFrame, Columns]:
+) -> tuple[pd.DataFrame, Columns, DraftedClusters]:
     """Return the cohort as `ingest` will make it, but for the ids."""
     own, identity = outcome.columns, form.entry.get("id")
     if identity in own:
@@ -179,13 +181,16 @@ def _cohort(
             remedy="Name another with --outcome, --time or --treatment.",
         )
     features = frame.drop(columns=[identity] if identity else [])
-    columns = read_columns(features, own, time="time" in outcome.measured, labels=form.labels)
+    clusters = draft_clusters(features, own)
+    rest = features.drop(columns=[clusters.column] if clusters.column else [])
+    columns = read_columns(rest, own, time="time" in outcome.measured, labels=form.labels)
+    columns.dropped.update({name: why for name, why in clusters.dropped.items() if name not in columns.known})
     if "time" in outcome.measured:
-        columns.dropped.update(ends_of_follow_up(features, columns.dates, outcome.measured["time"]))
+        columns.dropped.update(ends_of_follow_up(rest, columns.dates, outcome.measured["time"]))
     spec = parse(Deidentification, columns.deidentification, at="deidentification")
-    cohort = deidentify(features, spec, study=study)
+    cohort = deidentify(clusters.numbered(features), spec, study=study)
     cohort.insert(0, "patient", [str(row) for row in range(1, len(cohort) + 1)])
-    return cohort, columns
+    return cohort, columns, clusters
 
 
 def _without_leaks(
@@ -194,18 +199,16 @@ def _without_leaks(
     *,
     columns: Columns,
     outcome: DraftedOutcome,
-    source: dict[str, Any],
-    policies: bool,
+    draft: Callable[..., dict[str, Any]],
 ) -> dict[str, Any]:
     """Return the entry of the study, in which every feature that gives the outcome away is dropped, with the reason."""
     _check_size(name, outcome)
-    draft = partial(draft_entry, name, cohort, columns=columns, outcome=outcome, source=source, policies=policies)
-    entry = draft()
+    entry = draft(columns=columns, outcome=outcome)
     leaks = find_leaks(cohort, _study(name, entry))
     for leak in leaks:
         if leak.feature in cohort and leak.feature not in outcome.columns:
             columns.dropped.setdefault(leak.feature, f"{MARK}: {leak.sentence}")
-    return draft() if leaks else entry
+    return draft(columns=columns, outcome=outcome) if leaks else entry
 
 
 def _check_size(name: str, outcome: DraftedOutcome) -> None:
@@ -273,7 +276,7 @@ def _write(workspace: Workspace, form: DraftedForm, suite: dict[str, Any]) -> No
 
 
 def _words(study: Study, cohort: pd.DataFrame, form: DraftedForm) -> str:
-    features = cohort.shape[1] - 1 - len(study.outcome_columns) - len(study.features.dropped)
+    features = len(set(map(str, cohort.columns)) - study.hidden)
     out = {"removed": study.deidentification.removed, "not a feature": study.features.dropped}
     return "\n".join(
         [
@@ -298,6 +301,8 @@ def _guesses(study: Study, source: dict[str, Any]) -> Iterator[str]:
         yield "  patients: each row is another, for no column is named like an id; `--id COLUMN` names one"
     if "repeated" in source:
         yield f"  {_plain(source['repeated']['reason'])}"
+    if study.clusters:
+        yield f"  clusters of patients who resemble one another: by `{study.clusters.column}`"
     spec = study.measured
     if isinstance(spec, BinaryOutcome):
         yield f"  event: `{spec.positive}` in `{spec.column}`"

@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 
 from theragate.cohorts.ages import top_of
 from theragate.cohorts.codes import as_codes
+from theragate.drafting.clusters import DraftedClusters
 from theragate.drafting.columns import Columns
 from theragate.drafting.outcome import DraftedOutcome
 from theragate.drafting.words import outward, rounded
 from theragate.evidence.published import SMALLEST_CELL
-from theragate.study import MARK
+from theragate.study import CLUSTER, MARK
 
 __all__ = ["draft_suite"]
 
@@ -27,7 +28,9 @@ DRAFTED = f"{MARK}: drafted from the data. What do medicine and the instrument a
 Rule = dict[str, Any]
 
 
-def draft_suite(name: str, cohort: pd.DataFrame, columns: Columns, outcome: DraftedOutcome) -> dict[str, Any]:
+def draft_suite(
+    name: str, cohort: pd.DataFrame, columns: Columns, outcome: DraftedOutcome, *, clusters: DraftedClusters
+) -> dict[str, Any]:
     """Return the suite of a study, as JSON.
 
     What the pipeline cannot do without is critical; what the data merely look like is a warning until a person has
@@ -37,7 +40,7 @@ def draft_suite(name: str, cohort: pd.DataFrame, columns: Columns, outcome: Draf
     rules = [*_of_the_table(cohort)]
     ruled = _ruled(cohort, columns, needed)
     for number, column in enumerate(cohort.columns.drop("patient"), start=1):
-        if column not in ruled:
+        if column not in ruled or (column == CLUSTER and clusters.column):  # whose numbers `ingest` gives
             continue
         slug = re.sub(r"[^a-z0-9_.-]+", "-", column.lower()).strip("-._")[:60]
         identity = f"{slug or 'column'}-{number}"

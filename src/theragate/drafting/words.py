@@ -7,12 +7,14 @@ from theragate.cohorts.column_names import words_of as all_words_of
 
 __all__ = [
     "ATTRIBUTES",
+    "CLUSTERS",
     "EVENTS",
     "FOLLOW_UP",
     "NO",
     "SMALL_EFFECT",
     "STATUS",
     "YES",
+    "cluster_rank",
     "is_one_of",
     "joined",
     "outward",
@@ -53,6 +55,26 @@ STATUS = _spelt("""
 EVENTS = _spelt("""
     death dead died status event mortality exitus tod verstorben gestorben décès décédé muerte fallecido decesso
     deceduto overleden vital survival censor cens relapse recurrence""")
+# Whole names of columns, joined and without what says that it is a number or a name, of clusters of patients. Those
+# who are treated in one place come first: families live in one region, and not the other way round.
+CLUSTERS = tuple(
+    _spelt(words)
+    for words in (
+        """
+    site hospital centre center clinic clinical practice institution institute inst facility cluster surgery gp
+    klinik krankenhaus klinikum spital zentrum standort praxis arztpraxis einrichtung prüfzentrum hausarztpraxis
+    hôpital clinique cabinet établissement site
+    sitio clínica consultorio consulta centro institución
+    ospedale clinica ambulatorio sede struttura istituto
+    locatie ziekenhuis centrum kliniek praktijk huisartspraktijk instelling""",
+        """
+    family fam household pedigree ped sibship kindred litter
+    familie haushalt sippe stammbaum famille foyer ménage fratrie familia hogar famiglia nucleo nucleofamiliare
+    gezin huishouden stamboom""",
+    )
+)
+_CLUSTER_BEFORE = "study trial treating recruiting enrolling investigational"
+_CLUSTER_AFTER = "id ids no nr num number code name nummer numero numéro kennung cd index key nome nombre nom naam"
 ATTRIBUTES = {
     form: title
     for title, words in {
@@ -63,6 +85,19 @@ ATTRIBUTES = {
     for word in words.split()
     for form in spellings(word)
 }
+
+
+def cluster_rank(name: str) -> int | None:
+    """Return 0 where a column is named like a place of treatment, 1 where like a family, None where like neither.
+
+    The whole name has to say so: ``hospital_id`` and ``StudySite`` do, ``tumor_site`` and ``family_history`` do not.
+    """
+    words = all_words_of(name)
+    if len(words) > 1 and words[0] in _spelt(_CLUSTER_BEFORE):
+        words = words[1:]
+    text = "".join(words)
+    bare = {text, *(text.removesuffix(end) for end in _spelt(_CLUSTER_AFTER))}
+    return next((rank for rank, known in enumerate(CLUSTERS) if bare & known), None)
 
 
 def words_of(name: str) -> set[str]:

@@ -23,7 +23,7 @@ class Feature:
 
 
 def read_features(cohort: pd.DataFrame, study: Study) -> tuple[Feature, ...]:
-    """Return the features of a study: all columns but ``patient``, the outcome's and the dropped ones.
+    """Return the features of a study: all columns but ids, clusters, the outcome's and the dropped ones.
 
     Raises
     ------
@@ -41,11 +41,10 @@ def read_features(cohort: pd.DataFrame, study: Study) -> tuple[Feature, ...]:
             received=f"`{absent[0]}`, which is not",
             remedy="Correct the name, or remove the entry.",
         )
-    unseen = {"patient", *study.outcome_columns, *study.features.dropped}
     features = tuple(
         Feature(name, "number" if pd.api.types.is_numeric_dtype(cohort[name]) else "text")
         for name in map(str, cohort.columns)
-        if name not in unseen
+        if name not in study.hidden
     )
     if not features:
         raise ConfigurationError(

@@ -27,7 +27,7 @@ def problem_digest(cohort: pd.DataFrame, study: Study, *, seed: int) -> str:
             "cohort": sha256_bytes(rows.tobytes()),
             "columns": [[str(name), str(kind)] for name, kind in cohort.dtypes.items()],
             "study": study.model_dump(
-                mode="json", include={"name", "task", "outcome", "features", "validation", "tuning"}
+                mode="json", include={"name", "task", "outcome", "clusters", "features", "validation", "tuning"}
             ),
             "seed": seed,
             "versions": library_versions(),

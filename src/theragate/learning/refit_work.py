@@ -39,10 +39,14 @@ class Work:
 
 @dataclass(frozen=True)
 class FitWork(Work):
-    """One model to fit to the patients, or to a bootstrap sample of them, and whom it then predicts."""
+    """One model to fit to the patients, or to a bootstrap sample of them, and whom it then predicts.
+
+    ``clusters``, shape (n,), are those of all patients of the frame; None where each stands alone.
+    """
 
     predicted: NDArray[np.intp]
     resampled: bool
+    clusters: NDArray[np.intp] | None = None
 
 
 @dataclass(frozen=True)
@@ -57,8 +61,8 @@ class FitResult:
 def fit_and_predict(work: FitWork) -> FitResult:
     """Fit and predict on one thread: sums in one order give the same bits.
 
-    A bootstrap sample is a simple one, of as many patients as there are; one that lacks a class of the outcome, or has
-    no solution, is drawn again.
+    A bootstrap sample is a simple one, of as many patients (or whole clusters) as there are; one that lacks a class of
+    the outcome, or has no solution, is drawn again.
 
     Raises
     ------
@@ -75,12 +79,22 @@ def fit_and_predict(work: FitWork) -> FitResult:
                 return FitResult(work.position, work.rows, None)
         for number in range(_SAMPLES):
             seed = derive(work.seed, number)
-            rows = np.sort(np.random.default_rng(seed).choice(work.rows, len(work.rows)))
+            rows = _sample(work, seed)
             if all(members.any() for members in work.outcome.take(rows).classes.values()):
                 prediction = fit_rows(work, rows, predicted=work.predicted, seed=derive(seed, "fit"))
                 if prediction is not None:
                     return FitResult(work.position, rows, prediction)
     raise unfit(work, on="a bootstrap sample", tried=f"{_SAMPLES} samples")
+
+
+def _sample(work: FitWork, seed: int) -> NDArray[np.intp]:
+    """Draw patients, or whole clusters of them, with replacement; return their rows, ascending."""
+    generator = np.random.default_rng(seed)
+    if work.clusters is None:
+        return np.sort(generator.choice(work.rows, len(work.rows)))
+    names, cluster = np.unique(work.clusters[work.rows], return_inverse=True)
+    times = np.bincount(generator.integers(0, len(names), len(names)), minlength=len(names))
+    return np.sort(np.repeat(work.rows, times[cluster]))
 
 
 def unfit(work: Work, *, on: str, tried: str) -> DataError:

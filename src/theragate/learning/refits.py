@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from theragate.cohorts.clusters import read_clusters
 from theragate.cohorts.outcomes import Outcome
 from theragate.cohorts.splits import Split, development_rows, outer_splits
 from theragate.learning.families import Params, families_of
@@ -71,10 +72,11 @@ def refit(
 ) -> Refitted:
     """Fit the released model again to bootstrap samples and to halves, and the champion's recipe to the outer folds.
 
-    The samples are simple ones of as many patients as the released model learned from (Riley, Collins, Biom J
-    2023;65:2200302); one without a patient of each class of the outcome, or without a solution, is drawn again.
-    Neither family nor parameters are searched for again, which would cost hours: what the search itself contributes
-    to the instability is left out, so that the whole is somewhat larger than what is seen here.
+    The samples are simple ones of as many patients, or whole clusters where the study declares them, as the released
+    model learned from (Riley, Collins, Biom J 2023;65:2200302); one without a patient of each class of the outcome, or
+    without a solution, is drawn again. Neither family nor parameters are searched for again, which would cost hours:
+    what the search itself contributes to the instability is left out, so that the whole is somewhat larger than what
+    is seen here.
 
     Ten random divisions of the patients into halves give two models each, and every patient is a member of one of them:
     what a membership-inference audit needs. A model of a half learns from fewer patients than the released one, and
@@ -145,6 +147,7 @@ def _of_released(
     seed: int,
 ) -> list[Fitting]:
     """Return the work of the bootstrap samples, then that of the divisions."""
+    clusters = read_clusters(cohort, study)
     shared: dict[str, Any] = {
         "frame": as_features(cohort, released.schema),
         "outcome": outcome,
@@ -160,6 +163,7 @@ def _of_released(
             name=f"refit {number}",
             predicted=np.arange(len(cohort), dtype=np.intp),
             resampled=True,
+            clusters=clusters,
             seed=derive(seed, study.name, "refit", number),
             **shared,
         )

@@ -29,13 +29,15 @@ __all__ = ["SplitResult", "SplitWork", "search_and_predict"]
 class SplitWork:
     """What a worker gets. ``held_out`` maps ``clean`` and each scenario to the features of the held-out patients.
 
-    For the released model nobody is held out: ``held_out`` is empty and ``held_out_outcome`` None.
+    For the released model nobody is held out: ``held_out`` is empty and ``held_out_outcome`` None. ``clusters`` are
+    those of the patients learned from, None where each stands alone.
     """
 
     position: int
     name: str
     frame: pd.DataFrame
     outcome: Outcome
+    clusters: NDArray[np.intp] | None
     held_out: dict[str, pd.DataFrame]
     held_out_outcome: Outcome | None
     search: Search
@@ -73,6 +75,7 @@ def search_and_predict(split: SplitWork) -> SplitResult:
                 schema=split.schema,
                 seed=split.seed,
                 journal=split.journal,
+                clusters=split.clusters,
             )
         except FitError as error:  # only nuisances are fitted outside of a trial
             raise _unfit(split, "of expected outcomes and propensity") from error

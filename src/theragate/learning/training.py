@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from theragate.cohorts.clusters import read_clusters
 from theragate.cohorts.outcomes import Outcome, Treated
 from theragate.cohorts.splits import Split, development_rows
 from theragate.learning.features import Feature, as_features
@@ -118,7 +119,7 @@ def _works(
     seed: int,
     storage: Path,
 ) -> list[SplitWork]:
-    clean = as_features(cohort, schema)
+    clean, clusters = as_features(cohort, schema), read_clusters(cohort, study)
     frames = {CLEAN: clean}
     for name, scenario in study.scenarios.items():
         frames[name] = stressed(clean, scenario, study=study.name, name=name, seed=seed)
@@ -134,6 +135,7 @@ def _works(
                 name=f"repeat {split.repeat + 1}, fold {split.fold + 1}" if split else "released model",
                 frame=clean.iloc[rows],
                 outcome=outcome.take(rows),
+                clusters=None if clusters is None else clusters[rows],
                 held_out={name: frame.iloc[split.test] for name, frame in frames.items()} if split else {},
                 held_out_outcome=outcome.take(split.test) if split else None,
                 search=search,

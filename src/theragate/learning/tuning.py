@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import optuna
 import pandas as pd
+from numpy.typing import NDArray
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from theragate.cohorts.outcomes import Outcome
@@ -54,19 +55,21 @@ def tune(
     schema: tuple[Feature, ...],
     seed: int,
     journal: Path,
+    clusters: NDArray[np.intp] | None = None,
 ) -> list[TrialResult]:
     """Run the search on the training rows, or what is left of it if `journal` holds its beginning.
 
     A family without a solution fails in its trials and the search goes on; a reference without one gets a stronger
     penalty. Every trial draws with a seed of its own, so that an interrupted search ends as an uninterrupted one does:
-    a trial that was running when its process died is run again under the same number.
+    a trial that was running when its process died is run again under the same number. No inner fold splits one of the
+    `clusters`, shape (n,), where there are any.
 
     Returns
     -------
     The trials in their order, the reference first.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    splits = inner_folds(outcome, search.inner_folds, seed=derive(seed, "inner folds"))
+    splits = inner_folds(outcome, search.inner_folds, seed=derive(seed, "inner folds"), clusters=clusters)
     folds = [InnerFold(frame, outcome, train=train, test=test, schema=schema) for train, test in splits]
     with open_journal(journal) as storage:
         # Running means over two folds or more are compared with those of the finished trials on the same folds.

@@ -31,10 +31,11 @@ SEED = "seed"
 # The keys of a study's entry that each stage reads, and the seed; tests watch the stages read them and nothing else.
 # What people try values of stands in dvc.yaml instead, where DVC's own commands compare it: seed and search of `train`.
 READS: Mapping[str, tuple[str, ...]] = {
-    "ingest": ("source", "deidentification", "outcome", "features", "subgroups", "validation", "scenarios"),
+    "ingest": ("source", "deidentification", "outcome", "clusters", "features", "subgroups", "validation", "scenarios"),
     "validate": (
         "card.population",
         "card.title",
+        "clusters",
         "deidentification",
         "outcome",
         "features",
@@ -45,12 +46,13 @@ READS: Mapping[str, tuple[str, ...]] = {
         "tuning.reference",
         "validation",
     ),
-    "train": ("task", "outcome", "features", "decision", "validation", "scenarios"),
-    "refit": (SEED, "task", "outcome", "features", "validation", "stability"),
+    "train": ("task", "outcome", "clusters", "features", "decision", "validation", "scenarios"),
+    "refit": (SEED, "task", "outcome", "clusters", "features", "validation", "stability"),
     "evaluate": (
         SEED,
         "task",
         "outcome",
+        "clusters",
         "features",
         "subgroups",
         "decision",

@@ -50,9 +50,8 @@ def covariates_of(cohort: pd.DataFrame, study: Study) -> dict[str, NDArray[np.fl
     as logarithms; of the categories of a text the commonest
     is the one that others are compared with, and those of under ten patients are left with it.
     """
-    unseen = {"patient", *study.outcome_columns, *study.features.dropped}
     columns: dict[str, NDArray[np.float64]] = {}
-    for name in (str(column) for column in cohort.columns if column not in unseen):
+    for name in (str(column) for column in cohort.columns if column not in study.hidden):
         values = cohort[name]
         if pd.api.types.is_numeric_dtype(values):
             numbers = values.astype(np.float64).to_numpy()

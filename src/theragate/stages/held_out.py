@@ -8,6 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pandas.api.types import is_bool_dtype, is_float_dtype, is_integer_dtype, is_string_dtype
 
+from theragate.cohorts.clusters import read_clusters
 from theragate.cohorts.groups import read_groups
 from theragate.cohorts.outcome_columns import read_outcome
 from theragate.cohorts.splits import development_rows, outer_splits
@@ -182,7 +183,12 @@ def read_refits(table: pd.DataFrame, cohort: pd.DataFrame, study: Study) -> Refi
     due = study.stability.refits + 1
     rule = f"{due} models predict every patient of the cohort"
     predictions, drawn = source.by_model(table, ("refit", "drawn"), patients=patients, due=due, rule=rule)
-    return Refits(original=predictions[0], predictions=predictions[1:], drawn=drawn.astype(np.int64)[1:])
+    return Refits(
+        original=predictions[0],
+        predictions=predictions[1:],
+        drawn=drawn.astype(np.int64)[1:],
+        clusters=read_clusters(cohort, study),
+    )
 
 
 def read_halves(table: pd.DataFrame, cohort: pd.DataFrame, study: Study, *, plan: Plan) -> Halves:

@@ -2,9 +2,11 @@
 
 import secrets
 from dataclasses import replace
+from pathlib import Path
 
 import pandas as pd
 
+from theragate.cohorts.clusters import with_clusters
 from theragate.cohorts.codes import as_codes
 from theragate.cohorts.declared_columns import check_columns
 from theragate.cohorts.deidentify import check_ids, deidentify
@@ -45,6 +47,8 @@ def ingest(call: StageCall) -> str:
     table = replace(table, frame=one_row_each(table.frame, table.id_column, repeated))
     ids = _ids(table, study, settings)
     features = table.frame.drop(columns=[table.id_column] if table.id_column else [])
+    links = _links(settings, f"{study.name}.clusters") if table.id_column else None
+    features = with_clusters(features, study, links=links)
     cohort = deidentify(features, study.deidentification, study=study.name)
     if "patient" in cohort.columns:
         raise DataError(
@@ -69,8 +73,12 @@ def _ids(table: RawTable, study: Study, settings: Settings) -> pd.Series:
         return "simulated-" + numbers if table.simulated else numbers
     check_ids(table.frame[table.id_column], study=study.name)
     ids = as_codes(table.frame[table.id_column])
-    links = settings.private / "ids" / f"{study.name}.csv"
-    return random_ids(ids, links, draw=lambda: secrets.token_hex(8))
+    return random_ids(ids, _links(settings, study.name), draw=lambda: secrets.token_hex(8))
+
+
+def _links(settings: Settings, name: str) -> Path:
+    """Return where the names of a private source are kept beside what takes their place."""
+    return settings.private / "ids" / f"{name}.csv"
 
 
 def _provenance(workspace: Workspace, study: Study, table: RawTable, cohort: pd.DataFrame) -> Provenance:

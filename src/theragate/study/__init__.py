@@ -3,10 +3,12 @@
 from theragate.study.accepted_inputs import AcceptedInputs, InputRule
 from theragate.study.added_sources import ExtensionSource, RecordedSource
 from theragate.study.declarations import (
+    CLUSTER,
     MISSING,
     AgeUnit,
     BandedGroups,
     Card,
+    Clusters,
     Decision,
     Deidentification,
     Features,
@@ -55,6 +57,7 @@ from theragate.study.study import NO_STUDY, Study, load_seed, load_studies, load
 from theragate.study.tasks import TASKS, Task, TaskName
 
 __all__ = [
+    "CLUSTER",
     "ENDINGS",
     "EVERY_STUDY",
     "MARK",
@@ -68,6 +71,7 @@ __all__ = [
     "BinaryOutcome",
     "BundledSource",
     "Card",
+    "Clusters",
     "ColumnForm",
     "Decision",
     "Deidentification",

@@ -10,10 +10,12 @@ from pydantic import Discriminator, Field, Tag, model_validator
 from theragate.study.spec import Probability, Sentence, Spec, keys_of
 
 __all__ = [
+    "CLUSTER",
     "MISSING",
     "AgeUnit",
     "BandedGroups",
     "Card",
+    "Clusters",
     "Decision",
     "DecisionSpec",
     "Deidentification",
@@ -33,6 +35,7 @@ __all__ = [
 ]
 
 MISSING = "Missing"  # the group of the patients whose group is unknown
+CLUSTER = "cluster"  # the cohort's column that numbers the clusters, beside `patient`
 
 
 AgeUnit = Literal["years", "months", "weeks", "days"]
@@ -68,6 +71,16 @@ class Features(Spec):
 
     dropped: dict[str, Sentence] = Field(default={}, description="columns that a model must not see, and why")
     labels: dict[str, Sentence] = Field(default={}, description="what a clinician would call the column, with unit")
+
+
+class Clusters(Spec):
+    """Patients with the same value of `column` (a hospital, a practice, a family) resemble one another.
+
+    At ingest the values become numbers in the cohort's column ``cluster``, which no model sees.
+    """
+
+    column: str
+    reason: Sentence = Field(description="why patients of one cluster resemble one another")
 
 
 class _Groups(Spec):

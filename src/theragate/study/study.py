@@ -1,17 +1,20 @@
 """The studies of ``params.yaml`` as frozen, strict specifications: what is unknown or of a wrong type is refused."""
 
+import operator
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import PrivateAttr, StringConstraints, model_validator
+from pydantic import Field, PrivateAttr, StringConstraints, model_validator
 
 from theragate.errors import ConfigurationError, did_you_mean
 from theragate.extensions import NAMED, Extension, use
 from theragate.study.added_sources import AnySource, is_ours, source_kinds
 from theragate.study.declarations import (
+    CLUSTER,
     Card,
+    Clusters,
     Decision,
     DecisionSpec,
     Deidentification,
@@ -59,6 +62,7 @@ class Study(Spec):
     scenarios: dict[Name, Scenario]
     gates: dict[str, dict[str, Any]]
     extensions: tuple[Annotated[str, StringConstraints(pattern=NAMED)], ...] = ()
+    clusters: Clusters | None = Field(default=None, exclude_if=operator.not_)
     _gate_keys: dict[str, str] = PrivateAttr(default_factory=dict)
 
     @classmethod
@@ -120,7 +124,28 @@ class Study(Spec):
         twice = sorted({*self.features.dropped} & {*self.outcome_columns})
         if twice:
             raise ValueError(f"`{twice[0]}` is an outcome column, which is never a feature: do not list it as dropped")
+        elsewhere = next(self._elsewhere(self.clusters.column), None) if self.clusters else None
+        if elsewhere is not None:
+            raise unfit(
+                "the column of `clusters` becomes numbers that no model sees, and is named nowhere else but in "
+                "`subgroups` and `validation`",
+                f"`{self.clusters.column if self.clusters else CLUSTER}`, named under `{elsewhere}` too",
+            )
         return self
+
+    def _elsewhere(self, column: str) -> Iterator[str]:
+        """Yield the keys that name the column as a predictor, as the outcome, or as what is removed or changed."""
+        declared = self.deidentification
+        named: dict[str, Mapping[str, Any] | tuple[str, ...]] = {
+            "outcome": self.outcome_columns,
+            "features.dropped": self.features.dropped,
+            "features.labels": self.features.labels,
+            **{f"scenarios.{name}": {**each.missing, **each.noise} for name, each in self.scenarios.items()},
+            "deidentification.ages": declared.ages,
+            "deidentification.dates": declared.dates,
+            "deidentification.removed": declared.removed,
+        }
+        yield from (key for key, columns in named.items() if column in columns)
 
     @property
     def installed(self) -> dict[str, Extension]:
@@ -138,6 +163,12 @@ class Study(Spec):
         """The columns that hold the outcome, or who was treated, and are therefore never features."""
         outcome = self.outcome
         return (*_columns(self.measured), *((outcome.treatment.column,) if isinstance(outcome, EffectOutcome) else ()))
+
+    @property
+    def hidden(self) -> frozenset[str]:
+        """The columns of the cohort that are never features: ids, clusters, the outcome's and the dropped ones."""
+        clusters = (CLUSTER, self.clusters.column) if self.clusters else ()
+        return frozenset({"patient", *clusters, *self.outcome_columns, *self.features.dropped})
 
     @property
     def measured(self) -> Measured:

@@ -39,10 +39,9 @@ def find_leaks(cohort: pd.DataFrame, study: Study) -> tuple[LeakageFinding, ...]
         column = next((name for name in study.outcome_columns if f"`{name}`" in error.subject), study.name)
         return (*findings, LeakageFinding(check="outcome", feature=column, severity="critical", sentence=sentence))
     measured = outcome.measured if isinstance(outcome, Treated) else outcome
-    hidden = {"patient", *study.outcome_columns, *study.features.dropped}
     ceiling = _ceiling(study)
     for name in cohort.columns:
-        if name not in hidden:
+        if name not in study.hidden:
             feature = read_feature_column(cohort[name], name)
             if feature.present.any():
                 findings += filter(None, (sign(feature, measured, ceiling) for sign in SIGNS))

@@ -41,11 +41,14 @@ class Refits:
         Shape (b, n): by each refit, for the same patients.
     drawn
         Shape (b, n), whole numbers: how often each patient is in the sample that the refit learned from.
+    clusters
+        Shape (n,): whose patients are drawn together; None where each patient is drawn alone.
     """
 
     original: Floats
     predictions: Floats
     drawn: NDArray[np.integer]
+    clusters: NDArray[np.generic] | None = None
 
 
 def measure_stability(
@@ -58,7 +61,7 @@ def measure_stability(
 
     ``difference`` is the mean of |refit - released model| over patients and refits (Riley, Collins, Biom J
     2023;65:2200302), in probability or in the outcome's unit. Its error has two sources that cross, since each refit
-    moves many patients at once, and each patient is moved by many refits; see `crossed`.
+    moves many patients at once, and each patient (or cluster of them) is moved by many refits; see `crossed`.
 
     ``optimism`` is, per metric, how much better a refit does on its own sample than on all patients, in the mean over
     the refits with its Monte-Carlo error (Harrell et al., Stat Med 1996;15:361): ``auroc`` or
@@ -78,7 +81,7 @@ def measure_stability(
     ------
     EvidenceError
         If shapes differ, there are under 20 refits, a prediction is not finite or is no risk, or ``drawn`` does not
-        count samples of one size.
+        count samples of one size (of one number of whole clusters, where there are any).
     """
     _check(target, refits)
     scores = _scores(target)
@@ -95,7 +98,7 @@ def measure_stability(
     }
     return StabilityEvidence(
         refits=len(refits.predictions),
-        difference=_distance(np.abs(refits.predictions - refits.original)),
+        difference=_distance(_by_cluster(np.abs(refits.predictions - refits.original), refits.clusters)),
         optimism={name: _mean(values) for name, values in gains.items()},
     )
 
@@ -115,8 +118,18 @@ def instability_curve(refits: Refits) -> Curve:
     return Curve(x=x, y=y, lower=lower, upper=upper)
 
 
+def _by_cluster(distances: Floats, clusters: NDArray[np.generic] | None) -> Floats:
+    """Return distances, (refits, patients), as (refits, clusters): sums by cluster, scaled so that the mean stays."""
+    if clusters is None:
+        return distances
+    names, cluster = np.unique(clusters, return_inverse=True)
+    sums = np.stack([np.bincount(cluster, weights=row, minlength=len(names)) for row in distances])
+    scaled: Floats = sums * (len(names) / distances.shape[1])
+    return scaled
+
+
 def _distance(distances: Floats) -> Estimate:
-    """Estimate the mean of distances, shape (refits, patients); see `crossed`.
+    """Estimate the mean of distances, shape (refits, patients or clusters); see `crossed`.
 
     Limits lie on the log scale, since distances are above 0 and skewed.
     """
@@ -192,6 +205,14 @@ def _explained(predicted: Floats, observed: Floats, drawn: Floats) -> float:
     return 1 - float(np.average((predicted - observed) ** 2, weights=drawn)) / spread if spread > 0 else np.nan
 
 
+def _first_of_each(refits: Refits) -> NDArray[np.integer]:
+    """Return how often each patient was drawn, or each cluster: shape (b, n or clusters)."""
+    if refits.clusters is None:
+        return refits.drawn
+    # Of a cluster of which some were held out nobody is drawn: clusters are on one side of a split.
+    return refits.drawn[:, np.unique(refits.clusters, return_index=True)[1]]
+
+
 def _check(target: Target | EffectTarget, refits: Refits) -> None:
     n = patients_of(target, predicted=len(refits.original))
     b = len(refits.predictions) if refits.predictions.ndim == 2 else 0
@@ -218,12 +239,13 @@ def _check(target: Target | EffectTarget, refits: Refits) -> None:
             remedy=REFIT_AGAIN,
         )
     # As many as the released model learned from, which is fewer than there are where a part was held out.
-    size = refits.drawn.sum(axis=1)
+    size = _first_of_each(refits).sum(axis=1)
+    drawn = "patients" if refits.clusters is None else "whole clusters"
     odd = int(((refits.drawn < 0).any(axis=1) | (size != size[0]) | (size < 1)).sum())
     if odd:
         raise refused(
             _SUBJECT,
-            rule="each sample draws as many patients as the others, and at least one",
+            rule=f"each sample draws as many {drawn} as the others, and at least one",
             received=f"{odd} of another size",
             remedy=REFIT_AGAIN,
         )
