@@ -79,6 +79,8 @@ def fill(page: Path, results: dict[str, Any]) -> None:
         tables["answers"] = _answers(results["answers"]["rows"])
     if "membership" in results:
         tables["membership"] = _membership(results["membership"]["rows"])
+    if "looks" in results:
+        tables["looks"] = _looks(results["looks"]["rows"])
     fill_tables(page, tables)
 
 
@@ -177,6 +179,27 @@ def _membership(rows: Sequence[Row]) -> str:
         ]
         for row in rows
     ]
+    return _table(lines)
+
+
+def _looks(rows: Sequence[Row]) -> str:
+    lines = [["Errors of the models", "Patients", "Looks", "Best passes", "Best passes, limits shared by 20"]]
+    for row in rows:
+        if row["limits"] == "95%":
+            shared = next(
+                other["best_passes"]
+                for other in rows
+                if other["limits"] != "95%" and all(other[key] == row[key] for key in ("models", "patients", "looks"))
+            )
+            lines.append(
+                [
+                    row["models"],
+                    f"{row['patients']:,}",
+                    str(row["looks"]),
+                    _percent(row["best_passes"]),
+                    _percent(shared),
+                ]
+            )
     return _table(lines)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from simulations import answers, coverage, effects, fairness, membership, pipeline
+from simulations import answers, coverage, effects, fairness, looks, membership, pipeline
 from simulations.__main__ import main
 from simulations.coverage import Draw, Held, covered, observe, summary
 from simulations.fairness import MARGINS, Cohort, Scene, judged
@@ -21,6 +21,7 @@ from simulations.truth import concordance_truth, quantity_truth, risk_truth
 from simulations.worlds import WORLDS
 from theragate.evidence.intervals.widening import factor
 from theragate.evidence.types import Estimate
+from theragate.gates._shared_level import ONE_SIDED, chance_of_the_best
 
 DOCS = Path(__file__).parents[1] / "docs"
 COHORTS, UNLIKELY = 16, 1e-5
@@ -299,3 +300,21 @@ def test_written_coverage_of_the_audit_keeps_the_claim():
     assert {(row["patients"], row["features"]) for row in rows} == set(membership.WORLDS)
     for row in rows:
         assert row["coverage"] >= 0.93 - 3 * row["error"], row
+
+
+def test_the_best_of_more_models_passes_more_often_and_less_where_they_share_the_level():
+    rows = looks.run(60, seed=3, processes=1, patients=(200,))
+    best = {(row["models"], row["looks"], row["limits"]): row["best_passes"]["value"] for row in rows}
+    shared = next(limits for _, _, limits in best if limits != "95%")
+    assert best["0% shared", 1, "95%"] < 0.15 < best["0% shared", 20, "95%"] > best["90% shared", 20, "95%"]
+    assert all(best[models, count, shared] <= best[models, count, "95%"] for models, count, _ in best)
+    assert best["built from earlier looks", 20, "95%"] > 0.8
+
+
+def test_written_rates_of_the_best_model_keep_the_claims():
+    rows = json.loads((DOCS / "statistics.json").read_text(encoding="utf-8"))["looks"]["rows"]
+    honest = [row for row in rows if row["models"] != "built from earlier looks"]
+    assert {row["looks"] for row in honest} == set(looks.LOOKS)
+    for row in honest:
+        claimed = chance_of_the_best(row["looks"]) if row["limits"] == "95%" else ONE_SIDED
+        assert row["best_passes"]["value"] <= claimed + 3 * row["best_passes"]["se"], row

@@ -14,6 +14,7 @@ from theragate.study import Study
 
 PAGES = Path(__file__).parents[2] / "docs" / "gates"
 SECTIONS = ["What it protects against", "Formula", "Limits and their source", "How to argue with it"]
+ADJUSTED = {"adjust": "bonferroni"}
 GOOD = ReleaseFacts(
     commit="a" * 40, clean=True, unlocked=(), environment_sha256="b" * 64, missing=(), others=(), looks=1
 )
@@ -98,7 +99,36 @@ def test_held_out_data_wear_out(looks, status):
     assert finding.status == status
     assert bool(finding.next_step) == (status != "pass")
     if looks > 5:
-        assert f"The estimate is worn: these held-out data have decided {looks} times" in finding.summary
+        assert f"The estimate is worn. These held-out data have had {looks} looks, more than the 5" in finding.summary
+
+
+@pytest.mark.parametrize(
+    ("looks", "limits", "said"),
+    [
+        (1, {}, "A model exactly at a limit passes it by chance in 2.5% of studies."),
+        (5, {}, "The best of 5 models that are all exactly at a limit passes it by chance in up to 12% of studies"),
+        (20, {}, "in up to 40% of studies (one alone: 2.5%), and more often if one was built from what earlier"),
+        (
+            1,
+            {"adjust": "bonferroni"},
+            "at 99.75%, so that of 20 models exactly at a limit any passes it by chance in",
+        ),
+        (
+            40,
+            {"adjust": "bonferroni"},
+            "The best of 40 models that are all exactly at a limit passes it by chance in up to 5",
+        ),
+    ],
+)
+def test_how_often_the_best_of_so_many_looks_passes_by_chance_is_said(looks, limits, said):
+    assert said in judged(facts(looks=looks), "held_out_use", most=20, **limits).summary
+
+
+def test_a_policy_without_adjustment_has_the_digest_that_it_had():
+    document = read_policy(STUDIES["survival"]).document["conditions"]["held_out_use"]
+    assert document == STUDIES["survival"].gates["held_out_use"]
+    adjusted = read_policy(study_with("held_out_use", adjust="bonferroni"))
+    assert Policy.of_json(adjusted.document).sha256 == adjusted.sha256 != read_policy(STUDIES["survival"]).sha256
 
 
 @settings(deadline=None)
@@ -124,6 +154,7 @@ def test_an_empty_policy_lets_nothing_through():
         ("held_out_use", {"most": "20"}, r"held_out_use\.most"),
         ("held_out_use", {"most": True}, r"held_out_use\.most"),
         ("held_out_use", {"most": ...}, r"held_out_use\.most.*required"),
+        ("held_out_use", {"adjust": "ladder"}, r"held_out_use\.adjust"),
         ("lineage", {"most": 3}, r"lineage\.most.*unknown key"),
         ("lineage", {"reason": ""}, r"lineage\.reason"),
         ("lineage", {"reason": ...}, r"lineage\.reason.*required"),

@@ -13,7 +13,9 @@ from theragate.gates import Policy, decide, read_policy
 from theragate.gates.types import Verdict
 from theragate.project.former_policies import Former, former_policies
 from theragate.project.limits_words import limits_words
-from theragate.release.looks import record
+from theragate.project.looks_on_record import look_of
+from theragate.release.looks import count_look, ledger
+from theragate.settings import read_settings
 from theragate.study import load_study
 
 STUDY = STUDIES["survival"].name
@@ -24,7 +26,8 @@ class Clone:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.ledger = root / "looks" / f"{STUDY}.jsonl"
+        self.settings = read_settings({}, root)
+        self.ledger = ledger(self.settings, STUDY)
         self.evidence = good_evidence(STUDIES["survival"])
         shutil.copy(ROOT / "params.yaml", root)
         run(root, "git", "init", "-q")
@@ -48,11 +51,11 @@ class Clone:
     def judge(self, evidence: Evidence | None = None) -> Verdict:
         used = evidence or self.evidence
         verdict = decide(used, self.policy, evidence_sha256=sha256_json(used.model_dump(mode="json")))
-        record(self.ledger, verdict, lock=self.root / "looks.lock")
+        count_look(self.settings, STUDY, look_of(verdict))
         return verdict
 
     def former(self) -> Former:
-        return former_policies(self.root, self.ledger, self.policy, self.judge())
+        return former_policies(self.root, self.settings, self.policy, self.judge())
 
 
 @pytest.fixture

@@ -217,7 +217,7 @@ def test_the_verdict_in_words_begins_with_looks_waivers_and_conditions():
     failed = verdict.blocking[0].model_copy(update={"code": "TG011", "title": "Lineage", "next_step": "Commit it."})
     text = verdict_table(verdict, waivers=[WAIVER, NASTY], conditions=[failed], looks=3)
     before = text[: text.index("| Gate |")]
-    assert "These held-out data have decided 3 times." in before
+    assert "These held-out data have had 3 looks." in before
     line = next(line for line in before.splitlines() if "Dr. Ana Ruiz" in line)
     assert line.startswith(
         "- TG007 subgroup_adequacy (insufficient), accepted by Dr. Ana Ruiz; counts through 2026-12-31."
@@ -228,7 +228,7 @@ def test_the_verdict_in_words_begins_with_looks_waivers_and_conditions():
     assert "Commit it." in before
     assert "<b>" not in text
     bare = verdict_table(verdict, looks=0)
-    assert "No look at these held-out data is on record." in bare
+    assert "led to this verdict is not on record." in bare
     assert "Waivers" not in bare
 
 

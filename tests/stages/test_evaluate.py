@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from support import STUDY, Project
 
+from theragate.digests import sha256_file
 from theragate.runner.command import exit_code
 from theragate.stages.evaluate import evaluate
 from theragate.stages.gate import gate
@@ -71,6 +72,42 @@ def refused(capsys) -> Callable[..., str]:
         assert "Run `dvc repro -f " in lines[0]
         assert STRANGER not in lines[0]
         return lines[0]
+
+    return run
+
+
+def test_whoever_can_see_held_out_numbers_has_been_counted(root):
+    """The fault was that only `gate` counted: every number of `evaluate` was free."""
+    ledger = root / "looks" / f"{STUDY}.jsonl"
+    seen = {
+        "cohort_sha256": sha256_file(root / "data" / STUDY / "cohort.parquet"),
+        "predictions_sha256": sha256_file(root / "models" / STUDY / "predictions.parquet"),
+    }
+    assert [json.loads(line) for line in ledger.read_text(encoding="utf-8").splitlines()] == [seen]
+    ledger.unlink()
+    for stage in (train, evaluate, evaluate):
+        assert exit_code(stage, [STUDY]) == 0
+        assert [json.loads(line) for line in ledger.read_text(encoding="utf-8").splitlines()] == [seen]
+    assert exit_code(gate, [STUDY]) == 0
+    first, judged = map(json.loads, ledger.read_text(encoding="utf-8").splitlines())
+    assert (first, judged["predictions_sha256"]) == (seen, seen["predictions_sha256"])
+    assert "This verdict is look 1 at them." in (root / "reports" / STUDY / "card.md").read_text(encoding="utf-8")
+
+
+def test_where_looks_cannot_be_counted_nothing_is_shown(root, refused_look):
+    evidence = root / "reports" / STUDY / "evidence.json"
+    evidence.unlink()
+    (root / "looks" / f"{STUDY}.jsonl").write_text("something\n", encoding="utf-8")
+    assert "text that is not a look in line 1" in refused_look(evaluate)
+    assert not evidence.exists()
+
+
+@pytest.fixture
+def refused_look(capsys) -> Callable[..., str]:
+    def run(stage) -> str:
+        capsys.readouterr()
+        assert exit_code(stage, [STUDY]) == 1
+        return capsys.readouterr().err
 
     return run
 

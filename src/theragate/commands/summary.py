@@ -18,7 +18,6 @@ from theragate.project.limits_words import limits_words
 from theragate.project.readiness import Readiness, assess_readiness
 from theragate.project.snapshot import Snapshot, take_snapshot
 from theragate.project.waiver_rows import as_of_today
-from theragate.release.looks import ledger
 from theragate.reports.effects import treatment_lines
 from theragate.reports.headline import headline
 from theragate.reports.verdict import decision_words, looks_words
@@ -103,7 +102,7 @@ def show_verdict(root: Path, study: str, settings: Settings, environ: Mapping[st
     console = Console(highlight=False)
     console.print(_heading(verdict, state))
     console.print(looks_words(state.looks))
-    _show_former_limits(console, former_policies(root, ledger(settings, study), judged.policy, verdict))
+    _show_former_limits(console, former_policies(root, settings, judged.policy, verdict))
     for finding in verdict.findings:
         _show_finding(console, finding)
     _show_waivers(console, study, state)

@@ -1,11 +1,15 @@
 """Held-out predictions, opened from Python. Only who asks for the rows gets to see patients'."""
 
+import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from theragate.digests import sha256_file
 from theragate.errors import DataError, EvidenceError
 from theragate.gates.words import listing, plural
+from theragate.release.looks import count_seen
 from theragate.runner.workspace import Workspace
+from theragate.settings import read_settings
 from theragate.study import Study, load_study
 
 if TYPE_CHECKING:  # pandas takes a moment to import
@@ -64,6 +68,8 @@ class HeldOutPredictions:
     def frame(self, *, model: str = "selected", scenario: str = "clean", groups: bool = False) -> "pd.DataFrame":
         """Return the rows: a patient's each, so that whoever shows or stores them shows or stores patients.
 
+        It is a look at the held-out data, and counted in ``looks/`` unless these predictions are on record already.
+
         Parameters
         ----------
         model
@@ -81,7 +87,7 @@ class HeldOutPredictions:
         Raises
         ------
         DataError
-            If the cohort is missing, or there is no such model or scenario.
+            If the cohort is missing, there is no such model or scenario, or the ledger of looks is damaged.
         EvidenceError
             If a patient of the predictions is not in the cohort.
         """
@@ -96,6 +102,7 @@ class HeldOutPredictions:
         every = self._predictions
         rows = every[(every["model"] == model) & (every["scenario"] == scenario)]
         cohort = read_table(self._workspace.data("cohort.parquet"), remedy=f"Run `dvc repro ingest@{self.study}`.")
+        self._count()
         known = pd.DataFrame(_observed(read_outcome(cohort, self._declared)), index=cohort["patient"])
         if groups:
             labels = read_groups(cohort, self._declared).set_axis(cohort["patient"]).add_prefix("group_")
@@ -110,6 +117,15 @@ class HeldOutPredictions:
             )
         shown = rows[["patient", "repeat", "fold", "prediction"]]
         return shown.join(known, on="patient").reset_index(drop=True)
+
+    def _count(self) -> None:
+        """Count the look: whoever has the rows and the outcomes can measure what he likes."""
+        count_seen(
+            read_settings(os.environ, self._workspace.root),
+            self.study,
+            cohort_sha256=sha256_file(self._workspace.data("cohort.parquet")),
+            predictions_sha256=sha256_file(self._workspace.model("predictions.parquet")),
+        )
 
     def _check(self, what: str, received: str, known: tuple[str, ...]) -> None:
         if received not in known:

@@ -1,5 +1,6 @@
 """One study, opened from Python: what was measured, how it was judged, and what was predicted of held-out patients."""
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,8 +11,10 @@ from theragate.door.verdict import OpenVerdict, read_verdict
 from theragate.errors import DataError, TheragateError
 from theragate.evidence.published import publish
 from theragate.evidence.types import Evidence
+from theragate.release.looks import count_seen
 from theragate.runner.outputs import read_output
 from theragate.runner.workspace import Workspace
+from theragate.settings import read_settings
 from theragate.study import Study, load_study
 
 if TYPE_CHECKING:  # tables are made when somebody asks for one
@@ -180,4 +183,10 @@ class OpenStudy:
     def _evidence(self, small_cells: bool) -> Evidence:
         path = self.workspace.report("evidence.json")
         evidence = read_output(Evidence, path, self.workspace, stage="evaluate", private=True)
+        count_seen(
+            read_settings(os.environ, self.workspace.root),
+            self.name,
+            cohort_sha256=evidence.cohort.sha256,
+            predictions_sha256=evidence.predictions_sha256,
+        )
         return evidence if small_cells else publish(evidence)

@@ -12,7 +12,6 @@ from theragate.project.limits_words import limits_words
 from theragate.project.readiness import Readiness, assess_readiness
 from theragate.project.snapshot import take_snapshot
 from theragate.project.waiver_rows import as_of_today
-from theragate.release.looks import ledger
 from theragate.reports.verdict import decision_words, verdict_table
 from theragate.reports.verdict_html import verdict_html
 from theragate.runner.workspace import Workspace
@@ -64,7 +63,7 @@ class OpenVerdict:
 
     @property
     def looks(self) -> int:
-        """How often the held-out data have decided."""
+        """How many looks at the held-out data are on record; 0 where that of this verdict is not."""
         return self.readiness.looks
 
     @property
@@ -152,8 +151,8 @@ def read_verdict(workspace: Workspace) -> OpenVerdict:
     judged = read_judged(workspace)
     settings = read_settings(os.environ, workspace.root)
     readiness = assess_readiness(judged, settings, take_snapshot(workspace.root, os.environ))
-    looks = ledger(settings, workspace.study)
-    return OpenVerdict(judged.verdict, readiness, former_policies(workspace.root, looks, judged.policy, judged.verdict))
+    former = former_policies(workspace.root, settings, judged.policy, judged.verdict)
+    return OpenVerdict(judged.verdict, readiness, former)
 
 
 def _findings(findings: Iterable[Finding]) -> "pd.DataFrame":

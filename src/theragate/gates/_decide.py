@@ -13,6 +13,7 @@ from theragate.gates._personalisation import Personalisation
 from theragate.gates._policy import Policy
 from theragate.gates._registry import GATES
 from theragate.gates._review import review
+from theragate.gates._shared_level import widened
 from theragate.gates.types import Finding, Verdict
 
 __all__ = ["decide"]
@@ -29,7 +30,8 @@ def decide(evidence: Evidence, policy: Policy, *, evidence_sha256: str) -> Verdi
 
     The decision is ``PASS`` only where every gate of the registry is in the policy and passes or does not apply. A
     gate that the policy lacks is listed as ``insufficient``, so that an empty policy blocks; one that is not asked of
-    the study's task is listed as not applicable. What is marked as not reviewed comes first, see `review`.
+    the study's task is listed as not applicable. What is marked as not reviewed comes first, see `review`. Where the
+    policy shares the 5% out among several looks, every gate judges intervals that are that much wider.
 
     Parameters
     ----------
@@ -56,7 +58,9 @@ def decide(evidence: Evidence, policy: Policy, *, evidence_sha256: str) -> Verdi
             remedy=f"Run `dvc repro evaluate@{declared.study}`.",
         )
     gates = {gate.name: gate for gate in policy.gates}
-    judged = [_finding(name, kind, gates, declared, evidence) for name, kind in policy.asked.items()]
+    # Digests are those of the evidence as it was measured; what is judged may be wider.
+    wide = widened(evidence, policy.shared_by)
+    judged = [_finding(name, kind, gates, declared, wide) for name, kind in policy.asked.items()]
     findings = (*review(declared), *judged)
     return Verdict(
         study=evidence.study,

@@ -10,6 +10,7 @@ from theragate.errors import ConfigurationError, EvidenceError, did_you_mean
 from theragate.gates._added import gates_of
 from theragate.gates._base import Declared, Gate
 from theragate.gates._conditions import Condition
+from theragate.gates._held_out_use import HeldOutUse
 from theragate.gates._registry import CONDITIONS
 from theragate.study import Spec, Study, parse, spec_of
 
@@ -52,6 +53,11 @@ class Policy(Spec):
     def sha256(self) -> str:
         """The digest of `document`, which names the policy."""
         return sha256_json(self.document)
+
+    @property
+    def shared_by(self) -> int:
+        """Among how many looks at the held-out data the 5% of every interval are shared out; 1: each has its own."""
+        return next((condition.shared_by for condition in self.conditions if isinstance(condition, HeldOutUse)), 1)
 
     @classmethod
     def of_json(cls, raw: Any) -> "Policy":

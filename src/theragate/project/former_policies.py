@@ -17,7 +17,8 @@ from theragate.errors import TheragateError
 from theragate.gates import Policy, read_policy
 from theragate.gates.types import Verdict
 from theragate.project.git import commits_of, file_at
-from theragate.release.looks import read_looks
+from theragate.project.looks_on_record import looks_of
+from theragate.settings import Settings
 from theragate.study import Study, resolve_gates
 
 __all__ = ["Former", "FormerPolicy", "former_policies"]
@@ -64,7 +65,7 @@ class Former:
         return sum(len(policy.decisions) for policy in self.policies)
 
 
-def former_policies(root: Path, ledger: Path, policy: Policy, verdict: Verdict) -> Former:
+def former_policies(root: Path, settings: Settings, policy: Policy, verdict: Verdict) -> Former:
     """Return the policies under which the held-out data of `verdict` were judged before.
 
     Raises
@@ -72,8 +73,9 @@ def former_policies(root: Path, ledger: Path, policy: Policy, verdict: Verdict) 
     DataError
         If the ledger of looks is damaged.
     """
-    looks = [look for look in read_looks(ledger) if look.cohort_sha256 == verdict.cohort_sha256]
+    looks = looks_of(settings, verdict)
     others = list(dict.fromkeys(look.policy_sha256 for look in looks if look.policy_sha256 != verdict.policy_sha256))
+    others = [digest for digest in others if digest]  # what was seen and never judged has none
     found = _found(root, verdict.study, set(others)) if others else {}
     policies = []
     for digest in others:

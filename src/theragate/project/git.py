@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["CodeState", "commits_of", "file_at", "read_code_state"]
+__all__ = ["CodeState", "commits_of", "file_at", "lines_added", "read_code_state"]
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,13 @@ def commits_of(root: Path, path: str, *, most: int) -> list[tuple[str, str]]:
 def file_at(root: Path, commit: str, path: str) -> str:
     """Return the text of a file below `root` as a commit has it; empty where it has none."""
     return _git(root, "show", f"{commit}:./{path}")
+
+
+def lines_added(root: Path, path: str) -> list[str]:
+    """Return the lines that commits up to HEAD have added to a file below `root`, oldest first; none outside git."""
+    words = ("log", "--reverse", "--format=", "--patch", "--unified=0", "--no-color", "--no-ext-diff", "--no-textconv")
+    changes = _git(root, *words, "--", path).splitlines()
+    return [line[1:] for line in changes if line.startswith("+") and not line.startswith("+++ ")]
 
 
 def _git(root: Path, *arguments: str) -> str:

@@ -6,8 +6,8 @@ from theragate.gates import ReleaseFacts, conditions
 from theragate.gates.types import Finding
 from theragate.project.documents import JudgedStudy
 from theragate.project.dvc_lock import unlocked
+from theragate.project.looks_on_record import number_of_looks
 from theragate.project.snapshot import Snapshot
-from theragate.release.looks import count, ledger
 from theragate.release.waivers import Standing, standing
 from theragate.settings import Settings
 
@@ -39,7 +39,7 @@ def assess_readiness(judged: JudgedStudy, settings: Settings, snapshot: Snapshot
         environment_sha256=environment.sha256,
         missing=environment.missing,
         others=environment.others,
-        looks=count(ledger(settings, workspace.study), judged.verdict.cohort_sha256),
+        looks=number_of_looks(settings, judged.verdict),
     )
     return Readiness(
         waivers=standing(judged.waivers, judged.verdict, snapshot.today),

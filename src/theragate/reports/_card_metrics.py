@@ -102,7 +102,7 @@ def _comparisons(verdict: Verdict, gate: str) -> str:
         )
         for row in finding.comparisons
     ]
-    return table(("Patients", "Metric", "Estimate (95% interval)", "Limit", "Answer", "Weight"), rows)
+    return table(("Patients", "Metric", "Estimate (interval as judged)", "Limit", "Answer", "Weight"), rows)
 
 
 def _judged_text(row: Judged) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from theragate.cohorts.provenance import Provenance
 from theragate.evidence.catalogue import METRICS
 from theragate.evidence.types import Evidence
-from theragate.gates import CONDITIONS
+from theragate.gates import CONDITIONS, chance_words
 from theragate.gates.types import Verdict
 from theragate.learning.record import TrainingRecord
 from theragate.numbers import percent, significant
@@ -34,6 +34,7 @@ def model_card(
     *,
     waivers: Sequence[Acceptance],
     look: int,
+    shared_by: int = 1,
 ) -> str:
     """Return the model card as Markdown.
 
@@ -51,12 +52,14 @@ def model_card(
         Every waiver of the study, whether or not it is about this verdict.
     look
         Which look at these held-out data the verdict is, from 1.
+    shared_by
+        Among how many looks the policy shares out the 5% of every interval.
     """
     parts = [
         f"# {escape(study.card.title)}",
         *_banner(study, evidence, verdict),
         fields("Basic information", _basic(study)),
-        fields("Release information", _release(evidence, verdict, look=look)),
+        fields("Release information", _release(evidence, verdict, look=look, shared_by=shared_by)),
         f"### Waivers\n\n{waiver_table(waivers)}",
         f"### Release conditions\n\n{_conditions(study)}",
         fields("Model summary", model_summary(study, evidence)),
@@ -88,14 +91,14 @@ def _basic(study: Study) -> dict[str, str]:
     }
 
 
-def _release(evidence: Evidence, verdict: Verdict, *, look: int) -> dict[str, str]:
+def _release(evidence: Evidence, verdict: Verdict, *, look: int, shared_by: int) -> dict[str, str]:
     stage = {
         "PASS": "Passed its gates; not approved by anybody yet",
         "NOT_PERSONALISED": "Not personalised: the average effect is the result, and no model is released",
     }.get(verdict.decision, "Blocked by its gates")
     return {
         "Release stage": stage + (" (simulated cohort)" if evidence.cohort.simulated else ""),
-        "Use of the held-out data": f"This verdict is look {look} at them; each look makes the next less reliable.",
+        "Use of the held-out data": f"This verdict is look {look} at them. {chance_words(look, shared_by=shared_by)}",
         "Release date": unknown("a card is written before any release"),
         "Release version": f"model {verdict.model_sha256[:12]}, evidence {verdict.evidence_sha256[:12]}",
         "Global availability": unknown("nobody has declared where it may be used"),

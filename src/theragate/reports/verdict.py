@@ -99,10 +99,10 @@ def decision_words(verdict: Verdict) -> str:
 
 
 def looks_words(looks: int) -> str:
-    """Say how often the held-out data have decided."""
+    """Say how many looks the held-out data have had; what that does to a pass, the condition TG012 says."""
     if looks == 0:
-        return "No look at these held-out data is on record."
-    return f"These held-out data have decided {plural(looks, 'time')}."
+        return "The look at the held-out data that led to this verdict is not on record."
+    return f"These held-out data have had {plural(looks, 'look')}."
 
 
 def waiver_table(waivers: Sequence[Acceptance]) -> str:

@@ -18,6 +18,7 @@ from theragate.evidence.refits.stability import instability_curve, measure_stabi
 from theragate.evidence.types import ChampionEvidence, CohortFacts, DataFacts, Evidence, TreatmentEvidence
 from theragate.files import whole_directory, write_json
 from theragate.learning.record import ChampionRun, ModelChoice, RefitsRecord, TrainingRecord
+from theragate.release.looks import count_seen
 from theragate.reports.figures import draw_figures
 from theragate.reports.plots import write_plot_data
 from theragate.runner.command import StageCall
@@ -58,10 +59,12 @@ class _Files:
 def evaluate(call: StageCall) -> str:
     """Write ``evidence.json``, ``figures/`` and ``plots/``.
 
+    That the held-out data are seen is counted in ``looks/`` before the first number is written.
+
     Raises
     ------
     DataError
-        If a file is missing or unreadable.
+        If a file is missing or unreadable, or the ledger of looks is damaged.
     EvidenceError
         If cohort, validation, predictions, refits and training record do not belong together, are not of this
         version's form, or a prediction is not finite.
@@ -70,6 +73,12 @@ def evaluate(call: StageCall) -> str:
     study = load_study(workspace.params, workspace.study)
     files = _read(workspace, study)
     evidence = _evidence(workspace, study, files)
+    count_seen(
+        call.settings,
+        study.name,
+        cohort_sha256=evidence.cohort.sha256,
+        predictions_sha256=evidence.predictions_sha256,
+    )
     write_json(workspace.report("evidence.json"), evidence.model_dump(mode="json"))
     with whole_directory(workspace.report("figures")) as folder:
         draw_figures(evidence, files.record, study, folder)

@@ -3,6 +3,7 @@
 from theragate.files import write_json, write_text
 from theragate.gates import decide
 from theragate.project.documents import read_measured
+from theragate.project.looks_on_record import committed_looks, look_of
 from theragate.project.waiver_rows import as_judged
 from theragate.release.looks import count_look
 from theragate.reports.card import model_card
@@ -31,7 +32,8 @@ def gate(call: StageCall) -> str:
     measured = read_measured(workspace)
     evidence = measured.evidence
     verdict = decide(evidence, measured.policy, evidence_sha256=measured.evidence_sha256)
-    look = count_look(settings, verdict)
+    study = workspace.study
+    look = count_look(settings, study, look_of(verdict), known=committed_looks(settings, study))
     card = model_card(
         measured.study,
         evidence,
@@ -40,6 +42,7 @@ def gate(call: StageCall) -> str:
         measured.provenance,
         waivers=as_judged(measured.waivers, verdict),
         look=look,
+        shared_by=measured.policy.shared_by,
     )
     write_json(workspace.report("verdict.json"), verdict.model_dump(mode="json"))
     write_json(workspace.report("metrics.json"), metrics_summary(evidence, verdict))

@@ -4,10 +4,12 @@ import shutil
 
 from theragate.cohorts.outcome_columns import read_outcome
 from theragate.cohorts.parquet import read_table, write_table
+from theragate.digests import sha256_file
 from theragate.files import write_json
 from theragate.learning.training import train as train_study
 from theragate.personal.answers import save_personal_model
 from theragate.personal.fitting import fit_personal_model
+from theragate.release.looks import count_seen
 from theragate.runner.command import StageCall
 from theragate.stages.progress import show_progress
 from theragate.stages.validated import check_validated, read_accepted
@@ -20,11 +22,12 @@ def train(call: StageCall) -> str:
     """Write ``estimator/``, ``predictions.parquet`` and ``record.json``.
 
     An interrupted search is taken up again: its trials are kept below the settings' state folder until they are done.
+    From here on anybody can measure the held-out predictions, so that they are counted as seen in ``looks/``.
 
     Raises
     ------
     DataError
-        If the cohort is not the one that was validated.
+        If the cohort is not the one that was validated, or the ledger of looks is damaged.
     """
     workspace, settings = call.workspace, call.settings
     study = load_study(workspace.params, workspace.study)
@@ -54,7 +57,9 @@ def train(call: StageCall) -> str:
         seed=seed,
     )
     save_personal_model(fitted.personal, workspace.model("estimator"))
-    write_table(workspace.model("predictions.parquet"), trained.predictions)
+    predictions = workspace.model("predictions.parquet")
+    write_table(predictions, trained.predictions)
+    count_seen(settings, study.name, cohort_sha256=sha256_file(path), predictions_sha256=sha256_file(predictions))
     record = trained.record.model_copy(update={"personal": fitted.record})
     write_json(workspace.model("record.json"), record.model_dump(mode="json"))
     shutil.rmtree(searches, ignore_errors=True)
