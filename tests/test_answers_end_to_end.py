@@ -40,7 +40,7 @@ def test_a_trained_model_answers_for_new_patients(root):
     assert (answers["answer"] == PREDICTION).mean() > 0.3
     strange = personal.answer(new.head(2).assign(age=[12, 60], sex=["f", "unknown"]))
     assert list(strange["answer"]) == [NO_ANSWER, NO_ANSWER]
-    assert list(strange["reason"]) == ["age: outside 18 to 90", "sex: none of f, m"]
+    assert list(strange["reason"]) == ["age: outside 18 to 90", "sex: none of f (female), m (male)"]
 
 
 def test_the_record_says_how_intervals_held(root):

@@ -87,26 +87,60 @@ def test_outside_the_suite_there_is_a_reason_and_no_number(logistic):
 
 
 def test_unusual_by_the_suite_is_a_doubt(logistic):
-    answer = one(logistic, marker=-4.5)
+    answer = one(logistic, marker=-4.1)
     assert answer["answer"] == NOT_SURE
-    assert answer["reason"].startswith("marker: outside -4 to 4")
+    assert answer["reason"].startswith("blood marker, mg/dl (marker): outside -4 to 4")
     assert "unlike the patients learned from: fewer than 1% of them lie so far out" in answer["reason"]
     assert answer["prediction"] < 0.1
+
+
+def test_farther_out_than_anybody_tested_there_is_no_number(logistic):
+    low, high = logistic.context.domain.ranges["marker"]
+    for beyond in (1.01 * low, 1.01 * high, 1e300):
+        answer = one(logistic, marker=beyond)
+        assert answer["answer"] == NO_ANSWER
+        assert answer["reason"].endswith(f"outside {low:g} to {high:g}, beyond which the model was never tested")
+        assert answer[["prediction", "lower", "upper", "typical"]].isna().all()
 
 
 def test_a_very_old_patient_counts_as_ninety(logistic):
     assert one(logistic, age=97)["prediction"] == one(logistic, age=90)["prediction"]
 
 
-def test_what_was_missing_in_training_may_be_missing(logistic):
-    assert "missing" not in one(logistic, marker=np.nan)["reason"]
+NOTHING = [None, np.nan, pd.NA, pd.NaT, "", "  ", "\t"]
 
 
-def test_what_was_never_missing_may_not(logistic):
-    answer = one(logistic, sex=None)
-    assert answer["answer"] == NOT_SURE
-    assert "sex is missing, and the model was never tested without it" in answer["reason"]
-    assert "more inputs are missing than the model was tested with" in one(logistic, sex=None, marker=np.nan)["reason"]
+@pytest.mark.parametrize("nothing", NOTHING, ids=repr)
+def test_what_the_tested_lacked_at_times_may_be_missing_and_the_answer_says_so(logistic, nothing):
+    answer = logistic.answer(pd.DataFrame([USUAL | {"marker": nothing}], dtype=object)).iloc[0]
+    assert answer["answer"] != NO_ANSWER
+    assert answer["missing"] == "blood marker, mg/dl"
+    assert "missing" not in answer["reason"]
+    assert np.isfinite(answer["prediction"])
+
+
+def test_who_lacks_nothing_is_said_to_lack_nothing(logistic):
+    assert one(logistic)["missing"] == ""
+
+
+@pytest.mark.parametrize("nothing", NOTHING, ids=repr)
+@pytest.mark.parametrize("feature", ["age", "sex"])
+def test_without_what_the_tested_never_lacked_there_is_no_number(logistic, feature, nothing):
+    patient = pd.DataFrame([USUAL | {feature: nothing}], dtype=object)
+    answer = logistic.answer(patient).iloc[0]
+    assert answer["answer"] == NO_ANSWER
+    assert answer["reason"] == f"{feature}: missing, and the model was never tested without it; give its value"
+    assert answer[["prediction", "lower", "upper", "typical"]].isna().all()
+    assert (answer["drivers"], answer["missing"]) == ("", "")
+    assert logistic.feature_effects(patient).isna().all(axis=None)
+
+
+@pytest.mark.parametrize(("task", "family"), ALL)
+def test_an_empty_row_gets_no_number_from_any_family(world, task, family):
+    made = world(task, family, patients=SIZES.get(family, 300))
+    answer = made.fitted.personal.answer(pd.DataFrame([{"age": None, "sex": None, "marker": None}])).iloc[0]
+    assert answer["answer"] == NO_ANSWER
+    assert answer[["prediction", "lower", "upper", "typical"]].isna().all()
 
 
 def test_answers_are_the_same_in_any_company_order_and_index(world):
@@ -182,8 +216,8 @@ def test_a_context_that_nobody_vouches_for_is_refused(logistic, stored, tmp_path
     ("changes", "message"),
     [
         (
-            {"version": 1},
-            r"is of form 2, which this version .*; received form 1\. Train again with `dvc repro`",
+            {"version": 2},
+            r"is of form 3, which this version .*; received form 2\. Train again with `dvc repro`",
         ),
         ({"harm": 1}, "key `harm`: there is no such key"),
         ({"threshold": 7}, "one whose `threshold` does not fit"),

@@ -149,7 +149,7 @@ def test_near_the_least_benefit_a_clinician_decides(world, personal):
 
 def test_the_other_doubts_are_those_of_every_task(personal):
     assert "unlike the patients learned from" in one(personal, age=35, marker=3.9)["reason"]
-    assert "sex is missing, and the model was never tested without it" in one(personal, age=35, sex=None)["reason"]
+    assert "sex: missing, and the model was never tested without it" in one(personal, age=35, sex=None)["reason"]
     assert one(personal, age=17)["answer"] == NO_ANSWER
 
 

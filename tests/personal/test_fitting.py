@@ -43,10 +43,9 @@ def test_who_is_held_out_is_not_learned_from(world):
     assert made.fitted.record.measured["patients"] == 100
 
 
-def test_scenarios_and_gaps_say_what_may_be_missing(world):
-    missing = world("binary", "logistic").fitted.personal.context.missing
-    assert missing.known == ("marker",)
-    assert missing.most == 1
+def test_gaps_say_what_may_be_missing(world):
+    (way,) = world("binary", "logistic").fitted.personal.context.domain.missing
+    assert (way.always, way.sometimes, way.most) == ((), ("marker",), 1)
 
 
 def test_the_outcomes_bounds_are_those_of_the_suite(world):
@@ -55,4 +54,14 @@ def test_the_outcomes_bounds_are_those_of_the_suite(world):
 
 
 def test_labels_are_those_of_the_features(world):
-    assert world("binary", "logistic").fitted.personal.context.labels == {"marker": "blood marker, mg/dl"}
+    assert world("binary", "logistic").fitted.personal.context.names.labels == {"marker": "blood marker, mg/dl"}
+
+
+@pytest.mark.parametrize(
+    ("family", "words"),
+    [("logistic", "replaced by the median of the patients"), ("xgboost", "A missing number stays missing")],
+)
+def test_the_record_says_what_becomes_of_missing_inputs(world, family, words):
+    said = world("binary", family).fitted.record.imputation
+    assert words in said
+    assert said.endswith("May be missing: blood marker, mg/dl. Without any other input, there is no answer.")

@@ -6,17 +6,27 @@ import pytest
 
 from theragate.errors import DataError
 from theragate.learning.features import Feature
-from theragate.personal.patient_inputs import missing_inputs, read_inputs
+from theragate.personal.applicability import ApplicabilityDomain, MissingPattern, missing_inputs
+from theragate.personal.input_names import InputNames
+from theragate.personal.patient_inputs import read_inputs
 from theragate.study import AcceptedInputs, InputRule
 
 SCHEMA = (Feature("high", "number"), Feature("low", "number"), Feature("code", "text"), Feature("other", "text"))
+ANYTHING = ApplicabilityDomain(
+    missing=(MissingPattern(always=(), sometimes=("high", "low", "code", "other"), most=4),),
+    ranges={},
+    untested={},
+    rare={},
+)
+NAMES = InputNames(labels={}, values={})
 USUAL = {"high": 120.0, "low": 80.0, "code": "A1", "other": "A1"}
 
 
-def read(rules=(), *, frame=None, top_coded=None, **values):
+def read(rules=(), *, frame=None, top_coded=None, domain=ANYTHING, names=NAMES, **values):
     given = pd.DataFrame([USUAL | values]) if frame is None else frame
     accepted = AcceptedInputs(study="some_study", rules=tuple(rules), top_coded=top_coded or {})
-    return read_inputs(given, SCHEMA, accepted=accepted, categories={"code": ("A1", "B2"), "other": ("A1", "B2")})
+    categories = {"code": ("A1", "B2"), "other": ("A1", "B2")}
+    return read_inputs(given, SCHEMA, accepted=accepted, domain=domain, categories=categories, names=names)
 
 
 def rule(kind, *columns, decisive=True, **limits):
@@ -96,7 +106,8 @@ def test_ages_are_top_coded_as_in_the_cohort():
 def test_codes_of_text_may_come_as_numbers():
     frame = pd.DataFrame([USUAL]).assign(code=[1.0])
     accepted = AcceptedInputs(study="some_study", rules=(), top_coded={})
-    found = read_inputs(frame, SCHEMA, accepted=accepted, categories={"code": ("1", "2")})
+    categories = {"code": ("1", "2"), "other": ("A1", "B2")}
+    found = read_inputs(frame, SCHEMA, accepted=accepted, domain=ANYTHING, categories=categories, names=NAMES)
     assert not found.refused.any.any()
     assert found.features["code"].iloc[0] == "1"
 
@@ -131,3 +142,29 @@ def test_missing_inputs_are_counted_in_numbers_and_texts():
 
 def test_nobody_gives_nothing():
     assert len(read(frame=pd.DataFrame([USUAL]).iloc[:0]).features) == 0
+
+
+@pytest.mark.parametrize("nothing", [None, np.nan, pd.NA, pd.NaT, "", " ", "\u00a0"], ids=repr)
+@pytest.mark.parametrize("name", ["high", "code"])
+def test_blanks_and_every_kind_of_nothing_are_missing(name, nothing):
+    found = read(frame=pd.DataFrame([USUAL | {name: nothing}], dtype=object))
+    assert not found.refused.any.any()
+    assert missing_inputs(found.features).sum() == 1
+
+
+@pytest.mark.parametrize("word", ["NA", "n/a", "unknown", "missing", "?", "-", "nan", "None", "null", "."])
+@pytest.mark.parametrize(("name", "reason"), [("high", "not a number"), ("code", "a category that the model has not")])
+def test_words_for_nothing_are_not_guessed_at(name, reason, word):
+    assert read(**{name: word}).refused.texts[0].startswith(f"{name}: {reason}")
+
+
+def test_what_cannot_be_read_is_not_called_missing():
+    narrow = ANYTHING.model_copy(update={"missing": (MissingPattern(always=(), sometimes=(), most=0),)})
+    assert list(read(domain=narrow, high="x").refused.texts) == ["high: not a number"]
+    assert "never tested without it" in read(domain=narrow, high=None).refused.texts[0]
+
+
+def test_reasons_call_inputs_and_codes_by_their_labels():
+    names = InputNames(labels={"code": "type of tumour"}, values={"code": {"A1": "adenoma"}})
+    found = read([rule("one_of", "code", values=("A1", "C3"))], names=names, code="B2")
+    assert list(found.refused.texts) == ["type of tumour (code): none of A1 (adenoma), C3"]

@@ -179,7 +179,7 @@ def test_cells_that_mean_missing_or_are_no_number_do_not_change_the_others(champ
     form = InputForm(separator=";", decimal=",", missing=("fehlt",))
     predict_file(champion, tmp_path / "in.csv", tmp_path / "answers.csv", id_column=None, form=form)
     answers = pd.read_csv(tmp_path / "answers.csv", keep_default_na=False)
-    assert answers["reason"][2] == "marker: not a number"
+    assert answers["reason"][2] == "blood marker, mg/dl (marker): not a number"
     assert "not a number" not in "".join(answers["reason"].drop(2))
     assert answers["prediction"][0] != answers["prediction"][3]
 
@@ -189,7 +189,7 @@ def test_a_point_among_decimal_commas_is_not_read_as_a_smaller_number(champion, 
     form = InputForm(separator=";", decimal=",")
     predict_file(champion, tmp_path / "in.csv", tmp_path / "answers.csv", id_column=None, form=form)
     answers = pd.read_csv(tmp_path / "answers.csv", keep_default_na=False)
-    assert list(answers["reason"] == "marker: not a number") == [True, False, True]
+    assert list(answers["reason"] == "blood marker, mg/dl (marker): not a number") == [True, False, True]
 
 
 def test_an_encoding_that_is_not_utf8_is_refused(champion, tmp_path):
@@ -200,7 +200,7 @@ def test_an_encoding_that_is_not_utf8_is_refused(champion, tmp_path):
 def test_what_is_no_number_or_category_costs_one_patient_the_answer_and_is_not_repeated(champion, tmp_path):
     (tmp_path / "in.csv").write_text(f"age,sex,marker\n{MARKER},f,1\n60,{MARKER},1\n60,f,1\n")
     answers = predict(champion, tmp_path / "in.csv", id_column=None)
-    assert list(answers["reason"])[:2] == ["age: not a number", "sex: none of f, m"]
+    assert list(answers["reason"])[:2] == ["age: not a number", "sex: none of f (female), m (male)"]
     assert answers["prediction"].ne("").tolist() == [False, False, True]
     assert MARKER not in (tmp_path / "answers.csv").read_text()
 

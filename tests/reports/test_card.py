@@ -285,6 +285,7 @@ def test_what_is_reported_and_never_judged_says_so(task):
 PERSONAL = {
     "level": 0.9,
     "claim": "The claim of the interval.",
+    "imputation": "A missing number becomes the median. No input may be missing.",
     "measured": {"patients": 1234, "mean_width": 0.1, "fifths": 5, "fifths_in_agreement": 4},
     "answers": {"prediction": 0.858, "not sure: a clinician decides": 0.142, "no answer": 0.0},
 }
@@ -293,7 +294,11 @@ PERSONAL = {
 def test_the_card_says_what_an_answer_for_one_patient_is_worth() -> None:
     card = card_of(good_evidence(STUDIES["survival"]), record=training_record(personal=PERSONAL))
     assert "The claim of the interval. In 4 of 5 groups of held-out patients" in card
-    assert "85.8% would get a prediction to rely on" in card
+    assert "85.8% would get a prediction to rely on; for" in card
+    assert "A missing number becomes the median. No input may be missing." in card
+    few = PERSONAL | {"answers": PERSONAL["answers"] | {"prediction": 0.838, "no answer": 0.02}}
+    card = card_of(good_evidence(STUDIES["survival"]), record=training_record(personal=few))
+    assert "83.8% would get a prediction to rely on, 2% no number; for" in card
     dose = PERSONAL | {"measured": {"patients": 1234, "mean_width": 9.1, "coverage": 0.904}}
     card = card_of(good_evidence(STUDIES["regression"]), record=training_record(personal=dose))
     assert "Of 1,234 held-out patients, 90.4% had an outcome inside it." in card

@@ -117,11 +117,13 @@ class PersonalRecord(Spec):
     """What the interval beside a prediction claims, how it held, and which share of patients gets which answer.
 
     ``measured`` counts held-out patients or their groups, and holds shares and widths; it is empty where nobody gets a
-    number of their own. ``differences`` stand only in the record of a treatment's effect.
+    number of their own. ``imputation`` says in words what becomes of a missing input, and which may be missing.
+    ``differences`` stand only in the record of a treatment's effect.
     """
 
     level: float
     claim: str
+    imputation: str
     measured: dict[str, int | float]
     answers: dict[str, float]
     differences: EffectDifferences | None = None

@@ -8,46 +8,37 @@ from pydantic import Field
 
 from theragate.learning.predictor import Predictor
 from theragate.numbers import interval_in
+from theragate.personal.applicability import ApplicabilityDomain
 from theragate.personal.benefits import EffectInterval
+from theragate.personal.input_names import InputNames
 from theragate.personal.intervals import QuantityInterval, RiskInterval
 from theragate.personal.typicality import SHARES, Typicality
 from theragate.study import AcceptedInputs, Spec
 
-__all__ = ["FORM", "AnswerContext", "Interval", "MissingInputs", "mismatch", "to_bytes"]
+__all__ = ["FORM", "AnswerContext", "Interval", "mismatch", "to_bytes"]
 
-FORM: Final = 2  # of `personal.json`
+FORM: Final = 3  # of `personal.json`
 
 Interval: TypeAlias = QuantityInterval | RiskInterval | EffectInterval
-
-
-class MissingInputs(Spec):
-    """For whom the model can answer although inputs are missing.
-
-    ``known`` are the features that at least 1% of the patients learned from (and at least ten) lacked, or that a
-    scenario of the study took away; ``most`` is how many may be missing at once.
-    """
-
-    known: tuple[str, ...]
-    most: Annotated[int, Field(ge=0)]
 
 
 class AnswerContext(Spec):
     """Aggregates of the cohort only: quantiles, means, axes; no patient's row, and no patient's distance or residual.
 
-    ``reference`` are the means of the design's columns; ``labels`` what a clinician calls the features; ``unit`` is
-    that of a prediction (see `theragate.numbers`); ``threshold`` the risk or the benefit from which on the study's
-    decision is taken.
+    ``accepted`` and ``domain`` say for which inputs there is a number; ``names`` is what a clinician calls them;
+    ``reference`` are the means of the design's columns; ``unit`` is that of a prediction (see `theragate.numbers`);
+    ``threshold`` the risk or the benefit from which on the study's decision is taken.
     """
 
-    version: Literal[2] = FORM
+    version: Literal[3] = FORM
     accepted: AcceptedInputs
-    labels: dict[str, str]
+    domain: ApplicabilityDomain
+    names: InputNames
     reference: tuple[float, ...]
     unit: str
     threshold: Annotated[float, Field(ge=0)] | None
     interval: Annotated[Interval, Field(discriminator="kind")]
     typicality: Typicality
-    missing: MissingInputs
 
     @property
     def withheld(self) -> str:
@@ -74,6 +65,7 @@ def mismatch(context: AnswerContext, predictor: Predictor) -> str:
         "reference": len(context.reference) != len(predictor.design.sources(predictor.schema)),
         "interval": context.interval.kind != interval,
         "threshold": interval == "risk" and context.threshold is not None and not 0 < context.threshold < 1,
+        "domain": not context.domain.fits([feature.name for feature in predictor.schema]),
         "columns": [(column.name, column.text) for column in measure.columns]
         != [(feature.name, feature.type == "text") for feature in predictor.schema],
         "axes": axes.shape != (len(measure.variances), len(measure.centre)) or min(measure.variances) <= 0,

@@ -15,6 +15,7 @@ COLUMNS: Final[dict[str, type]] = {
     "typical": float,
     "answer": str,
     "reason": str,
+    "missing": str,
     "drivers": str,
 }
 """What `PersonalModel.answer` returns, one row per patient.
@@ -24,5 +25,6 @@ COLUMNS: Final[dict[str, type]] = {
 ``lower``, ``upper``: its interval; `theragate.personal.intervals` and `theragate.personal.benefits` say what it claims.
 ``typical``: the share of the patients learned from who lie at least as far from their centre; 0: fewer than 1%.
 ``answer``: `PREDICTION`, `NOT_SURE` or `NO_ANSWER`; ``reason``: why it is not `PREDICTION`, else empty.
+``missing``: the inputs that a prediction had to do without, imputed as in the test; empty if there are none.
 ``drivers``: the features that moved the prediction most from that of an average patient, and how far.
 """

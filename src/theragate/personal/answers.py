@@ -16,9 +16,10 @@ from theragate.learning.predictor import Predictor
 from theragate.numbers import declared_in, percent
 from theragate.personal.answer_context import FORM, AnswerContext, mismatch, to_bytes
 from theragate.personal.answer_table import COLUMNS, NO_ANSWER, NOT_SURE, PREDICTION
+from theragate.personal.applicability import missing_inputs
 from theragate.personal.benefits import EffectInterval
 from theragate.personal.drivers import drivers, feature_effects
-from theragate.personal.patient_inputs import PatientInputs, missing_inputs, read_inputs
+from theragate.personal.patient_inputs import PatientInputs, read_inputs
 from theragate.personal.typicality import UNLIKE
 from theragate.study import spec_of
 
@@ -47,11 +48,11 @@ class PersonalModel:
 
         Returns
         -------
-        A table with the index of `frame` and the columns of `theragate.personal.answer_table.COLUMNS`. A patient whose
-        inputs the study does not accept gets a reason and no number. A patient who is unlike those learned from, whose
-        interval includes the decision's threshold, or for whom too much is missing, gets the number and the answer
-        "not sure: a clinician decides". Where benefits are not shown to differ between patients, nobody gets a number
-        of their own, and the reason gives the average. Each patient's answer is the same in any company.
+        The table of `theragate.personal.answer_table.COLUMNS`, with the index of `frame`. A patient whose inputs the
+        study does not accept, or with which the model was not tested, gets a reason and no number. A patient
+        who is unlike those learned from, or whose interval includes the decision's threshold, gets the number and the
+        answer "not sure: a clinician decides". Where benefits are not shown to differ between patients, nobody gets a
+        number of their own, and the reason gives the average. Each patient's answer is the same in any company.
 
         Raises
         ------
@@ -72,6 +73,7 @@ class PersonalModel:
             for name, values in {"prediction": prediction, "lower": lower, "upper": upper}.items():
                 table.loc[answered, name] = values
             table.loc[answered, "drivers"] = self._drivers(features)
+            table.loc[answered, "missing"] = self._missing(features)
         self._doubt(inputs, table)
         table["answer"] = np.where(~answered, NO_ANSWER, np.where(inputs.doubts.any, NOT_SURE, PREDICTION))
         table["reason"] = np.where(answered, inputs.doubts.texts, inputs.refused.texts)
@@ -113,13 +115,20 @@ class PersonalModel:
             frame.reset_index(drop=True),
             self.predictor.schema,
             accepted=self.context.accepted,
+            domain=self.context.domain,
             categories=self.categories,
+            names=self.context.names,
         )
 
     def _drivers(self, features: pd.DataFrame) -> list[str]:
         moved = feature_effects(self.predictor, features, np.array(self.context.reference))
-        names = [self.context.labels.get(name, name) for name in self.predictor.features]
+        names = [self.context.names.plainly(name) for name in self.predictor.features]
         return drivers(moved, names, unit=self.context.unit)
+
+    def _missing(self, features: pd.DataFrame) -> list[str]:
+        """Name the inputs that a prediction had to do without."""
+        names = [self.context.names.plainly(name) for name in self.predictor.features]
+        return ["; ".join(names[place] for place in np.flatnonzero(row)) for row in missing_inputs(features)]
 
     def _doubt(self, inputs: PatientInputs, table: pd.DataFrame) -> None:
         """Add to the doubts whatever makes a number unreliable."""
@@ -139,12 +148,6 @@ class PersonalModel:
         else:
             unknown = np.isnan(lower) | np.isnan(upper)
             doubts.add(unknown, "too few patients were held out to say how far it may be off")
-        missing = missing_inputs(inputs.features)
-        for column, name in enumerate(self.predictor.features):
-            if name not in context.missing.known:
-                doubts.add(missing[:, column], f"{name} is missing, and the model was never tested without it")
-        many = missing.sum(axis=1) > max(context.missing.most, 1)
-        doubts.add(many, "more inputs are missing than the model was tested with")
 
 
 def save_personal_model(personal: PersonalModel, directory: Path) -> None:

@@ -1,6 +1,6 @@
 """From a training to its answers for one patient, and how well their intervals held for held-out patients."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
@@ -10,27 +10,28 @@ import threadpoolctl
 from numpy.typing import NDArray
 
 from theragate.cohorts.outcomes import MeasuredOutcome, Outcome, Quantity, Treated
+from theragate.learning.families import family_of
 from theragate.learning.features import as_features
 from theragate.learning.predictor import Predictor
 from theragate.learning.record import EffectDifferences, PersonalRecord
-from theragate.learning.scenarios import CLEAN
+from theragate.learning.scenarios import CLEAN, stressed
 from theragate.learning.seeds import derive
 from theragate.learning.tuning_loss import Loss
 from theragate.numbers import PERCENT, POINTS, interval_in
-from theragate.personal.answer_context import AnswerContext, Interval, MissingInputs
+from theragate.personal.answer_context import AnswerContext, Interval
 from theragate.personal.answer_table import NO_ANSWER, NOT_SURE, PREDICTION
 from theragate.personal.answers import PersonalModel
+from theragate.personal.applicability import ApplicabilityDomain, fit_domain
 from theragate.personal.benefits import EffectInterval, fit_benefits, held_out_benefits
 from theragate.personal.coverage import measure_coverage
+from theragate.personal.input_names import input_names
 from theragate.personal.intervals import LEVEL, HeldOut, QuantityInterval, fit_interval
-from theragate.personal.patient_inputs import missing_inputs
 from theragate.personal.rounding import nine_digits
-from theragate.personal.typicality import fit_typicality
+from theragate.personal.typicality import Typicality, fit_typicality
 from theragate.study import AcceptedInputs, EffectOutcome, NestedCrossValidation, NoDecision, QuantityOutcome, Study
 
 __all__ = ["FittedPersonalModel", "fit_personal_model"]
 
-_SOME = 10  # patients must lack a feature before it counts as known to be missing at times
 _QUANTITY = "Of 10 patients like those of the cohort, 9 have their own value inside the interval."
 _RISK = (
     "Of patients to whom the model gives this prediction, the share with the event lies inside the interval, with 90% "
@@ -44,6 +45,12 @@ _SAME = (
     "The study could not show that benefits differ between patients, so that no patient gets a number of their own: "
     "every answer gives the average benefit, {average}{adjusted}, and leaves the decision to a clinician."
 )
+_TEXTS = "A missing category is a category of its own."
+_IMPUTED = (
+    "A missing number is replaced by the median of the patients learned from; where some of these lacked it, the model "
+    f"is told so by an indicator. {_TEXTS}"
+)
+_LEFT = f"A missing number stays missing, and each tree sends it the way that it learned. {_TEXTS}"
 _ADJUSTED = ", as far as what was recorded explains who was treated"
 
 
@@ -96,15 +103,19 @@ def fit_personal_model(
             )
             low, high = _bounds(study, accepted)
             fit = partial(fit_interval, risk=not isinstance(outcome, Quantity), low=low, high=high)
+        typicality = fit_typicality(features, predictor.schema, seed=derive(seed, study.name, "typicality"))
+        scored = {*predictions["scenario"]}
         context = AnswerContext(
             accepted=accepted,
-            labels={name: label for name, label in study.features.labels.items() if name in predictor.features},
+            domain=_domain(
+                predictor, cohort, outcome, study, rows=np.unique(rows), scored=scored, known=typicality, seed=seed
+            ),
+            names=input_names(predictor.features, study.features, study.subgroups),
             reference=nine_digits(_means(predictor.design.matrix(features))),
             unit=_unit(study),
             threshold=None if isinstance(study.decision, NoDecision) else study.decision.threshold,
             interval=fit(held_out),
-            typicality=fit_typicality(features, predictor.schema, seed=derive(seed, study.name, "typicality")),
-            missing=_missing(features, study, predictor.features),
+            typicality=typicality,
         )
         personal = PersonalModel(predictor, context)
         measured = (
@@ -113,11 +124,17 @@ def fit_personal_model(
         record = PersonalRecord(
             level=LEVEL,
             claim=_claim(context, study),
+            imputation=f"{_imputation(predictor)} {context.domain.in_words(context.names)}",
             measured=measured,
             answers=_answers(personal.answer(features)),
             differences=_differences(context.interval),
         )
         return FittedPersonalModel(personal, record)
+
+
+def _imputation(predictor: Predictor) -> str:
+    """Say what the model's preprocessing does with a missing input; see `theragate.learning.design_matrix`."""
+    return _LEFT if family_of(predictor.task, predictor.family).design == "trees" else _IMPUTED
 
 
 def _claim(context: AnswerContext, study: Study) -> str:
@@ -169,14 +186,30 @@ def _means(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(np.where(known, matrix, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1))
 
 
-def _missing(features: pd.DataFrame, study: Study, names: list[str]) -> MissingInputs:
-    missing = missing_inputs(features)
-    often = missing.sum(axis=0) >= max(_SOME, 0.01 * len(features))
-    tested = {name for scenario in study.scenarios.values() for name in scenario.missing}
-    counts = missing.sum(axis=1)
-    most = max([int(np.quantile(counts, 0.99)), *(len(scenario.missing) for scenario in study.scenarios.values())])
-    known = tuple(name for name, some in zip(names, often, strict=True) if some or name in tested)
-    return MissingInputs(known=known, most=most)
+def _domain(
+    predictor: Predictor,
+    cohort: pd.DataFrame,
+    outcome: Outcome,
+    study: Study,
+    *,
+    rows: NDArray[np.intp],
+    scored: set[str],
+    known: Typicality,
+    seed: int,
+) -> ApplicabilityDomain:
+    """Return what the held-out patients, in `rows`, were predicted with: as they are, and under scenarios."""
+    clean = as_features(cohort, predictor.schema)
+
+    def frames() -> Iterator[pd.DataFrame]:
+        yield clean.iloc[rows]
+        for name, scenario in study.scenarios.items():
+            if scenario.missing and name in scored:
+                yield as_features(
+                    stressed(clean, scenario, study=study.name, name=name, seed=seed).iloc[rows], predictor.schema
+                )
+
+    learned = {column.name: column.categories for column in known.columns if column.text}
+    return fit_domain(frames(), predictor.schema, classes=outcome.take(rows).classes, learned=learned)
 
 
 def _answers(table: pd.DataFrame) -> dict[str, float]:

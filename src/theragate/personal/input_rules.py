@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from theragate.learning.features import MISSING_TEXT
+from theragate.personal.input_names import InputNames
 from theragate.study import InputRule
 
 __all__ = ["Flags", "Reasons", "apply_rule"]
@@ -34,7 +35,7 @@ class Reasons:
         return np.asarray(self.texts != "", dtype=bool)
 
 
-def apply_rule(rule: InputRule, features: pd.DataFrame, reasons: Reasons) -> None:
+def apply_rule(rule: InputRule, features: pd.DataFrame, reasons: Reasons, names: InputNames) -> None:
     """Add a reason for every patient who breaks `rule`; it is silent where a value is missing, or of another type."""
     columns = [features[name] for name in rule.columns]
     known = np.logical_and.reduce([(column.notna() & (column != MISSING_TEXT)).to_numpy() for column in columns])
@@ -44,7 +45,7 @@ def apply_rule(rule: InputRule, features: pd.DataFrame, reasons: Reasons) -> Non
         return
     holds = np.ones(len(features), dtype=bool)
     holds[known] = check(rule, *(column.to_numpy()[known] for column in columns))
-    reasons.add(~holds, _breach(rule))
+    reasons.add(~holds, _breach(rule, names))
 
 
 def _within(rule: InputRule, values: NDArray[np.float64]) -> Flags:
@@ -111,13 +112,14 @@ _TEXTS: Final[Mapping[str, Callable[..., Flags]]] = {
 }
 
 
-def _breach(rule: InputRule) -> str:
+def _breach(rule: InputRule, names: InputNames) -> str:
     """Say what the rule asks for; never what the patient's value was, since answers may be logged."""
-    name = " and ".join(rule.columns)
+    name = " and ".join(map(names.of, rule.columns))
     if rule.kind in {"one_of", "none_of"}:
         values = [f"{value:g}" if isinstance(value, float) else value for value in rule.values]
         few = rule.kind == "one_of" and len(values) <= _LISTED
-        return f"{name}: none of {', '.join(values)}" if few else f"{name}: a value that the study does not accept"
+        listed = ", ".join(names.value(rule.columns[0], value) for value in values)
+        return f"{name}: none of {listed}" if few else f"{name}: a value that the study does not accept"
     if rule.kind == "above":
         return (
             f"{name}: the first is not above the second"

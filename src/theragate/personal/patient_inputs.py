@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 from theragate.cohorts.codes import as_codes
 from theragate.errors import DataError, nearest
 from theragate.learning.features import MISSING_TEXT, Feature, as_features
-from theragate.personal.input_rules import Flags, Reasons, apply_rule
+from theragate.personal.applicability import ApplicabilityDomain
+from theragate.personal.input_names import InputNames
+from theragate.personal.input_rules import Reasons, apply_rule
 from theragate.study import AcceptedInputs
 
-__all__ = ["PatientInputs", "missing_inputs", "read_inputs"]
+__all__ = ["PatientInputs", "read_inputs"]
 
 _NEAR = 0.75  # how alike a name has to be that may have been meant
 
@@ -31,9 +33,11 @@ def read_inputs(
     schema: tuple[Feature, ...],
     *,
     accepted: AcceptedInputs,
+    domain: ApplicabilityDomain,
     categories: Mapping[str, tuple[str, ...]],
+    names: InputNames,
 ) -> PatientInputs:
-    """Bring the inputs into the model's form and hold them against what the study accepts.
+    """Bring the inputs into the model's form and hold them against what is accepted and was tested.
 
     Parameters
     ----------
@@ -44,8 +48,12 @@ def read_inputs(
         The model's features.
     accepted
         The rules of the study's suite, and the ages that are top-coded as in the cohort.
+    domain
+        What may be missing, and how far numbers may reach.
     categories
         Those that the model has learned, by feature of text.
+    names
+        How reasons call the inputs.
 
     Raises
     ------
@@ -57,23 +65,20 @@ def read_inputs(
     for feature in schema:
         given = _given(frame, feature.name)
         if feature.type == "number":
-            numbers = _numbers(given, feature.name, refused)
+            numbers = _numbers(given, feature.name, names.of(feature.name), refused)
             columns[feature.name] = np.minimum(numbers, accepted.top_coded.get(feature.name, np.inf))
         else:
             columns[feature.name] = _texts(given, categories.get(feature.name, ()))
+    unread = refused.any  # what cannot be read is not missing
     features = as_features(pd.DataFrame(columns, index=frame.index), schema)
     for rule in accepted.rules:
         if set(rule.columns) <= set(columns):
-            apply_rule(rule, features, refused if rule.decisive else doubts)
+            apply_rule(rule, features, refused if rule.decisive else doubts, names)
     for name, known in categories.items():
         unknown = ~features[name].isin([*known, MISSING_TEXT]).to_numpy() & ~refused.any
-        refused.add(unknown, f"{name}: a category that the model has not learned")
+        refused.add(unknown, f"{names.of(name)}: a category that the model has not learned")
+    domain.judge(features, unread=unread, refused=refused, doubts=doubts, names=names)
     return PatientInputs(features, refused=refused, doubts=doubts)
-
-
-def missing_inputs(features: pd.DataFrame) -> Flags:
-    """Return which features are missing, shape (n, features)."""
-    return np.asarray((features.isna() | (features == MISSING_TEXT)).to_numpy(), dtype=bool)
 
 
 def _given(frame: pd.DataFrame, name: str) -> pd.Series:
@@ -98,7 +103,7 @@ def _remedy(frame: pd.DataFrame, name: str) -> str:
 
 def _texts(given: pd.Series, known: Sequence[str]) -> NDArray[np.object_]:
     """Return categories as the model knows them; a number is the one category that, as a number, equals it."""
-    texts = as_codes(given).to_numpy(dtype=object)
+    texts = as_codes(given if "" in known else _without_blanks(given)).to_numpy(dtype=object)
     foreign = ~pd.isna(texts) & ~np.isin(texts.astype(str), known)
     if foreign.any():
         by_number = _by_number(known)
@@ -109,19 +114,28 @@ def _texts(given: pd.Series, known: Sequence[str]) -> NDArray[np.object_]:
     return texts
 
 
+def _without_blanks(column: pd.Series) -> pd.Series:
+    """Return the column with nothing where there are only blanks."""
+    if column.dtype != object and not pd.api.types.is_string_dtype(column):
+        return column
+    plain = column.astype(object)
+    blank = [isinstance(value, str) and not value.strip() for value in plain]
+    return plain.mask(np.array(blank, dtype=bool), None)
+
+
 def _by_number(known: Sequence[str]) -> dict[float, str]:
     numbers = pd.to_numeric(pd.Series(known, dtype=object), errors="coerce")
     alone = numbers.notna() & ~numbers.duplicated(keep=False)
     return dict(zip(numbers[alone], np.asarray(known, dtype=object)[alone], strict=True))
 
 
-def _numbers(column: pd.Series, name: str, refused: Reasons) -> NDArray[np.float64]:
+def _numbers(column: pd.Series, name: str, called: str, refused: Reasons) -> NDArray[np.float64]:
     if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_complex_dtype(column):
         numbers = column.to_numpy(dtype=np.float64, na_value=np.nan)
     elif column.dtype == object or pd.api.types.is_string_dtype(column):
-        plain = column.astype(object).map(_plain_number)
-        numbers = pd.to_numeric(plain, errors="coerce").to_numpy(dtype=np.float64)
-        refused.add(np.isnan(numbers) & column.notna().to_numpy(), f"{name}: not a number")
+        given = _without_blanks(column)
+        numbers = pd.to_numeric(given.map(_plain_number), errors="coerce").to_numpy(dtype=np.float64)
+        refused.add(np.isnan(numbers) & given.notna().to_numpy(), f"{called}: not a number")
     else:
         raise DataError(
             f"feature `{name}`",
@@ -130,7 +144,7 @@ def _numbers(column: pd.Series, name: str, refused: Reasons) -> NDArray[np.float
             remedy="Correct the column where the data come from.",
         )
     infinite = np.isinf(numbers)
-    refused.add(infinite, f"{name}: not a finite number")
+    refused.add(infinite, f"{called}: not a finite number")
     return np.where(infinite, np.nan, numbers)
 
 

@@ -46,7 +46,7 @@ READS: Mapping[str, tuple[str, ...]] = {
         "tuning.reference",
         "validation",
     ),
-    "train": ("task", "outcome", "clusters", "features", "decision", "validation", "scenarios"),
+    "train": ("task", "outcome", "clusters", "features", "subgroups", "decision", "validation", "scenarios"),
     "refit": (SEED, "task", "outcome", "clusters", "features", "validation", "stability"),
     "evaluate": (
         SEED,

@@ -41,6 +41,7 @@ def trust_ingredients(
         "Model type": _model_words(evidence, record),
         **({"Packages of others": f"{', '.join(others)}."} if others else {}),
         "Answer for one patient": _personal_words(record),
+        "Missing inputs": record.personal.imputation if record.personal else unknown("the training record is silent"),
         "Input data source": f"{study.source.citation} Licence: {study.source.licence}",
         "Version of the source": provenance.version or unknown("ingestion recorded none"),
         "Input data types": ", ".join(record.features) or unknown("the training record lists none"),
@@ -69,7 +70,7 @@ def _personal_words(record: TrainingRecord) -> str:
     if personal is None:
         return unknown("the training record says nothing about it")
     measured, answers = personal.measured, personal.answers
-    refused = "Inputs that the study does not accept get a reason and no number."
+    refused = "Inputs that the study does not accept, or the model was never tested with, get a reason and no number."
     differences = personal.differences
     if differences is not None and not differences.shown:
         return f"{personal.claim} {refused}"
@@ -84,11 +85,12 @@ def _personal_words(record: TrainingRecord) -> str:
             f" In {measured['fifths_in_agreement']} of {measured['fifths']} groups of held-out patients with like "
             f"predictions, {what} agreed with it."
         )
-    sure = answers["prediction"]
+    sure, none = answers["prediction"], answers["no answer"]
+    without = f", {percent(none)} no number" if none else ""
     return (
         f"A prediction with an interval and what drove it. {personal.claim}{held} Of the patients learned from, "
-        f"{percent(sure)} would get a prediction to rely on; for the others, the answer is that a clinician decides. "
-        f"{refused}"
+        f"{percent(sure)} would get a prediction to rely on{without}; for the others, the answer is that a clinician "
+        f"decides. {refused}"
     )
 
 
