@@ -25,9 +25,9 @@ def one(column: str, *values: object) -> pd.DataFrame:
         ("home address", "places"),
         ("ZIP", "places"),
         ("post_code_postcode", "places"),
-        ("dob", "dates"),
-        ("birth_date", "dates"),
-        ("dateOfBirth", "dates"),
+        ("dob", "dates of birth"),
+        ("birth_date", "dates of birth"),
+        ("dateOfBirth", "dates of birth"),
         ("phone_number", "telephone"),
         ("fax", "fax"),
         ("e_mail", "e-mail"),
@@ -65,6 +65,7 @@ def test_a_column_that_names_a_person_is_refused_by_its_name(column, found):
         ("(555) 867-5309", "telephone"),
         ("1815-12-10", "dates"),
         ("10.12.1815", "dates"),
+        ("seen in March 2019", "dates"),
         ("Write to ada@example.org.", "e-mail"),
         ("seen on 1815-12-10 at noon", "dates"),
         ("SSN 123-45-6789", "social"),
@@ -159,3 +160,41 @@ def test_ids_are_complete_and_unique():
     with pytest.raises(DataError, match="1 rows without an id and 2 rows that repeat an earlier id") as caught:
         check_ids(pd.Series(["anna", "bert", "anna", np.nan, "anna"]), study="s")
     assert "anna" not in str(caught.value)
+
+
+@pytest.mark.parametrize("column", ["Geburtsdatum", "yob", "date de naissance"])
+@pytest.mark.parametrize("born", [("1927-03-04", "1960-01-01"), (1927, 1960), (19270304, 19600101)])
+def test_a_year_of_birth_stays_under_no_key_that_keeps_it(column, born):
+    for spec in (Deidentification(), Deidentification(dates=(column,))):
+        with pytest.raises(DataError, match=f"column `{column}`: even a year of birth tells ages over 89") as caught:
+            deidentify(one(column, *born), spec, study="s")
+        assert "1927" not in str(caught.value)
+    gone = Deidentification(removed={column: "Ages are given."})
+    assert deidentify(one(column, *born), gone, study="s").columns.empty
+    kept = Deidentification(dates=(column,), not_identifying={column: "The year in which the clinic was born."})
+    assert deidentify(one(column, *born), kept, study="s")[column].tolist() == [1927, 1960]
+
+
+@pytest.mark.parametrize(
+    "months",
+    [
+        ("2019-03", "2020-11"),
+        ("03/2019", "11/2020"),
+        ("2019Q1", "2020 Q3"),
+        ("Q1 2019", "T2 2020"),
+        ("2019-W05", "2020-KW 7"),
+        ("Mrz 19", "Okt 20"),
+        ("März 2019", "août 2020"),
+        (201903, 202011),
+    ],
+)
+def test_months_and_weeks_are_finer_than_a_year_and_refused(months):
+    with pytest.raises(DataError, match=r"column `x`.*looks like dates"):
+        deidentify(one("x", *months * 5), Deidentification(), study="s")
+
+
+def test_months_written_as_numbers_are_reduced_to_years():
+    frame = one("month", 201903, 202011, 199912)
+    assert deidentify(frame, Deidentification(dates=("month",)), study="s")["month"].tolist() == [2019, 2020, 1999]
+    numbers = one("platelets", *range(200_000, 200_030))  # the thirteenth month and later
+    pd.testing.assert_frame_equal(deidentify(numbers, Deidentification(), study="s"), numbers)

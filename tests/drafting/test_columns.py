@@ -82,6 +82,18 @@ def test_ages_that_are_none_in_any_unit_are_refused_with_their_number():
 
 
 def test_dates_are_reduced_and_what_only_is_called_a_date_is_removed():
-    columns = columns_of(seen=[20200131, 20211231] * 60, birthdate=np.linspace(1930, 1990, N), visit_date=[4, 9] * 60)
-    assert columns.dates == ["seen", "birthdate"]
+    columns = columns_of(seen=[20200131, 20211231] * 60, date_in=np.linspace(1990, 2020, N), visit_date=[4, 9] * 60)
+    assert columns.dates == ["seen", "date_in"]
     assert list(columns.removed) == ["visit_date"]
+
+
+@pytest.mark.parametrize(
+    "born", [[19270304, 19601231] * 60, [*range(1927, 1987)] * 2, ["1927-03-04", "1960-12-31"] * 60]
+)
+@pytest.mark.parametrize("name", ["birthdate", "year of birth", "Geburtsjahr"])
+def test_even_the_year_of_a_birth_is_removed_and_an_age_may_stay(name, born):
+    columns = columns_of(**{name: born}, age=np.arange(N) % 95)
+    assert (columns.dates, columns.ages) == ([], {"age": "years"})
+    assert "even their years tell ages over 89" in columns.removed[name]
+    assert "add a column of ages" not in columns.removed[name]
+    assert "add a column of ages" in columns_of(**{name: born}).removed[name]

@@ -170,9 +170,9 @@ def test_a_draft_is_met_by_the_data_that_it_was_made_from(table, project, monkey
 def test_of_a_german_export_nobody_is_named_and_everybody_counts_once(project, monkeypatch):
     monkeypatch.chdir(project.root)
     study, shown = drafted(project, german_export)
-    assert set(study.deidentification.removed) == {"Vorname", "PLZ", "Fallnr"}
+    assert set(study.deidentification.removed) == {"Vorname", "PLZ", "Fallnr", "Geburtsdatum"}
     assert study.deidentification.age_units == {"Alter": "months"}
-    assert study.deidentification.dates == ("Geburtsdatum",)
+    assert study.deidentification.dates == ()
     assert (study.source.id, study.source.repeated.keep) == ("PatNr", "first")
     assert set(study.features.dropped) == {"Leer"}
     assert study.subgroups["sex"].names == ("coded m", "coded W", "Other") or study.subgroups["sex"].others == "Other"

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from theragate.drafting.clusters import DraftedClusters
 from theragate.drafting.columns import Columns
@@ -47,6 +48,24 @@ def test_attributes_have_names_in_six_languages():
     names = ["gender", "Geschlecht", "sexe", "sexo", "sesso", "geslacht", "género"]
     assert all("sex" in entry(table(**{name: ["one", "two"] * (N // 2)}))["subgroups"] for name in names)
     assert "race" in entry(table(Raza=["one", "two"] * (N // 2)))["subgroups"]
+
+
+@pytest.mark.parametrize(
+    ("name", "yes", "no"), [("female", "1", "0"), ("weiblich", "ja", "nein"), ("Homme", "oui", "non")]
+)
+def test_a_column_that_asks_for_one_sex_groups_by_it(name, yes, no):
+    groups = entry(table(**{name: [yes, no] * (N // 2)}))["subgroups"]
+    assert groups["sex"] == {
+        "title": "Sex",
+        "column": name,
+        "labels": dict(sorted({yes: name.lower(), no: f"not {name.lower()}"}.items())),
+        "judged": True,
+    }
+    assert entry(table(female=["female", "male"] * (N // 2)))["subgroups"]["sex"]["labels"] == {
+        "female": "female",
+        "male": "male",
+    }
+    assert "sex" not in entry(table(female_relatives=[1, 0] * (N // 2)))["subgroups"]
 
 
 def test_an_outcome_is_no_group():

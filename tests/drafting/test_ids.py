@@ -36,6 +36,8 @@ def table(**columns: object) -> pd.DataFrame:
         "MRN",
         "pidnum",
         "PatNr",
+        "N° patient",
+        "Numéro dossier",
         "Pat.-Nr.",
         "patient",
         "Patient ID",

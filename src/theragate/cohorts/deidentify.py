@@ -1,13 +1,14 @@
 """Safe Harbor de-identification (45 CFR 164.514(b)(2)) by rules that a person can check.
 
 Direct identifiers are refused by the name of their column and by the form of their values; ages over 89 become 90;
-dates become years; ids become row numbers (public cohorts) or random numbers (all others).
+dates become years, but for dates of birth, which are refused; ids become row numbers (public cohorts) or random
+numbers (all others).
 """
 
 import pandas as pd
 
 from theragate.cohorts.ages import OLDEST, TOP_AGE, is_named_age, per_year, top_of
-from theragate.cohorts.identifiers import identifier
+from theragate.cohorts.identifiers import BIRTH, identifier, names_birth
 from theragate.errors import DataError, did_you_mean
 from theragate.study import AgeUnit, Deidentification
 
@@ -32,8 +33,17 @@ def deidentify(frame: pd.DataFrame, spec: Deidentification, *, study: str) -> pd
     """
     _present(frame, spec, study)
     kept = frame.drop(columns=list(spec.removed))
-    for column in kept.columns.difference([*spec.not_identifying, *spec.dates], sort=False):
-        kind = identifier(kept[column])
+    for column in kept.columns.difference(list(spec.not_identifying), sort=False):
+        dated = column in spec.dates
+        kind = (BIRTH if names_birth(column) else None) if dated else identifier(kept[column])
+        if kind == BIRTH:
+            raise DataError(
+                f"study `{study}`, column `{column}`",
+                rule="even a year of birth tells ages over 89",
+                received=f"a column that looks like {BIRTH}",
+                remedy="Name it with a reason under `deidentification.removed` in params.yaml, and let the source give"
+                " the age in years; what is no birth, under `not_identifying`.",
+            )
         if kind:
             raise DataError(
                 f"study `{study}`, column `{column}`",
@@ -64,7 +74,7 @@ def top_ages(spec: Deidentification) -> dict[str, float]:
 
 
 def as_years(dates: pd.Series) -> pd.Series:
-    """Return the years of dates: of dates and texts such as 2019-06-13, of numbers such as 20190613, 2019 or 2019.45.
+    """Return the years of dates: of texts such as 2019-06-13, of numbers such as 20190613, 201906, 2019 or 2019.45.
 
     Raises
     ------
@@ -77,7 +87,9 @@ def as_years(dates: pd.Series) -> pd.Series:
         except (ValueError, TypeError):
             raise ValueError("texts of another form") from None  # the cause quotes the text that is not a date
     numbers = dates.astype("Float64")
-    years = (numbers // 10_000) if bool((numbers.dropna() >= 18_000_101).all()) else (numbers // 1)
+    parts = ((18_000_101, 10_000), (180_001, 100))  # of a day, of a month; else the number is a year
+    part = next((part for lowest, part in parts if bool((numbers.dropna() >= lowest).all())), 1)
+    years = numbers // part
     if not years.dropna().between(1700, 2200).all():
         raise ValueError("numbers that are not years")
     return years.astype("Int64")

@@ -12,9 +12,10 @@ import pandas as pd
 
 from theragate.cohorts.column_names import spellings, words_of
 
-__all__ = ["CODE", "counts_patients", "identifier", "tells_apart"]
+__all__ = ["BIRTH", "CODE", "counts_patients", "identifier", "names_birth", "tells_apart"]
 
 CODE = "a code of each patient's own"
+BIRTH = "dates of birth"  # even their years tell ages over 89
 FEW = 20  # among fewer patients, all texts may differ by chance
 DISTINCT = 1 / 8  # of the rows: a number of rows or visits has fewer values, a patient's number has more
 CLOSE = 10.0  # repeated values expected by chance, of which none occurs only in numbers that were given out in a row
@@ -36,8 +37,8 @@ _WORDS = {
         indirizzo città comune codicepostale
         adres straat huisnummer woonplaats geboorteplaats gemeente""",
     "dates": """
-        date datetime timestamp dob birthdate birthday
-        datum geburtsdatum gebdat gebdatum geburtstag ddn fecha geboortedatum""",
+        date datetime timestamp
+        datum fecha""",
     "telephone numbers": """
         phone telephone mobile cellphone telefon telefonnummer telefonnr handy handynummer mobilnummer rufnummer
         téléphone teléfono telefono telefoon telefoonnummer mobiel""",
@@ -73,10 +74,7 @@ _PHRASES = {
     ("tarjeta", "sanitaria"): "health plan numbers",
     ("tessera", "sanitaria"): "health plan numbers",
     ("cod", "postal"): "places",
-    ("geb", "dat"): "dates",
-    ("dat", "geb"): "dates",
     ("data", "di"): "dates",
-    ("data", "nascita"): "dates",
     ("data", "ricovero"): "dates",
     ("data", "visita"): "dates",
     ("data", "decesso"): "dates",
@@ -86,6 +84,16 @@ _PHRASES = {
     ("hospital", "number"): CODE,
     ("case", "number"): CODE,
 }
+# Words that say it alone, and words that do beside one of a date or a year: `birth weight` is none.
+_BORN = """
+    dob yob birthdate birthday birthyear geburtsdatum geburtstag geburtsjahr gebdat gebdatum gebjahr gebtag jahrgang ddn
+    geboortedatum geboortejaar"""
+_OF_BIRTH = "birth born geb geburt naissance né née nacimiento nascita nato nata geboorte geboren"
+_WHEN = """
+    date dt day year yr yyyy datum dat tag jahr jg am le année an jour fecha año data anno dag jaar el il op"""
+_SAYS_BORN, _BIRTHS, _WHENS = (
+    {form for word in words.split() for form in spellings(word)} for words in (_BORN, _OF_BIRTH, _WHEN)
+)
 # Ends of German and Dutch compounds, such as Aufnahmedatum and Patientennummer.
 _ENDS = {
     "datum": "dates",
@@ -116,6 +124,7 @@ _POSTCODES = {"cp", "cap"}  # also the pain of a chest, and an infection of lung
 _MONTH = (
     "jan|feb|m[aä]r|mrz|apr|avr|abr|ma[iy]|mei|mag|jun|giu|jul|lug|aug|ago|sep|set|o[ck]t|ott|nov|de[cz]|dic|gen|ene"
 )
+_YEAR, _MONTH_NUMBER = r"(?:19|20)\d{2}", r"(?:0?[1-9]|1[0-2])"
 # One such value is enough.
 _FORMS = {
     "e-mail addresses": r"[^@\s]+@[^@\s]+\.[A-Za-z]{2,}",
@@ -124,7 +133,8 @@ _FORMS = {
     "IP addresses": r"(?<!\d\.)(?:\d{1,3}\.){3}\d{1,3}(?!\.\d)",
     "telephone numbers": r"\+?\d{0,3}[ .-]?\(?\d{3}\)?[ .-]\d{3}[ .-]\d{4}|\+\d{2}[ ./()-]*\d(?:[ ./()-]*\d){6,}",
     "dates": r"\d{4}-\d{2}-\d{2}(?:[T ].*)?|\d{1,2}[./]\d{1,2}[./]\d{2,4}"
-    rf"|\d{{1,2}}[ .-]{{1,2}}(?i:{_MONTH})[a-zé]{{0,7}}[ .-]{{1,2}}\d{{2,4}}",
+    rf"|\d{{1,2}}[ .-]{{1,2}}(?i:{_MONTH})[a-zäé]{{0,7}}[ .-]{{1,2}}\d{{2,4}}"
+    rf"|(?i:{_MONTH})[a-zäéû]{{0,7}}[ .-]{{1,2}}{_YEAR}",
 }
 # Half of the values have to look like this: a code of a sample or of a drug may do so once.
 _USUAL_FORMS = {
@@ -133,6 +143,9 @@ _USUAL_FORMS = {
     "social security numbers": r"\d{2} ?\d{6} ?[A-Z] ?\d{3}|[12] ?\d{2} ?\d{2} ?\d[\dAB] ?\d{3} ?\d{3}(?: ?\d{2})?"
     r"|[A-Z]{6}\d{2}[A-Z]\d{2}[A-Z]\d{3}[A-Z]|\d{8}-?[A-Z]|[XYZ]-?\d{7}-?[A-Z]|[A-Z]{2} ?(?:\d\d ?){3}[A-D]",
     "health plan numbers": r"[A-Z]\d{9}",
+    # Months, quarters and weeks of a year: a date may be no finer than the year.
+    "dates": rf"{_YEAR}[./-]{_MONTH_NUMBER}|{_MONTH_NUMBER}[./-]{_YEAR}|(?i:{_MONTH})[a-zäéû]{{0,7}}[ .-]{{1,2}}\d{{2}}"
+    rf"|{_YEAR}[ ./-]?(?i:[qt][1-4]|k?w ?\d{{1,2}}|s\d{{2}})|(?i:[qt][1-4]|kw ?\d{{1,2}})[ ./-]{{1,2}}{_YEAR}",
     "places": r"\d{4} ?[A-Z]{2}|[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}|[A-Z]\d[A-Z] ?\d[A-Z]\d",
 }
 _PERSON = r"[^\W\d_][^\W\d_'’.-]+(?:(?:,? |[-'’])[^\W\d_][^\W\d_'’.-]*\.?){0,4}"
@@ -142,6 +155,12 @@ _MANY_NAMES = 100
 def identifier(column: pd.Series) -> str | None:
     """Return which of Safe Harbor's identifiers a column looks like, by its name or its values; None if it does not."""
     return next(filter(None, _by_name(column)), None) or _by_form(column)
+
+
+def names_birth(name: str) -> bool:
+    """Whether a column is called a date or a year of birth, in one of six languages."""
+    words = set(words_of(name))
+    return not _SAYS_BORN.isdisjoint(words) or not (_BIRTHS.isdisjoint(words) or _WHENS.isdisjoint(words))
 
 
 def counts_patients(column: pd.Series) -> bool:
@@ -168,6 +187,8 @@ def tells_apart(column: pd.Series) -> bool:
 def _by_name(column: pd.Series) -> Iterator[str | None]:
     name = str(column.name)
     words = words_of(name)
+    if names_birth(name):
+        yield BIRTH
     singular = [form for word in words for form in (word, word.removesuffix("s"), word.removesuffix("es"))]
     yield from (kind for phrase, kind in _PHRASES.items() if phrase in pairwise(words))
     yield from (_KIND[word] for word in singular if word in _KIND)
@@ -220,10 +241,12 @@ def _by_form(column: pd.Series) -> str | None:
 
 
 def _written_without_signs(column: pd.Series) -> bool:
-    """Whether the numbers are dates such as 20190613."""
+    """Whether the numbers are dates such as 20190613, or months such as 201906."""
     if not _whole(column):
         return False
     numbers = column.dropna().to_numpy(dtype=np.int64)
+    if len(np.unique(numbers)) > 1 and numbers.min() >= 190_001 and numbers.max() <= 210_012:
+        return bool(np.all((numbers % 100 >= 1) & (numbers % 100 <= 12)))
     return bool(
         len(np.unique(numbers)) > 1
         and numbers.min() >= 18_000_101

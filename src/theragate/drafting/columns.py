@@ -9,7 +9,7 @@ import pandas as pd
 
 from theragate.cohorts.ages import OLDEST, TOP_AGE, age_unit, is_named_age
 from theragate.cohorts.deidentify import as_years
-from theragate.cohorts.identifiers import counts_patients, identifier
+from theragate.cohorts.identifiers import BIRTH, counts_patients, identifier
 from theragate.drafting.words import FOLLOW_UP, STATUS, joined
 from theragate.errors import DataError, did_you_mean
 from theragate.study import MARK, AgeUnit
@@ -88,13 +88,24 @@ def read_columns(
         if name not in own and name not in columns.ages:
             _read_column(name, label, column, columns, time=time)
     _drop_copies(frame, own, columns)
+    if not columns.ages:
+        _miss_ages(columns)
     return columns
+
+
+def _miss_ages(columns: Columns) -> None:
+    """Say that an age may stand where a date of birth may not."""
+    for name, reason in columns.removed.items():
+        if BIRTH in reason:
+            columns.removed[name] = f"{reason} To learn from ages, add a column of ages in years to the file."
 
 
 def _read_column(name: str, label: str, column: pd.Series, columns: Columns, *, time: bool) -> None:
     kind = identifier(column) or identifier(column.rename(label))
     if kind == "dates" and _are_dates(column):
         columns.dates.append(name)
+    elif kind == BIRTH:
+        columns.removed[name] = f"{MARK}: the column looks like {BIRTH}, and even their years tell ages over 89."
     elif kind is not None:
         columns.removed[name] = f"{MARK}: the column looks like {kind}."
     elif name == PATIENT:

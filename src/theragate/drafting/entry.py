@@ -12,7 +12,7 @@ from theragate.drafting.columns import Columns
 from theragate.drafting.effects import draft_effect_decision
 from theragate.drafting.limits import draft_gates
 from theragate.drafting.outcome import DraftedOutcome
-from theragate.drafting.words import ATTRIBUTES, words_of
+from theragate.drafting.words import A_SEX, ATTRIBUTES, NO, YES, is_one_of, joined, words_of
 from theragate.evidence.published import SMALLEST_CELL
 from theragate.study import CLUSTER, EVERY_STUDY, MARK, TASKS, Task, TaskName
 
@@ -118,8 +118,10 @@ def _subgroups(cohort: pd.DataFrame, columns: Columns) -> dict[str, Any]:
     """
     groups: dict[str, Any] = {}
     for column in cohort.columns:
-        title = next((ATTRIBUTES[word] for word in sorted(words_of(column)) if word in ATTRIBUTES), None)
+        title = _attribute(column)
         group = _labelled(as_codes(cohort[column])) if title else None
+        if group and joined(column) in A_SEX:
+            group["labels"] = _yes_or_no(group["labels"], joined(column))
         if title and group:
             key = title.lower() if title.lower() not in groups else f"{title.lower()}_{len(groups)}"
             groups[key] = {"title": title, "column": column, **group, "judged": True}
@@ -129,6 +131,18 @@ def _subgroups(cohort: pd.DataFrame, columns: Columns) -> dict[str, Any]:
         bands = sorted({float(round(cohort[age].quantile(share) / step) * step) for share in (1 / 3, 2 / 3)})
         groups["age_band"] = {"title": f"Age in {columns.ages[age]}", "column": age, "bands": bands, "judged": False}
     return groups
+
+
+def _attribute(column: str) -> str | None:
+    if joined(column) in A_SEX:
+        return "Sex"
+    return next((ATTRIBUTES[word] for word in sorted(words_of(column)) if word in ATTRIBUTES), None)
+
+
+def _yes_or_no(labels: dict[str, str], name: str) -> dict[str, str]:
+    """Return what 1 and 0 mean in a column such as `female`; other values have their own words."""
+    said = {code: name if is_one_of(code, YES) else f"not {name}" for code in labels}
+    return said if all(is_one_of(code, YES) or is_one_of(code, NO) for code in labels) else labels
 
 
 def _labelled(codes: pd.Series) -> dict[str, Any] | None:

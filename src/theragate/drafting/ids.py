@@ -16,12 +16,14 @@ __all__ = ["NOBODY", "find_id", "repeated_rows"]
 
 NOBODY = "none"  # what a person writes who knows that each row is another patient, and that no column names them
 # Whole names, their words joined; those of persons before those of stays and files.
+_NUMBER = r"(n|no|nr|num|numero|nummer|id)?"  # before the word, as in N° patient
 PERSONS = re.compile(
-    r"(patients?|patienten|paciente|paziente|pat|pt|person|participante?|teilnehmer|proband|subject|subj|usubj|deelnemer)"
-    r"(id|ids|no|nr|num|number|nummer|numero|kennung|key|uid)?|mrn|nhc|ipp|pid(no|nr|num|number)?"
+    rf"{_NUMBER}(patients?|patienten|paciente|paziente|pat|pt|person|participante?|teilnehmer|proband|subject|subj|usubj|deelnemer)"
+    r"(id|ids|n|no|nr|num|number|nummer|numero|kennung|key|uid)?|mrn|nhc|ipp|pid(no|nr|num|number)?"
 )
 RECORDS = re.compile(
-    r"id|(record|case|fall|study|caso|cas|chart|hospital|clinical|dossier)(id|no|nr|num|number|nummer)?"
+    rf"id|{_NUMBER}(record|case|fall|study|caso|cas|chart|hospital|clinical|dossier|expediente|cartella|historia)"
+    r"(id|n|no|nr|num|number|nummer)?"
 )
 SAME, CHANCE = 0.98, 0.8  # a column is a patient's if neighbours share it so often, and any two patients less often
 FEWEST, WITNESSES = 10, 2  # patients with several rows; columns that are the same in them

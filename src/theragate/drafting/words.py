@@ -7,6 +7,7 @@ from theragate.cohorts.column_names import words_of as all_words_of
 
 __all__ = [
     "ATTRIBUTES",
+    "A_SEX",
     "CLUSTERS",
     "EVENTS",
     "FOLLOW_UP",
@@ -85,6 +86,13 @@ ATTRIBUTES = {
     for word in words.split()
     for form in spellings(word)
 }
+
+
+# Whole names of columns that say whether a patient is of one sex.
+A_SEX = _spelt("""
+    female male woman weiblich männlich frau mann femme homme féminin masculin mujer hombre femenino masculino donna
+    uomo femmina maschio femminile maschile vrouw vrouwelijk mannelijk
+    isfemale ismale sexfemale sexmale femalesex malesex""")
 
 
 def cluster_rank(name: str) -> int | None:

@@ -71,11 +71,11 @@ _LAYOUT: dict[str, tuple[Format, ...]] = {
 
 
 def format_of(name: str) -> Format | None:
-    """Return what the file of a name is, by how the name ends (``.CSV``, ``.csv.gz``); None for no table."""
+    """Return what the file of a name is, by how the name ends (``.CSV``, ``.csv.gz``, ``.zip``); None for no table."""
     path = PurePosixPath(name.lower())
-    if path.suffix in COMPRESSED:
-        path = path.with_suffix("")
-        return "csv" if ENDINGS.get(path.suffix) == "csv" else None
+    if path.suffix in COMPRESSED:  # `export.zip` says no more than that; what it holds is seen when it is unpacked
+        inner = path.with_suffix("").suffix
+        return "csv" if inner != ".tar" and ENDINGS.get(inner, "csv") == "csv" else None
     return ENDINGS.get(path.suffix)
 
 
@@ -88,7 +88,8 @@ def _below(text: str) -> str:
 
 def _table(text: str) -> str:
     if format_of(text) is None:
-        raise ValueError(f"a table is one of {', '.join(f'`{ending}`' for ending in ENDINGS)}, or a packed `.csv.gz`")
+        plain, packed = (", ".join(f"`{ending}`" for ending in endings) for endings in (ENDINGS, COMPRESSED))
+        raise ValueError(f"a table is one of {plain}, or text packed as {packed}")
     return text
 
 
@@ -156,6 +157,9 @@ class ColumnForm(Spec):
     thousands: Thousands | None = None
     inequalities: Literal["bound", "missing"] | None = Field(
         default=None, description="what becomes of cells such as `>200`: the bound, 200, or missing"
+    )
+    unit: Annotated[str, Field(min_length=1, max_length=20)] | None = Field(
+        default=None, exclude_if=operator.not_, description="what may follow the numbers, such as `kg` or `%`"
     )
     note: Sentence | None = Field(default=None, description="why it is read so")
 

@@ -15,6 +15,7 @@ from theragate.drafting.forms.form import DraftedForm
 from theragate.drafting.forms.options import ReadingOptions
 from theragate.drafting.forms.table import find_form
 from theragate.errors import DataError
+from theragate.study import format_of
 
 ROWS = [(f"{number:03d}", 30 + number % 50, 20.5 + number / 8, "m" if number % 3 else "f") for number in range(40)]
 
@@ -84,6 +85,86 @@ def test_a_zip_file_holds_one_table(tmp_path):
         found(path, path.read_bytes())
     with pytest.raises(DataError, match="can be unpacked; received one that cannot"):
         found(path, path.read_bytes()[:80])
+
+
+@pytest.mark.parametrize("name", ["Export 01.03.2024.zip", "labs.zip", "labs.GZ"])
+def test_a_packed_file_may_be_named_after_its_pack_alone(name, tmp_path):
+    path = tmp_path / name
+    if name.endswith("zip"):
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("inside.csv", text(lines()))
+    else:
+        path.write_bytes(gzip.compress(text(lines()).encode()))
+    form, frame = found(path, path.read_bytes())
+    assert (len(frame), form.entry["path"]) == (len(ROWS), name)
+
+
+def test_a_packed_workbook_is_refused_by_what_it_is(tmp_path):
+    with zipfile.ZipFile(tmp_path / "t.zip", "w") as archive:
+        archive.writestr("inside.xlsx", "PK")
+    with pytest.raises(DataError, match=r"an archive with a file `\*\.xlsx`\. Unpack it"):
+        find_form(tmp_path / "t.zip", ReadingOptions(), subject="the file")
+    assert format_of("t.tar.gz") is None
+
+
+@pytest.mark.parametrize(
+    ("cells", "unit", "first"),
+    [
+        ([f"{70 + n / 8} kg" for n in range(40)], "kg", 70.0),
+        ([f"{n}%" for n in range(40)], "%", 0.0),
+        ([f"{n} %" for n in range(5)] * 8, "%", 0.0),
+        ([f">{n} mg/l" if n % 7 == 0 else f"{n}.5mg/L" for n in range(40)], "mg/L", 0.0),
+        ([f"{n},5 10^9/l" for n in range(40)], "10^9/l", 0.5),
+        ([f"1.{n:03},5 µmol/l" for n in range(40)], "µmol/l", 1000.5),
+        ([f"{n}.25 kg/m²" for n in range(39)] + ["n.d."], "kg/m²", 0.25),
+        ([f"{n}h" for n in range(40)], "h", 0.0),
+    ],
+)
+def test_numbers_with_their_unit_stay_numbers(cells, unit, first, tmp_path):
+    declared, read, told = column(tmp_path, cells)
+    assert (declared["unit"], declared["text"]) == (unit, False)
+    assert (read.dtype, read[0]) == ("float64" if read.isna().any() or read[0] % 1 or first else read.dtype, first)
+    assert f"`x`: numbers with the unit `{unit}`" in told
+    assert not any("absent" in line for line in told)
+
+
+def test_numbers_without_the_unit_of_the_others_are_asked_about(tmp_path):
+    declared, read, told = column(tmp_path, [f"{n}.5 mg/l" if n % 3 else f"{n}.5" for n in range(40)])
+    assert read.tolist() == [n + 0.5 for n in range(40)]
+    assert declared["note"] == "REVIEW: numbers without `mg/l` were taken to be of the same unit. Are they?"
+    assert "`x`: `mg/l` is absent in 14 cells" in told
+
+
+def test_numbers_of_two_units_are_refused(tmp_path):
+    cells = [f"{70 + n} kg" for n in range(30)] + [f"{150 + n} lb" for n in range(12)]
+    with pytest.raises(DataError, match=r"one unit; received `kg` in 30, `lb` in 12 cells\. Convert them"):
+        column(tmp_path, cells)
+    assert column(tmp_path, cells, text=("x",))[1].nunique() == 42
+
+
+@pytest.mark.parametrize("cells", [["1a", "1b", "2a", "2b"] * 10, ["3A", "4A"] * 20, ["I20", "I21"] * 20])
+def test_stages_and_codes_are_no_units(cells, tmp_path):
+    declared, read, _ = column(tmp_path, cells)
+    assert declared == {"text": True}
+    assert set(read) == set(cells)
+
+
+@pytest.mark.parametrize(
+    ("cells", "asked"),
+    [
+        ([f"{120 + n}/{70 + n}" for n in range(40)], "cells of two numbers were read as categories"),
+        ([f"{n}/{n + 1}" for n in range(40)], "Are they dates or fractions?"),
+        (
+            [f"{n} {'ca.' if n % 2 else '(?)'}" for n in range(40)],
+            "cells of a number and more were read as categories",
+        ),
+    ],
+)
+def test_numbers_that_become_categories_are_told(cells, asked, tmp_path):
+    declared, _, told = column(tmp_path, cells)
+    assert declared["text"]
+    assert asked in declared["note"]
+    assert any(line.startswith("`x`: ") and "read as categories" in line and "REVIEW" not in line for line in told)
 
 
 def test_titles_totals_and_names_of_rows(tmp_path):
@@ -217,6 +298,12 @@ def test_codes_stay_texts(tmp_path):
         (["13-Jun-2019", "01-Feb-2020"], "%d-%b-%Y", "2019-06-13"),
         (["13JUN2019", "01FEB2020"], "%d%b%Y", "2019-06-13"),
         (["Jun 13, 2019", "Feb 1, 2020"], "%b %d, %Y", "2019-06-13"),
+        (["Jun 2019", "Feb 2020"], "%b %Y", "2019-06-01"),
+        (["June 2019", "February 2020"], "%B %Y", "2019-06-01"),
+        (["Jun-19", "Feb-20"], "%b-%y", "2019-06-01"),
+        (["2019-06", "2020-02"], "%Y-%m", "2019-06-01"),
+        (["06/2019", "2/2020"], "%m/%Y", "2019-06-01"),
+        (["06.2019", "02.2020"], "%m.%Y", "2019-06-01"),
         (["13.06.19", "01.02.20"], "%d.%m.%y", "2019-06-13"),
         (["13-Jun-19", "01-Feb-20"], "%d-%b-%y", "2019-06-13"),
     ],

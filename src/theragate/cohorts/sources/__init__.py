@@ -15,6 +15,7 @@ from theragate.cohorts.sources._cells import (
     plain_numbers,
     shown_cells,
     stripped,
+    without_unit,
     written,
 )
 from theragate.cohorts.sources._companions import Companions
@@ -76,6 +77,7 @@ __all__ = [
     "text_of",
     "unpacked",
     "visible_sheets",
+    "without_unit",
     "written",
 ]
 

@@ -38,6 +38,7 @@ __all__ = [
     "read_grid",
     "shown_cells",
     "stripped",
+    "without_unit",
     "written",
 ]
 
@@ -59,6 +60,7 @@ class Form:
     decimal: str = "."
     thousands: str | None = None
     inequalities: str | None = None
+    unit: str | None = None
     date: str | None = None
 
 
@@ -70,6 +72,7 @@ def form_of(spec: TableFile, column: str) -> Form:
         decimal=own.decimal or spec.decimal,
         thousands=own.thousands or (spec.thousands if own.decimal is None else None),
         inequalities=own.inequalities,
+        unit=own.unit,
         date=own.date,
     )
 
@@ -208,6 +211,8 @@ class _Column:
 
     def _numbers(self, texts: pa.Array) -> pd.Series:
         texts = pc.replace_substring_regex(pc.replace_substring(texts, "−", "-"), "[\u00a0\u202f]", " ")
+        if self.form.unit is not None:
+            texts = without_unit(texts, self.form.unit)
         if self.form.inequalities is not None:
             bound = pc.replace_substring_regex(texts, INEQUALITY, "") if self.form.inequalities == "bound" else None
             texts = pc.if_else(pc.match_substring_regex(texts, INEQUALITY), bound, texts)
@@ -250,6 +255,11 @@ class _Column:
 
     def _unfit(self, rule: str, received: str, remedy: str) -> DataError:
         return DataError(self.subject, rule=rule, received=received, remedy=remedy)
+
+
+def without_unit(texts: pa.Array, unit: str) -> pa.Array:
+    """Take off what follows the numbers, whatever its case and the space before it."""
+    return pc.replace_substring_regex(texts, rf"(?i)(\d[.,]?) *{re.escape(unit)}$", r"\1")
 
 
 def fits_numbers(texts: pa.Array, decimal: str, thousands: str | None) -> pa.Array:

@@ -15,7 +15,7 @@ from theragate.cohorts.sources._cells import read_grid
 from theragate.cohorts.sources._companions import Companions
 from theragate.cohorts.sources._grid import lay_out
 from theragate.errors import DataError
-from theragate.study import TableFile
+from theragate.study import TableFile, format_of
 
 __all__ = ["read_csv", "rows_of", "text_of", "unpacked"]
 
@@ -71,6 +71,13 @@ def _only_member(content: bytes, subject: str) -> bytes:
                 rule="a packed table is one file",
                 received=f"an archive of {len(names)}",
                 remedy="Unpack it, and name the one that is meant.",
+            )
+        if format_of(names[0]) not in ("csv", None):
+            raise DataError(
+                subject,
+                rule="what is packed is a text file",
+                received=f"an archive with a file `*{Path(names[0]).suffix}`",
+                remedy="Unpack it, and name the file in it.",
             )
         return archive.read(names[0])
 

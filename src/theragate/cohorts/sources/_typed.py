@@ -123,7 +123,7 @@ def check_no_numbers(column: pd.Series, subject: str) -> None:
 def _as_numbers(column: pd.Series, spec: TableFile, name: str) -> bool:
     """Whether texts are to be read as numbers: where their form is declared, or numbers are among them."""
     form = spec.columns.get(name)
-    if form and any((form.decimal, form.thousands, form.inequalities)):
+    if form and any((form.decimal, form.thousands, form.inequalities, form.unit)):
         return True
     return column.dtype == object and any(isinstance(cell, int | float | Decimal) for cell in _cells(column))
 

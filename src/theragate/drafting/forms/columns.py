@@ -22,6 +22,7 @@ from theragate.cohorts.sources import (
     plain_numbers,
     shown_cells,
     stripped,
+    without_unit,
     written,
 )
 from theragate.drafting.forms.dates import find_date_form, like_dates
@@ -33,13 +34,20 @@ from theragate.evidence.published import SMALLEST_CELL
 __all__ = ["Cells", "DraftedColumn", "draft_column", "find_decimal"]
 
 MEASURED = 10  # with more distinct numbers a column is a measurement, with fewer its numbers may be codes
-_HALF, _FEW_WORDS = 0.5, 3
+_HALF, _MOSTLY, _FEW_WORDS = 0.5, 0.9, 3
 _CODED = 777  # from which on even one number that stands alone is rather a code
 _INFINITE = r"(?i)^[+-]?(?:inf|infinity|∞)$"
 _POINT = r"^[+-]?(?:0?\.\d+|0\.\d*|\d{4,}\.\d+|\d+\.(?:\d{1,2}|\d{4,})|\d{1,3}(?:,\d{3})+\.\d+)(?:[eE][+-]?\d+)?$"
 _COMMA = r"^[+-]?(?:0?,\d+|0,\d*|\d{4,},\d+|\d+,(?:\d{1,2}|\d{4,})|\d{1,3}(?:\.\d{3})+,\d+)(?:[eE][+-]?\d+)?$"
 _GROUPED = r"^[+-]?[1-9]\d{0,2}(?:[.,]\d{3})+$"  # 1,765 may be either
-_FRACTION = r"^\d{1,2}/\d{1,2}$"
+_FRACTION = r"^\d{1,3} *[/|] *\d{1,3}$"
+_MONTH_AS_NUMBER = r"^(?:0?[1-9]|1[0-2])\.(?:19|20)\d{2}$"  # 03.2019
+# A number and what follows it: `75 kg`, `50%`, `>3.2 mg/l`, `4.1 10^9/l`; digits only within it.
+_WITH_UNIT = (
+    r"^(?P<number>[<>≤≥]?\s*=?\s*[+-]?(?:\d[\d.,' ]*)) *"
+    r"(?P<unit>(?:(?:x|×|\*)? ?10\^?\d{1,2} ?/ ?)?[%‰°µμ$€£A-Za-zÄÖÜäöü][^\s\d]{0,11}[23²³]?)$"
+)
+_NUMBER_AND_MORE = r"^[^\p{L}\d]*\d[\d.,]*[^\d]+$"
 _NONE_AT_ALL = {"none", "nil", "x", "xx", "*", "**", "void"}  # among numbers they may mean 0, or a mark
 
 Form = tuple[str, str | None]
@@ -77,6 +85,8 @@ class Cells:
             return None
         points = texts.filter(pc.match_substring(texts, "."))
         # What may be thousands, a date or a code is looked at more closely.
+        if len(points) == len(texts.drop_null()) and _share(points, _MONTH_AS_NUMBER) == 1:
+            return None
         if (len(points) and not _any(points, _POINT)) or _any(texts, r"^[+-]?(?:0\d+|\d{8}|\d{16,})$"):
             return None
         numbers: NDArray[np.float64] = pc.utf8_ltrim(texts, "+").cast(pa.float64()).to_numpy(zero_copy_only=False)
@@ -145,6 +155,8 @@ def draft_column(name: str, cells: Cells, options: ReadingOptions, *, decimal: s
     rest = texts.filter(pc.invert(pc.is_in(texts, pa.array(words, pa.large_string()))))
     if not len(rest) or like_dates(rest):
         return _nothing_or_dates(texts, rest, words, options, what)
+    unit = _unit_of(rest, decimal, what)
+    given, rest = rest, without_unit(rest, unit) if unit else rest
     bound = pc.replace_substring_regex(rest, INEQUALITY, "")
     chosen, fits = _best_form(bound, decimal)
     _check_finite(rest, fits, what)
@@ -157,8 +169,54 @@ def draft_column(name: str, cells: Cells, options: ReadingOptions, *, decimal: s
             return _text(texts, rest, bound)
         words = [*words, *_frequent_words(odd, numbers, what)]
     column, values = _number(texts, numbers, words, (chosen, decimal))
+    if unit is not None:
+        _tell_unit(column, unit, given)
     _sentinels(values, column, options, keep=name in options.outcome)
     return column
+
+
+def _unit_of(rest: pa.Array, decimal: str, what: str) -> str | None:
+    """Return what follows the numbers of a column, if it is the same in all that have something; else None.
+
+    Raises
+    ------
+    DataError
+        If the numbers are of several units, each of many patients.
+    """
+    parts = pc.drop_null(pc.extract_regex(rest, _WITH_UNIT))
+    if len(parts) < SMALLEST_CELL:
+        return None
+    numbers = pc.struct_field(parts, "number")
+    bound = pc.utf8_trim_whitespace(pc.replace_substring_regex(numbers, INEQUALITY, ""))
+    units = pd.Series(pc.struct_field(parts, "unit").to_pylist(), dtype="object")
+    alone = pc.sum(_best_form(rest, decimal)[1]).as_py() or 0
+    fits = pc.sum(_best_form(bound, decimal)[1]).as_py() or 0
+    if fits < len(parts) or len(parts) + alone < _MOSTLY * len(rest):
+        return None
+    kinds = units.str.casefold().value_counts()
+    measured = pc.count_distinct(bound).as_py() > MEASURED
+    written_out = all(len(kind) > 1 or not kind.isalpha() for kind in kinds.index)
+    if not (measured or (written_out and len(kinds) == 1)):
+        return None  # stages such as 1a and 2b
+    if len(kinds) > 1 and (not written_out or len(kinds) > _FEW_WORDS or kinds.min() < SMALLEST_CELL):
+        return None
+    if len(kinds) > 1:
+        raise DataError(
+            what,
+            rule="the numbers of a column have one unit",
+            received=f"{', '.join(f'`{kind}` in {count:,}' for kind, count in kinds.items())} cells",
+            remedy="Convert them in the file; or take them as codes with --text, or leave the column out with --drop.",
+        )
+    return str(units.value_counts().index[0])
+
+
+def _tell_unit(column: DraftedColumn, unit: str, given: pa.Array) -> None:
+    without = pc.sum(pc.equal(given, without_unit(given, unit))).as_py() or 0
+    column.form["unit"] = unit
+    column.told.append(f"numbers with the unit `{unit}`")
+    if without:
+        column.told.append(f"`{unit}` is absent in {without:,} cells")
+        column.doubts.append(f"numbers without `{unit}` were taken to be of the same unit. Are they?")
 
 
 def _check_finite(rest: pa.Array, fits: pa.Array, what: str) -> None:
@@ -316,11 +374,23 @@ def _text(texts: pa.Array, rest: pa.Array, bound: pa.Array) -> DraftedColumn:
     if "-" in words:
         column.doubts.append("`-` was taken for missing. Is it, or does it mean negative?")
     if len(rest) and pc.all(pc.match_substring_regex(rest, _FRACTION)).as_py():
-        column.told.append("cells such as `1/2` were read as categories")
-        column.doubts.append("cells such as `1/2` were read as categories. Are they dates or fractions?")
+        _tell_pairs(column, rest)
     elif len(rest) and _any(bound, CODE) and pc.all(pc.match_substring_regex(rest, r"^\d+$")).as_py():
         column.told.append("codes with zeros in front or many digits, read as text")
+    elif len(rest) and len(distinct) > MEASURED and _share(rest, _NUMBER_AND_MORE) >= _MOSTLY:
+        column.told.append(f"{shown_cells(rest)}, were read as categories")
+        column.doubts.append("cells of a number and more were read as categories. Are they numbers?")
     return column
+
+
+def _tell_pairs(column: DraftedColumn, rest: pa.Array) -> None:
+    """Ask about cells of two numbers: a date, a fraction, or two measurements such as of blood pressure."""
+    if _any(rest, r"\d{3}"):
+        column.told.append("cells of two numbers, such as `120/80`, were read as categories")
+        column.doubts.append("cells of two numbers were read as categories. Is each better a column of its own?")
+    else:
+        column.told.append("cells such as `1/2` were read as categories")
+        column.doubts.append("cells such as `1/2` were read as categories. Are they dates or fractions?")
 
 
 def _missing(texts: pa.Array, words: list[str]) -> tuple[dict[str, Any], list[str]]:
@@ -337,6 +407,10 @@ def _all_missing(words: list[str]) -> bool:
 
 def _quoted(words: list[str]) -> str:
     return ", ".join(f"`{word}`" for word in words)
+
+
+def _share(texts: pa.Array, pattern: str) -> float:
+    return float(pc.mean(pc.match_substring_regex(texts, pattern)).as_py() or 0)
 
 
 def _any(texts: pa.Array, pattern: str) -> bool:

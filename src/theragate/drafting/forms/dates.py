@@ -18,12 +18,23 @@ _ISO = r"^\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?(?:Z|[+-]\d{
 _TIME = {"": "", r" \d{1,2}:\d{2}": " %H:%M", r" \d{1,2}:\d{2}:\d{2}": " %H:%M:%S"}
 _ORDERS: dict[DateOrder, str] = {"dmy": "%d{0}%m{0}%{1}", "mdy": "%m{0}%d{0}%{1}", "ymd": "%{1}{0}%m{0}%d"}
 _MONTHS = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)"
+_YEAR, _MONTH = r"(?:19|20)\d{2}", r"(?:0?[1-9]|1[0-2])"
 _NAMED = {
     rf"^\d{{1,2}}-{_MONTHS}-\d{{4}}$": "%d-%b-%Y",
     rf"^\d{{1,2}} {_MONTHS} \d{{4}}$": "%d %b %Y",
     rf"^\d{{1,2}}{_MONTHS}\d{{4}}$": "%d%b%Y",
     rf"^\d{{1,2}}-{_MONTHS}-\d{{2}}$": "%d-%b-%y",
     rf"^{_MONTHS} \d{{1,2}}, \d{{4}}$": "%b %d, %Y",
+    # Months of a year are finer than it, too.
+    rf"^{_MONTHS} \d{{4}}$": "%b %Y",
+    rf"^{_MONTHS}-\d{{4}}$": "%b-%Y",
+    rf"^{_MONTHS}-\d{{2}}$": "%b-%y",
+    r"^(?:january|february|march|april|may|june|july|august|september|october|november|december) \d{4}$": "%B %Y",
+    rf"^{_YEAR}-{_MONTH}$": "%Y-%m",
+    rf"^{_YEAR}/{_MONTH}$": "%Y/%m",
+    rf"^{_MONTH}/{_YEAR}$": "%m/%Y",
+    rf"^{_MONTH}\.{_YEAR}$": "%m.%Y",
+    rf"^{_MONTH}-{_YEAR}$": "%m-%Y",
 }
 _ANY = r"^(?:\d{1,4}[./-]\d{1,2}[./-]\d{1,4})(?:[ T]\d.*)?$"
 _COMPACT = r"^(?:19|20)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])$"

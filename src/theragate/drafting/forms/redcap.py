@@ -9,7 +9,7 @@ from theragate.errors import DataError
 
 __all__ = ["find_redcap_form"]
 
-_GROUPS = ("redcap_data_access_group", "redcap_event_name", "redcap_repeat_instrument")
+_GROUPS = ("redcap_data_access_group",)  # the hospital, which may be worth a split; events are no measurements
 
 
 def find_redcap_form(form: DraftedForm, options: ReadingOptions) -> None:
