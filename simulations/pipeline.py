@@ -6,7 +6,7 @@ performance of the model that is released after learning from such a cohort.
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit
 
+from simulations import recipes
 from simulations.parallel import PROCESSES, generator, shared_out
 from simulations.shares import quantile, share
 from simulations.studies import simulated_study
@@ -24,10 +25,9 @@ from theragate.cohorts.outcome_columns import read_outcome
 from theragate.cohorts.outcomes import Outcome
 from theragate.evidence.catalogue import METRICS
 from theragate.evidence.inputs.predictions import BinaryTarget, HeldOut, QuantityTarget, SurvivalTarget, Target
-from theragate.evidence.intervals.widening import kind_of
+from theragate.evidence.intervals.widening import factor, kind_of, paired_factor
 from theragate.evidence.measure import measure
 from theragate.evidence.types import Estimate, to_scale
-from theragate.learning.predictor import Predictor
 from theragate.learning.training import train
 from theragate.study import TaskName
 
@@ -42,30 +42,51 @@ _THRESHOLD, _LIMITS = 0.25, (0.1, 0.5)
 _POPULATION = 20_000
 _RESAMPLES = 400
 
-Seen = tuple[dict[str, Estimate], dict[str, float]]  # what was measured, and the truth
+_ONCE = ", one repeat"
+
+Measure = tuple[str, str]  # whose (a recipe, or one minus another), and the metric
+Seen = dict[Measure, tuple[Estimate, float]]  # what was measured, and the truth
+
+# One minus the other on the same splits, of those fitted repeatedly.
+_PAIRS: dict[TaskName, tuple[tuple[str, str], ...]] = {
+    "binary": (("trees", "reference"), ("deep trees", "trees"), ("sparing", "reference")),
+    "regression": (("trees", "reference"), ("deep trees", "trees"), ("sparing", "reference")),
+    "survival": (("trees", "reference"), ("deep trees", "trees"), ("sparing", "reference"), ("forest", "reference")),
+}
 
 
 @dataclass(frozen=True)
 class Training:
-    """One cohort to be drawn and learned from."""
+    """One cohort to be drawn and learned from: by the real search, or by recipes that are fitted in every split."""
 
     task: TaskName
     patients: int
     replicate: int
     seed: int
+    searched: bool = True
 
 
 @dataclass(frozen=True)
 class Learned:
-    """The held-out predictions, and the true performance of the released model."""
+    """The held-out predictions of one recipe beside another, and what the models that are released predict.
 
+    ``released`` and ``other`` have the shape (population,); ``other`` is None where no difference is asked for.
+    """
+
+    task: TaskName
     target: Target
     held_out: HeldOut
-    truth: dict[str, float]
+    released: Floats
+    other: Floats | None = None
 
 
-def learned(training: Training) -> Learned:
-    """Draw a cohort, train on it, and look up how good the released model is in truth."""
+def learned(training: Training) -> dict[str, Learned]:
+    """Draw a cohort, learn from it, and let the released models predict a population.
+
+    Returns
+    -------
+    By recipe; ``A - B`` where a recipe stands beside another one than the reference.
+    """
     rng = generator(training.seed, TASKS.index(training.task), training.patients, training.replicate)
     task, n = training.task, training.patients
     features = rng.normal(size=(n, len(_EFFECTS)))
@@ -73,6 +94,13 @@ def learned(training: Training) -> Learned:
     cohort.insert(0, "patient", np.arange(n))
     columns, target = _outcome(task, _linear(task, features), rng)
     cohort = cohort.assign(**columns)
+    seed = int(rng.integers(2**31))
+    if training.searched:
+        return {"searched": _searched(cohort, target, task, seed=seed)}
+    return _repeated(cohort, target, task, seed=seed)
+
+
+def _searched(cohort: pd.DataFrame, target: Target, task: TaskName, *, seed: int) -> Learned:
     study = simulated_study(task, horizon=_HORIZON)
     outcome: Outcome = read_outcome(cohort, study)
     with TemporaryDirectory() as storage:
@@ -80,7 +108,7 @@ def learned(training: Training) -> Learned:
             cohort,
             outcome,
             study,
-            seed=int(rng.integers(2**31)),
+            seed=seed,
             jobs=1,
             storage=Path(storage),
             progress=lambda _done, _total, _text: None,
@@ -89,34 +117,74 @@ def learned(training: Training) -> Learned:
 
     def of(model: str) -> Floats:
         rows = table[table["model"] == model].sort_values(["repeat", "patient"])
-        return rows["prediction"].to_numpy(dtype=np.float64).reshape(-1, n)
+        return rows["prediction"].to_numpy(dtype=np.float64).reshape(-1, len(cohort))
 
-    held_out = HeldOut(
-        selected=of("selected"),
-        reference=of("reference"),
-        null=of("null"),
-        scenarios={},
-        groups={},
-        judged=frozenset(),
-    )
-    return Learned(target, held_out, _truth(task, trained.predictor))
+    held_out = _held_out(of("selected"), of("reference"), of("null"))
+    return Learned(task, target, held_out, trained.predictor.predict(_frame(_population())))
 
 
-def measured(found: Learned) -> dict[str, Estimate]:
-    """Measure the held-out predictions."""
-    return measure(found.target, found.held_out, resamples=_RESAMPLES, seed=1).overall
+def _repeated(cohort: pd.DataFrame, target: Target, task: TaskName, *, seed: int) -> dict[str, Learned]:
+    validation = {"scheme": "nested_cross_validation", "repeats": recipes.REPEATS, "folds": 5, "inner_folds": 2}
+    study = simulated_study(task, horizon=_HORIZON, validation={**validation, "reason": "As small cohorts are."})
+    outcome: Outcome = read_outcome(cohort, study)
+    found, null = recipes.held_out(cohort, outcome, study, seed=seed)
+    released = recipes.fitted_once(cohort, outcome, study, seed=seed)
+    predicted = {name: predictor.predict(_frame(_population())) for name, predictor in released.items()}
+    return {
+        first if second == "reference" else f"{first} - {second}": Learned(
+            task, target, _held_out(found[first], found[second], null), predicted[first], predicted[second]
+        )
+        for first, second in _PAIRS[task]
+    }
+
+
+def _held_out(selected: Floats, reference: Floats, null: Floats) -> HeldOut:
+    return HeldOut(selected=selected, reference=reference, null=null, scenarios={}, groups={}, judged=frozenset())
+
+
+def measured(found: Mapping[str, Learned]) -> Seen:
+    """Measure the held-out predictions of every recipe, and the differences of recipes; also with one repeat alone."""
+    seen: Seen = {}
+    truths: dict[int, dict[str, float]] = {}
+
+    def truth_of(task: TaskName, predicted: Floats) -> dict[str, float]:
+        if id(predicted) not in truths:
+            truths[id(predicted)] = _truth(task, predicted)
+        return truths[id(predicted)]
+
+    once = {f"{name}{_ONCE}": _first_repeat(own) for name, own in found.items() if own.other is not None}
+    for name, own in {**found, **once}.items():
+        evidence = measure(own.target, own.held_out, resamples=_RESAMPLES, seed=1)
+        pair, alone, _ = name.partition(_ONCE)
+        recipe, _, other = pair.partition(" - ")
+        truth = truth_of(own.task, own.released)
+        for metric, estimate in evidence.overall.items():
+            seen[f"{recipe}{alone}", metric] = estimate, truth.get(metric, np.nan)
+        if own.other is None:
+            continue
+        of_other = truth_of(own.task, own.other)
+        for item in evidence.comparisons:
+            apart = truth[item.metric] - of_other[item.metric]
+            seen[f"{recipe} - {other or 'reference'}{alone}", item.metric] = item.difference, apart
+    return seen
+
+
+def _first_repeat(own: Learned) -> Learned:
+    given = own.held_out
+    return replace(own, held_out=_held_out(given.selected[:1], given.reference[:1], given.null[:1]))
 
 
 def cohorts(replicates: int) -> dict[int, int]:
     """Return how many cohorts of each size are learned from, of each task."""
     few = max(2, replicates // 8)
-    return {200: few, 800: max(2, few * 2 // 5)}
+    return {100: few, 200: few, 400: max(2, few * 3 // 5), 800: max(2, few * 2 // 5)}
 
 
 def run(replicates: Mapping[int, int], *, seed: int, processes: int = PROCESSES) -> dict[str, list[dict[str, Any]]]:
-    """Learn from cohorts of every task and size (patients -> replicates); return `summary` and `widening_rows`."""
+    """Learn from cohorts of every task and size (patients -> replicates); return what `tabulated` does."""
     trainings = [
-        Training(task, patients, replicate, seed)
+        Training(task, patients, replicate, seed, searched)
+        for searched in (True, False)
         for patients, count in replicates.items()
         for replicate in range(count)
         for task in TASKS
@@ -128,59 +196,77 @@ def run(replicates: Mapping[int, int], *, seed: int, processes: int = PROCESSES)
 
 
 def tabulated(by_kind: Mapping[tuple[TaskName, int], Sequence[Seen]]) -> dict[str, list[dict[str, Any]]]:
-    """Return ``measures`` by task, size and measure, and ``widening`` by task, size and kind of measure."""
+    """Return ``measures`` by task, size, recipe and measure, and ``widening`` by task, size, recipe and kind."""
     measures = [
         row for (task, patients), seen in by_kind.items() for row in summary(seen, task=task, patients=patients)
     ]
-    pooled: dict[tuple[TaskName, str, int], list[tuple[Floats, Floats]]] = defaultdict(list)
+    pooled: dict[tuple[TaskName, str, str, str], list[tuple[Floats, Floats]]] = defaultdict(list)
     for (task, patients), seen in by_kind.items():
-        for metric, pairs in _by_metric(seen).items():
-            pooled[task, kind_of(metric), patients].append(_distances(metric, pairs))
+        for (recipe, metric), pairs in _by_measure(seen).items():
+            for size in (str(patients), "all"):
+                pooled[task, _kind(recipe, metric), recipe, size].append(_distances(metric, pairs))
     widening = [
         {
             "task": task,
             "kind": kind,
-            "patients": patients,
+            "recipe": recipe,
+            "patients": size if size == "all" else int(size),
             **{
                 name: quantile(np.concatenate([pair[place] for pair in found]), 0.95)
-                for place, name in enumerate(("recipe", "model"))
+                for place, name in enumerate(("of_recipe", "of_model"))
             },
         }
-        for (task, kind, patients), found in pooled.items()
+        for (task, kind, recipe, size), found in sorted(pooled.items(), key=_in_order)
     ]
     return {"measures": measures, "widening": widening}
 
 
+def _in_order(item: tuple[tuple[str, str, str, str], Any]) -> tuple[str, str, str, float]:
+    task, kind, recipe, size = item[0]
+    return task, kind, recipe, np.inf if size == "all" else int(size)
+
+
+def _kind(recipe: str, metric: str) -> str:
+    return "difference" if " - " in recipe else kind_of(metric)
+
+
 def _seen(training: Training) -> Seen:
-    found = learned(training)
-    return measured(found), found.truth
+    return measured(learned(training))
 
 
 def summary(seen: Sequence[Seen], *, task: TaskName, patients: int) -> list[dict[str, Any]]:
-    """Return, per measure, how often limits hold and by which factor they would have to be wider.
+    """Return, per recipe and measure, how often limits hold and by which factor they would have to be wider.
 
     ``inflation`` is the 95% quantile, over the cohorts, of the distance from the estimate to the truth in units of the
     distance from the estimate to its limit on that side, both on the estimate's scale. ``coverage_of_the_model`` asks
-    for the very model that was released, whose performance differs from cohort to cohort.
+    for the very model that was released, whose performance differs from cohort to cohort; ``applied`` for the limits as
+    they are widened. ``above`` is how often the lower limit, as it is widened, lies above the truth of the recipe: so
+    often passes a recipe that lies at the very limit that it is held to.
     """
     rows = []
-    for metric, pairs in _by_metric(seen).items():
+    for (recipe, metric), pairs in _by_measure(seen).items():
         distances, own = _distances(metric, pairs)
         truths = np.array([truth for _, truth in pairs])
         aim = float(truths.mean())
         values = np.array([estimate.value for estimate, _ in pairs])
+        paired = _kind(recipe, metric) == "difference"
+        by = paired_factor(task) if paired else factor(metric, task=task, forest=recipe.startswith("forest"))
         rows.append(
             {
                 "task": task,
                 "patients": patients,
+                "recipe": recipe,
                 "measure": metric,
                 "truth": round(aim, 5),
                 "truth_sd": round(float(truths.std(ddof=1)), 5),
                 "mean_estimate": round(float(values.mean()), 5),
                 "estimate_sd": round(float(values.std(ddof=1)), 5),
-                "with_limits": share(len(pairs), len(seen)),
+                "with_limits": share(len(pairs), sum((recipe, metric) in own for own in seen)),
                 "coverage": share(int((distances <= 1).sum()), len(pairs)),
                 "coverage_of_the_model": share(int((own <= 1).sum()), len(pairs)),
+                "applied": share(int((distances <= by).sum()), len(pairs)),
+                "above": share(int(((distances > by) & (values > aim)).sum()), len(pairs)),
+                "below": share(int(((distances > by) & (values < aim)).sum()), len(pairs)),
                 "inflation": quantile(distances, 0.95),
                 "inflation_of_the_model": quantile(own, 0.95),
             }
@@ -188,13 +274,13 @@ def summary(seen: Sequence[Seen], *, task: TaskName, patients: int) -> list[dict
     return rows
 
 
-def _by_metric(seen: Sequence[Seen]) -> dict[str, list[tuple[Estimate, float]]]:
-    by_metric: dict[str, list[tuple[Estimate, float]]] = defaultdict(list)
-    for estimates, truth in seen:
-        for metric, estimate in estimates.items():
-            if estimate.decidable and np.isfinite(truth.get(metric, np.nan)):
-                by_metric[metric].append((estimate, truth[metric]))
-    return by_metric
+def _by_measure(seen: Sequence[Seen]) -> dict[Measure, list[tuple[Estimate, float]]]:
+    by_measure: dict[Measure, list[tuple[Estimate, float]]] = defaultdict(list)
+    for measures in seen:
+        for measure_, (estimate, truth) in measures.items():
+            if estimate.decidable and estimate.lower != estimate.upper and np.isfinite(truth):
+                by_measure[measure_].append((estimate, truth))
+    return {name: pairs for name, pairs in by_measure.items() if len(pairs) > 1}
 
 
 def _distances(metric: str, pairs: Sequence[tuple[Estimate, float]]) -> tuple[Floats, Floats]:
@@ -222,9 +308,9 @@ def _distance(estimate: Estimate, truth: float, *, upper_only: bool) -> float:
     return abs(aim - centre) / max(abs(reach - centre), 1e-12)
 
 
-def _truth(task: TaskName, predictor: Predictor) -> dict[str, float]:
+def _truth(task: TaskName, predicted: Floats) -> dict[str, float]:
     features = _population()
-    predicted, linear = predictor.predict(_frame(features)), _linear(task, features)
+    linear = _linear(task, features)
     weight = np.full(len(features), 1 / len(features))
     if task == "regression":
         errors = generator(2, 1).normal(0, 2, size=(1, 400))

@@ -129,6 +129,7 @@ def _pipeline(rows: Sequence[Row]) -> str:
         [
             "Task",
             "n",
+            "Recipe",
             "Measure",
             "Truth",
             "Mean estimate",
@@ -136,6 +137,7 @@ def _pipeline(rows: Sequence[Row]) -> str:
             "Covers the model",
             "Inflation, recipe",
             "Inflation, model",
+            "Covers as widened",
             "Replicates",
         ]
     ]
@@ -143,6 +145,7 @@ def _pipeline(rows: Sequence[Row]) -> str:
         [
             row["task"],
             str(row["patients"]),
+            row["recipe"],
             _mark(row["measure"]),
             f"{row['truth']:.3f}",
             f"{row['mean_estimate']:.3f}",
@@ -150,6 +153,7 @@ def _pipeline(rows: Sequence[Row]) -> str:
             _percent(row["coverage_of_the_model"]),
             _number(row["inflation"]),
             _number(row["inflation_of_the_model"]),
+            _percent(row["applied"]),
             str(row["coverage"]["replicates"]),
         ]
         for row in rows
@@ -158,9 +162,17 @@ def _pipeline(rows: Sequence[Row]) -> str:
 
 
 def _widening(rows: Sequence[Row]) -> str:
-    lines = [["Task", "Measures of", "n", "Inflation, recipe", "Inflation, model"]]
+    lines = [["Task", "Measures of", "Recipe", "n", "Inflation, recipe", "Inflation, model"]]
     lines += [
-        [row["task"], row["kind"], str(row["patients"]), _number(row["recipe"]), _number(row["model"])] for row in rows
+        [
+            row["task"],
+            row["kind"],
+            row["recipe"],
+            str(row["patients"]),
+            _number(row["of_recipe"]),
+            _number(row["of_model"]),
+        ]
+        for row in rows
     ]
     return _table(lines)
 

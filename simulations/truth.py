@@ -153,7 +153,7 @@ def _ranked(predicted: Floats, risk: Floats, w: Floats) -> dict[str, float]:
 def _recalibrated(predicted: Floats, risk: Floats, w: Floats) -> tuple[float, float]:
     """Return the shift with slope 1, and the slope of a free recalibration, by Newton's method."""
     log_odds = logit(np.clip(predicted, 1e-6, 1 - 1e-6))
-    shift, both = 0.0, np.array([0.0, 1.0])
+    shift, both = 0.0, np.zeros(2)  # from where Newton converges, however extreme the predictions are
     design = np.column_stack([np.ones_like(log_odds), log_odds])
     for _ in range(40):
         fitted = expit(log_odds + shift)

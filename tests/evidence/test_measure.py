@@ -11,7 +11,7 @@ from threadpoolctl import threadpool_limits
 
 from theragate.evidence.catalogue import METRICS, metrics_of
 from theragate.evidence.inputs.predictions import BinaryTarget, HeldOut
-from theragate.evidence.intervals.widening import factor
+from theragate.evidence.intervals.widening import factor, paired_factor
 from theragate.evidence.measure import measure
 from theragate.evidence.types import Estimate
 
@@ -349,10 +349,11 @@ def test_a_cohort_of_the_largest_study_takes_seconds(make_cohort):
     assert clock.process_time() - start < 12
 
 
-def test_limits_of_cross_validated_predictions_are_wider_by_the_stated_factor(make_cohort, task):
+@pytest.mark.parametrize("forest", [False, True])
+def test_limits_of_cross_validated_predictions_are_wider_by_the_stated_factor(make_cohort, task, forest):
     target, held_out = make_cohort(task, n=400)
     plain = measure(target, held_out, resamples=FAST, seed=1)
-    found = measure(target, replace(held_out, cross_validated=True), resamples=FAST, seed=1)
+    found = measure(target, replace(held_out, cross_validated=True, forest=forest), resamples=FAST, seed=1)
     pairs = [(name, plain.overall[name], wide) for name, wide in found.overall.items()]
     pairs += [
         (name, before.metrics[name], wide)
@@ -366,15 +367,21 @@ def test_limits_of_cross_validated_predictions_are_wider_by_the_stated_factor(ma
     grown = 0
     for name, before, after in pairs:
         assert after.value == before.value
-        by = factor(name, task=task, patients=400)
+        by = factor(name, task=task, forest=forest)
         if before.se:
             assert after.se == pytest.approx(by * before.se)
             assert after.lower <= before.lower
             assert after.upper >= before.upper
             grown += by > 1
     assert grown > 5
-    # What is paired was not seen to vary by more, and stays.
-    assert [item.difference for item in found.comparisons] == [item.difference for item in plain.comparisons]
+    for before, after in zip(plain.comparisons, found.comparisons, strict=True):
+        assert after.difference.value == before.difference.value
+        if before.difference.se:
+            assert after.difference.se == pytest.approx(paired_factor(task) * before.difference.se)
+    for name, after in found.scenarios[0].differences.items():
+        before = plain.scenarios[0].differences[name]
+        if before.se:
+            assert after.se == pytest.approx(factor(name, task=task, forest=forest) * before.se), name
     for before, after in zip(plain.contrasts, found.contrasts, strict=True):
         assert not before.difference.se or after.difference.se >= before.difference.se
 

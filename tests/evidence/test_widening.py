@@ -1,25 +1,23 @@
 import pytest
 
 from theragate.evidence.catalogue import METRICS
-from theragate.evidence.intervals.widening import factor, kind_of, widened
+from theragate.evidence.intervals.widening import factor, kind_of, paired_factor, widened, widened_difference
 from theragate.evidence.types import Z95, Estimate
 
 
 @pytest.mark.parametrize(
     ("task", "metric"), [(task, metric.name) for metric in METRICS.values() for task in metric.tasks]
 )
-def test_the_factor_is_never_below_one_and_never_grows_with_the_cohort(task, metric):
-    factors = [factor(metric, task=task, patients=patients) for patients in (1, 100, 200, 300, 500, 800, 100_000)]
-    assert factors == sorted(factors, reverse=True)
-    assert factors[-1] >= 1
-    assert factors[0] == factors[2]
-    assert factors[-1] == factors[-2]
+def test_the_factor_is_never_below_one_and_no_smaller_for_forests(task, metric):
+    assert 1 <= factor(metric, task=task) <= factor(metric, task=task, forest=True)
+    assert paired_factor(task) > 1
 
 
-def test_between_the_simulated_sizes_it_goes_by_the_root_of_n():
-    small, middle, large = (factor("auroc", task="binary", patients=n) for n in (200, 356, 800))
-    # 1/√356 = 0.0530 lies half way between 1/√200 = 0.0707 and 1/√800 = 0.0354.
-    assert middle == pytest.approx((small + large) / 2, abs=1e-3)
+def test_a_difference_moves_beyond_the_bounds_of_its_metric_and_no_difference_stays_none():
+    wide = widened_difference(Estimate(value=0.01, lower=-0.01, upper=0.03, se=0.01, method="by hand"), 2.0)
+    assert (wide.lower, wide.upper, wide.se) == pytest.approx((-0.03, 0.05, 0.02))
+    same = Estimate(value=0.0, lower=0.0, upper=0.0, se=0.0, method="the same predictions")
+    assert widened_difference(same, 2.0) is same
 
 
 def test_kinds_of_measures():
@@ -27,7 +25,7 @@ def test_kinds_of_measures():
     assert kind_of("specificity") == "operating point"
     assert kind_of("observed_expected") == "calibration"
     assert kind_of("average_effect") == "average"
-    assert factor("average_effect", task="treatment_effect", patients=200) == 1
+    assert factor("average_effect", task="treatment_effect") == 1
 
 
 def test_limits_move_on_the_scale_and_the_band_with_them():

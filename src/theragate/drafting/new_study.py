@@ -11,7 +11,6 @@ from typing import Any
 import pandas as pd
 
 from theragate.cohorts.ages import TOP_AGE
-from theragate.cohorts.column_names import words_of
 from theragate.cohorts.declared_columns import check_columns
 from theragate.cohorts.deidentify import check_ids, deidentify
 from theragate.cohorts.groups import read_groups
@@ -135,7 +134,7 @@ def _check_name(workspace: Workspace) -> None:
             "the name of the study",
             rule="a study's name is 3 to 64 small letters, digits or `_`, the first a letter",
             received=f"`{name[:80]}`",
-            remedy=f"Choose another name{_near_name(name)}.",
+            remedy="Choose another name.",
         )
     taken = [workspace.suite, workspace.decided("champion.json"), workspace.decided("waivers.json")]
     there = [str(path.relative_to(workspace.root)) for path in taken if path.exists()]
@@ -146,12 +145,6 @@ def _check_name(workspace: Workspace) -> None:
             received=f"one that is taken ({there[0] if there else 'in params.yaml'})",
             remedy=f"Choose another name, or remove what is there: `theragate remove-study {name}`.",
         )
-
-
-def _near_name(name: str) -> str:
-    """Return how the name may be written, if that says the same."""
-    near = "_".join(words_of(name))[:64]
-    return f", such as `{near}`" if re.fullmatch(NAME, near) else ""
 
 
 def _table(request: Request) -> tuple[pd.DataFrame, DraftedForm]:

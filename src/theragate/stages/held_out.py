@@ -17,7 +17,7 @@ from theragate.evidence.refits.membership import Halves
 from theragate.evidence.refits.stability import Refits
 from theragate.evidence.types import AUDITED_MODELS
 from theragate.stages.prediction_table import PredictionTable
-from theragate.study import EffectOutcome, NestedCrossValidation, Study, SurvivalOutcome
+from theragate.study import TASKS, EffectOutcome, NestedCrossValidation, Study, SurvivalOutcome
 
 __all__ = [
     "Plan",
@@ -140,7 +140,13 @@ def read_held_out(
         judged=frozenset(name for name, spec in study.subgroups.items() if spec.judged),
         champion=champion,
         cross_validated=isinstance(study.validation, NestedCrossValidation),
+        forest=_may_be_a_forest(study),
     )
+
+
+def _may_be_a_forest(study: Study) -> bool:
+    """Whether a forest is among the families searched; of families of others nobody here knows what they are."""
+    return any("forest" in name or name not in TASKS[study.task].families for name in study.tuning.families)
 
 
 def read_nuisances(predictions: pd.DataFrame, *, study: Study, plan: Plan) -> dict[str, NDArray[np.float64]]:

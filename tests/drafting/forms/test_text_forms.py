@@ -403,19 +403,3 @@ def test_a_line_of_units_becomes_labels(tmp_path):
     assert frame["bmi"].tolist() == [bmi for _, _, bmi, _ in ROWS]
     words, _ = found(tmp_path / "t.csv", text(["a;b;c", *("x;y;z" for _ in range(20))]))
     assert "units" not in words.entry
-
-
-def test_a_file_that_is_not_there_is_asked_about(tmp_path):
-    (tmp_path / "labs.csv.gz").write_bytes(b"")
-    (tmp_path / "labs.cs.doc").write_bytes(b"")
-    for path, message in (
-        (
-            tmp_path / "labs.cs.gz",
-            r"it is a file; received no such file\. Did you mean `labs\.csv\.gz`\? Correct the path",
-        ),
-        (tmp_path / "elsewhere" / "labs.csv", r"received a path in no folder that exists\. Correct the path"),
-        (tmp_path, r"received a folder\. Correct the path"),
-        (tmp_path / "labs.cs.doc", r"received a file `\*\.doc`\. Export the table as one of"),
-    ):
-        with pytest.raises(DataError, match=message):
-            find_form(path, ReadingOptions(), subject="the file")

@@ -9,7 +9,7 @@ from theragate.drafting.forms.options import ReadingOptions
 from theragate.drafting.forms.redcap import find_redcap_form
 from theragate.drafting.forms.text_and_sheets import find_sheet_form, find_text_form
 from theragate.drafting.forms.typed import find_parquet_form, find_sas_form, find_spss_form, find_stata_form
-from theragate.errors import DataError, did_you_mean
+from theragate.errors import DataError
 from theragate.study import ENDINGS, Format, format_of
 
 __all__ = ["FINDERS", "find_form"]
@@ -34,18 +34,12 @@ def find_form(path: Path, options: ReadingOptions, *, subject: str) -> DraftedFo
         If there is no such file, it is none that can be read, or a person has to say what is meant.
     """
     kind = format_of(path.name)
-    if not path.is_file():
-        folder = path.parent
-        there = [file.name for file in folder.iterdir() if format_of(file.name)] if folder.is_dir() else []
-        what = "a folder" if path.is_dir() else "no such file" if folder.is_dir() else "a path in no folder that exists"
-        remedy = f"{did_you_mean(path.name, there)}Correct the path."
-        raise DataError(subject, rule="it is a file", received=what, remedy=remedy)
-    if kind is None:
+    if kind is None or not path.is_file():
         raise DataError(
             subject,
             rule="it is a table: CSV (also packed), Parquet, a workbook, or a file of SPSS, Stata or SAS",
-            received=f"a file `*{path.suffix}`",
-            remedy=f"Export the table as one of {', '.join(ENDINGS)}.",
+            received="no such file" if not path.is_file() else f"a file `*{path.suffix}`",
+            remedy=f"Correct the path, or export the table as one of {', '.join(ENDINGS)}.",
         )
     form = DraftedForm(path, subject, {"kind": "file", "path": path.name})
     with readable(path, kind, subject=subject):

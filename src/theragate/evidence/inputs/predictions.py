@@ -75,6 +75,8 @@ class HeldOut:
     cross_validated
         Whether the predicting models learned from the other patients of this very cohort, so that limits have to be
         wider (see `theragate.evidence.intervals.widening`).
+    forest
+        Whether a forest is among the families that were searched, whose limits have to be wider still.
     """
 
     selected: Floats
@@ -86,6 +88,7 @@ class HeldOut:
     champion: Floats | None = None
     patients: NDArray[np.generic] | None = None
     cross_validated: bool = False
+    forest: bool = False
 
     @property
     def predictions(self) -> dict[str, Floats]:

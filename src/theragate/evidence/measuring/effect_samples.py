@@ -148,12 +148,12 @@ def estimates(
     drawn: dict[str, Floats],
     point: dict[str, Floats],
     *,
-    patients: int | None,
+    cross_validated: bool,
     extensions: tuple[str, ...] = (),
 ) -> dict[str, Estimate]:
     """Return the estimates that follow from statistics in the resamples and in the patients as they are.
 
-    `patients` is how many were cross-validated, by which limits are widened; None where they were held out once.
+    Limits are widened where patients were `cross_validated`, and not held out once.
     `extensions` are those whose metrics were measured too.
     """
     made = {}
@@ -165,13 +165,13 @@ def estimates(
             )
             continue
         estimate = sampled(float(point[name][0]), drawn[name], of=of)
-        made[name] = widened(estimate, name, widening(name, patients))
+        made[name] = widened(estimate, name, widening(name, cross_validated))
     return made
 
 
-def widening(metric: str, patients: int | None) -> float:
-    """Return by how much the limits of `metric` grow where `patients` were cross-validated; 1 where they were not."""
-    return 1.0 if patients is None else factor(metric, task=EFFECT, patients=patients)
+def widening(metric: str, cross_validated: bool) -> float:
+    """Return by how much the limits of `metric` grow; 1 where patients were held out once."""
+    return factor(metric, task=EFFECT) if cross_validated else 1.0
 
 
 def sampled(value: float, replicates: Floats, *, of: PatientSet) -> Estimate:

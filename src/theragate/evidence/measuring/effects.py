@@ -11,7 +11,7 @@ from theragate.evidence.definitions.arithmetic import Floats
 from theragate.evidence.inputs.effects import EffectHeldOut, EffectTarget, within_folds
 from theragate.evidence.inputs.groups import Subgroup, coded, subgroups
 from theragate.evidence.intervals.limits import between_groups, paired
-from theragate.evidence.intervals.widening import widened
+from theragate.evidence.intervals.widening import paired_factor, widened, widened_difference
 from theragate.evidence.measuring.assembler import TaskMeasurement
 from theragate.evidence.measuring.curves import decision_curves
 from theragate.evidence.measuring.effect_curves import (
@@ -101,7 +101,7 @@ class EffectMeasurement(TaskMeasurement[EffectSubset]):
             if name != "null"
         }
         self._thresholds = thresholds_of(target)
-        self._size = len(target.treated) if given.cross_validated else None
+        self._crossed = given.cross_validated
         self._sets = patient_sets(target, subgroups(coded(given.groups), given.judged))
         self._draw(resamples)
         self.patients = len(target.treated)
@@ -149,7 +149,7 @@ class EffectMeasurement(TaskMeasurement[EffectSubset]):
             same=same,
             rests_on=both[0].of.fewest,
         )
-        return estimate if same else self._wider(estimate, name)
+        return widened_difference(estimate, paired_factor(_TASK)) if self._crossed and not same else estimate
 
     def against_reference(self, index: int) -> tuple[Comparison, Floats | None]:
         """Compare the ranking in a subset with the reference's, which is one effect for everybody and ranks nobody."""
@@ -182,7 +182,7 @@ class EffectMeasurement(TaskMeasurement[EffectSubset]):
         curves = {"effects": benefit_by_fifths(self.held_out.predictions.selected, self._scores)}
         if not any(ranking.ranks_nobody for ranking in self._rankings):
             value = self._targeting(np.ones((1, self.patients)))[0]
-            wider = widening(_RANKING, self._size)
+            wider = widening(_RANKING, self._crossed)
             curves["toc"] = targeting_curve(value, self.targeting, widening=wider)
         over_range = self.whole.net_benefit
         return {
@@ -235,7 +235,7 @@ class EffectMeasurement(TaskMeasurement[EffectSubset]):
     def _subset(self, name: str, of: PatientSet, blocks: Sequence[Statistics]) -> EffectSubset:
         drawn = {key: np.concatenate([block[key] for block in blocks]) for key in blocks[0]}
         point = self._statistics(name, of, np.ones((1, len(of.rows))))
-        measured = estimates(of, drawn, point, patients=self._size, extensions=self.target.extensions)
+        measured = estimates(of, drawn, point, cross_validated=self._crossed, extensions=self.target.extensions)
         threshold = self.target.threshold
         if threshold is not None:
             gain = gains(of, drawn, point, threshold)
@@ -280,4 +280,4 @@ class EffectMeasurement(TaskMeasurement[EffectSubset]):
         return tuple(rows), tuple(members)
 
     def _wider(self, estimate: Estimate, metric: str) -> Estimate:
-        return widened(estimate, metric, widening(metric, self._size))
+        return widened(estimate, metric, widening(metric, self._crossed))

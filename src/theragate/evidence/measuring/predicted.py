@@ -10,7 +10,7 @@ from theragate.evidence.catalogue import METRICS, Metric
 from theragate.evidence.definitions.arithmetic import Floats
 from theragate.evidence.inputs.predictions import BinaryTarget, HeldOut, QuantityTarget, SurvivalTarget, Target
 from theragate.evidence.intervals.limits import paired, sampled
-from theragate.evidence.intervals.widening import widened
+from theragate.evidence.intervals.widening import paired_factor, widened, widened_difference
 from theragate.evidence.measuring.assembler import TaskMeasurement
 from theragate.evidence.measuring.curves import (
     auc_over_time,
@@ -38,6 +38,8 @@ class PredictionMeasurement(TaskMeasurement[PanelSubset]):
         self._others: dict[str, Results] = {"selected": self._panels.whole.results}
         self._counted: dict[tuple[str, str], dict[str, Estimate]] = {}
         self.patients = self._panels.patients
+        # By how much a difference from another recipe is wider; one from the same model under stress, as the model is.
+        self._apart = paired_factor(self._panels.task) if held_out.cross_validated else 1.0
         self.whole, self.subsets = self._panels.whole, self._panels.subsets
         self.metrics = self.families = self._panels.metrics
         self.compared = TASKS[self._panels.task].compared
@@ -58,7 +60,13 @@ class PredictionMeasurement(TaskMeasurement[PanelSubset]):
         counted = self._counted.get((first, second), {})
         if metric.name in counted:
             return counted[metric.name]
-        return difference(metric, minuend, subtrahend, same=self._same(first, second))
+        return difference(
+            metric,
+            minuend,
+            subtrahend,
+            same=self._same(first, second),
+            widening=self._apart if second != "selected" else self._panels.widening[metric.name],
+        )
 
     def against_reference(self, index: int) -> tuple[Comparison, Floats | None]:
         """Compare the model with the reference in a judged subset, by the first of the compared measures."""
@@ -69,7 +77,7 @@ class PredictionMeasurement(TaskMeasurement[PanelSubset]):
             metric=metric.name,
             model=subset.estimates[metric.name],
             reference=reference.estimates[metric.name],
-            difference=difference(metric, subset.results, reference, same=same),
+            difference=difference(metric, subset.results, reference, same=same, widening=self._apart),
         )
         if not comparison.difference.se:
             return comparison, None
@@ -143,7 +151,7 @@ class PredictionMeasurement(TaskMeasurement[PanelSubset]):
                 rests_on=panel.fewer,
             )
             estimates[name] = widened(estimate, name, self._panels.widening[name])
-            differences[name] = paired(
+            apart = paired(
                 value - clean.points[name],
                 drawn - clean.replicates[name],
                 method="paired bootstrap of counts",
@@ -151,4 +159,5 @@ class PredictionMeasurement(TaskMeasurement[PanelSubset]):
                 same=self._same(key, "selected"),
                 rests_on=panel.fewer,
             )
+            differences[name] = widened_difference(apart, self._panels.widening[name])
         return estimates, differences

@@ -84,9 +84,9 @@ class PanelMeasurements:
         self.counted = counted(target, self._pool, repeats=self._repeats)
         self._panels = self._prepared()
         # By how much limits grow, where the models learned from the same patients.
-        size = self.patients if held_out.cross_validated else None
         self.widening = {
-            item.name: factor(item.name, task=self.task, patients=size) if size else 1.0 for item in self.metrics
+            item.name: factor(item.name, task=self.task, forest=held_out.forest) if held_out.cross_validated else 1.0
+            for item in self.metrics
         }
         self._ranged = [group is None or group.judged for group in (None, *self.groups)]
         self.replicates = resample(

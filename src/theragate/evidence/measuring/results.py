@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from theragate.evidence.catalogue import Metric
 from theragate.evidence.definitions.arithmetic import Floats
 from theragate.evidence.intervals.limits import between_groups, paired, ranking, sampled
-from theragate.evidence.intervals.widening import widened
+from theragate.evidence.intervals.widening import widened, widened_difference
 from theragate.evidence.measuring.decisions import Decisions
 from theragate.evidence.measuring.panels import Panel
 from theragate.evidence.metrics.ranks import Ranked
@@ -146,8 +146,16 @@ def _ranked(panel: Panel, ranked: Mapping[str, Ranked], blocks: Blocks) -> Resul
     return measured
 
 
-def difference(metric: Metric, first: Results, second: Results, *, same: bool) -> Estimate:
-    """Return `first` minus `second` on the same patients; `same` where their predictions are equal throughout."""
+def difference(metric: Metric, first: Results, second: Results, *, same: bool, widening: float) -> Estimate:
+    """Return `first` minus `second` on the same patients.
+
+    Parameters
+    ----------
+    same
+        Whether their predictions are equal throughout.
+    widening
+        By how much the limits grow.
+    """
     a, b = first.estimates[metric.name], second.estimates[metric.name]
     if a.value is None or b.value is None:
         return Estimate.absent(a.why or b.why)
@@ -157,7 +165,7 @@ def difference(metric: Metric, first: Results, second: Results, *, same: bool) -
     if influence and metric.interval == "bias_shifted" and not same:
         return Estimate(value=a.value - b.value, method="none", why="distances have no linear error to be paired by")
     apart = first.influence if influence else first.columns, second.influence if influence else second.columns
-    return paired(
+    estimate = paired(
         a.value - b.value,
         apart[0][metric.name] - apart[1][metric.name],
         method="paired DeLong" if metric.name == "auroc" else f"paired {'jackknife' if influence else 'bootstrap'}",
@@ -165,6 +173,7 @@ def difference(metric: Metric, first: Results, second: Results, *, same: bool) -
         same=same,
         rests_on=min(first.fewer, second.fewer),
     )
+    return widened_difference(estimate, widening)
 
 
 def contrasted(metric: Metric, group: Results, other: Results) -> tuple[Estimate, Floats | None]:
