@@ -51,6 +51,7 @@ from theragate.study import (
     read_parameters,
     study_names,
 )
+from theragate.validation.duplicates import described, find_duplicates
 from theragate.validation.leakage import find_leaks
 
 __all__ = ["Request", "new_study"]
@@ -284,6 +285,7 @@ def _words(study: Study, cohort: pd.DataFrame, form: DraftedForm) -> str:
             f"{', '.join(study.subgroups) or 'nothing: no column is named like sex, age or ethnicity'}",
             *(f"  {line}" for line in form.told),
             *_guesses(study, form.entry),
+            *_repeats(study, cohort),
             *(f"  {what}: `{column}`: {_plain(why)}" for what, names in out.items() for column, why in names.items()),
             f"{len(study.unreviewed)} texts in params.yaml begin with {MARK}, and so do rules of "
             f"expectations/{study.name}.json.",
@@ -313,6 +315,13 @@ def _guesses(study: Study, source: dict[str, Any]) -> Iterator[str]:
         yield f"  age in {ages.age_units.get(column, 'years')}: `{column}`, top-coded at {TOP_AGE} years"
     for column in ages.dates:
         yield f"  date, reduced to its year: `{column}`"
+
+
+def _repeats(study: Study, cohort: pd.DataFrame) -> Iterator[str]:
+    """Say that patients seem to occur twice: `validate` stops there, until a person has decided."""
+    found = find_duplicates(cohort, study)
+    if found is not None:
+        yield f"  patients twice: {described(found, len(cohort))}. `validate` will stop the study at them."
 
 
 def _plain(reason: str) -> str:

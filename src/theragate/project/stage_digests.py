@@ -37,6 +37,7 @@ READS: Mapping[str, tuple[str, ...]] = {
         "card.title",
         "clusters",
         "deidentification",
+        "equal_patients",
         "outcome",
         "features",
         "gates.suspicious_performance",

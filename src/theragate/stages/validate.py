@@ -9,6 +9,7 @@ from theragate.learning.trainable import check_trainable
 from theragate.runner.command import StageCall
 from theragate.study import load_study
 from theragate.validation.accepted_inputs import accepted_inputs
+from theragate.validation.duplicates import twice
 from theragate.validation.page import page
 from theragate.validation.run_suite import validate as validate_cohort
 from theragate.validation.suites import read_suite
@@ -29,8 +30,8 @@ def validate(call: StageCall) -> str:
     ConfigurationError
         If a family or a scenario does not fit the study.
     DataError
-        If the study cannot be trained on its cohort (see `check_trainable`), a critical expectation fails or a feature
-        leaks the outcome.
+        If the study cannot be trained on its cohort (see `check_trainable`), a patient occurs twice, a critical
+        expectation fails or a feature leaks the outcome.
     """
     workspace = call.workspace
     study = load_study(workspace.params, workspace.study)
@@ -42,6 +43,8 @@ def validate(call: StageCall) -> str:
     write_json(workspace.report("validation.json"), validation.model_dump(mode="json"))
     write_text(workspace.report("validation.html"), page(validation, study))
     write_text(workspace.report("published.html"), page(validation, study, published=True))
+    if validation.duplicates and not validation.duplicates.accepted:
+        raise twice(study.name, validation.duplicates, validation.patients)
     if not validation.passed:
         failed = [*validation.critical, *(leak for leak in validation.leaks if leak not in validation.critical)]
         raise DataError(
@@ -57,4 +60,6 @@ def validate(call: StageCall) -> str:
     warned = f"warnings: {', '.join(validation.warnings)}" if validation.warnings else "no warning"
     suspected = ", ".join(f"`{feature}`" for feature in validation.suspected)
     leaks = f"may give the outcome away: {suspected}" if suspected else "no leak"
-    return f"{len(validation.results)} expectations, {warned}, {leaks}"
+    equal = validation.duplicates
+    declared = f", rows that are equal to another patient's, as declared: {equal.rows:,}" if equal else ""
+    return f"{len(validation.results)} expectations, {warned}, {leaks}{declared}"

@@ -19,6 +19,7 @@ __all__ = [
     "Decision",
     "DecisionSpec",
     "Deidentification",
+    "EqualPatients",
     "Features",
     "GroupSpec",
     "Holdout",
@@ -261,6 +262,13 @@ class Scenario(Spec):
         if not self.missing and not self.noise:
             raise ValueError("a scenario needs `missing` or `noise`")
         return self
+
+
+class EqualPatients(Spec):
+    """How many rows may be equal, or nearly so, to those of another patient, because they are different patients."""
+
+    at_most: Annotated[int, Field(ge=1)]
+    reason: Sentence
 
 
 class Stability(Spec):

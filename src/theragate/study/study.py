@@ -18,6 +18,7 @@ from theragate.study.declarations import (
     Decision,
     DecisionSpec,
     Deidentification,
+    EqualPatients,
     Features,
     GroupSpec,
     NoDecision,
@@ -61,6 +62,7 @@ class Study(Spec):
     stability: Stability
     scenarios: dict[Name, Scenario]
     gates: dict[str, dict[str, Any]]
+    equal_patients: EqualPatients | None = Field(default=None, exclude_if=operator.not_)
     extensions: tuple[Annotated[str, StringConstraints(pattern=NAMED)], ...] = ()
     clusters: Clusters | None = Field(default=None, exclude_if=operator.not_)
     _gate_keys: dict[str, str] = PrivateAttr(default_factory=dict)

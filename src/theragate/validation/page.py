@@ -28,6 +28,7 @@ def page(validation: Validation, study: Study, *, published: bool = False) -> st
         _checks(
             "What stops this study", [result for result in failed if result.severity == "critical"], published=published
         ),
+        _twice(validation, published=published),
         _leaks(validation.leakage, study),
         _checks(
             "What a person should look at",
@@ -56,6 +57,25 @@ def _verdict(validation: Validation) -> str:
     if validation.suspected:
         counts += f" May be leaks: {', '.join(f'<code>{escape(name)}</code>' for name in validation.suspected)}."
     return f'<div class="verdict {tone}"><p><strong>{head}</strong></p><p>{counts}</p></div>'
+
+
+def _twice(validation: Validation, *, published: bool) -> str:
+    found = validation.duplicates
+    if found is None:
+        return (
+            "<h2>Patients who occur twice</h2><p>No more rows are equal, or nearly equal, under different ids than "
+            "different patients’ are by chance.</p>"
+        )
+    few = published and found.rows < SMALLEST_CELL
+    amount = f"fewer than {SMALLEST_CELL} rows" if few else f"{found.rows:,} of {validation.patients:,} rows "
+    amount += "" if few else f"({percent(found.share, 1)})"
+    words = "as the study declares" if found.accepted else "which stops the study"
+    named = "; ".join(f"{escape(first)} and {escape(second)}" for first, second in found.pairs)
+    ids = f"<p class=small>ids {named}</p>" if named and not published else ""
+    return (
+        f"<h2>Patients who occur twice</h2><p>Rows that repeat another under another id: {amount}, {words}. By chance, "
+        f"about {found.by_chance:g} of such different patients would be so alike.</p>{ids}"
+    )
 
 
 def _facts(validation: Validation) -> str:

@@ -11,6 +11,7 @@ import pandas as pd
 
 from theragate.errors import ConfigurationError, DataError, did_you_mean
 from theragate.study import Study
+from theragate.validation.duplicates import find_duplicates
 from theragate.validation.leakage import find_leaks
 from theragate.validation.suites import Expectation, Suite, read_suite
 from theragate.validation.types import CheckResult, Validation
@@ -29,7 +30,7 @@ RESULT_FORMAT = {
 
 
 def validate(cohort: pd.DataFrame, study: Study, *, suite: Path, cohort_sha256: str) -> Validation:
-    """Check a cohort against its suite and look for leaks.
+    """Check a cohort against its suite, and look for leaks and for patients who occur twice.
 
     Parameters
     ----------
@@ -42,8 +43,9 @@ def validate(cohort: pd.DataFrame, study: Study, *, suite: Path, cohort_sha256: 
 
     Returns
     -------
-    One result per expectation, in the suite's order, and the leaks. A rule whose column is absent or empty, or that
-    could not be applied, has failed critically, whatever its severity: a rule that says nothing does not hold.
+    One result per expectation, in the suite's order, the leaks, and the rows that repeat a patient. A rule whose column
+    is absent or empty, or that could not be applied, has failed critically, whatever its severity: a rule that says
+    nothing does not hold.
 
     Raises
     ------
@@ -69,6 +71,7 @@ def validate(cohort: pd.DataFrame, study: Study, *, suite: Path, cohort_sha256: 
         patients=len(cohort),
         results=tuple(results),
         leakage=find_leaks(cohort, study),
+        duplicates=find_duplicates(cohort, study),
     )
 
 

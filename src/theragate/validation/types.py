@@ -6,7 +6,7 @@ from pydantic import Field
 
 from theragate.study import Spec
 
-__all__ = ["CheckResult", "LeakageFinding", "Severity", "Validation"]
+__all__ = ["CheckResult", "Duplicates", "LeakageFinding", "Severity", "Validation"]
 
 Severity = Literal["critical", "warning"]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -52,6 +52,28 @@ class LeakageFinding(Spec):
     sentence: str
 
 
+class Duplicates(Spec):
+    """Rows that repeat the patient of another under another id: how many, and never which.
+
+    ``rows`` counts the rows that are one too many, ``share`` is theirs of all, ``equal`` counts those of them that are
+    equal to another in every column. ``by_chance`` is the number of such pairs expected among different patients.
+    ``declared`` is how many such rows the study declares to be different patients. ``pairs`` are the ids of at most 20
+    pairs, for those who may see the data.
+    """
+
+    rows: Annotated[int, Field(gt=0)]
+    equal: Annotated[int, Field(ge=0)]
+    share: Share
+    by_chance: Annotated[float, Field(ge=0)]
+    declared: Annotated[int, Field(ge=0)] = 0
+    pairs: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def accepted(self) -> bool:
+        """Whether no more rows are equal than the study declares."""
+        return self.rows <= self.declared
+
+
 class Validation(Spec):
     """Everything that was found in one cohort, bound by digests to the cohort and the suite's file."""
 
@@ -62,11 +84,12 @@ class Validation(Spec):
     patients: int
     results: tuple[CheckResult, ...]
     leakage: tuple[LeakageFinding, ...]
+    duplicates: Duplicates | None = None
 
     @property
     def passed(self) -> bool:
-        """Whether the study may go on: no critical failure and no critical leak."""
-        return not self.critical and not self.leaks
+        """Whether the study may go on: no critical failure, no critical leak, and no patient twice."""
+        return not self.critical and not self.leaks and (self.duplicates is None or self.duplicates.accepted)
 
     @property
     def critical(self) -> tuple[str, ...]:
