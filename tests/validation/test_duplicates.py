@@ -5,10 +5,14 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
-from support import ROOT
+from support import ROOT, Project, small_cohort
+from support import STUDY as STUDY_NAME
 
 from theragate.cohorts.deidentify import deidentify
 from theragate.cohorts.sources import read_source
+from theragate.runner.command import exit_code
+from theragate.stages.ingest import ingest
+from theragate.stages.validate import validate
 from theragate.study import load_study, study_names
 from theragate.validation._coincidence import agreement, parts_of
 from theragate.validation.duplicates import find_duplicates
@@ -212,3 +216,24 @@ def test_a_table_of_one_row_or_of_an_outcome_alone_is_no_reason_to_stop():
     assert found(patients(1)) is None
     assert found(patients()[["ill"]]) is None
     assert found(patients().assign(empty=None, one=1)) is None
+
+
+def test_the_study_stops_in_one_line_that_names_nobody(tmp_path, monkeypatch, capsys):
+    project = Project(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DVC_ROOT", raising=False)
+    frame = small_cohort().assign(height=np.random.default_rng(0).normal(170, 9, 160).round(1))
+    again = frame.iloc[:12].assign(record=[f"again {row:05d}" for row in range(12)])
+    project.put(pd.concat([frame, again], ignore_index=True))
+    assert exit_code(ingest, [STUDY_NAME]) == 0
+    assert exit_code(validate, [STUDY_NAME]) == 1
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert f"error: study `{STUDY_NAME}`, patients: no patient occurs twice" in said
+    assert "12 of 172 rows (7.0%)" in said
+    assert "equal_patients: {at_most: 12" in said
+    assert "again" not in said
+    project.study["equal_patients"] = {"at_most": 12, "reason": "They are sisters."}
+    project.write()
+    assert exit_code(validate, [STUDY_NAME]) == 0
+    assert "equal to another patient's, as declared: 12" in capsys.readouterr().out

@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 import numpy as np
 
 from theragate.validation.page import page
-from theragate.validation.types import CheckResult, LeakageFinding, Validation
+from theragate.validation.types import CheckResult, Duplicates, LeakageFinding, Validation
 
 VOID = {"meta", "br", "link", "img", "input", "hr"}
 
@@ -110,6 +110,19 @@ def test_a_published_page_names_no_patient_and_counts_no_few(study):
     assert "p0731, p0732 and 8 more" in full
     assert "10 (12.5%)" in full
     assert "fewer than 11" not in full
+
+
+def test_patients_who_occur_twice_are_named_to_those_who_may_see_the_data_alone(study):
+    twice = Duplicates(rows=3, equal=1, share=0.075, by_chance=0.0002, pairs=(("p07", "p31"), ("p08", "p32")))
+    found = finding(duplicates=twice)
+    assert not found.passed
+    assert finding(duplicates=twice.model_copy(update={"declared": 3})).passed
+    full, shared = page(found, study), page(found, study, published=True)
+    assert "p07 and p31; p08 and p32" in full
+    assert "(7.5%), which stops the study" in full
+    assert "p07" not in shared
+    assert "7.5%" not in shared
+    assert "fewer than 11 rows" in shared
 
 
 def test_the_published_pages_of_the_real_cohorts_name_nobody(name, real, checked):

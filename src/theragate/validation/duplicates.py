@@ -47,6 +47,7 @@ def find_duplicates(cohort: pd.DataFrame, study: Study) -> Duplicates | None:
     -------
     The rows that repeat another's patient, or None if chance explains all.
     """
+    declared = study.equal_patients.at_most if study.equal_patients else 0
     outcome = [cohort[name] for name in study.outcome_columns if name in cohort]
     others = [cohort[name] for name in cohort.columns if name not in {"patient", *study.outcome_columns}]
     if len(cohort) < 2 or not others:
@@ -64,7 +65,7 @@ def find_duplicates(cohort: pd.DataFrame, study: Study) -> Duplicates | None:
         equal=_repeated(equal, len(cohort)),
         share=round(rows / len(cohort), 6),
         by_chance=float(f"{max(expected for _, expected in accused):.2g}"),
-        declared=study.equal_patients.at_most if study.equal_patients else 0,
+        declared=declared,
         pairs=tuple(sorted((min(ids[pair]), max(ids[pair])) for pair in pairs)[:NAMED]),
     )
 

@@ -63,8 +63,8 @@ def _twice(validation: Validation, *, published: bool) -> str:
     found = validation.duplicates
     if found is None:
         return (
-            "<h2>Patients who occur twice</h2><p>No more rows are equal, or nearly equal, under different ids than "
-            "different patients’ are by chance.</p>"
+            "<h2>Patients who occur twice</h2><p>No more rows are equal, or nearly equal, than those of "
+            "different patients are by chance.</p>"
         )
     few = published and found.rows < SMALLEST_CELL
     amount = f"fewer than {SMALLEST_CELL} rows" if few else f"{found.rows:,} of {validation.patients:,} rows "
