@@ -14,6 +14,7 @@ from ruamel.yaml import YAML
 from support import ROOT, small_cohort
 from wheels import Installed
 
+from theragate.digests import sha256_tree
 from theragate.project.stage_digests import digest_files
 
 STUDY = "leber_2026"
@@ -116,6 +117,26 @@ def test_a_moved_environment_is_made_anew(user, own):
         (own / ".venv" / "installed").write_text(f"{made_in}\n", encoding="utf-8")
         assert ("-m venv --clear .venv" in user.run(own, "make", "-n", "environment")) is again
     assert "make repro" in user.run(own, "make", "help")
+
+
+def test_a_copied_and_then_moved_project_has_nothing_to_do(user, run_once, own):
+    """Neither place is a fault to MLflow's database, which names files by full paths, and no store is mixed up."""
+    original = run_once[0] / "mlflow-store"
+    before = sha256_tree(original)
+    (own / ".venv").symlink_to(user.folder)
+    moved = own.parent / "Früh & spät" / "umgezogen"
+    for folder in (own, moved):
+        if folder == moved:
+            moved.parent.mkdir()
+            own.rename(moved)
+        (user.folder / "installed").write_text(f"{folder}\n", encoding="utf-8")
+        shown = user.run(folder, "make", "repro")
+        assert "Data and pipelines are up to date." in shown
+        assert f"{STUDY}: MLflow has it" in shown
+        assert f"{STUDY}  BLOCKED" in user.run(folder, "theragate", "verdict")
+    user.run(moved, "dvc", "repro", "-f", f"register@{STUDY}")
+    assert sha256_tree(original) == before
+    assert f"{STUDY}: MLflow has it" in user.run(run_once[0], "theragate", "sync")
 
 
 def ci_commands() -> list[str]:

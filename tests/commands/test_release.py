@@ -1,6 +1,7 @@
 """A release on a laptop, from the pipeline's version to a consumer's predictions, by the commands that people use."""
 
 import json
+import shutil
 import sqlite3
 from pathlib import Path
 
@@ -8,9 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from clones import run
+from mlflow import MlflowClient
 from support import STUDY, small_cohort, theragate
 
 from theragate import load_champion
+from theragate.digests import sha256_tree
 from theragate.errors import StoreError
 from theragate.personal.answers import load_personal_model
 
@@ -171,6 +174,30 @@ def test_a_row_that_was_changed_by_hand_is_named(clone):
     finally:
         database.write_bytes(before)
     assert "2 rows, each signed" in release(clone, "audit")
+
+
+def test_a_champion_goes_along_with_a_copied_and_then_moved_project(clone, consumer, tmp_path, monkeypatch):
+    store, patients = clone / "mlflow-store", small_cohort(20, seed=3)
+    untouched = sha256_tree(store)
+    expected = load_champion(STUDY, memory=consumer).predict(patients)
+    copy = shutil.copytree(clone, tmp_path / "Kopie", symlinks=True)
+    for folder in (copy, tmp_path / "Früh & spät" / "umgezogen (neu)"):
+        if not folder.exists():
+            folder.parent.mkdir()
+            copy.rename(folder)
+        monkeypatch.chdir(folder)
+        assert release(folder, "verify", STUDY).count("holds") == 6
+        np.testing.assert_array_equal(load_champion(STUDY, memory=folder / "memory.json").predict(patients), expected)
+        assert "MLflow has it" in run(folder, "theragate", "sync")
+    place = MlflowClient(f"sqlite:///{folder}/mlflow-store/mlflow.db").get_model_version_download_uri(STUDY, "1")
+    assert place.startswith((folder / "mlflow-store" / "sealed").as_uri())
+    release(folder, "withdraw", STUDY, *LEE, "--reason", "Only in the copy.")
+    assert sha256_tree(store) == untouched
+    assert "champion" in listed(clone)["aliases"]
+    (sheet,) = (folder / "mlflow-store" / "sealed").rglob("predictor.json")
+    sheet.chmod(0o644)
+    sheet.write_bytes(sheet.read_bytes().replace(b"0", b"1", 1))
+    assert "a copy that has changed" in release(folder, "rollback", STUDY, *LEE, code=3)
 
 
 def test_an_emergency_is_one_step_and_so_is_the_way_back(clone, consumer):

@@ -289,12 +289,12 @@ def test_a_run_or_an_experiment_that_a_person_deleted_comes_back_as_one(stores, 
     assert versions(stores) == [1]
 
 
-def test_a_project_that_was_moved_without_its_artifacts_is_noticed(stores, make_bundle, tmp_path):
+def test_a_folder_of_artifacts_that_is_out_of_reach_is_noticed(stores, make_bundle, tmp_path):
     bundle = make_bundle()
     publish(bundle, stores, register=True, now=NOW)
     shutil.rmtree(tmp_path / "store" / "artifacts")
     elsewhere = replace(stores, artifacts=(tmp_path / "elsewhere").as_uri())
-    with pytest.raises(StoreError, match=r"received no folder .*artifacts.*`theragate sync` fills a new one"):
+    with pytest.raises(StoreError, match=r"received no folder .*artifacts.*`theragate sync` fills it"):
         publish(bundle, elsewhere, register=True, now=NOW)
 
 

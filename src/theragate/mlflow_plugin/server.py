@@ -54,7 +54,7 @@ def serve(settings: Settings, listening: Listening, *, embedded: bool, environ: 
     ConfigurationError
         If the stores cannot be guarded, a team has no trust file, or the sign-in cannot be set up.
     StoreError
-        If the port is taken, or the store is a server with its own UI.
+        If the port is taken, the store is a server with its own UI, or an embedded store cannot be used.
     """
     _check_stores(settings)
     if embedded and listening.host not in ("127.0.0.1", "localhost", "::1"):
@@ -70,9 +70,13 @@ def serve(settings: Settings, listening: Listening, *, embedded: bool, environ: 
     if not embedded:
         _pin_trust(settings, environ)
         _prepare_sign_in(settings, environ)
-    print(_embedded_notice(listening) if embedded else f"Release server: {listening.address}", flush=True)
     from mlflow.cli import cli
 
+    from theragate.tracking.store import Stores, prepare
+
+    if embedded:
+        prepare(Stores.of(settings))
+    print(_embedded_notice(listening) if embedded else f"Release server: {listening.address}", flush=True)
     cli.main(args=server_arguments(settings, listening, embedded=embedded), prog_name="mlflow", standalone_mode=False)
     return 0
 

@@ -26,7 +26,8 @@ def ensure_experiment(client: MlflowClient, bundle: Bundle, *, artifacts: str) -
     Raises
     ------
     StoreError
-        If the folder of an existing experiment is missing: MLflow would silently create it somewhere else.
+        If the folder of an existing experiment is missing, as where a disk is not mounted: MLflow would silently create
+        one. That of the embedded store follows the project.
     """
     name, location = bundle.study.name, f"{artifacts.rstrip('/')}/{bundle.study.name}" if artifacts else None
     described = {_NOTE: experiment_text(bundle), _KIND: "custom_model_development"}
@@ -50,5 +51,5 @@ def _check_folder(experiment: Experiment) -> None:
             f"MLflow experiment `{experiment.name}`",
             rule="the folder of its artifacts is where the database says",
             received=f"no folder `{unquote(location.path)}`",
-            remedy="Move the project back, or move the database away: `theragate sync` fills a new one.",
+            remedy="Make it reachable again, or name another database: `theragate sync` fills it.",
         )

@@ -14,6 +14,7 @@ from filelock import FileLock, Timeout
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from mlflow.store.db.utils import _get_latest_schema_revision, _initialize_tables
+from mlflow.tracking._tracking_service.utils import _artifact_repos_cache
 from mlflow.utils.credentials import get_default_host_creds
 from mlflow.utils.rest_utils import http_request
 from requests.exceptions import RequestException
@@ -23,6 +24,7 @@ from theragate.errors import StoreError
 from theragate.files import whole_file
 from theragate.settings import Settings
 from theragate.tracking.failures import no_store, store_error, store_name
+from theragate.tracking.relocation import follow_project
 
 __all__ = ["Stores", "opened", "prepare"]
 
@@ -67,6 +69,8 @@ def prepare(stores: Stores) -> None:
 def opened(stores: Stores) -> Iterator[MlflowClient]:
     """Yield a client of checked stores, alone among the processes of this machine.
 
+    An embedded store whose project was moved or copied is led to its files there; see `follow_project`.
+
     Two first users of a fresh database would both create it, and two publications of one bundle would both write it:
     the lock lets one go first, so that the other finds the work done.
 
@@ -83,6 +87,8 @@ def opened(stores: Stores) -> Iterator[MlflowClient]:
         try:
             for url in urls:
                 _check(url)
+            # MLflow remembers the folder of a run by its id alone, which a copied project shares with its original.
+            _artifact_repos_cache.clear()
             yield MlflowClient(tracking_uri=stores.tracking, registry_uri=stores.registry)
         except (MlflowException, SQLAlchemyError, RequestException, ImportError, OSError) as error:
             raise store_error(error, stores.tracking) from error
@@ -168,6 +174,8 @@ def _check(url: str) -> None:
         _check_server(url)
     elif url.partition(":")[0].partition("+")[0] in _DATABASES:
         _check_database(url)
+    if path is not None:
+        follow_project(path)
 
 
 def _create(path: Path) -> None:
