@@ -33,7 +33,6 @@ class _Module:
 class PackageCode:
     """The modules of a package by their names, and the other files in its folders."""
 
-    name: str
     modules: Mapping[str, _Module]
     other_files: Mapping[str, Mapping[str, str]]  # of each package with such files: name to digest
 
@@ -112,7 +111,7 @@ def read_package(folder: Path, known: dict[str, Any]) -> PackageCode:
             modules[name] = _Module(says["sha256"], tuple(says["imports"]), tuple(says["at_once"]), says["inert"])
     known.clear()
     known.update(current)
-    return PackageCode(folder.name, modules, others)
+    return PackageCode(modules, others)
 
 
 def _files(folder: str) -> Iterator[tuple[str, os.stat_result]]:

@@ -19,6 +19,7 @@ from theragate.errors import ConfigurationError, ExtensionError, StoreError
 from theragate.extensions import find
 from theragate.files import json_bytes, write_json, write_text
 from theragate.project.imported_code import PackageCode, read_package
+from theragate.project.needed_files import missing_files
 
 __all__ = ["READS", "code_modules", "differing", "digest_files", "notice"]
 
@@ -108,7 +109,7 @@ def _incomplete(root: Path, studies: list[str]) -> list[str]:
     """Say which study lacks files, as after it was renamed in ``params.yaml`` alone: DVC names the first file alone."""
     told = []
     for name in studies:
-        if all((root / path).exists() for path in (f"expectations/{name}.json", f"sources/{name}", f"release/{name}")):
+        if not missing_files(root, name):
             continue
         from theragate.project.study_places import check_files
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from theragate.errors import ConfigurationError, nearest
 from theragate.project.dvc_lock import studies_in
+from theragate.project.needed_files import missing_files
 from theragate.settings import for_experiments
 from theragate.study import NAME
 
@@ -42,7 +43,6 @@ _PLACES = (
     Place(".theragate/searches/*", "made"),
     Place(".theragate/looks-*.lock", "made"),
 )
-_NEEDED = ("expectations/*.json", "release/*", "sources/*")  # what a study needs before its first run
 
 
 def places(root: Path, study: str) -> tuple[Place, ...]:
@@ -70,7 +70,7 @@ def check_files(root: Path, study: str, declared: Iterable[str]) -> None:
     ConfigurationError
         That names what is missing, and what is left of studies that are not declared.
     """
-    missing = [path for path in (needed.replace("*", study) for needed in _NEEDED) if not (root / path).exists()]
+    missing = missing_files(root, study)
     if not missing:
         return
     raise ConfigurationError(
