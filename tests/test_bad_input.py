@@ -70,7 +70,7 @@ def cohort_with(project: Project, **columns: object) -> None:
         (lambda p: p.study.update(task="survival"), "task `survival` does not fit this `outcome`"),
         (
             lambda p: p.study["source"].update(kind="telepathy"),
-            r"`studies.*source.kind`.*'bundled', 'file',.*; received 'telepathy'",
+            r"`studies.*source.kind`: .*bundled, file, .*; received `telepathy`",
         ),
         (
             lambda p: p.study.update(source={"kind": "bundled", "name": "wdbx", "citation": "Us.", "licence": "None."}),

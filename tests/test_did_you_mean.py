@@ -54,6 +54,7 @@ KEYS = [
     ("calibration", lambda entry: renamed(entry["gates"], "calibration", "callibration")),
     ("slope", lambda entry: renamed(entry["gates"]["calibration"], "slope", "slop")),
     ("xgboost", lambda entry: entry["tuning"].update(families=["xgbost"])),
+    ("file", lambda entry: entry["source"].update(kind="files")),
 ]
 COLUMNS = [
     ("ill", lambda entry: entry["outcome"].update(column="Ill")),

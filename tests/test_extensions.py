@@ -8,7 +8,7 @@ from made_extensions import GATE, MadeExtensions
 
 from theragate import extensions
 from theragate.errors import ExtensionError
-from theragate.extensions import GATES, METRICS, added, find, use, used
+from theragate.extensions import GATES, METRICS, collect, find, use, used
 
 NAME, PACKAGE = "acme-theragate", "acme_gates"
 
@@ -101,19 +101,23 @@ def test_what_is_not_installed_is_refused_with_what_to_do() -> None:
         find(NAME)
 
 
+def no_flaw(name: str, value: object) -> None:
+    """Take whatever there is."""
+
+
 def test_only_what_is_used_is_imported(acme) -> None:
     acme.gate()
     extension = find(NAME)
     with refused("its code is imported where a study or a trust file names it"):
-        added(extension, GATES)
+        collect([NAME], GATES, no_flaw)
     with refused("its code is imported where"):
         used(NAME, version=extension.version, sha256=extension.sha256)
     assert not acme.imported(PACKAGE)
     use(NAME)
     assert not acme.imported(PACKAGE), "to be allowed is not to be needed"
-    assert added(extension, METRICS) == {}
+    assert collect([NAME], METRICS, no_flaw) == {}
     assert not acme.imported(PACKAGE)
-    assert [kind.name for kind in added(extension, GATES).values()] == ["follow_up"]
+    assert [kind.name for kind in collect([NAME], GATES, no_flaw).values()] == ["follow_up"]
     assert used(NAME, version="1.0", sha256=extension.sha256) == extension
 
 
@@ -149,5 +153,16 @@ def test_a_process_does_not_go_on_with_half_an_upgrade(acme) -> None:
 def test_what_cannot_be_imported_is_one_line(acme, source, received) -> None:
     acme.gate(source=source)
     with refused(rf"extension `{NAME}`, `follow_up` in `theragate.gates`: .*received {received}") as error:
-        added(use(NAME), GATES)
+        collect([use(NAME).name], GATES, no_flaw)
     assert "\n" not in str(error.value)
+
+
+def test_what_is_collected_keeps_its_contract_and_has_a_name_of_its_own(acme) -> None:
+    for name, package in ((NAME, PACKAGE), ("zenith-theragate", "zenith_theragate")):
+        acme.gate(name, package)
+        use(name)
+    assert list(collect([NAME], GATES, no_flaw)) == ["follow_up"]
+    with refused(f"extension `{NAME}`, `follow_up` in `theragate.gates`: it is red; received a blue one"):
+        collect([NAME], GATES, lambda name, value: ("it is red", "a blue one"))
+    with refused("extension `zenith-theragate`, .* received `follow_up`, which another extension's gate has"):
+        collect(["zenith-theragate", NAME], GATES, no_flaw)

@@ -6,7 +6,7 @@ digest. No other package is imported, whatever is installed and whatever a clien
 
 import os
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,7 +25,7 @@ __all__ = [
     "NAMED",
     "SOURCES",
     "Extension",
-    "added",
+    "collect",
     "entry_error",
     "find",
     "use",
@@ -37,6 +37,7 @@ __all__ = [
 GATES, METRICS = "theragate.gates", "theragate.metrics"
 FAMILIES, SOURCES = "theragate.families", "theragate.sources"
 GROUPS = (GATES, METRICS, FAMILIES, SOURCES)
+_SINGULAR = {GATES: "gate", METRICS: "metric", FAMILIES: "family", SOURCES: "source"}
 
 NAMED = r"^[a-z0-9]+(-[a-z0-9]+)*$"  # how an extension is written: the name of its distribution, normalised
 
@@ -160,14 +161,43 @@ def used_digests() -> dict[str, str]:
     return {name: _USED[name].sha256 for name in used_names()}
 
 
-def added(extension: Extension, group: str) -> Mapping[str, Any]:
-    """Import what a used extension adds to a group, by the names of its entry points, sorted.
+def collect(
+    extensions: Iterable[str], group: str, flaw: Callable[[str, Any], tuple[str, str] | None]
+) -> dict[str, Any]:
+    """Import what extensions that are used already add to a group, each held against its contract.
+
+    Parameters
+    ----------
+    extensions
+        Their names.
+    group
+        One of `GROUPS`.
+    flaw
+        From the name of an entry point and what it leads to, the first rule of the contract that this breaks, and what
+        it has instead; None where it keeps the contract.
+
+    Returns
+    -------
+    What was found, by the names of the entry points: sorted by the name of the extension, then by their own.
 
     Raises
     ------
     ExtensionError
-        If it cannot be imported, for whatever reason.
+        If one is not used yet, cannot be imported, breaks its contract, or has a name that another extension gives.
     """
+    found: dict[str, Any] = {}
+    for extension in sorted(extensions):
+        for name, value in _added(used(extension), group).items():
+            broken = flaw(name, value)
+            if not broken and name in found:
+                broken = ("its name is its own", f"`{name}`, which another extension's {_SINGULAR[group]} has")
+            if broken:
+                raise entry_error(extension, name, group, rule=broken[0], received=broken[1])
+            found[name] = value
+    return found
+
+
+def _added(extension: Extension, group: str) -> Mapping[str, Any]:
     key = (extension.name, extension.sha256, group)
     if key not in _ADDED:
         used(extension.name, version=extension.version, sha256=extension.sha256)

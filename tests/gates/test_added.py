@@ -71,6 +71,12 @@ def test_its_gate_may_not_be_left_out(acme: MadeExtensions) -> None:
     assert (verdict.findings[-1].gate, verdict.findings[-1].status) == ("follow_up", "insufficient")
 
 
+def test_a_name_that_is_nearly_its_own_is_answered_with_it(acme: MadeExtensions) -> None:
+    acme.gate()
+    with pytest.raises(ConfigurationError, match=r", follow_up, .*gate `folow_up`. Did you mean `follow_up`"):
+        read_policy(study_with(NAME, follow_up=ENTRY, folow_up=ENTRY))
+
+
 def test_its_limits_are_checked_at_their_keys(acme: MadeExtensions) -> None:
     acme.gate()
     at = rf"params.yaml, key `{study_with().key('gates', 'follow_up', 'most')}`"

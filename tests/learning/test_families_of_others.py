@@ -27,6 +27,12 @@ def study_with(*names: str, families: tuple[str, ...] = (FAMILY_NAME,)) -> Study
     return study.model_copy(update={"extensions": names})
 
 
+def test_a_name_that_is_nearly_its_own_is_answered_with_it(acme: MadeExtensions) -> None:
+    acme.family()
+    with pytest.raises(ConfigurationError, match=r"normal_ridge, .*`normal_rigde`. Did you mean `normal_ridge`"):
+        check_families(study_with(NAME, families=("normal_rigde",)))
+
+
 def fitted(**changes) -> Predictor:
     cohort, outcome, study = problem("regression")
     schema = read_features(cohort, study)

@@ -11,7 +11,7 @@ from theragate.errors import ExtensionError
 from theragate.evidence.definitions.arithmetic import Floats
 from theragate.evidence.definitions.metric import EFFECT, RISK, Formula, Metric, Sums
 from theragate.extensions import METRICS as GROUP
-from theragate.extensions import Extension, added, entry_error
+from theragate.extensions import Extension, collect, entry_error
 from theragate.study import NAME, TASKS, TaskName
 
 __all__ = ["read_metrics", "taken"]
@@ -37,17 +37,14 @@ def read_metrics(extension: Extension) -> tuple[Metric, ...]:
     """
     key = (extension.name, extension.sha256)
     if key not in _READ:
-        _READ[key] = tuple(_checked(extension.name, *item) for item in added(extension, GROUP).items())
+        metrics: dict[str, Metric] = collect([extension.name], GROUP, _flaw)
+        _READ[key] = tuple(_with_guards(extension.name, metric) for metric in metrics.values())
     return _READ[key]
 
 
-def _checked(extension: str, name: str, metric: Any) -> Metric:
-    flaw = _flaw(name, metric)
-    if flaw:
-        raise entry_error(extension, name, GROUP, rule=flaw[0], received=flaw[1])
-    known: Metric = metric
-    formulas = tuple(replace(each, value=_guarded(extension, known, each)) for each in known.formulas)
-    return replace(known, formulas=formulas)
+def _with_guards(extension: str, metric: Metric) -> Metric:
+    formulas = tuple(replace(each, value=_guarded(extension, metric, each)) for each in metric.formulas)
+    return replace(metric, formulas=formulas)
 
 
 def taken(extension: str, metric: str, *, by: str | None) -> ExtensionError:

@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 from theragate.evidence.catalogue import added_by
 from theragate.extensions import GATES as GROUP
-from theragate.extensions import added, entry_error, used
+from theragate.extensions import collect, used
 from theragate.gates._base import Gate, InstalledExtension
 from theragate.gates._registry import CONDITIONS, GATES
 from theragate.gates.types import Severity
@@ -28,22 +28,20 @@ def gates_of(extensions: Mapping[str, InstalledExtension]) -> dict[str, type[Gat
         If this process may not import one of the extensions or it is installed otherwise (see `extensions.used`), a
         gate of it cannot be imported or is none, or two have one name or one code.
     """
-    gates = dict(GATES)
-    codes: dict[str, str] = {}
     for name in sorted(extensions):
         said = extensions[name]
-        extension = used(name, version=said.version, sha256=said.sha256)
+        used(name, version=said.version, sha256=said.sha256)
         added_by(name)  # so that findings have the titles, units and bounds of its metrics
-        for gate, kind in added(extension, GROUP).items():
-            flaw = _flaw(gate, kind)
-            if not flaw and gate in gates:
-                flaw = ("its name is its own", f"`{gate}`, which another extension's gate has")
-            if not flaw and kind.code in codes:
-                flaw = ("its code is its own", f"`{kind.code}`, which `{codes[kind.code]}` has")
-            if flaw:
-                raise entry_error(name, gate, GROUP, rule=flaw[0], received=flaw[1])
-            gates[gate], codes[kind.code] = kind, gate
-    return gates
+    codes: dict[str, str] = {}
+
+    def flaw(name: str, kind: Any) -> tuple[str, str] | None:
+        broken = _flaw(name, kind)
+        if broken:
+            return broken
+        owner = codes.setdefault(kind.code, name)
+        return None if owner == name else ("its code is its own", f"`{kind.code}`, which `{owner}` has")
+
+    return GATES | collect(extensions, GROUP, flaw)
 
 
 def _flaw(name: str, kind: Any) -> tuple[str, str] | None:

@@ -8,13 +8,15 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import SerializeAsAny, WrapValidator
 
 from theragate.digests import canonical_json
-from theragate.extensions import SOURCES, added, entry_error, used, used_names
+from theragate.extensions import SOURCES, collect, used_names
 from theragate.study.sources import Origin, Source
 from theragate.study.spec import as_tuples
 
-__all__ = ["AnySource", "ExtensionSource", "RecordedSource", "is_ours", "source_kinds"]
+__all__ = ["OUR_KINDS", "AnySource", "ExtensionSource", "RecordedSource", "is_ours", "source_kinds"]
 
-_OURS = tuple(kind.model_fields["kind"].annotation for kind in get_args(get_args(Source)[0]))
+OUR_KINDS: tuple[str, ...] = tuple(
+    name for kind in get_args(get_args(Source)[0]) for name in get_args(kind.model_fields["kind"].annotation)
+)
 
 
 class ExtensionSource(Origin):
@@ -52,21 +54,12 @@ def source_kinds(extensions: Iterable[str]) -> Mapping[str, type[ExtensionSource
     ExtensionError
         If one cannot be imported or is none, or its name is that of one of ours or of another extension's.
     """
-    kinds: dict[str, type[ExtensionSource]] = {}
-    for extension in sorted(extensions):
-        for name, kind in added(used(extension), SOURCES).items():
-            flaw = _flaw(name, kind)
-            if not flaw and name in kinds:
-                flaw = ("its name is its own", f"`{name}`, which another extension's source has")
-            if flaw:
-                raise entry_error(extension, name, SOURCES, rule=flaw[0], received=flaw[1])
-            kinds[name] = kind
-    return kinds
+    return collect(extensions, SOURCES, _flaw)
 
 
 def is_ours(kind: Any) -> bool:
     """Return whether there is a source of this kind without any extension."""
-    return isinstance(kind, str) and Literal[kind] in _OURS
+    return kind in OUR_KINDS
 
 
 def _flaw(name: str, kind: Any) -> tuple[str, str] | None:

@@ -10,7 +10,7 @@ from pydantic import Field, PrivateAttr, StringConstraints, model_validator
 
 from theragate.errors import ConfigurationError, did_you_mean
 from theragate.extensions import NAMED, Extension, use
-from theragate.study.added_sources import AnySource, is_ours, source_kinds
+from theragate.study.added_sources import OUR_KINDS, AnySource, is_ours, source_kinds
 from theragate.study.declarations import (
     CLUSTER,
     Card,
@@ -94,11 +94,20 @@ class Study(Spec):
     def _with_source_of_others(cls, entry: Mapping[str, Any], name: str) -> Mapping[str, Any]:
         """Let the extensions that an entry names read its source, where it is of a kind of theirs."""
         names, source = entry.get("extensions"), entry.get("source")
-        if not (isinstance(names, list) and isinstance(source, dict)) or is_ours(source.get("kind")):
+        if not isinstance(source, dict) or "kind" not in source or is_ours(source["kind"]):
             return entry
-        named = {name for name in names if isinstance(name, str) and re.fullmatch(NAMED, name)}
-        kind = source_kinds(use(name).name for name in named).get(str(source.get("kind")))
-        return entry if kind is None else {**entry, "source": parse(kind, source, at=f"studies.{name}.source")}
+        listed = names if isinstance(names, list) else []
+        named = {each for each in listed if isinstance(each, str) and re.fullmatch(NAMED, each)}
+        kinds, asked = source_kinds(use(each).name for each in named), str(source["kind"])
+        if asked not in kinds:
+            known = (*OUR_KINDS, *kinds)
+            raise ConfigurationError(
+                f"params.yaml, key `studies.{name}.source.kind`",
+                rule=f"a source is of the kind {', '.join(known)}, or of one that a package under `extensions` adds",
+                received=f"`{asked[:40]}`",
+                remedy=f"{did_you_mean(asked, known)}Correct params.yaml; see docs/sources.md.",
+            )
+        return {**entry, "source": parse(kinds[asked], source, at=f"studies.{name}.source")}
 
     def key(self, *path: str) -> str:
         """Return the key of ``params.yaml`` under which a part of the study stands, which may be that of a policy."""

@@ -112,8 +112,8 @@ def check_families(study: Study) -> None:
                 f"params.yaml, key `studies.{study.name}.tuning.{key}`",
                 rule=f"a family of a {study.task} study is one of {', '.join(known)}, named once",
                 received=f"`{name}`" + (" twice" if name in known else ""),
-                remedy=f"{'' if name in known else did_you_mean(name, known)}Correct the name, or add the family under "
-                "`learning/families`.",
+                remedy=f"{'' if name in known else did_you_mean(name, known)}Correct the name, or name the package "
+                "that adds the family under `extensions`.",
             )
 
 

@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple
 
 from theragate.errors import ExtensionError, TheragateError
 from theragate.extensions import FAMILIES as GROUP
-from theragate.extensions import added, entry_error, used, used_names
+from theragate.extensions import collect, used, used_names
 from theragate.learning.causal_forest import CausalForestModel
 from theragate.learning.families.base import Family, FitError, Params, Stored, Training
 from theragate.learning.models import BoostedModel, LinearModel, Model
@@ -33,15 +33,7 @@ def added_families(task: TaskName, extensions: Iterable[str]) -> dict[str, Famil
     ExtensionError
         If one cannot be imported or is none, or its name is that of one of ours or of another extension's.
     """
-    families: dict[str, Family] = {}
-    for extension in sorted(extensions):
-        for name, family in added(used(extension), GROUP).items():
-            flaw = _flaw(name, family)
-            if not flaw and name in families:
-                flaw = ("its name is its own", f"`{name}`, which another extension's family has")
-            if flaw:
-                raise entry_error(extension, name, GROUP, rule=flaw[0], received=flaw[1])
-            families[name] = family
+    families: dict[str, Family] = collect(extensions, GROUP, _flaw)
     return {name: family for name, family in families.items() if task in family.tasks}
 
 
