@@ -4,11 +4,14 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyreadstat
 import pytest
 from cohorts.declared import WORDS, file, study_folder
 
 from theragate.cohorts.sources import read_source
 from theragate.digests import sha256_file
+from theragate.drafting.forms.options import ReadingOptions
+from theragate.drafting.forms.table import find_form
 from theragate.errors import ConfigurationError, DataError
 from theragate.study import FileSource, parse
 
@@ -139,3 +142,21 @@ def test_the_version_names_what_belongs_to_the_file(folder):
 
 def test_a_long_number_among_decimals_is_no_code(folder):
     assert read(folder, numbers(["1234567890123456", "0.5"]), separator=";")["x"].tolist() == [1234567890123456.0, 0.5]
+
+
+def test_a_portable_file_of_spss_is_read_and_drafted_as_any_of_spss(folder):
+    frame = pd.DataFrame({"RECORD": ["007", "8"], "CODE": [1.0, 2.0], "AGE": [50.0, None]})
+    pyreadstat.write_por(frame, folder / "t.por", column_labels={"AGE": "Age in years"})
+    spec = file("t.por", id="RECORD", text=("CODE",))
+    read = read_source(spec, folder.parent.parent, study="s").frame
+    assert read.astype(object).where(read.notna(), None).to_dict("list") == {
+        "RECORD": ["007", "8"],
+        "CODE": ["1", "2"],
+        "AGE": [50.0, None],
+    }
+    form = find_form(folder / "t.por", ReadingOptions(), subject="t.por")
+    assert "an SPSS file" in form.told
+    assert form.labels == {"AGE": "Age in years"}
+    (folder / "t.por").write_bytes(b"no file of SPSS at all")
+    with pytest.raises(DataError, match="the file is readable as what its name says"):
+        read_source(spec, folder.parent.parent, study="s")

@@ -11,9 +11,10 @@ import pytest
 import sqlalchemy
 from cohorts.servers import ask_for_a_password, postgres_server
 
+from theragate.cohorts.repeated_rows import one_row_each
 from theragate.cohorts.sources import RawTable, _sql, read_source
 from theragate.errors import ConfigurationError, DataError, StoreError
-from theragate.study import SqlSource
+from theragate.study import RepeatedRows, SqlSource
 
 pytestmark = pytest.mark.xdist_group("postgres")
 PASSWORD = "hunter2"  # noqa: S105 - of nobody; no message may repeat it
@@ -156,3 +157,22 @@ def test_credentials_that_the_database_refuses(postgres, tmp_path):
     host = ask_for_a_password(postgres, "ada")
     wrong = f"postgresql+psycopg://ada:{PASSWORD}-wrong@/postgres?host={host}"
     refused(StoreError, "a rejected user or password. Correct", wrong, tmp_path)
+
+
+@pytest.mark.parametrize(("keep", "ages"), [("first", [2, 5, 4]), ("last", [1, 5, 3])])
+def test_of_several_rows_one_counts_in_the_order_of_the_query(tmp_path, keep, ages):
+    path, repeated = tmp_path / "t.db", RepeatedRows(keep=keep, reason="The first visit.")
+    with closing(sqlite3.connect(path)) as connection, connection:
+        frame = pd.DataFrame({"record": ["c", "a", "c", "a", "b"], "age": [3, 1, 4, 2, 5]})
+        frame.to_sql("t", connection, index=False)
+    raw = read(f"sqlite:///{path}", tmp_path, "SELECT * FROM t\norder  by age DESC", repeated=repeated)
+    kept = one_row_each(raw.frame, raw.id_column, repeated)
+    assert (kept["record"].tolist(), kept["age"].tolist()) == (["a", "b", "c"], ages)
+
+
+def test_a_query_without_an_order_does_not_say_which_row_counts(sqlite, tmp_path):
+    repeated = RepeatedRows(keep="last", reason="The last visit.")
+    with pytest.raises(DataError, match=r"the last row of each patient counts.*received a query without ORDER BY"):
+        read(sqlite, tmp_path, repeated=repeated)
+    assert len(read(sqlite, tmp_path).frame) == 3
+    assert "repeated" not in source().model_dump(mode="json"), "what was recorded before is what it was"

@@ -127,7 +127,11 @@ def test_the_champion_predicts_what_the_estimator_does(clone, consumer):
     assert (champion.version, champion.event.actor, champion.attestation.decision) == ("1", "Dr. Lee", "PASS")
     pd.testing.assert_frame_equal(champion.answer(patients), expected)
     np.testing.assert_array_equal(champion.predict(patients), expected["prediction"])
-    for wrong, sentence in (("patients.xlsx", "ends in .csv, .tsv, .txt"), ("absent.csv", "No such file")):
+    for wrong, sentence in (
+        ("patients.pdf", "ends in .csv, .tsv"),
+        ("a.xlsx", "no such file"),
+        ("a.csv", "No such file"),
+    ):
         assert sentence in theragate(clone, "predict", STUDY, wrong, "--output", "risks.csv", code=1)
     assert not (clone / "risks.csv").exists()
     for name in ("patients.csv", "risks.parquet"):
@@ -177,6 +181,7 @@ def test_a_row_that_was_changed_by_hand_is_named(clone):
 
 
 def test_a_champion_goes_along_with_a_copied_and_then_moved_project(clone, consumer, tmp_path, monkeypatch):
+    consumer.unlink(missing_ok=True)
     store, patients = clone / "mlflow-store", small_cohort(20, seed=3)
     untouched = sha256_tree(store)
     expected = load_champion(STUDY, memory=consumer).predict(patients)

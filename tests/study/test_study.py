@@ -70,7 +70,7 @@ def test_a_study_does_not_change():
         ({"task": "binary"}, "task `binary` does not fit this `outcome`"),
         (
             {"source__kind": "telepathy"},
-            r"source.kind`: .*of the kind bundled, file, .*; received `telepathy`",
+            r"source.kind`: .* one of 'bundled', 'file',.*; received 'telepathy'",
         ),
         ({"source": {"name": "whas500"}}, "source.kind`: this key is required; received none"),
         ({"source": "whas500"}, "source`: this entry is a mapping of keys to values; received 'whas500'"),

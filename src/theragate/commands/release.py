@@ -133,13 +133,16 @@ def _audit(call: Call, session: "Session") -> int | str:
 
 def _predict(call: Call) -> str:
     from theragate.registry.loading import load_champion
-    from theragate.registry.predict import InputForm, predict_file
+    from theragate.registry.predict import DeclaredSource, InputForm, predict_file
+    from theragate.study import load_study, study_names
 
-    parsed = call.parsed
+    parsed, params = call.parsed, call.settings.home / "params.yaml"
+    known = params.is_file() and parsed.study in study_names(params)
+    declared = DeclaredSource.of(load_study(params, parsed.study), call.settings.home) if known else None
     champion = load_champion(parsed.study, trust=parsed.trust, environ=call.environ)
     separator = {"tab": "\t", "space": " "}.get(parsed.separator, parsed.separator)
-    form = InputForm(parsed.encoding, separator, parsed.decimal, tuple(parsed.missing))
-    return predict_file(champion, parsed.input, parsed.output, id_column=parsed.id, form=form)
+    form = InputForm(parsed.encoding, separator, parsed.decimal, tuple(parsed.missing) if parsed.missing else None)
+    return predict_file(champion, parsed.input, parsed.output, id_column=parsed.id, form=form, declared=declared)
 
 
 def _done(call: Call, line: str) -> int | str:
@@ -244,12 +247,12 @@ PREDICT = Command(
     _predict,
     (
         STUDY,
-        argument("input", type=Path, metavar="INPUT", help="a CSV or Parquet file with the model's columns"),
+        argument("input", type=Path, metavar="INPUT", help="a table with the model's columns, of any form of a source"),
         argument("--output", required=True, type=Path, metavar="FILE", help="a CSV or Parquet file to write"),
         argument("--id", metavar="COLUMN", help="a column to copy into the result"),
-        argument("--encoding", metavar="NAME", default="utf-8", help="of a CSV file, such as cp1252 (utf-8)"),
-        argument("--separator", metavar="MARK", default=",", help="of its cells: a character, tab or space (,)"),
-        argument("--decimal", choices=(".", ","), default=".", metavar="MARK", help="its decimal mark: . or , (.)"),
+        argument("--encoding", metavar="NAME", help="of the file, such as cp1252 (as declared)"),
+        argument("--separator", metavar="MARK", help="of its cells: a character, tab or space"),
+        argument("--decimal", choices=(".", ","), metavar="MARK", help="its decimal mark: . or ,"),
         argument("--missing", nargs="+", action="extend", default=[], metavar="CELL", help="cells of what is unknown"),
         argument("--trust", type=Path, metavar="FILE", help="the trust file whose keys count"),
     ),

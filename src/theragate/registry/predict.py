@@ -4,52 +4,85 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from theragate.errors import DataError, did_you_mean
+from pydantic import ValidationError
+
+from theragate.cohorts.sources import LaterFile, later_file, read_later_patients
+from theragate.errors import ConfigurationError, DataError, did_you_mean
 from theragate.files import whole_file
 from theragate.gates.words import plural
 from theragate.personal.answer_table import COLUMNS
 from theragate.registry.loading import Champion
-from theragate.study import format_of
+from theragate.study import ENDINGS, LAYOUT, Format, Study, TableFile, first_flaw, format_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["InputForm", "predict_file"]
+__all__ = ["DeclaredSource", "InputForm", "predict_file"]
 
 _KINDS = (".csv", ".parquet")
 
 
 @dataclass(frozen=True)
 class InputForm:
-    """How a text file of patients is written, and which of its cells mean that nothing is known."""
+    """How a file of patients is written, and which of its cells mean that nothing is known, where it is said by hand.
 
-    encoding: str = "utf-8"
-    separator: str = ","
-    decimal: str = "."
-    missing: tuple[str, ...] = ()
+    None leaves it to the study's source, or else to what is usual.
+    """
+
+    encoding: str | None = None
+    separator: str | None = None
+    decimal: Literal[".", ","] | None = None
+    missing: tuple[str, ...] | None = None
 
 
 PLAIN = InputForm()
 
 
-def predict_file(
-    champion: Champion, source: Path, target: Path, *, id_column: str | None, form: InputForm = PLAIN
-) -> str:
-    """Answer for every row of `source` (CSV or Parquet), write the answers to `target`, and return one line.
+@dataclass(frozen=True)
+class DeclaredSource:
+    """How the study reads its own cohort: its source, the columns that become years, the folder of its files."""
 
-    The result has the columns of `Champion.answer`; where a patient gets no number, a column says why.
+    source: TableFile
+    years: tuple[str, ...]
+    folder: Path
+
+    @classmethod
+    def of(cls, study: Study, root: Path) -> "DeclaredSource | None":
+        """Return what a study of the project at `root` declares; None where its source is no file."""
+        if not isinstance(study.source, TableFile):
+            return None
+        return cls(study.source, study.deidentification.dates, root / "sources" / study.name)
+
+
+def predict_file(
+    champion: Champion,
+    source: Path,
+    target: Path,
+    *,
+    id_column: str | None,
+    form: InputForm = PLAIN,
+    declared: DeclaredSource | None = None,
+) -> str:
+    """Answer for every row of `source`, write the answers to `target` (CSV or Parquet), and return one line.
+
+    `source` may be of any form that a study's own table may have. The result has the columns of `Champion.answer`;
+    where a patient gets no number, a column says why.
 
     Parameters
     ----------
     id_column
         A column to copy into the result, character for character; None numbers the rows from 1.
     form
-        How a CSV file is written.
+        How the file is written, where it is not as declared.
+    declared
+        How the study reads its own cohort; None where that is not known.
 
     Raises
     ------
+    ConfigurationError
+        If `form` says what files of that kind do not have.
     DataError
         If a file has another format, `source` cannot be read, or a required column is missing.
     StoreError
@@ -57,9 +90,15 @@ def predict_file(
     """
     kind = _kind(source)
     _check_kind(target)
-    with _readable(source, form):
-        categories = champion.personal.categories
-        frame, written = _csv(source, categories, form) if kind == "csv" else (_parquet(source),) * 2
+    if kind == "csv" and declared is not None and declared.source.table_format == "redcap":
+        kind = "redcap"
+    if kind == "parquet":
+        with _readable(source, "utf-8"):
+            frame = written = _parquet(source)
+    elif kind == "csv" and (declared is None or _is_plain(declared.source)):
+        frame, written = _csv(source, champion.personal.categories, _said(declared, form, kind))
+    else:
+        frame = written = _as_declared(champion, source, kind, declared, form, id_column)
     ids = None if id_column is None else _ids(source, written, id_column)
     result = champion.answer(frame)
     result.insert(0, id_column or "row", range(1, len(frame) + 1) if ids is None else ids.array)
@@ -77,16 +116,66 @@ def _ids(source: Path, written: "pd.DataFrame", column: str) -> "pd.Series":
     return written[column]
 
 
+def _is_plain(source: TableFile) -> bool:
+    """Whether a later CSV file of a study may be one with a header and nothing besides, whose cells say all."""
+    laid_out = ("header", "footer", "row_names", "units", "thousands")
+    usual = all(getattr(source, key) == TableFile.model_fields[key].default for key in laid_out)
+    return usual and not source.columns and source.decimal != "either"
+
+
+def _said(declared: DeclaredSource | None, form: InputForm, kind: Format) -> LaterFile:
+    """Return how a file is read: as the study declares, but for what is said by hand."""
+    said = {key: value for key, value in vars(form).items() if value is not None}
+    for key in said:
+        if kind not in LAYOUT.get(key, (kind,)):
+            raise ConfigurationError(
+                f"`--{key}`",
+                rule=f"it is said of files that may differ in it ({', '.join(LAYOUT[key])})",
+                received=f"a file of the kind {kind}",
+                remedy="Omit it.",
+            )
+    try:
+        return later_file(declared.source if declared else None, kind, **said)
+    except ValidationError as error:
+        flaw = first_flaw(error)
+        raise ConfigurationError(
+            f"`--{flaw.key}`", rule=flaw.rule, received=flaw.received, remedy="Correct it, or omit it."
+        ) from error
+
+
+def _as_declared(
+    champion: Champion,
+    source: Path,
+    kind: Format,
+    declared: DeclaredSource | None,
+    form: InputForm,
+    id_column: str | None,
+) -> "pd.DataFrame":
+    """Return the model's columns by the readers that read the study's own table, and the id as text."""
+    folder = declared.folder if declared else source.parent
+    if not source.is_file():
+        raise DataError(f"`{source.name}`", rule="the file exists", received="no such file", remedy="Correct the path.")
+    return read_later_patients(
+        source,
+        _said(declared, form, kind),
+        features=champion.personal.predictor.features,
+        texts=tuple(champion.personal.categories),
+        years=declared.years if declared else (),
+        id_column=id_column,
+        companions=lambda name: folder / name,
+    )
+
+
 @contextmanager
-def _readable(path: Path, form: InputForm) -> Iterator[None]:
+def _readable(path: Path, encoding: str) -> Iterator[None]:
     """Word what a library says of a file that is no table."""
     remedy = "Give a CSV file with a header, or a Parquet file."
     try:
         yield
     except UnicodeDecodeError:
-        received, remedy = f"bytes that are no text in {form.encoding}", "Give its --encoding, such as cp1252."
+        received, remedy = f"bytes that are no text in {encoding}", "Give its --encoding, such as cp1252."
     except LookupError:
-        received, remedy = f"the encoding `{form.encoding}`", "Give --encoding as Python knows it, such as cp1252."
+        received, remedy = f"the encoding `{encoding}`", "Give --encoding as Python knows it, such as cp1252."
     except (OSError, ValueError) as error:
         received = getattr(error, "strerror", None) or f"a file that is not one ({type(error).__name__})"
     else:
@@ -96,8 +185,13 @@ def _readable(path: Path, form: InputForm) -> Iterator[None]:
     ) from None  # the cause may quote a line of the file
 
 
-def _csv(path: Path, categories: Mapping[str, Sequence[str]], form: InputForm) -> "tuple[pd.DataFrame, pd.DataFrame]":
+def _csv(path: Path, categories: Mapping[str, Sequence[str]], form: LaterFile) -> "tuple[pd.DataFrame, pd.DataFrame]":
     """Return the table in the model's types, and as it is written, character for character."""
+    with _readable(path, form.encoding):
+        return _cells(path, categories, form)
+
+
+def _cells(path: Path, categories: Mapping[str, Sequence[str]], form: LaterFile) -> "tuple[pd.DataFrame, pd.DataFrame]":
     import pandas as pd
 
     def read(**options: Any) -> pd.DataFrame:
@@ -163,12 +257,12 @@ def _check_id(path: Path, column: str, columns: list[str]) -> None:
         )
 
 
-def _kind(path: Path) -> str:
+def _kind(path: Path) -> Format:
     kind = format_of(path.name)
-    if kind not in ("csv", "parquet"):
+    if kind is None:
         raise DataError(
             f"`{path.name}`",
-            rule="the name of a table's file ends in .csv, .tsv, .txt (also packed, such as .csv.gz) or .parquet",
+            rule=f"the name of a table's file ends in {', '.join(ENDINGS)}, or is that of a packed text (.csv.gz)",
             received=f"`{path.suffix}`" if path.suffix else "no suffix",
             remedy="Rename it, or save it in one of these formats.",
         )

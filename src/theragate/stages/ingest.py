@@ -23,7 +23,7 @@ from theragate.learning.features import read_features
 from theragate.runner.command import StageCall
 from theragate.runner.workspace import Workspace
 from theragate.settings import Settings
-from theragate.study import Study, TableFile, load_study
+from theragate.study import SqlSource, Study, TableFile, load_study
 
 __all__ = ["ingest"]
 
@@ -43,7 +43,7 @@ def ingest(call: StageCall) -> str:
     study = load_study(workspace.params, workspace.study)
     downloads = settings.state / "downloads"
     table = read_source(study.source, workspace.root, study=study.name, downloads=downloads, environ=call.environ)
-    repeated = study.source.repeated if isinstance(study.source, TableFile) else None
+    repeated = study.source.repeated if isinstance(study.source, TableFile | SqlSource) else None
     table = replace(table, frame=one_row_each(table.frame, table.id_column, repeated))
     ids = _ids(table, study, settings)
     features = table.frame.drop(columns=[table.id_column] if table.id_column else [])

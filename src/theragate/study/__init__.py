@@ -39,6 +39,7 @@ from theragate.study.policies import EVERY_STUDY, resolve_gates
 from theragate.study.reading import Flaw, first_flaw, parse, read_spec, spec_of
 from theragate.study.sources import (
     ENDINGS,
+    LAYOUT,
     BundledSource,
     ColumnForm,
     DvcSource,
@@ -60,6 +61,7 @@ __all__ = [
     "CLUSTER",
     "ENDINGS",
     "EVERY_STUDY",
+    "LAYOUT",
     "MARK",
     "MISSING",
     "NAME",

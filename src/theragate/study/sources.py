@@ -18,6 +18,7 @@ from theragate.study.spec import Sentence, Spec
 
 __all__ = [
     "ENDINGS",
+    "LAYOUT",
     "BundledSource",
     "ColumnForm",
     "DvcSource",
@@ -48,6 +49,7 @@ ENDINGS: dict[str, Format] = {
     ".ods": "excel",
     ".sav": "spss",
     ".zsav": "spss",
+    ".por": "spss",
     ".dta": "stata",
     ".sas7bdat": "sas",
     ".xpt": "sas",
@@ -55,7 +57,7 @@ ENDINGS: dict[str, Format] = {
 COMPRESSED = (".gz", ".bz2", ".xz", ".zip")
 
 # The keys that say how one kind of file is laid out, and the formats that they belong to.
-_LAYOUT: dict[str, tuple[Format, ...]] = {
+LAYOUT: dict[str, tuple[Format, ...]] = {
     "encoding": ("csv", "redcap", "sas", "spss"),
     "separator": ("csv", "redcap"),
     "header": ("csv", "excel"),
@@ -197,7 +199,7 @@ class TableFile(Origin):
     @model_validator(mode="after")
     def _fits(self) -> Self:
         kind = self.table_format
-        for key, formats in _LAYOUT.items():
+        for key, formats in LAYOUT.items():
             if getattr(self, key) != type(self).model_fields[key].default and kind not in formats:
                 raise ValueError(f"`{key}` belongs to files of other formats ({', '.join(formats)}), not to {kind}")
         twice = sorted({*self.left_out} & {*self.text, *self.columns, *([self.id] if self.id else [])})
@@ -258,6 +260,9 @@ class SqlSource(Origin):
     query: PathBelow = Field(description="a file of one SELECT, below sources/<study>/")
     parameters: dict[str, str | int | float] = Field(default={}, description="values of the query's `:names`")
     id: str = Field(description="the column that names a patient, by which the rows are sorted")
+    repeated: RepeatedRows | None = Field(
+        default=None, exclude_if=operator.not_, description="which of several rows of a patient counts"
+    )
     text: tuple[str, ...] = Field(default=(), description="columns to take as text, such as coded categories")
 
 

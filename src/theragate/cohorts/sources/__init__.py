@@ -27,6 +27,7 @@ from theragate.cohorts.sources._extension import read_of_others
 from theragate.cohorts.sources._file import read_file
 from theragate.cohorts.sources._formats import FORMATS, read_table_file, readable
 from theragate.cohorts.sources._grid import Grid, blank, lay_out
+from theragate.cohorts.sources._later_patients import LaterFile, later_file, read_later_patients
 from theragate.cohorts.sources._missing_words import is_missing_word
 from theragate.cohorts.sources._parquet import open_parquet
 from theragate.cohorts.sources._raw_table import RawTable, as_plain
@@ -47,6 +48,7 @@ __all__ = [
     "SOURCES",
     "Companions",
     "Grid",
+    "LaterFile",
     "RawTable",
     "RedcapField",
     "SourceContext",
@@ -59,6 +61,7 @@ __all__ = [
     "fits_numbers",
     "is_missing_word",
     "is_number",
+    "later_file",
     "lay_out",
     "open_parquet",
     "open_sas",
@@ -67,6 +70,7 @@ __all__ = [
     "plain_numbers",
     "plain_series",
     "read_dictionary",
+    "read_later_patients",
     "read_source",
     "read_table_file",
     "readable",

@@ -19,7 +19,7 @@ from theragate.study import TableFile
 if TYPE_CHECKING:
     from python_calamine import CalamineWorkbook
 
-__all__ = ["read_excel", "sheet_rows", "visible_sheets"]
+__all__ = ["chosen_sheet", "read_excel", "sheet_rows", "visible_sheets"]
 
 _CELL = re.compile(rb"<(?:\w+:)?c\b([^>]*?)(?:/>|>(.*?)</(?:\w+:)?c>)", re.DOTALL)
 _VALUE = re.compile(rb"<(?:\w+:)?v>(.*?)</(?:\w+:)?v>", re.DOTALL)
@@ -34,18 +34,29 @@ def read_excel(path: Path, spec: TableFile, *, subject: str, companions: Compani
     DataError
         If there is no such sheet, formulas were never computed, or cells do not fit.
     """
-    sheet = spec.sheet
-    if sheet is None:
-        visible = visible_sheets(path, subject=subject)
-        if len(visible) != 1:
-            raise DataError(
-                subject,
-                rule="`source.sheet` names the sheet, unless there is one",
-                received=f"{len(visible)}: {', '.join(f'`{name}`' for name in visible)}",
-                remedy="Name it in params.yaml, or by --sheet.",
-            )
-        sheet = visible[0]
-    return read_grid(lay_out(sheet_rows(path, sheet, subject=subject), spec, subject=subject), spec, subject=subject)
+    rows = sheet_rows(path, chosen_sheet(path, spec, subject=subject), subject=subject)
+    return read_grid(lay_out(rows, spec, subject=subject), spec, subject=subject)
+
+
+def chosen_sheet(path: Path, spec: TableFile, *, subject: str) -> str:
+    """Return the name of the sheet that is read: the declared one, or the only one.
+
+    Raises
+    ------
+    DataError
+        If none is declared, and there are several; or as `visible_sheets`.
+    """
+    if spec.sheet is not None:
+        return spec.sheet
+    visible = visible_sheets(path, subject=subject)
+    if len(visible) != 1:
+        raise DataError(
+            subject,
+            rule="`source.sheet` names the sheet, unless there is one",
+            received=f"{len(visible)}: {', '.join(f'`{name}`' for name in visible)}",
+            remedy="Name it in params.yaml, or by --sheet.",
+        )
+    return visible[0]
 
 
 def visible_sheets(path: Path, *, subject: str) -> list[str]:

@@ -3,6 +3,7 @@
 The database's own messages may name users, hosts or values. None of them is shown; ours say what to do.
 """
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,7 +30,7 @@ REFUSALS = ("authentication", "password", "access denied", "permission", "role",
 
 
 def read_sql(spec: SqlSource, context: SourceContext) -> RawTable:
-    """Run the study's query and return its rows, sorted by the patients' ids, whatever order they came in.
+    """Run the study's query and return its rows, sorted by the patients' ids; those of one patient stay in its order.
 
     The rows are streamed in chunks. Nothing is committed, so that a query which writes leaves no trace.
 
@@ -40,11 +41,19 @@ def read_sql(spec: SqlSource, context: SourceContext) -> RawTable:
     StoreError
         If the database cannot be reached or refuses the credentials.
     DataError
-        If there is no query, the database refuses it, or its result lacks a column that ``source`` names.
+        If there is no query, the database refuses it, its result lacks a column that ``source`` names, or one of
+        several rows of a patient counts and it does not say in which order they come.
     """
     subject = f"query `{context.named(spec.query)}`"
     check_exists(context.folder / spec.query, subject, remedy="Write one SELECT into it.")
     query = _text(context.folder / spec.query, subject)
+    if spec.repeated is not None and not re.search(r"\border\s+by\b", query, re.IGNORECASE):
+        raise DataError(
+            subject,
+            rule=f"where the {spec.repeated.keep} row of each patient counts, it says in which order",
+            received="a query without ORDER BY",
+            remedy="Add one, such as `ORDER BY visit_date`, or remove `source.repeated`.",
+        )
     engine = _engine(spec, context.environ)
     try:
         frame = _read(engine, query, spec, subject)

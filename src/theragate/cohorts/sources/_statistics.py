@@ -16,7 +16,8 @@ from theragate.study import TableFile
 
 __all__ = ["StatisticsFile", "open_sas", "open_spss", "open_stata", "read_sas", "read_spss", "read_stata"]
 
-_TRANSPORT = b"HEADER RECORD"
+_TRANSPORT = b"HEADER RECORD"  # how a transport file of SAS begins
+_SYSTEM_FILE = b"$FL"  # how a file of SPSS begins, but for a portable one
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class StatisticsFile:
 
 
 def read_spss(path: Path, spec: TableFile, *, subject: str, companions: Companions) -> pd.DataFrame:  # noqa: ARG001 - one form for all
-    """Read a ``.sav`` file as declared; user-missing codes have to be declared too."""
+    """Read a ``.sav`` or ``.por`` file as declared; user-missing codes have to be declared too."""
     return _read(open_spss(path, encoding=_encoding(spec), subject=subject), spec, subject)
 
 
@@ -50,7 +51,7 @@ def read_sas(path: Path, spec: TableFile, *, subject: str, companions: Companion
 
 
 def open_spss(path: Path, *, encoding: str | None, subject: str) -> StatisticsFile:
-    """Open a ``.sav`` file.
+    """Open a ``.sav`` file, or a portable one (``.por``), which is text and has no other encoding than UTF-8.
 
     Raises
     ------
@@ -59,6 +60,11 @@ def open_spss(path: Path, *, encoding: str | None, subject: str) -> StatisticsFi
     """
     import pyreadstat
 
+    with path.open("rb") as stream:
+        portable = not stream.read(len(_SYSTEM_FILE)).startswith(_SYSTEM_FILE)
+    if portable:
+        frame, meta = _opened(pyreadstat.read_por, path, subject)
+        return _described(frame, meta, meta.variable_value_labels, {})
     frame, meta = _opened(pyreadstat.read_sav, path, subject, user_missing=True, encoding=encoding)
     found = {
         str(column): tuple(
