@@ -6,14 +6,14 @@ import time
 from pathlib import Path
 from typing import Any
 
-from simulations import answers, coverage, effects, fairness, looks, membership, pipeline
+from simulations import answers, coverage, effects, fairness, group_answers, looks, membership, pipeline
 from simulations.parallel import PROCESSES
 from simulations.tables import fill
 from theragate.files import write_json
 
 DOCS = Path(__file__).parents[1] / "docs"
 SEED = 20261124
-NAMES = ("coverage", "pipeline", "fairness", "answers", "effects", "membership", "looks")
+NAMES = ("coverage", "pipeline", "fairness", "answers", "group_answers", "effects", "membership", "looks")
 
 
 def main() -> None:
@@ -54,6 +54,8 @@ def simulated(name: str, chosen: argparse.Namespace, *, known: dict[str, Any]) -
         return {"seed": SEED, **pipeline.run(pipeline.cohorts(chosen.replicates), **how)}
     if name == "answers":
         return {"seed": SEED, "rows": answers.run(answers.cohorts(chosen.replicates), **how)}
+    if name == "group_answers":
+        return {"seed": SEED, "rows": group_answers.run(answers.cohorts(chosen.replicates), **how)}
     if name == "membership":
         return {"seed": SEED, "rows": membership.run(max(2, chosen.replicates // 4), **how)}
     if name == "looks":

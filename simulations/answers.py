@@ -27,7 +27,7 @@ from theragate.personal.fitting import FittedPersonalModel, fit_personal_model
 from theragate.personal.typicality import UNLIKE
 from theragate.study import AcceptedInputs, Study, TaskName
 
-__all__ = ["cohorts", "observe", "observe_benefits", "run"]
+__all__ = ["cohorts", "fitted", "mean", "observe", "observe_benefits", "run"]
 
 _EFFECTS = np.array([1.0, 0.7, 0.4, 0.0, 0.0, 0.0])
 _HORIZON = 1.0
@@ -56,7 +56,7 @@ def run(replicates: Mapping[int, int], *, seed: int, processes: int = PROCESSES)
         task = training.task if isinstance(training, Training) else f"treatment effect, {training.world}"
         seen[task, training.patients].append(found)
     return [
-        {"task": task, "patients": patients} | {name: _mean([one[name] for one in found]) for name in found[0]}
+        {"task": task, "patients": patients} | {name: mean([one[name] for one in found]) for name in found[0]}
         for (task, patients), found in seen.items()
     ]
 
@@ -71,9 +71,10 @@ def observe(training: Training) -> dict[str, float]:
     features = rng.normal(size=(training.patients, len(_EFFECTS)))
     cohort = _frame(features).assign(patient=np.arange(training.patients), **_outcome(training.task, features, rng))
     study = simulated_study(training.task, horizon=_HORIZON)
-    fitted = _fitted(cohort, read_outcome(cohort, study), study, seed=int(rng.integers(2**31)))
+    learned = fitted(cohort, read_outcome(cohort, study), study, seed=int(rng.integers(2**31)))
     new = rng.normal(size=(_NEW, len(_EFFECTS)))
-    answers = fitted.personal.answer(_frame(new))
+    answers = learned.personal.answer(_frame(new))
+    new, answers = _answered(new, answers)
     if training.task == "regression":
         truth = _outcome(training.task, new, rng)["value"]
     else:
@@ -84,7 +85,7 @@ def observe(training: Training) -> dict[str, float]:
         "width": float((answers["upper"] - answers["lower"]).mean()),
         "called_unlike": float((answers["typical"] < UNLIKE).mean()),
     }
-    measured = fitted.record.measured
+    measured = learned.record.measured
     return found | ({"coverage_as_recorded": measured["coverage"]} if training.task == "regression" else {})
 
 
@@ -98,23 +99,25 @@ def observe_benefits(trial: Trial) -> dict[str, float]:
     x, outcome = world.draw(trial.patients, rng)
     cohort = _frame(x).assign(patient=np.arange(trial.patients))
     study = simulated_study("treatment_effect", horizon=_HORIZON)
-    fitted = _fitted(cohort, outcome, study, seed=int(rng.integers(2**31)))
+    learned = fitted(cohort, outcome, study, seed=int(rng.integers(2**31)))
     new = rng.normal(size=(_NEW, x.shape[1]))
-    answers, effects = fitted.personal.answer(_frame(new)), world.effects(new)
+    answers, effects = learned.personal.answer(_frame(new)), world.effects(new)
     found = {
         "coverage": np.nan,
         "width": np.nan,
         "called_unlike": float((answers["typical"] < UNLIKE).mean()),
-        "shown": float(fitted.record.differences is not None and fitted.record.differences.shown),
+        "shown": float(learned.record.differences is not None and learned.record.differences.shown),
     }
     if not found["shown"]:
         return found
+    effects, answers = _answered(effects, answers)
     truth = _alike(answers["prediction"].to_numpy(), effects)
     inside = (answers["lower"].to_numpy() <= truth) & (truth <= answers["upper"].to_numpy())
     return found | {"coverage": float(inside.mean()), "width": float((answers["upper"] - answers["lower"]).mean())}
 
 
-def _fitted(cohort: pd.DataFrame, outcome: Outcome, study: Study, *, seed: int) -> FittedPersonalModel:
+def fitted(cohort: pd.DataFrame, outcome: Outcome, study: Study, *, seed: int) -> FittedPersonalModel:
+    """Put a cohort through the real training, and learn its answers."""
     with TemporaryDirectory() as storage:
         trained = train(
             cohort,
@@ -127,17 +130,30 @@ def _fitted(cohort: pd.DataFrame, outcome: Outcome, study: Study, *, seed: int) 
         )
     accepted = AcceptedInputs(study=study.name, rules=(), top_coded={})
     return fit_personal_model(
-        trained.predictor, cohort, outcome, study=study, predictions=trained.predictions, accepted=accepted, seed=seed
+        trained.predictor,
+        cohort,
+        outcome,
+        study=study,
+        predictions=trained.predictions,
+        accepted=accepted,
+        simulated=True,
+        seed=seed,
     )
 
 
 def _alike(prediction: Floats, risk: Floats) -> Floats:
     """Return for each patient the mean true risk of those with nearly the same prediction."""
     order = np.argsort(prediction, kind="stable")
-    means = risk[order].reshape(-1, _BAND).mean(axis=1)
     alike = np.empty(len(risk))
-    alike[order] = np.repeat(means, _BAND)
+    for band in np.array_split(order, len(order) // _BAND):
+        alike[band] = risk[band].mean()
     return alike
+
+
+def _answered(values: Floats, answers: pd.DataFrame) -> tuple[Floats, pd.DataFrame]:
+    """Leave out new patients so far from everybody that they get no answer."""
+    given = answers["lower"].notna().to_numpy()
+    return values[given], answers[given]
 
 
 def _frame(features: Floats) -> pd.DataFrame:
@@ -161,7 +177,7 @@ def _outcome(task: TaskName, features: Floats, rng: np.random.Generator) -> dict
     return {"time": np.minimum(died, lost), "event": (died <= lost).astype(int)}
 
 
-def _mean(values: list[float]) -> dict[str, float]:
+def mean(values: list[float]) -> dict[str, float]:
     """Return the mean over the cohorts that have it, with its standard error; of none, or of one, there is none."""
     array = np.array(values)[np.isfinite(values)]
     found: dict[str, float] = {"replicates": len(array)}

@@ -77,6 +77,8 @@ def fill(page: Path, results: dict[str, Any]) -> None:
         }
     if "answers" in results:
         tables["answers"] = _answers(results["answers"]["rows"])
+    if "group_answers" in results:
+        tables["group_answers"] = _group_answers(results["group_answers"]["rows"])
     if "membership" in results:
         tables["membership"] = _membership(results["membership"]["rows"])
     if "looks" in results:
@@ -257,6 +259,36 @@ def _answers(rows: Sequence[Row]) -> str:
                 shown,
                 _percent(row["called_unlike"]),
                 str(row["called_unlike"]["replicates"]),
+            ]
+        )
+    return _table(lines)
+
+
+def _group_answers(rows: Sequence[Row]) -> str:
+    lines = [
+        [
+            "Is the group an input",
+            "n",
+            "Standard deviation of the errors",
+            "Interval holds",
+            "Mean width",
+            "As recorded in training",
+            "Said not to be shown",
+            "Cohorts",
+        ]
+    ]
+    for row in rows:
+        recorded = row["coverage_as_recorded"]
+        lines.append(
+            [
+                "yes: limits of its own" if row["known"] else "no: one interval for all",
+                str(row["patients"]),
+                {"usual": "1 (70% of the patients)", "scattered": "3 (30%)"}[row["group"]],
+                _percent(row["coverage"]),
+                f"{row['width']['value']:.3g}",
+                _percent(recorded) if "se" in recorded else "–",
+                _percent(row["called_not_shown"]),
+                str(row["coverage"]["replicates"]),
             ]
         )
     return _table(lines)

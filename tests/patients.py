@@ -15,6 +15,7 @@ from theragate.learning.families import FAMILIES
 from theragate.learning.features import as_features, read_features
 from theragate.learning.nuisances import fit_nuisances
 from theragate.learning.predictor import fit_predictor
+from theragate.learning.scenarios import stressed
 from theragate.personal.fitting import FittedPersonalModel, fit_personal_model
 from theragate.study import AcceptedInputs, InputRule, Study, parse
 
@@ -102,11 +103,20 @@ class World:
 
 @cache
 def make_world(
-    task: str, family: str, *, patients: int = 300, seed: int = 5, held_out: int = 0, same: bool = False, **changes: Any
+    task: str,
+    family: str,
+    *,
+    patients: int = 300,
+    seed: int = 5,
+    held_out: int = 0,
+    same: bool = False,
+    stressed_too: bool = False,
+    **changes: Any,
 ) -> World:
     """Fit a family, cross-validated (or with the last `held_out` patients held out), and its answers.
 
-    `same`: a treatment helps everybody as much. `changes` replace keys of the study.
+    `same`: a treatment helps everybody as much. `stressed_too`: predict under the scenarios too.
+    `changes` replace keys of the study.
     """
     cohort = draw(task, patients, seed=seed, same=same)
     scheme = {"scheme": "holdout", "fraction": 0.3, "inner_folds": 2, "reason": "For the tests."}
@@ -128,18 +138,32 @@ def make_world(
         found = {"selected": fitted_on(train).predict(features.iloc[test])}
         if isinstance(outcome, Treated):
             found |= vars(fit_nuisances(features.iloc[train], outcome.take(train), schema).predict(features.iloc[test]))
+        scored = {"clean": found}
+        for name, scenario in study.scenarios.items() if stressed_too else ():
+            frame = stressed(features, scenario, study=study.name, name=name, seed=11)
+            scored[name] = {"selected": fitted_on(train).predict(frame.iloc[test])}
         parts += [
             pd.DataFrame({"patient": cohort["patient"].to_numpy()[test], "model": model, "prediction": values}).assign(
-                fold=fold
+                fold=fold, scenario=name
             )
-            for model, values in found.items()
+            for name, models in scored.items()
+            for model, values in models.items()
         ]
-    predictions = pd.concat(parts).assign(scenario="clean", repeat=0)
+    predictions = pd.concat(parts).assign(repeat=0)
     released = fitted_on(rows[: patients - held_out])
     accepted = AcceptedInputs(study=study.name, rules=RULES, top_coded={"age": 90})
     return World(
         cohort,
         outcome,
         study,
-        fit_personal_model(released, cohort, outcome, study=study, predictions=predictions, accepted=accepted, seed=11),
+        fit_personal_model(
+            released,
+            cohort,
+            outcome,
+            study=study,
+            predictions=predictions,
+            accepted=accepted,
+            simulated=True,
+            seed=11,
+        ),
     )

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -74,6 +75,28 @@ def test_a_served_model_answers_as_the_model_does(loaded, estimator, patients):
     expected = load_personal_model(estimator).answer(patients)
     pd.testing.assert_frame_equal(_load_pyfunc(str(estimator)).predict(patients), expected)
     pd.testing.assert_frame_equal(loaded.predict(patients), expected)
+
+
+def test_answers_say_what_they_are_about_and_who_gives_them(loaded, patients):
+    answers = loaded.predict(patients)
+    assert set(answers["predicts"]) == {"the probability of `yes`. Outcome: Illness."}
+    assert set(answers["model"]) == {"small_binary"}
+    assert set(answers["version"]) == {""}
+    assert set(answers["status"]) == {"SIMULATED, unregistered"}
+
+
+@pytest.mark.parametrize(
+    ("said", "status"),
+    [("candidate", "candidate"), ("BLOCKED", "BLOCKED"), ("champion", "unregistered"), ([1], "unregistered")],
+)
+def test_a_package_says_its_version_and_status_and_never_that_it_is_in_service(package, tmp_path, said, status):
+    copy = shutil.copytree(package, tmp_path / "model")
+    description = json.dumps({"metadata": {"status": said}})
+    (copy / "MLmodel").write_text(description)
+    (copy / "registered_model_meta").write_text("model_name: small_binary\nmodel_version: '7'\n")
+    (data,) = (copy / "data").iterdir()
+    answers = _load_pyfunc(str(data)).predict(pd.DataFrame([{"age": 60, "sex": "f", "marker": 1.0}]))
+    assert (answers["version"].iloc[0], answers["status"].iloc[0]) == ("7", f"SIMULATED, {status}")
 
 
 def test_columns_may_come_in_any_order_and_with_others_beside_them(loaded, patients):

@@ -6,10 +6,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from theragate.errors import DataError
 from theragate.personal.answer_table import COLUMNS
 from theragate.personal.answers import PersonalModel, load_personal_model
+from theragate.personal.identity import REGISTERED, UNREGISTERED
 
 __all__ = ["ServedModel"]
 
@@ -69,4 +72,20 @@ def _as_table(data: Any) -> pd.DataFrame:
 
 def _load_pyfunc(path: str) -> ServedModel:
     """Load the estimator's directory; the name of this function is MLflow's."""
-    return ServedModel(load_personal_model(Path(path)))
+    personal = load_personal_model(Path(path))
+    package = Path(path).parents[1]
+    status = _said(package / "MLmodel", "metadata").get("status")
+    version = _said(package / "registered_model_meta").get("model_version")
+    known = status if status in REGISTERED else UNREGISTERED
+    return ServedModel(personal.known_as("" if version is None else str(version), known))
+
+
+def _said(path: Path, *keys: str) -> Mapping[str, Any]:
+    """Return what a file of the package says; nothing where there is none, as in an estimator by itself."""
+    try:
+        content: Any = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+        for key in keys:
+            content = content[key]
+    except (OSError, ValueError, LookupError, TypeError, YAMLError):
+        return {}
+    return content if isinstance(content, Mapping) else {}

@@ -12,6 +12,15 @@ from theragate.personal.answer_table import COLUMNS, NO_ANSWER, NOT_SURE, PREDIC
 from theragate.personal.answers import PersonalModel, load_personal_model, save_personal_model
 
 ALL = [(task, family) for task, families in FAMILIES.items() for family in families if family != "constant_effect"]
+
+
+class Frozen(dict):
+    """A mapping that a cache can remember."""
+
+    def __hash__(self):
+        return hash(repr(self))
+
+
 SIZES = {"causal_forest": 600}  # in half of fewer, its leaves hold everybody
 USUAL = {"age": 60.0, "sex": "f", "marker": -1.0}
 
@@ -133,6 +142,28 @@ def test_without_what_the_tested_never_lacked_there_is_no_number(logistic, featu
     assert answer[["prediction", "lower", "upper", "typical"]].isna().all()
     assert (answer["drivers"], answer["missing"]) == ("", "")
     assert logistic.feature_effects(patient).isna().all(axis=None)
+
+
+@pytest.mark.parametrize(
+    ("task", "family", "limits"),
+    [("binary", "logistic", True), ("regression", "linear", True), ("treatment_effect", "dr_learner", False)],
+)
+def test_who_lacks_what_only_a_scenario_takes_away_gets_the_interval_that_was_tested_so(world, task, family, limits):
+    blind = {"blind": {"missing": {"age": 1.0}, "reason": "For the tests."}}
+    made = world(task, family, stressed_too=True, scenarios=Frozen(blind))
+    personal = made.fitted.personal
+    assert [way.scenario for way in personal.context.domain.missing] == ["", "blind"]
+    without = personal.answer(made.cohort.assign(age=np.nan))
+    given = without["lower"].notna() & without["prediction"].notna()
+    assert given.all() == limits
+    assert set(without["missing"]) <= {"age", "age; blood marker, mg/dl"}
+    if not limits:
+        assert without["reason"].str.contains("too few patients were held out to say how far it may be off").all()
+    if task == "regression":
+        blind_width, width = ((t["upper"] - t["lower"]).mean() for t in (without, personal.answer(made.cohort)))
+        assert blind_width > width
+        inside = (without["lower"] <= made.cohort["dose"]) & (made.cohort["dose"] <= without["upper"])
+        assert inside.mean() == pytest.approx(0.9, abs=0.03)
 
 
 @pytest.mark.parametrize(("task", "family"), ALL)

@@ -62,7 +62,7 @@ def test_agreement_within_fifths_and_folds_is_what_chance_leaves():
     random = np.random.default_rng(3)
     groups = fifths = 0
     for number in range(20):
-        measured = measure_coverage(trial(random, 400, slope=0.5)[0], fit_benefits, seed=number)
+        measured = measure_coverage(trial(random, 400, slope=0.5)[0], fit_benefits, seed=number)[0]
         assert (measured["patients"], measured["groups"], measured["fifths"]) == (400, 50, 5)
         assert measured["noise_to_reach"] > 1, "a tenth of a fifth says little, and the record says so"
         groups, fifths = groups + measured["groups_in_agreement"], fifths + measured["fifths_in_agreement"]
@@ -76,7 +76,7 @@ def test_wrong_intervals_are_seen_not_to_agree():
     def too_sure(some):
         return EffectInterval(centre=0.0, average=3.0, slope=1.0, covariance=(0.01, 0.01, 0.0))
 
-    measured = measure_coverage(trial(random, 400, slope=0.5)[0], too_sure, seed=1)
+    measured = measure_coverage(trial(random, 400, slope=0.5)[0], too_sure, seed=1)[0]
     assert measured["fifths_in_agreement"] == 0
     assert measured["groups_in_agreement"] < 30
 

@@ -291,6 +291,25 @@ PERSONAL = {
 }
 
 
+GROUP = {"attribute": "Sex", "group": "female", "own": True, "patients": 812, "agrees": None}
+HELD = GROUP | {"coverage": 0.9022, "lower": 0.88, "upper": 0.92}
+COUNTLESS = {"coverage": None, "lower": None, "upper": None}
+
+
+def test_the_card_says_how_the_interval_holds_in_each_judged_group() -> None:
+    dose = PERSONAL | {"measured": {"patients": 1234, "mean_width": 9.1, "coverage": 0.904}}
+    few = GROUP | COUNTLESS | {"group": "male", "own": False, "patients": None}
+    card = card_of(
+        good_evidence(STUDIES["regression"]), record=training_record(personal=dose | {"groups": [HELD, few]})
+    )
+    assert (
+        "Sex, female: held 90.2% of 812 patients (88.0% to 92.0%), by limits of its own; Sex, male: not shown" in card
+    )
+    risk = [GROUP | COUNTLESS | {"own": False, "agrees": agrees} for agrees in (True, False)]
+    card = card_of(good_evidence(STUDIES["survival"]), record=training_record(personal=PERSONAL | {"groups": risk}))
+    assert "the share with the event agreed; Sex, female: the share with the event did **not** agree." in card
+
+
 def test_the_card_says_what_an_answer_for_one_patient_is_worth() -> None:
     card = card_of(good_evidence(STUDIES["survival"]), record=training_record(personal=PERSONAL))
     assert "The claim of the interval. In 4 of 5 groups of held-out patients" in card

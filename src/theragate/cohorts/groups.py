@@ -1,5 +1,7 @@
 """Who belongs to which subgroup. A patient whose group is unknown belongs to the group ``Missing``."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 
@@ -7,7 +9,7 @@ from theragate.cohorts.codes import as_codes
 from theragate.errors import DataError, did_you_mean
 from theragate.study import MISSING, BandedGroups, GroupSpec, LabelledGroups, Study
 
-__all__ = ["MISSING", "read_groups"]
+__all__ = ["MISSING", "label_groups", "read_groups"]
 
 
 def read_groups(cohort: pd.DataFrame, study: Study) -> pd.DataFrame:
@@ -24,8 +26,13 @@ def read_groups(cohort: pd.DataFrame, study: Study) -> pd.DataFrame:
         If a column is absent, or holds a value that has no label (a group may not vanish) where there is no group of
         `others`.
     """
-    labels = {name: _labels(cohort, name, spec, study.name) for name, spec in study.subgroups.items()}
-    return pd.DataFrame(labels, index=cohort.index, dtype=str)
+    return label_groups(cohort, study.subgroups, study=study.name)
+
+
+def label_groups(frame: pd.DataFrame, subgroups: Mapping[str, GroupSpec], *, study: str) -> pd.DataFrame:
+    """Label every row of `frame` in each of the attributes `subgroups`, as `read_groups` does."""
+    labels = {name: _labels(frame, name, spec, study) for name, spec in subgroups.items()}
+    return pd.DataFrame(labels, index=frame.index, dtype=str)
 
 
 def _labels(cohort: pd.DataFrame, name: str, spec: GroupSpec, study: str) -> pd.Series:

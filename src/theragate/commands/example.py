@@ -3,7 +3,12 @@
 import json
 from pathlib import Path
 
+from theragate.digests import sha256_tree
+from theragate.errors import TheragateError
+from theragate.gates.types import Verdict
 from theragate.personal.answers import load_personal_model
+from theragate.personal.identity import UNREGISTERED
+from theragate.runner.outputs import read_output
 from theragate.runner.workspace import Workspace
 from theragate.serving import ServedModel
 from theragate.study import load_study
@@ -23,7 +28,7 @@ def example(root: Path, study: str, *, url: str) -> str:
     """
     workspace = Workspace(root, study)
     load_study(workspace.params, study)
-    personal = load_personal_model(workspace.model("estimator"))
+    personal = load_personal_model(workspace.model("estimator")).known_as("", _status(workspace))
     patient = personal.example()
     request = json.dumps({"dataframe_split": patient.to_dict(orient="split", index=False)}, ensure_ascii=False)
     quoted = request.replace("'", r"'\''")
@@ -32,3 +37,13 @@ def example(root: Path, study: str, *, url: str) -> str:
         f"curl {url}/invocations -H 'Content-Type: application/json' \\\n  -d '{quoted}'\n\n"
         f"{json.dumps(answer, indent=1, ensure_ascii=False)}"
     )
+
+
+def _status(workspace: Workspace) -> str:
+    """Return what the verdict says of this model, if there is one about it."""
+    try:
+        verdict = read_output(Verdict, workspace.report("verdict.json"), workspace, stage="gate")
+    except TheragateError:
+        return UNREGISTERED
+    judged = verdict.model_sha256 == sha256_tree(workspace.model("estimator"))
+    return f"{verdict.decision}, {UNREGISTERED}" if judged else UNREGISTERED

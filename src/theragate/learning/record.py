@@ -10,6 +10,7 @@ __all__ = [
     "ChampionRun",
     "EffectDifferences",
     "Families",
+    "GroupCoverage",
     "Importance",
     "InputColumn",
     "ModelChoice",
@@ -113,12 +114,31 @@ class EffectDifferences(Spec):
     upper: float
 
 
+class GroupCoverage(Spec):
+    """How an interval holds in a judged group of held-out patients.
+
+    ``own``: the group has limits of its own. ``coverage`` is the share of the group's patients whose quantity lies
+    inside, with 95% limits; of a risk, ``agrees`` says whether the group's share with the event does. All are None
+    where the group is under 11 patients, or would give one away that is, and where it cannot be measured.
+    """
+
+    attribute: str
+    group: str
+    own: bool
+    patients: int | None
+    coverage: float | None
+    lower: float | None
+    upper: float | None
+    agrees: bool | None
+
+
 class PersonalRecord(Spec):
     """What the interval beside a prediction claims, how it held, and which share of patients gets which answer.
 
     ``measured`` counts held-out patients or their groups, and holds shares and widths; it is empty where nobody gets a
     number of their own. ``imputation`` says in words what becomes of a missing input, and which may be missing.
-    ``differences`` stand only in the record of a treatment's effect.
+    ``groups`` are the judged groups; ``differences`` stand only in the record of a treatment's
+    effect.
     """
 
     level: float
@@ -126,6 +146,7 @@ class PersonalRecord(Spec):
     imputation: str
     measured: dict[str, int | float]
     answers: dict[str, float]
+    groups: tuple[GroupCoverage, ...] = ()
     differences: EffectDifferences | None = None
 
     @model_serializer(mode="wrap")

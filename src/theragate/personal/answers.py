@@ -1,7 +1,7 @@
 """Answers for one patient or for ten thousand: a table of patients in, one answer per patient out."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TypeAlias
@@ -19,6 +19,7 @@ from theragate.personal.answer_table import COLUMNS, NO_ANSWER, NOT_SURE, PREDIC
 from theragate.personal.applicability import missing_inputs
 from theragate.personal.benefits import EffectInterval
 from theragate.personal.drivers import drivers, feature_effects
+from theragate.personal.identity import ModelIdentity
 from theragate.personal.patient_inputs import PatientInputs, read_inputs
 from theragate.personal.typicality import UNLIKE
 from theragate.study import spec_of
@@ -36,6 +37,7 @@ class PersonalModel:
 
     predictor: Predictor
     context: AnswerContext
+    identity: ModelIdentity = field(default_factory=ModelIdentity)
 
     def answer(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Answer for the patients of `frame`.
@@ -69,7 +71,7 @@ class PersonalModel:
             table.loc[answered, "typical"] = self.context.typicality.share(features)
         if answered.any() and not self.context.withheld:
             prediction = self.predictor.predict(features)
-            lower, upper = self.context.interval.limits(prediction)
+            lower, upper = self.context.limits(prediction, features)
             for name, values in {"prediction": prediction, "lower": lower, "upper": upper}.items():
                 table.loc[answered, name] = values
             table.loc[answered, "drivers"] = self._drivers(features)
@@ -77,7 +79,15 @@ class PersonalModel:
         self._doubt(inputs, table)
         table["answer"] = np.where(~answered, NO_ANSWER, np.where(inputs.doubts.any, NOT_SURE, PREDICTION))
         table["reason"] = np.where(answered, inputs.doubts.texts, inputs.refused.texts)
+        table["not_shown_for"] = np.where(answered & ~np.isnan(table["lower"]), "; ".join(self.context.not_shown), "")
+        table["predicts"], table["model"] = self.context.predicts, self.context.accepted.study
+        table["version"] = self.identity.version
+        table["status"] = self.identity.words(simulated=self.context.simulated)
         return table.astype({name: object for name, dtype in COLUMNS.items() if dtype is str}).set_axis(frame.index)
+
+    def known_as(self, version: str, status: str) -> "PersonalModel":
+        """Return the model, whose answers say of which version it is, and how far its release has come."""
+        return replace(self, identity=ModelIdentity(version, status))
 
     def feature_effects(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Return how far each feature moves each prediction from that of an average patient, one column per feature.

@@ -6,7 +6,7 @@ lacked them is not to know. That missing values be handled in development and va
 et al., J Clin Epidemiol 2020;125:183; Sisk et al., Stat Methods Med 2023;32:1461.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Annotated, Final, TypeAlias
 
 import numpy as np
@@ -41,11 +41,13 @@ Pairs: TypeAlias = tuple[tuple[Place, Place], ...]
 class MissingPattern(Spec):
     """One way in which inputs were missing for held-out patients: as the cohort lacks them, or as a scenario has it.
 
-    ``always`` are the inputs that all of the patients lacked, ``sometimes`` those that enough lacked and others did
-    not, and ``most`` is how many of these enough patients lacked at once. Of two of ``sometimes``, by their places in
-    it, ``apart`` are those that nobody lacked together, and ``bound`` those of which too few lacked the first alone.
+    ``scenario`` is its name, empty where patients are as they are. ``always`` are the inputs that all of the patients
+    lacked, ``sometimes`` those that enough lacked and others did not, and ``most`` is how many of these enough patients
+    lacked at once. Of two of ``sometimes``, by their places in it, ``apart`` are those that nobody lacked together, and
+    ``bound`` those of which too few lacked the first alone.
     """
 
+    scenario: str = ""
     always: tuple[str, ...]
     sometimes: tuple[str, ...]
     most: Annotated[int, Field(ge=0)]
@@ -77,10 +79,15 @@ class ApplicabilityDomain(Spec):
     untested: dict[str, tuple[str, ...]]
     rare: dict[str, tuple[str, ...]]
 
+    def way_of(self, missing: Flags, names: Sequence[str]) -> NDArray[np.intp]:
+        """Return by the place in ``missing`` the first way that covers a patient, -1 for none; (n,)."""
+        covered = np.column_stack([way.covers(missing, names) for way in self.missing])
+        return np.where(covered.any(axis=1), covered.argmax(axis=1), -1)
+
     def in_words(self, names: InputNames) -> str:
         """Say which inputs may be missing, and how."""
         single = dict.fromkeys(name for way in self.missing for name in way.sometimes)
-        together = [way.always for way in self.missing if way.always]
+        together = [way.always for way in self.missing if way.always and not {*way.always} <= {*single}]
         ways = [*map(names.plainly, single), *(_all_of([names.plainly(name) for name in way]) for way in together)]
         if not ways:
             return "No input may be missing: without one, there is no answer."
@@ -128,30 +135,22 @@ class ApplicabilityDomain(Spec):
     def _judge_missing(self, features: pd.DataFrame, unread: Flags, refused: Reasons, words: InputNames) -> None:
         names = [str(name) for name in features.columns]
         missing = missing_inputs(features)
-        untested = np.logical_and.reduce([~unread, *(~way.covers(missing, names) for way in self.missing)])
+        untested = ~unread & (self.way_of(missing, names) < 0)
         if not untested.any():
             return
         may = {name for way in self.missing for name in (*way.always, *way.sometimes)}
-        explained = np.zeros(len(features), dtype=bool)
-        for place in np.flatnonzero(missing[untested].any(axis=0)):
-            if names[place] not in may:
-                rows = untested & missing[:, place]
-                explained |= rows
-                text = "missing, and the model was never tested without it; give its value"
-                refused.add(rows, f"{words.of(names[place])}: {text}")
+        never = missing & np.array([name not in may for name in names])
+        explained = untested & never.any(axis=1)
+        _by_pattern(never, explained, lambda lacked: _never([words.of(names[place]) for place in lacked]), refused)
         most = max(len(way.always) + way.most for way in self.missing)
         many = untested & ~explained & (missing.sum(axis=1) > most)
         refused.add(many, f"more inputs are missing at once than the {most} that the model was tested without")
-        rest = np.flatnonzero(untested & ~explained & ~many)
-        patterns, which = np.unique(missing[rest], axis=0, return_inverse=True)
-        for number, pattern in enumerate(patterns):
-            rows = np.zeros(len(features), dtype=bool)
-            rows[rest[which.ravel() == number]] = True
-            refused.add(rows, _combination([words.of(names[place]) for place in np.flatnonzero(pattern)]))
+        rest = untested & ~explained & ~many
+        _by_pattern(missing, rest, lambda lacked: _combination([words.of(names[place]) for place in lacked]), refused)
 
 
 def fit_domain(
-    frames: Iterable[pd.DataFrame],
+    frames: Iterable[tuple[str, pd.DataFrame]],
     schema: Sequence[Feature],
     *,
     classes: Mapping[str, Flags],
@@ -162,7 +161,7 @@ def fit_domain(
     Parameters
     ----------
     frames
-        The held-out patients as `as_features` gives them: first as they are, then under each scenario.
+        The held-out patients as `as_features` gives them, each with the name of a scenario: first as they are.
     schema
         The features.
     classes
@@ -171,14 +170,14 @@ def fit_domain(
         The categories that the model has learned, by feature of text.
     """
     ways, ranges, counts = list[MissingPattern](), dict[str, tuple[float, float]](), dict[str, dict[str, int]]()
-    for frame in frames:
+    for scenario, frame in frames:
         if not ways:
             numbers = [feature.name for feature in schema if feature.type == "number"]
             ranges = {name: _range(frame[name].to_numpy()) for name in numbers if frame[name].notna().any()}
             counts = {name: _counts(frame[name], categories) for name, categories in learned.items()}
         way = _missing_pattern(missing_inputs(frame), [feature.name for feature in schema], [*classes.values()])
         if way not in ways:
-            ways.append(way)
+            ways.append(way.model_copy(update={"scenario": scenario}))
     return ApplicabilityDomain(
         missing=tuple(ways), ranges=ranges, untested=_between(counts, 0, _ALONE), rare=_between(counts, _ALONE, _RARE)
     )
@@ -240,17 +239,38 @@ def _range(values: Floats) -> tuple[float, float]:
     beyond = _BEYOND * ((high - low) or max(abs(high), 1.0))
     step = 10.0 ** np.floor(np.log10(beyond))
     outward = step * np.floor((low - beyond) / step), step * np.ceil((high + beyond) / step)
-    return float(f"{outward[0]:.9g}"), float(f"{outward[1]:.9g}")
+    least = 0.0 if low >= 0 else -np.inf  # what was never negative is no amount below 0
+    return float(f"{max(outward[0], least):.9g}"), float(f"{outward[1]:.9g}")
 
 
 def _all_of(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}, all together"
 
 
+def _by_pattern(missing: Flags, rows: Flags, reason: Callable[[NDArray[np.intp]], str], reasons: Reasons) -> None:
+    """Give each of `rows` the reason that follows from the places of what it lacks."""
+    which = np.flatnonzero(rows)
+    patterns, number = np.unique(missing[which], axis=0, return_inverse=True)
+    for place, pattern in enumerate(patterns):
+        alike = np.zeros(len(rows), dtype=bool)
+        alike[which[number.ravel() == place]] = True
+        reasons.add(alike, reason(np.flatnonzero(pattern)))
+
+
+def _never(names: Sequence[str]) -> str:
+    if len(names) == 1:
+        return f"{names[0]}: missing, and the model was never tested without it; give its value"
+    return f"{_listed(names)}: missing, and the model was never tested without them; give their values"
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more
+
+
 def _combination(names: Sequence[str]) -> str:
     if not names:
         return "an input is given that was missing for everybody whom the model was tested on"
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    listed = ", ".join(names[:_NAMED]) + more
+    listed = _listed(names)
     missing = "missing together" if len(names) > 1 else "missing by itself"
     return f"{listed}: {missing}, and the model was never tested with just that combination; give the values"

@@ -6,12 +6,12 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from theragate.personal.answer_context import Interval
 from theragate.personal.benefits import EffectInterval
+from theragate.personal.interval_kinds import Interval, limits_of
 from theragate.personal.intervals import NORMAL, Floats, HeldOut, QuantityInterval
 from theragate.personal.rounding import nine_digits
 
-__all__ = ["measure_coverage"]
+__all__ = ["agrees", "measure_coverage"]
 
 _FOLDS = 10
 _FIFTHS = 5
@@ -19,42 +19,44 @@ _FIFTHS = 5
 Coverage: TypeAlias = dict[str, float | int]
 
 
-def measure_coverage(held_out: HeldOut, fit: Callable[[HeldOut], Interval], *, seed: int) -> Coverage:
+def measure_coverage(
+    held_out: HeldOut, fit: Callable[[HeldOut], Interval], *, seed: int
+) -> tuple[Coverage, Floats, Floats]:
     """Return how intervals that `fit` learns from nine tenths of the patients held in the last, tenth by tenth.
 
     A quantity's interval holds a patient's own value or not. Nobody sees a risk or a benefit, so that the coverage of
-    those cannot be counted; their agreement with groups of patients can, within what chance does to a group.
+    those cannot be counted; their agreement with groups of patients can, within what chance does to a group. Returned
+    beside it are the lower and the upper limits, (n,) each.
     """
     fold = (np.random.default_rng(seed).permutation(held_out.patients) % _FOLDS)[held_out.patient]
     intervals = {number: fit(held_out.of(fold != number)) for number in np.unique(fold)}
     lower, upper = np.empty(len(fold)), np.empty(len(fold))
     for number, interval in intervals.items():
-        lower[fold == number], upper[fold == number] = interval.limits(held_out.prediction[fold == number])
+        rows = fold == number
+        lower[rows], upper[rows] = limits_of(interval, held_out.prediction[rows], held_out.members[rows])
     width = float(np.nanmean(upper - lower)) if np.isfinite(upper - lower).any() else 0.0
     summary: Coverage = {"patients": held_out.patients, "mean_width": nine_digits([width])[0]}
     benefits = {number: interval for number, interval in intervals.items() if isinstance(interval, EffectInterval)}
     if benefits:
-        return summary | _benefits(held_out, fold, benefits)
+        return summary | _benefits(held_out, fold, benefits), lower, upper
     if any(isinstance(interval, QuantityInterval) for interval in intervals.values()):
         inside = (lower <= held_out.target) & (held_out.target <= upper)
-        return summary | {"coverage": round(float(inside.mean()), 4)}
-    return summary | {"fifths": _FIFTHS, "fifths_in_agreement": _agreeing(held_out, lower, upper)}
+        return summary | {"coverage": round(float(inside.mean()), 4)}, lower, upper
+    agreeing = sum(agrees(held_out, rows, lower, upper) for rows in _fifths(held_out))
+    return summary | {"fifths": _FIFTHS, "fifths_in_agreement": agreeing}, lower, upper
 
 
-def _agreeing(held_out: HeldOut, lower: Floats, upper: Floats) -> int:
-    """Return in how many fifths of the predictions the share with the event agrees with the interval."""
-    agreeing = 0
-    for rows in _fifths(held_out):
-        weight, target = held_out.weight[rows], held_out.target[rows]
-        total = weight.sum()
-        share = float((weight * target).sum() / total)
-        times = len(rows) / len(_counts(held_out, rows))
-        error = np.sqrt(times * (np.square(weight) * np.square(target - share)).sum()) / total
-        middle = float((weight * held_out.prediction[rows]).sum() / total)
-        error = max(error, np.sqrt(middle * (1 - middle) / (len(rows) / times)))
-        low, high = ((weight * limit[rows]).sum() / total for limit in (lower, upper))
-        agreeing += bool(low - NORMAL * error <= share <= high + NORMAL * error)
-    return agreeing
+def agrees(held_out: HeldOut, rows: NDArray[np.intp], lower: Floats, upper: Floats) -> bool:
+    """Return whether the share with the event among `rows` agrees with their intervals, but for its own error."""
+    weight, target = held_out.weight[rows], held_out.target[rows]
+    total = weight.sum()
+    share = float((weight * target).sum() / total)
+    times = len(rows) / len(_counts(held_out, rows))
+    error = np.sqrt(times * (np.square(weight) * np.square(target - share)).sum()) / total
+    middle = float((weight * held_out.prediction[rows]).sum() / total)
+    error = max(error, np.sqrt(middle * (1 - middle) / (len(rows) / times)))
+    low, high = ((weight * limit[rows]).sum() / total for limit in (lower, upper))
+    return bool(low - NORMAL * error <= share <= high + NORMAL * error)
 
 
 def _benefits(held_out: HeldOut, fold: NDArray[np.intp], intervals: dict[int, EffectInterval]) -> Coverage:

@@ -9,6 +9,7 @@ import pandas as pd
 import threadpoolctl
 from numpy.typing import NDArray
 
+from theragate.cohorts.groups import label_groups
 from theragate.cohorts.outcomes import MeasuredOutcome, Outcome, Quantity, Treated
 from theragate.learning.families import family_of
 from theragate.learning.features import as_features
@@ -18,17 +19,28 @@ from theragate.learning.scenarios import CLEAN, stressed
 from theragate.learning.seeds import derive
 from theragate.learning.tuning_loss import Loss
 from theragate.numbers import PERCENT, POINTS, interval_in
-from theragate.personal.answer_context import AnswerContext, Interval
+from theragate.personal.answer_context import AnswerContext
 from theragate.personal.answer_table import NO_ANSWER, NOT_SURE, PREDICTION
 from theragate.personal.answers import PersonalModel
-from theragate.personal.applicability import ApplicabilityDomain, fit_domain
+from theragate.personal.applicability import ApplicabilityDomain, fit_domain, missing_inputs
 from theragate.personal.benefits import EffectInterval, fit_benefits, held_out_benefits
 from theragate.personal.coverage import measure_coverage
+from theragate.personal.group_coverage import LEAST_PATIENTS, group_coverage, large_groups, memberships, not_shown
 from theragate.personal.input_names import input_names
+from theragate.personal.interval_kinds import Interval
 from theragate.personal.intervals import LEVEL, HeldOut, QuantityInterval, fit_interval
+from theragate.personal.predicted import predicted_words
 from theragate.personal.rounding import nine_digits
 from theragate.personal.typicality import Typicality, fit_typicality
-from theragate.study import AcceptedInputs, EffectOutcome, NestedCrossValidation, NoDecision, QuantityOutcome, Study
+from theragate.study import (
+    AcceptedInputs,
+    EffectOutcome,
+    GroupSpec,
+    NestedCrossValidation,
+    NoDecision,
+    QuantityOutcome,
+    Study,
+)
 
 __all__ = ["FittedPersonalModel", "fit_personal_model"]
 
@@ -70,6 +82,7 @@ def fit_personal_model(
     study: Study,
     predictions: pd.DataFrame,
     accepted: AcceptedInputs,
+    simulated: bool,
     seed: int,
 ) -> FittedPersonalModel:
     """Learn the interval, what is typical and who is average; on one thread, so that sums give the same bits.
@@ -84,13 +97,15 @@ def fit_personal_model(
         The held-out predictions of training, of which those of the selected model on the data as they are count.
     accepted
         What the study's suite says of one patient.
+    simulated
+        Whether the patients of the cohort do not exist.
     seed
         That of training.
     """
     with threadpoolctl.threadpool_limits(1):
         clean = predictions[predictions["scenario"] == CLEAN]
         rows = pd.Index(cohort["patient"]).get_indexer(clean.loc[clean["model"] == "selected", "patient"])
-        learned = np.arange(len(cohort))
+        tested, learned = np.unique(rows), np.arange(len(cohort))
         if not isinstance(study.validation, NestedCrossValidation):
             learned = np.setdiff1d(learned, rows)  # who is held out once stays out of the released model
         features = as_features(cohort.iloc[learned], predictor.schema).reset_index(drop=True)
@@ -98,38 +113,81 @@ def fit_personal_model(
         if isinstance(outcome, Treated):
             held_out = held_out_benefits(predictor, cohort, outcome, predictions=clean)
         else:
-            held_out = _held_out(
+            held_out, rows = _held_out(
                 outcome, rows, learned, clean.loc[clean["model"] == "selected", "prediction"].to_numpy()
             )
             low, high = _bounds(study, accepted)
             fit = partial(fit_interval, risk=not isinstance(outcome, Quantity), low=low, high=high)
+        groups = _Groups.of(study, cohort.iloc[rows].reset_index(drop=True), predictor)
+        if isinstance(outcome, Quantity):
+            held_out = groups.known_to(held_out)
+        interval = fit(held_out)
+        measured, lower, upper = measure_coverage(held_out, fit, seed=derive(seed, study.name, "coverage"))
+        coverage = group_coverage(
+            groups.labels, held_out, lower=lower, upper=upper, kind=interval.kind, titles=groups.titles
+        )
         typicality = fit_typicality(features, predictor.schema, seed=derive(seed, study.name, "typicality"))
         scored = {*predictions["scenario"]}
+        domain = _domain(predictor, cohort, outcome, study, rows=tested, scored=scored, known=typicality, seed=seed)
         context = AnswerContext(
             accepted=accepted,
-            domain=_domain(
-                predictor, cohort, outcome, study, rows=np.unique(rows), scored=scored, known=typicality, seed=seed
-            ),
+            domain=_domain(predictor, cohort, outcome, study, rows=tested, scored=scored, known=typicality, seed=seed),
             names=input_names(predictor.features, study.features, study.subgroups),
             reference=nine_digits(_means(predictor.design.matrix(features))),
+            predicts=predicted_words(study),
+            simulated=simulated,
             unit=_unit(study),
             threshold=None if isinstance(study.decision, NoDecision) else study.decision.threshold,
-            interval=fit(held_out),
+            interval=interval,
+            scenario_intervals=_scenario_intervals(
+                predictor,
+                cohort,
+                outcome,
+                study,
+                domain=domain,
+                predictions=predictions,
+                learned=learned,
+                fit=fit,
+                seed=seed,
+            ),
+            attributes=groups.attributes if isinstance(outcome, Quantity) else {},
+            not_shown=not_shown(coverage),
             typicality=typicality,
         )
         personal = PersonalModel(predictor, context)
-        measured = (
-            {} if context.withheld else measure_coverage(held_out, fit, seed=derive(seed, study.name, "coverage"))
-        )
         record = PersonalRecord(
             level=LEVEL,
             claim=_claim(context, study),
             imputation=f"{_imputation(predictor)} {context.domain.in_words(context.names)}",
-            measured=measured,
+            measured={} if context.withheld else measured,
             answers=_answers(personal.answer(features)),
-            differences=_differences(context.interval),
+            groups=coverage,
+            differences=_differences(interval),
         )
         return FittedPersonalModel(personal, record)
+
+
+@dataclass(frozen=True)
+class _Groups:
+    """The judged groups of the held-out rows: ``labels`` has one row each; ``attributes`` are known from the inputs."""
+
+    labels: pd.DataFrame
+    attributes: dict[str, GroupSpec]
+    titles: dict[str, str]
+
+    @classmethod
+    def of(cls, study: Study, held_out: pd.DataFrame, predictor: Predictor) -> "_Groups":
+        judged = {name: spec for name, spec in study.subgroups.items() if spec.judged}
+        return cls(
+            label_groups(held_out, judged, study=study.name),
+            {name: spec for name, spec in judged.items() if spec.column in predictor.features},
+            {name: spec.title for name, spec in judged.items()},
+        )
+
+    def known_to(self, held_out: HeldOut) -> HeldOut:
+        """Return the predictions with the groups that get limits of their own."""
+        large = large_groups(self.labels[[*self.attributes]], held_out)
+        return held_out.with_groups(large, memberships(self.labels, large))
 
 
 def _imputation(predictor: Predictor) -> str:
@@ -166,10 +224,12 @@ def _unit(study: Study) -> str:
 
 def _held_out(
     outcome: MeasuredOutcome, rows: NDArray[np.intp], learned: NDArray[np.intp], prediction: NDArray[np.float64]
-) -> HeldOut:
+) -> tuple[HeldOut, NDArray[np.intp]]:
+    """Return the predictions of patients with a known outcome, and their rows in the cohort."""
     loss = Loss.of(outcome.take(rows), development=outcome.take(learned))
     known = loss.weight > 0  # a patient lost before the horizon says nothing about the risk
-    return HeldOut(prediction[known], loss.target[known], weight=loss.weight[known], patient=rows[known])
+    held_out = HeldOut(prediction[known], loss.target[known], weight=loss.weight[known], patient=rows[known])
+    return held_out, rows[known]
 
 
 def _bounds(study: Study, accepted: AcceptedInputs) -> tuple[float | None, float | None]:
@@ -200,16 +260,51 @@ def _domain(
     """Return what the held-out patients, in `rows`, were predicted with: as they are, and under scenarios."""
     clean = as_features(cohort, predictor.schema)
 
-    def frames() -> Iterator[pd.DataFrame]:
-        yield clean.iloc[rows]
+    def frames() -> Iterator[tuple[str, pd.DataFrame]]:
+        yield "", clean.iloc[rows]
         for name, scenario in study.scenarios.items():
             if scenario.missing and name in scored:
-                yield as_features(
-                    stressed(clean, scenario, study=study.name, name=name, seed=seed).iloc[rows], predictor.schema
-                )
+                yield name, _under(clean, predictor, study, name, seed).iloc[rows]
 
     learned = {column.name: column.categories for column in known.columns if column.text}
     return fit_domain(frames(), predictor.schema, classes=outcome.take(rows).classes, learned=learned)
+
+
+def _under(clean: pd.DataFrame, predictor: Predictor, study: Study, name: str, seed: int) -> pd.DataFrame:
+    """Return the cohort's features as the scenario `name` stresses them in training."""
+    frame = stressed(clean, study.scenarios[name], study=study.name, name=name, seed=seed)
+    return as_features(frame, predictor.schema)
+
+
+def _scenario_intervals(
+    predictor: Predictor,
+    cohort: pd.DataFrame,
+    outcome: Outcome,
+    study: Study,
+    *,
+    domain: ApplicabilityDomain,
+    predictions: pd.DataFrame,
+    learned: NDArray[np.intp],
+    fit: Callable[[HeldOut], Interval],
+    seed: int,
+) -> dict[str, Interval]:
+    """Return the interval of each scenario, from the patients who lack what is never missing otherwise.
+
+    Of too few such patients there is none, nor of a benefit: then the answer has no limits.
+    """
+    found: dict[str, Interval] = {}
+    if isinstance(outcome, Treated):
+        return found
+    clean = as_features(cohort, predictor.schema)
+    for way in domain.missing[1:]:
+        chosen = predictions[(predictions["scenario"] == way.scenario) & (predictions["model"] == "selected")]
+        rows = pd.Index(cohort["patient"]).get_indexer(chosen["patient"])
+        missing = missing_inputs(_under(clean, predictor, study, way.scenario, seed))
+        lacking = ~domain.missing[0].covers(missing, predictor.features)[rows]
+        held_out, _ = _held_out(outcome, rows[lacking], learned, chosen.loc[lacking, "prediction"].to_numpy())
+        if held_out.patients >= LEAST_PATIENTS:
+            found[way.scenario] = fit(held_out)
+    return found
 
 
 def _answers(table: pd.DataFrame) -> dict[str, float]:

@@ -14,6 +14,7 @@ logistic recalibration of the held-out predictions (Cox 1958), clustered by pati
 prediction itself. It does not say how much other features, that the model does not know, would change.
 """
 
+from collections.abc import Iterator
 from typing import Annotated, Literal, TypeAlias
 
 import numpy as np
@@ -23,7 +24,18 @@ from pydantic import Field
 from theragate.personal.rounding import nine_digits
 from theragate.study import Spec
 
-__all__ = ["LEVEL", "NORMAL", "REFIT", "Floats", "HeldOut", "QuantityInterval", "RiskInterval", "fit_interval"]
+__all__ = [
+    "LEVEL",
+    "NORMAL",
+    "REFIT",
+    "Flags",
+    "Floats",
+    "Group",
+    "HeldOut",
+    "QuantityInterval",
+    "RiskInterval",
+    "fit_interval",
+]
 
 LEVEL = 0.9
 
@@ -36,19 +48,32 @@ _PRIOR = 2.0  # standard deviation, in log odds, of a prior around perfect calib
 _LEAST = 0.3  # no spread is smaller than this share of the mean one
 
 Floats: TypeAlias = NDArray[np.float64]
+Flags: TypeAlias = NDArray[np.bool_]
+Group: TypeAlias = tuple[str, str]  # the key of its attribute under `subgroups`, and its name
 
 
 class HeldOut:
     """Held-out predictions: ``patient`` numbers the patients, of whom each may occur once per repeat.
 
     ``target`` is the value, 1 for the event, or a doubly robust score; ``weight`` that of the inverse probability of
-    censoring. ``centre`` is the mean prediction of an effect, 0 of anything else.
+    censoring. ``centre`` is the mean prediction of an effect, 0 of anything else. ``groups`` are those that get limits
+    of their own, and ``members`` says who belongs to them, shape (n, groups).
     """
 
     def __init__(
-        self, prediction: Floats, target: Floats, *, weight: Floats, patient: NDArray[np.intp], centre: float = 0.0
+        self,
+        prediction: Floats,
+        target: Floats,
+        *,
+        weight: Floats,
+        patient: NDArray[np.intp],
+        centre: float = 0.0,
+        groups: tuple[Group, ...] = (),
+        members: Flags | None = None,
     ) -> None:
         self.prediction, self.target, self.weight, self.centre = prediction, target, weight, centre
+        self.groups = groups
+        self.members: Flags = np.zeros((len(prediction), 0), dtype=bool) if members is None else members
         numbers, self.patient = np.unique(patient, return_inverse=True)
         self.patients = len(numbers)
 
@@ -60,11 +85,41 @@ class HeldOut:
             weight=self.weight[rows],
             patient=self.patient[rows],
             centre=self.centre,
+            groups=self.groups,
+            members=self.members[rows],
         )
+
+    def with_groups(self, groups: tuple[Group, ...], members: Flags) -> "HeldOut":
+        """Return the same predictions with groups, of which `members` has shape (n, groups)."""
+        return HeldOut(
+            self.prediction,
+            self.target,
+            weight=self.weight,
+            patient=self.patient,
+            centre=self.centre,
+            groups=groups,
+            members=members,
+        )
+
+    def patients_of(self, rows: NDArray[np.intp]) -> int:
+        """Return how many patients are among these rows."""
+        return int(np.unique(self.patient[rows]).size)
+
+
+class GroupLimits(Spec):
+    """The limits of one group in spreads; ``attribute`` is the key of its attribute under ``subgroups``."""
+
+    attribute: str
+    group: str
+    lower: float
+    upper: float
 
 
 class QuantityInterval(Spec):
-    """``lower`` and ``upper`` are in spreads; None: too few patients to say. The bounds are those of the suite."""
+    """``lower`` and ``upper`` are in spreads; None: too few patients to say. The bounds are those of the suite.
+
+    ``groups`` have limits of their own: a patient of several gets the lowest and the highest of them.
+    """
 
     kind: Literal["quantity"] = "quantity"
     spread: tuple[float, float] = Field(description="the spread at prediction 0, and what each unit adds")
@@ -73,15 +128,26 @@ class QuantityInterval(Spec):
     upper: float | None
     low: float | None = None
     high: float | None = None
+    groups: tuple[GroupLimits, ...] = ()
 
-    def limits(self, prediction: Floats) -> tuple[Floats, Floats]:
-        """Return lower and upper limits, each of shape (n,)."""
+    def limits(self, prediction: Floats, members: Flags | None = None) -> tuple[Floats, Floats]:
+        """Return lower and upper limits, each of shape (n,); `members` says who is in which group, (n, groups)."""
         spread = _spread(prediction, self.spread, self.least)
-        lower = prediction + spread * (np.nan if self.lower is None else self.lower)
-        upper = prediction + spread * (np.nan if self.upper is None else self.upper)
+        nobody = np.zeros((len(prediction), len(self.groups)), dtype=bool)
+        lower, upper = self._reach(nobody if members is None else members)
+        lower, upper = prediction + spread * lower, prediction + spread * upper
         if self.low is not None or self.high is not None:
             lower, upper = np.clip(lower, self.low, self.high), np.clip(upper, self.low, self.high)
         return np.minimum(lower, prediction), np.maximum(upper, prediction)
+
+    def _reach(self, members: Flags) -> tuple[Floats, Floats]:
+        """Return the limits in spreads: of everybody, or the widest of a patient's groups, where there are some."""
+        everybody = [np.nan if limit is None else limit for limit in (self.lower, self.upper)]
+        own = [np.array([getattr(group, side) for group in self.groups]) for side in ("lower", "upper")]
+        some = members.any(axis=1)
+        lowest = np.where(members, own[0], np.inf).min(axis=1, initial=np.inf)
+        highest = np.where(members, own[1], -np.inf).max(axis=1, initial=-np.inf)
+        return np.where(some, lowest, everybody[0]), np.where(some, highest, everybody[1])
 
 
 class RiskInterval(Spec):
@@ -120,7 +186,7 @@ def _fit_quantity(held_out: HeldOut, low: float | None, high: float | None) -> Q
     spread = nine_digits(line)
     (least,) = nine_digits([max(_LEAST * float(size.mean()), 1e-12)])
     scaled = residual / _spread(held_out.prediction, (spread[0], spread[1]), least)
-    lower, upper = -_quantile(-scaled, held_out.patients), _quantile(scaled, held_out.patients)
+    lower, upper = _tails(scaled, held_out.patients)
     return QuantityInterval(
         spread=(spread[0], spread[1]),
         least=least,
@@ -128,7 +194,18 @@ def _fit_quantity(held_out: HeldOut, low: float | None, high: float | None) -> Q
         upper=nine_digits([upper])[0] if np.isfinite(upper) else None,
         low=low,
         high=high,
+        groups=tuple(_group_limits(held_out, scaled)),
     )
+
+
+def _group_limits(held_out: HeldOut, scaled: Floats) -> Iterator[GroupLimits]:
+    for (attribute, group), rows in zip(held_out.groups, held_out.members.T, strict=True):
+        lower, upper = nine_digits(_tails(scaled[rows], held_out.patients_of(np.flatnonzero(rows))))
+        yield GroupLimits(attribute=attribute, group=group, lower=lower, upper=upper)
+
+
+def _tails(scaled: Floats, patients: int) -> tuple[float, float]:
+    return -_quantile(-scaled, patients), _quantile(scaled, patients)
 
 
 def _spread(prediction: Floats, line: tuple[float, float], least: float) -> Floats:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from theragate.personal.identity import CHAMPION
 from theragate.registry.pinned_head import memory_path, remember
 from theragate.registry.session import ATTESTATION, open_session
 from theragate.registry.verification import check_package, check_statement
@@ -132,5 +133,5 @@ def load_champion(
         check_package(event, package)
         from theragate.personal.answers import load_personal_model  # scikit-learn takes a second to import
 
-        personal = load_personal_model(package / "data" / "estimator")
+        personal = load_personal_model(package / "data" / "estimator").known_as(event.version, CHAMPION)
     return Champion(study, event.version, event, statement.attestation, personal)

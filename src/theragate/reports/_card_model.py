@@ -5,26 +5,19 @@ from theragate.evidence.published import SMALLEST_CELL
 from theragate.evidence.types import Evidence
 from theragate.gates.words import plural
 from theragate.learning.record import TrainingRecord
-from theragate.numbers import declared, percent, significant
+from theragate.numbers import significant
+from theragate.personal.predicted import predicted_words
+from theragate.reports._card_answers import answer_fields
 from theragate.reports.headline import unknown
-from theragate.study import BinaryOutcome, EffectOutcome, QuantityOutcome, Study
+from theragate.study import Study
 
 __all__ = ["cohort_words", "model_summary", "trust_ingredients"]
 
 
 def model_summary(study: Study, evidence: Evidence) -> dict[str, str]:
     """Return what the model predicts, and from how many patients it was learned."""
-    outcome = study.outcome
-    if isinstance(outcome, EffectOutcome):
-        predicted = f"how much more {outcome.treatment.name} would do for this patient than {outcome.treatment.control}"
-    elif isinstance(outcome, BinaryOutcome):
-        predicted = f"the probability of `{outcome.positive}`"
-    elif isinstance(outcome, QuantityOutcome):
-        predicted = f"`{outcome.column}`, in {outcome.unit}"
-    else:
-        predicted = f"the risk of the event within {declared(outcome.horizon)} {outcome.unit}"
     return {
-        "Summary": f"Predicts, for one patient, {predicted}. Outcome: {outcome.description} "
+        "Summary": f"Predicts, for one patient, {predicted_words(study)} "
         f"Learned and tested on {cohort_words(evidence)}",
         "Keywords": f"{evidence.task}, {evidence.family.replace('_', ' ')}, {study.name.replace('_', ' ')}",
     }
@@ -40,8 +33,7 @@ def trust_ingredients(
         "Outcomes and outputs": study.outcome.description,
         "Model type": _model_words(evidence, record),
         **({"Packages of others": f"{', '.join(others)}."} if others else {}),
-        "Answer for one patient": _personal_words(record),
-        "Missing inputs": record.personal.imputation if record.personal else unknown("the training record is silent"),
+        **answer_fields(record),
         "Input data source": f"{study.source.citation} Licence: {study.source.licence}",
         "Version of the source": provenance.version or unknown("ingestion recorded none"),
         "Input data types": ", ".join(record.features) or unknown("the training record lists none"),
@@ -62,36 +54,6 @@ def _model_words(evidence: Evidence, record: TrainingRecord) -> str:
         f"`{evidence.family}`{f' ({settings})' if settings else ''}, compared with the simple reference "
         f"`{evidence.reference_family}`. {record.selection.rule}{_setback_words(record)}"
     ).strip()
-
-
-def _personal_words(record: TrainingRecord) -> str:
-    """Say what the interval beside a prediction claims, how it held, and how often a clinician is asked to decide."""
-    personal = record.personal
-    if personal is None:
-        return unknown("the training record says nothing about it")
-    measured, answers = personal.measured, personal.answers
-    refused = "Inputs that the study does not accept, or the model was never tested with, get a reason and no number."
-    differences = personal.differences
-    if differences is not None and not differences.shown:
-        return f"{personal.claim} {refused}"
-    if not measured:
-        held = ""
-    elif "coverage" in measured:
-        patients = plural(int(measured["patients"]), "held-out patient")
-        held = f" Of {patients}, {percent(measured['coverage'])} had an outcome inside it."
-    else:
-        what = "the share with the event" if differences is None else "their mean doubly robust score"
-        held = (
-            f" In {measured['fifths_in_agreement']} of {measured['fifths']} groups of held-out patients with like "
-            f"predictions, {what} agreed with it."
-        )
-    sure, none = answers["prediction"], answers["no answer"]
-    without = f", {percent(none)} no number" if none else ""
-    return (
-        f"A prediction with an interval and what drove it. {personal.claim}{held} Of the patients learned from, "
-        f"{percent(sure)} would get a prediction to rely on{without}; for the others, the answer is that a clinician "
-        f"decides. {refused}"
-    )
 
 
 def _value(value: float) -> str:

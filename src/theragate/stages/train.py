@@ -3,7 +3,7 @@
 import shutil
 
 from theragate.cohorts.outcome_columns import read_outcome
-from theragate.cohorts.parquet import read_table, write_table
+from theragate.cohorts.parquet import is_simulated, read_table, write_table
 from theragate.digests import sha256_file
 from theragate.files import write_json
 from theragate.learning.training import train as train_study
@@ -54,6 +54,7 @@ def train(call: StageCall) -> str:
         study=study,
         predictions=trained.predictions,
         accepted=accepted,
+        simulated=is_simulated(path),
         seed=seed,
     )
     save_personal_model(fitted.personal, workspace.model("estimator"))

@@ -17,6 +17,7 @@ from mlflow.types import ColSpec, DataType, Schema, TensorSpec
 
 from theragate.errors import StoreError
 from theragate.personal.answer_table import COLUMNS
+from theragate.personal.identity import CANDIDATE
 from theragate.tracking.bundle import Bundle
 from theragate.tracking.candidate import name_candidate, restore_candidate
 from theragate.tracking.content import experiment_text, run_text, tags
@@ -52,6 +53,7 @@ def log_model(client: MlflowClient, bundle: Bundle, experiment_id: str, *, run_i
             "study": bundle.study.name,
             "key": bundle.key,
             "model_sha256": bundle.model_sha256,
+            "status": CANDIDATE if bundle.may_be_candidate else bundle.verdict.decision,
             "inputs": {column.name: column.type for column in bundle.record.input_schema},
         },
     )
