@@ -134,7 +134,7 @@ def covered(metric: str, subject: str, *, decided: int, below: int, above: int) 
 
 def upper_only(metric: str, subject: str) -> bool:
     """Whether the upper limit alone claims anything: for mean distances, which cannot lie below 0."""
-    return subject != "contrast" and metric in METRICS and METRICS[metric].interval == "bias_shifted"
+    return subject != "contrast" and metric in METRICS and METRICS[metric].interval == "distance"
 
 
 def _beside_truth(world: World, measured: Measured) -> Iterator[tuple[str, str, float, Estimate]]:

@@ -286,7 +286,7 @@ def _by_measure(seen: Sequence[Seen]) -> dict[Measure, list[tuple[Estimate, floa
 def _distances(metric: str, pairs: Sequence[tuple[Estimate, float]]) -> tuple[Floats, Floats]:
     """Return how far the mean truth, and each model's own, lie from the estimates, in units of their limits."""
     aim = float(np.mean([truth for _, truth in pairs]))
-    upper_only = METRICS[metric].interval == "bias_shifted"
+    upper_only = METRICS[metric].interval == "distance"
     return (
         np.array([_distance(estimate, aim, upper_only=upper_only) for estimate, _ in pairs]),
         np.array([_distance(estimate, truth, upper_only=upper_only) for estimate, truth in pairs]),

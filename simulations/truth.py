@@ -9,10 +9,6 @@ __all__ = ["Floats", "concordance_truth", "quantity_truth", "risk_truth", "thres
 Floats = NDArray[np.float64]
 
 _BANDS = 2000  # of equal weight, in which predictions count as alike where the risk given the prediction is asked for
-_SPAN, _POINTS = (
-    0.75,
-    64,
-)  # of the calibration index: part of its definition (Austin, Steyerberg, Stat Med 2019;38:4051)
 
 
 def risk_truth(
@@ -31,9 +27,8 @@ def risk_truth(
 
     Notes
     -----
-    ``ici`` is the index as it is defined, by local regression over the nearest 75% of the patients, in a population
-    without end. ``ici_unsmoothed`` is the mean distance itself, between prediction and the risk of patients predicted
-    alike: what local regression smooths away is the difference of the two.
+    ``ici`` is the mean distance itself, between prediction and the risk of patients predicted alike, without any
+    smoothing.
     """
     w = weight / weight.sum()
     events = float(w @ risk)
@@ -55,8 +50,7 @@ def risk_truth(
         "calibration_intercept": intercept,
         "observed_expected": ratio,
         "log_observed_expected": float(np.log(ratio)),
-        "ici": _smoothed_distance(predicted, risk, w),
-        "ici_unsmoothed": _distance(predicted, risk, w, band=_bands(predicted, w)),
+        "ici": _distance(predicted, risk, w, band=_bands(predicted, w)),
         "ece": _distance(predicted, risk, w, band=np.clip((predicted * 10).astype(np.intp), 0, 9)),
     }
 
@@ -169,33 +163,6 @@ def _recalibrated(predicted: Floats, risk: Floats, w: Floats) -> tuple[float, fl
 
 def _distance(predicted: Floats, risk: Floats, w: Floats, *, band: NDArray[np.intp]) -> float:
     return float(np.abs(np.bincount(band, w * (risk - predicted))).sum())
-
-
-def _smoothed_distance(predicted: Floats, risk: Floats, w: Floats) -> float:
-    """Return the mean distance after local linear regression with tricube weights."""
-    band = _bands(predicted, w)
-    size = np.bincount(band, w, minlength=_BANDS)
-    used = size > 0
-    size = size[used]
-    place = np.bincount(band, w * predicted, minlength=_BANDS)[used] / size
-    gap = np.bincount(band, w * (risk - predicted), minlength=_BANDS)[used] / size
-    points = np.unique(np.interp(np.linspace(0, 1, _POINTS), np.cumsum(size) - size / 2, place))
-    fitted = np.empty(len(points))
-    for index, point in enumerate(points):
-        distance = place - point
-        order = np.argsort(np.abs(distance))
-        reach = abs(distance[order[np.searchsorted(np.cumsum(size[order]), _SPAN)]])
-        kernel = size * np.clip(1 - (np.abs(distance) / reach) ** 3, 0, None) ** 3
-        s0, s1, s2 = (float(kernel @ distance**power) for power in range(3))
-        determinant = s0 * s2 - s1**2
-        # Where a window holds one prediction alone there is no line, only a mean.
-        line = (
-            (s2 * (kernel @ gap) - s1 * (kernel @ (distance * gap))) / determinant
-            if determinant > 1e-12 * s0 * s2
-            else float(kernel @ gap) / s0
-        )
-        fitted[index] = np.clip(point + line, 0, 1) - point
-    return float(size @ np.abs(np.interp(place, points, fitted)))
 
 
 def _bands(predicted: Floats, w: Floats) -> NDArray[np.intp]:

@@ -47,14 +47,16 @@ def significant(value: float, digits: int = 3) -> str:
 
 
 def with_limits(value: float, lower: float | None, upper: float | None, *, decimals: int) -> str:
-    """Write an estimate with its limits, or that it has none, all with as many decimals."""
+    """Write an estimate with its limits, an upper one alone as ``0.031 (≤ 0.048)``, or that it has none."""
     return f"{number(value, decimals)} ({limits(lower, upper, decimals)})"
 
 
 def limits(lower: float | None, upper: float | None, decimals: int) -> str:
-    """Write two limits, ``0.88 to 0.96``, or that there are none."""
+    """Write two limits, ``0.88 to 0.96``, an upper one alone, ``≤ 0.96``, or that there are none."""
+    if upper is None:
+        return "no interval"
     return (
-        "no interval" if lower is None or upper is None else f"{number(lower, decimals)} to {number(upper, decimals)}"
+        f"≤ {number(upper, decimals)}" if lower is None else f"{number(lower, decimals)} to {number(upper, decimals)}"
     )
 
 

@@ -95,7 +95,7 @@ def test_the_excerpt_in_the_readme_follows_from_the_page_of_results(study):
     heading, patients, *lines = excerpt()[study]
     verdict = metrics(study)["verdict"]
     assert heading.split("  ") == [study, verdict.replace("_", " ")]
-    assert patients.strip().removesuffix("; held-out evidence, 95% intervals") in section(study)
+    assert patients.strip().removesuffix("; held-out evidence, 95% limits") in section(study)
     titles = [METRICS[metric].title for metric in TASKS[STUDIES[study].task].headline]
     for title, line in zip(titles, lines, strict=False):
         before, _, text = line.partition(title)

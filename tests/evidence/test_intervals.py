@@ -93,14 +93,53 @@ def test_a_censored_proportion_takes_its_size_from_the_bootstrap():
     assert (estimate.lower, estimate.upper) == pytest.approx(wilson(0.5, 100), abs=0.005)
 
 
-def test_the_excess_of_a_mean_distance_is_taken_off_once_above_and_twice_below():
-    rng = np.random.default_rng(0)
-    replicates = np.abs(rng.normal(0.05, 0.01, 4000)) + 0.02
-    estimate = estimated("ici", 0.05, replicates)
-    low, high = np.quantile(replicates, [0.025, 0.975])
-    assert estimate.upper == pytest.approx(high - 0.02, abs=1e-3)
-    assert estimate.lower == pytest.approx(low - 0.04, abs=2e-3)
-    assert estimate.band(Z95)[0] == pytest.approx(estimate.lower, abs=1e-9)
+def lengths(truth, *, noise, seed, replicates=2000):
+    """The length of a vector that was seen with noise, and of others that are seen from there: as distances behave."""
+    rng = np.random.default_rng(seed)
+    seen = truth + rng.normal(0, noise, len(truth))
+    drawn = seen + rng.normal(0, noise, (replicates, len(truth)))
+    return float(np.linalg.norm(seen)), np.linalg.norm(drawn, axis=1)
+
+
+@pytest.mark.parametrize("truth", [0.0, 0.03, 0.3])
+def test_the_upper_limit_of_a_distance_lies_above_the_truth_in_all_but_few_cohorts(truth):
+    true = np.array([truth, 0, 0, 0, 0])
+    found = [estimated("ici", *lengths(true, noise=0.01, seed=seed)) for seed in range(300)]
+    below = np.mean([estimate.upper < truth for estimate in found])
+    assert below <= 0.05 if truth else below == 0
+    assert all(estimate.upper_only and estimate.decidable for estimate in found)
+    # What the standard error says of the other side is true as often: a perfect model is rarely found to be bad.
+    assert np.mean([estimate.reach[0] > truth + 1e-12 for estimate in found]) <= 0.05
+
+
+def test_the_limit_of_a_distance_is_that_of_the_curve_that_is_hardly_smoothed():
+    smooth = lengths(np.array([0.02, 0, 0]), noise=0.005, seed=1)
+    fine = lengths(np.array([0.06, 0, 0]), noise=0.005, seed=2)
+    both, alone = estimated("ici", *smooth, fine=fine), estimated("ici", *smooth)
+    assert both.value == alone.value == smooth[0]
+    assert both.upper == estimated("ici", *fine).upper > 0.06 > alone.upper
+    assert estimated("ici", *fine, fine=smooth).upper == fine[0]
+
+
+def test_luck_makes_no_distance_certain():
+    value, replicates = lengths(np.zeros(5), noise=0.01, seed=1)
+    assert estimated("ici", value / 20, replicates).upper > 0.015
+
+
+def test_a_distance_without_spread_has_its_value_for_a_limit():
+    assert estimated("ici", 0.1, np.full(100, 0.1)).upper == pytest.approx(0.1)
+
+
+def test_more_of_the_largest_error_move_the_limit_on_their_side_alone():
+    replicates = np.random.default_rng(0).normal(0.5, 0.03, 4000)
+    without, with_more = (estimated("r2", 0.5, replicates, one_more=more) for more in (None, 0.45))
+    assert with_more.upper == without.upper
+    jump, reach = np.log(0.55 / 0.5), np.log((1 - without.lower) / 0.5)
+    assert np.log((1 - with_more.lower) / 0.5) == pytest.approx(jump + np.hypot(reach, Z95 * jump))
+    sizes = np.random.default_rng(0).normal(2, 0.1, 4000)
+    without, with_more = (estimated("rmse", 2.0, sizes, one_more=more) for more in (None, 2.2))
+    assert with_more.lower == without.lower
+    assert with_more.upper > without.upper
 
 
 def test_perfect_ranking_has_a_lower_limit_and_no_standard_error():

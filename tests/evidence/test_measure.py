@@ -47,7 +47,7 @@ def assert_sound(found):
         numbers = [estimate.value, estimate.lower, estimate.upper, estimate.se]
         assert all(number is None or math.isfinite(number) for number in numbers), estimate
         if estimate.decidable:
-            assert estimate.lower <= estimate.value + 1e-12, estimate
+            assert estimate.upper_only or estimate.lower <= estimate.value + 1e-12, estimate
             assert estimate.value - 1e-12 <= estimate.upper, estimate
         else:
             assert estimate.why, estimate
@@ -370,7 +370,7 @@ def test_limits_of_cross_validated_predictions_are_wider_by_the_stated_factor(ma
         by = factor(name, task=task, forest=forest)
         if before.se:
             assert after.se == pytest.approx(by * before.se)
-            assert after.lower <= before.lower
+            assert after.reach[0] <= before.reach[0]
             assert after.upper >= before.upper
             grown += by > 1
     assert grown > 5
@@ -413,15 +413,44 @@ def copied(cohort, *, copies):
     )
 
 
+def test_a_mean_distance_has_an_upper_limit_alone(make_cohort):
+    found = measure(*make_cohort("binary"), resamples=200, seed=1)
+    for name in ("ici", "ece"):
+        assert found.overall[name].upper_only
+        assert found.overall[name].decidable
+    for contrast in found.contrasts:
+        if contrast.metric == "ici" and contrast.difference.decidable:
+            assert not contrast.difference.upper_only
+
+
+def test_waves_are_seen_by_the_limit_of_the_calibration_index():
+    """Predictions that are right on average, with a sine around them: the true mean distance is 0.06."""
+    rng = np.random.default_rng(0)
+    log_odds = -1 + 1.2 * rng.normal(size=2000)
+    event = rng.random(2000) < 1 / (1 + np.exp(-log_odds - 0.56 * np.sin(4 * (log_odds + 1))))
+    risk = 1 / (1 + np.exp(-log_odds[None]))
+    held_out = HeldOut(risk, risk, np.full_like(risk, event.mean()), scenarios={}, groups={}, judged=frozenset())
+    ici = measure(BinaryTarget(event, None, None), held_out, resamples=400, seed=1).overall["ici"]
+    assert ici.upper > 0.06
+
+
+def test_the_band_of_the_whole_curve_holds_that_of_each_point(make_cohort, task):
+    curve = measure(*make_cohort(task), resamples=400, seed=1).curves["calibration"]
+    assert len(curve.x) == len(curve.band_lower) == len(curve.band_upper) > 50
+    assert (np.array(curve.band_lower) <= np.array(curve.lower)).all()
+    assert (np.array(curve.band_upper) >= np.array(curve.upper)).all()
+
+
 def test_rows_that_a_patient_repeats_say_nothing_new(make_cohort, task):
     cohort = make_cohort(task)
     once = measure(*cohort, resamples=400, seed=1)
     thrice = measure(*copied(cohort, copies=3), resamples=400, seed=1)
     for name, estimate in once.overall.items():
         again = thrice.overall[name]
-        # The points at which calibration is smoothed are quantiles of the rows.
-        assert again.value == pytest.approx(estimate.value, abs=3e-4 if name == "ici" else 1e-9), name
-        if estimate.se and estimate.decidable and METRICS[name].interval != "bias_shifted":
+        # The points at which calibration is smoothed are quantiles of the rows; ties of a patient's rows are by Efron.
+        near = {"ici": 1e-3, "cox_calibration_slope": 0.01}.get(name, 1e-9)
+        assert again.value == pytest.approx(estimate.value, abs=near), name
+        if estimate.se and estimate.decidable and METRICS[name].interval != "distance":
             # Three times the rows, taken for patients, would give errors of 0.58 of these.
             assert again.se == pytest.approx(estimate.se, rel=0.2), name
 

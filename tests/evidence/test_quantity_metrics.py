@@ -20,6 +20,13 @@ def test_by_hand():
     assert found["within_20_percent"] == 1
 
 
+def test_what_would_be_if_the_worst_patient_came_once_more():
+    found = measured([11, 19, 33], [10, 20, 30])
+    again = measured([11, 19, 33, 33], [10, 20, 30, 30])
+    assert found["r2, one more"] == pytest.approx(again["r2"])
+    assert found["rmse, one more"] == pytest.approx(again["rmse"])
+
+
 def test_within_20_percent_counts_its_edge_and_negative_values():
     assert measured([-8, 13, 5], [-10, 10, 4])["within_20_percent"] == pytest.approx(1 / 3)
 

@@ -3,39 +3,55 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from theragate.evidence.metrics.smoothing import SPAN, LocalRegression, _reach
+from theragate.evidence.metrics.smoothing import FINE_SPAN, SPAN, LocalRegression, _reach
 
 
-def smoothed(prediction, outcome):
+def smoothed(prediction, outcome, span=SPAN):
     regression = LocalRegression(prediction, outcome, ascending=np.sort(prediction))
-    return regression.points, regression.curve(regression.sums(np.ones((1, len(prediction)))))[0]
+    return regression.points, regression.curve(regression.sums(np.ones((1, len(prediction)))), span=span)[0]
 
 
-def loess(prediction, outcome, at):
-    """Local linear regression by its definition, patient by patient."""
+def loess(prediction, outcome, at, span=SPAN):
+    """Local quadratic regression by its definition, patient by patient."""
     distance = np.abs(prediction - at)
-    reach = np.sort(distance)[int(np.ceil(SPAN * len(prediction))) - 1]
+    reach = np.sort(distance)[int(np.ceil(span * len(prediction))) - 1]
     weight = np.clip(1 - (distance / reach) ** 3, 0, None) ** 3
-    design = np.column_stack([np.ones_like(prediction), prediction - at])
+    design = np.vander(prediction - at, 3, increasing=True)
     return np.linalg.lstsq(design * np.sqrt(weight)[:, None], outcome * np.sqrt(weight), rcond=None)[0][0]
 
 
-@pytest.mark.parametrize(("shift", "slope", "error"), [(0.0, 1.0, 1e-12), (0.1, 1.0, 1e-12), (0.1, 0.7, 2e-4)])
-def test_a_straight_line_stays_as_it_is(shift, slope, error):
+@pytest.mark.parametrize("span", [SPAN, FINE_SPAN])
+@pytest.mark.parametrize(("shift", "slope", "error"), [(0.0, 1.0, 1e-12), (0.1, 1.0, 1e-12), (0.1, 0.7, 4e-4)])
+def test_a_straight_line_stays_as_it_is(shift, slope, error, span):
     prediction = np.random.default_rng(0).random(500)
-    points, curve = smoothed(prediction, shift + slope * prediction)
+    points, curve = smoothed(prediction, shift + slope * prediction, span)
     assert curve == pytest.approx(shift + slope * points, abs=error)
 
 
-def test_agrees_with_loess_by_its_definition():
+def test_a_bent_line_stays_bent():
+    prediction = np.random.default_rng(0).random(2000)
+    points, curve = smoothed(prediction, prediction**2)
+    assert curve == pytest.approx(points**2, abs=2e-3)
+
+
+@pytest.mark.parametrize(("span", "mean", "most"), [(SPAN, 3e-4, 2e-3), (FINE_SPAN, 1e-3, 2e-2)])
+def test_agrees_with_loess_by_its_definition(span, mean, most):
     rng = np.random.default_rng(1)
     prediction = rng.beta(2, 4, 400)
     outcome = (rng.random(400) < prediction**1.5).astype(float)
-    points, curve = smoothed(prediction, outcome)
-    exact = np.array([loess(prediction, outcome, point) for point in points])
-    # Sharing patients out between points costs less than a thousandth on average.
-    assert np.abs(curve - exact).mean() < 1e-3
-    assert np.abs(curve - exact).max() < 5e-3
+    points, curve = smoothed(prediction, outcome, span)
+    exact = np.array([loess(prediction, outcome, point, span) for point in points])
+    # What sharing patients out between points costs is most at the ends, where points are far apart.
+    assert np.abs(curve - exact).mean() < mean
+    assert np.abs(curve - exact).max() < most
+
+
+def test_the_finer_curve_follows_waves_that_the_smooth_one_loses():
+    prediction = np.sort(np.random.default_rng(0).random(3000))
+    points, smooth = smoothed(prediction, prediction + 0.1 * np.sin(25 * prediction))
+    _, fine = smoothed(prediction, prediction + 0.1 * np.sin(25 * prediction), FINE_SPAN)
+    assert np.abs(smooth - points).mean() < 0.02
+    assert np.abs(fine - points).mean() > 0.05
 
 
 def test_binning_keeps_patients_and_their_mean():

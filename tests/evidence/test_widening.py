@@ -57,3 +57,9 @@ def test_nothing_is_ever_narrowed(by):
 def test_without_limits_there_is_nothing_to_widen():
     estimate = Estimate(value=0.5, method="none", why="too few")
     assert widened(estimate, "auroc", 2.0) is estimate
+
+
+def test_an_upper_limit_that_stands_alone_grows_too():
+    estimate = Estimate(value=0.03, upper=0.05, se=0.01, method="upper limit")
+    wide = widened(estimate, "ici", 1.5)
+    assert (wide.lower, wide.upper, wide.se) == (None, pytest.approx(0.06), pytest.approx(0.015))

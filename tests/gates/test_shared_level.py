@@ -44,6 +44,14 @@ def test_a_limit_moves_away_on_the_scale_of_its_estimate():
     assert (wide.value, wide.se) == (0.8, 0.25)
 
 
+def test_an_upper_limit_that_stands_alone_moves_too():
+    evidence = good_evidence(STUDIES["binary"])
+    ici = Estimate(value=0.02, upper=0.04, se=0.01, method="by hand")
+    evidence = evidence.model_copy(update={"overall": evidence.overall | {"ici": ici}})
+    wide = widened(evidence, 20).overall["ici"]
+    assert (wide.lower, wide.upper) == (None, pytest.approx(0.02 + 0.02 * norm.isf(0.025 / 20) / norm.isf(0.025)))
+
+
 def estimates(item: object) -> list[Estimate]:
     if isinstance(item, Estimate):
         return [item]

@@ -39,7 +39,7 @@ class Shown:
 
 
 def show_summary(root: Path, settings: Settings, environ: Mapping[str, str]) -> bool:
-    """Print one block per study: verdict, what blocks it, patients, and the main metrics with 95% intervals.
+    """Print one block per study: verdict, what blocks it, patients, and the main metrics with 95% limits.
 
     Returns whether every study that has a verdict has one that follows from its files.
     """
@@ -68,7 +68,7 @@ def _show_study(console: Console, workspace: Workspace, settings: Settings, snap
     evidence, verdict = judged.evidence, judged.verdict
     state = assess_readiness(judged, settings, snapshot)
     console.print(_heading(verdict, state))
-    console.print(f"  {_patients(evidence)}; held-out evidence, 95% intervals")
+    console.print(f"  {_patients(evidence)}; held-out evidence, 95% limits")
     console.print(f"  {looks_words(state.looks)}")
     for title, text in headline(evidence).items():
         console.print(f"    {title:<42}{text}")

@@ -63,12 +63,19 @@ def net_benefit_table(evidence: Evidence) -> pd.DataFrame:
 def curves_table(evidence: Evidence) -> pd.DataFrame:
     """Return the points of all curves, below each other."""
     rows = [
-        {"curve": name, "x": x, "y": curve.y[index], **_limits(curve.lower, curve.upper, index)}
+        {
+            "curve": name,
+            "x": x,
+            "y": curve.y[index],
+            **_limits(curve.lower, curve.upper, index),
+            **{f"band_{end}": value for end, value in _limits(curve.band_lower, curve.band_upper, index).items()},
+        }
         for name, curve in evidence.curves.items()
         for index, x in enumerate(curve.x)
     ]
-    frame = pd.DataFrame(rows, columns=["curve", "x", "y", "lower", "upper"])
-    return frame.astype({"curve": "str", **dict.fromkeys(("x", "y", "lower", "upper"), "float64")})
+    numbers = ["x", "y", "lower", "upper", "band_lower", "band_upper"]
+    frame = pd.DataFrame(rows, columns=["curve", *numbers])
+    return frame.astype({"curve": "str", **dict.fromkeys(numbers, "float64")})
 
 
 def _rows(evidence: Evidence) -> Iterator[dict[str, Any]]:

@@ -89,7 +89,7 @@ class OpenStudy:
         ``attribute``  what patients are grouped by; absent where they are not
         ``group``      the group, the two groups, the scenario or the attack; absent for all patients
         ``estimate``   the value; NaN where it is not known
-        ``lower``      the 95% limits
+        ``lower``      the 95% limits; a mean distance, such as ``ici``, has no ``lower`` one
         ``upper``
         ``n``          patients
         ``events``     those among them with the event; NaN for a quantity, and where it is withheld
@@ -124,6 +124,8 @@ class OpenStudy:
 
     def curves(self) -> "pd.DataFrame":
         """Return the points of all figures: ``curve``, ``x``, ``y``, and 95% limits where there are any.
+
+        ``lower`` and ``upper`` hold at each point, ``band_lower`` and ``band_upper`` for the whole curve at once.
 
         Raises
         ------

@@ -76,10 +76,15 @@ def report_only(task: TaskName, extensions: Iterable[str] = ()) -> tuple[str, ..
 
 
 def values_of(sums: NamedSums, *, of: Sums, task: TaskName, extensions: Iterable[str] = ()) -> dict[str, Floats]:
-    """Return the metrics of `task` that are functions of such sums, shape (b,) each, where all they need is known."""
-    formulas = {metric.name: metric.formula(of) for metric in metrics_of(task, extensions)}
+    """Return the metrics of `task` that are functions of such sums, shape (b,) each, where all they need is known.
+
+    Under `Metric.fine_name` stands what the limits of mean distances are made from.
+    """
+    metrics = metrics_of(task, extensions)
+    formulas = [(metric.name, formula) for metric in metrics for formula in metric.formulas]
+    formulas += [(metric.fine_name, formula) for metric in metrics for formula in metric.fine]
     return {
         name: formula.value(sums)
-        for name, formula in formulas.items()
-        if formula is not None and all(need in sums for need in formula.needs)
+        for name, formula in formulas
+        if formula.of == of and all(need in sums for need in formula.needs)
     }

@@ -32,14 +32,15 @@ def doubt(estimate: Estimate, metric: str, *, difference: bool, exact: bool) -> 
     value, lower, upper = estimate.value, estimate.lower, estimate.upper
     if value is None:
         return estimate.why
-    if lower is None or upper is None:
+    if upper is None:
         return f"it has no interval: {estimate.why}" if estimate.why else "it has no interval"
     if not estimate.in_order:
         return "its interval does not hold its value"
-    if math.isclose(lower, upper, rel_tol=_ROUNDING, abs_tol=_ZERO) and not (exact and value == 0):
+    low = value if lower is None else lower
+    if math.isclose(low, upper, rel_tol=_ROUNDING, abs_tol=_ZERO) and not (exact and value == 0):
         return "its interval has no width"
     # Limits of a difference may reach beyond what is possible, since they are drawn around it; its value may not.
-    if not _possible((value,) if difference else (value, lower, upper), metric, difference=difference):
+    if not _possible((value,) if difference else (value, low, upper), metric, difference=difference):
         return f"its numbers are not possible for the metric `{metric}`"
     return ""
 

@@ -14,6 +14,10 @@ from theragate.study import TASKS
 __all__ = ["Calibration"]
 
 Positive = Annotated[float, Field(gt=0, strict=True)]
+# What has no error to find while a model is tested on those whom its folds learned from.
+_BY_CONSTRUCTION = ("observed_expected", "mean_error")
+_SAYS_LITTLE = "right by construction under cross-validation"
+
 Bounds = Annotated[tuple[Positive, Positive], Field(strict=False)]
 
 
@@ -77,6 +81,7 @@ class Calibration(Gate):
                 unit=unit,
                 family="calibration",
                 member=metric,
+                context=_SAYS_LITTLE if evidence.cross_validated and metric in _BY_CONSTRUCTION else "",
             )
             for metric, limit in self.limits.items()
         ]

@@ -98,10 +98,12 @@ class Question:
     def data_needed(self) -> float:
         """How many times the present data would decide, if the estimate stays: (half-width / distance)²; maybe inf."""
         estimate, factor = self.estimate, 0.0
-        if not self.decidable or estimate.value is None or estimate.lower is None or estimate.upper is None:
+        if not self.decidable or estimate.value is None:
             return math.inf
         for limit, reach, sign in ((self.limit.low, estimate.lower, 1), (self.limit.high, estimate.upper, -1)):
-            if limit is not None:
+            if limit is not None and reach is None:
+                return math.inf
+            if limit is not None and reach is not None:
                 distance = sign * (estimate.value - limit)
                 half_width = sign * (estimate.value - reach)
                 factor = max(factor, (half_width / distance) ** 2 if distance > 0 else math.inf)
@@ -173,8 +175,9 @@ class Answer:
 def answer_all(questions: Sequence[Question], families: Mapping[str, Family]) -> list[Answer]:
     """Answer questions together.
 
-    An answer is `pass` where the estimate's own 95% interval keeps the limit, `fail` where the band at the critical
-    value of all questions that can fail the gate lies wholly on the bad side, and `insufficient` otherwise.
+    An answer is `pass` where the estimate's own 95% interval keeps the limit (or its upper limit, where that alone
+    claims something), `fail` where the band at the critical value of all questions that can fail the gate lies wholly
+    on the bad side, and `insufficient` otherwise.
     """
     at_stake = [question for question in questions if question.weight != "listed" and question.decidable]
     critical = critical_value(_joint(at_stake, families))
@@ -183,13 +186,14 @@ def answer_all(questions: Sequence[Question], families: Mapping[str, Family]) ->
 
 def _status(question: Question, critical: float) -> Status:
     estimate = question.estimate
-    if not question.decidable or estimate.lower is None or estimate.upper is None:
+    reach = estimate.reach
+    if not question.decidable or reach is None:
         return "insufficient"
-    if question.limit.kept(estimate.lower, estimate.upper):
+    if question.limit.kept(-math.inf if estimate.upper_only else reach[0], reach[1]):
         return "pass"
-    if not question.limit.broken(estimate.lower, estimate.upper):
+    if not question.limit.broken(*reach):
         return "insufficient"
-    band = (estimate.lower, estimate.upper) if critical <= Z95 else estimate.band(critical)
+    band = reach if critical <= Z95 else estimate.band(critical)
     return "fail" if band is not None and question.limit.broken(*band) else "insufficient"
 
 

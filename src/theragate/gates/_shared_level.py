@@ -53,9 +53,11 @@ def _each(item: Any, factor: float) -> Any:
 
 def _stretched(estimate: Estimate, factor: float) -> Estimate:
     value, lower, upper = estimate.value, estimate.lower, estimate.upper
-    if value is None or lower is None or upper is None:
+    if value is None or upper is None:
         return estimate
-    update = {"lower": _away(value, lower, estimate, factor), "upper": _away(value, upper, estimate, factor)}
+    update = {"upper": _away(value, upper, estimate, factor)}
+    if lower is not None:
+        update["lower"] = _away(value, lower, estimate, factor)
     return estimate.model_copy(update=update)
 
 

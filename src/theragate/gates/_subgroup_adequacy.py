@@ -200,7 +200,10 @@ def _lack(group: GroupEvidence, kind: str, count: int | None, *, needed: int) ->
 
 
 def _half(estimate: Estimate) -> float:
-    return math.inf if estimate.lower is None or estimate.upper is None else (estimate.upper - estimate.lower) / 2
+    """Return half of the interval's width; of an upper limit alone, how far it lies from the value."""
+    if estimate.value is None or estimate.upper is None:
+        return math.inf
+    return estimate.upper - estimate.value if estimate.lower is None else (estimate.upper - estimate.lower) / 2
 
 
 def _scale(metric: str) -> str:

@@ -37,7 +37,7 @@ def key_metrics(study: Study, evidence: Evidence, verdict: Verdict) -> list[str]
     # The log ratio is written as the ratio, which has a row of its own.
     measured = [metric for metric in metrics_of(evidence.task, study.installed) if metric.name in evidence.overall]
     overall = table(
-        ("Metric", "Overall (95% interval)", "What it says"),
+        ("Metric", "Overall (95% limits)", "What it says"),
         [
             (
                 f"{metric.title} (report only)" if metric.report_only else metric.title,
@@ -102,7 +102,7 @@ def _comparisons(verdict: Verdict, gate: str) -> str:
         )
         for row in finding.comparisons
     ]
-    return table(("Patients", "Metric", "Estimate (interval as judged)", "Limit", "Answer", "Weight"), rows)
+    return table(("Patients", "Metric", "Estimate (limits as judged)", "Limit", "Answer", "Weight"), rows)
 
 
 def _judged_text(row: Judged) -> str:

@@ -155,9 +155,10 @@ def _why(estimate: Estimate) -> str:
 def _draw_interval(axes: Axes, estimate: Estimate, *, row: _Row, low: float, high: float) -> None:
     value = estimate.value if estimate.value is not None else low
     colour = INK if row.overall else BLUE
-    if estimate.lower is not None and estimate.upper is not None:
-        axes.hlines(row.y, max(estimate.lower, low), min(estimate.upper, high), color=colour, linewidth=1.5)
-        for beyond, edge, marker in ((estimate.lower < low, low, "<"), (estimate.upper > high, high, ">")):
+    if estimate.upper is not None:
+        start = value if estimate.lower is None else estimate.lower
+        axes.hlines(row.y, max(start, low), min(estimate.upper, high), color=colour, linewidth=1.5)
+        for beyond, edge, marker in ((start < low, low, "<"), (estimate.upper > high, high, ">")):
             if beyond:
                 axes.plot([edge], [row.y], marker, color=colour, markersize=4, clip_on=False)
     face = colour if row.judged else "white"
@@ -178,7 +179,7 @@ def _span(panel: Panel, estimates: list[Estimate]) -> tuple[float, float]:
     core = values if panel.no_difference is None else [*values, panel.no_difference]
     if not core:
         return 0.0, 1.0
-    widths = sorted(e.upper - e.lower for e in estimates if e.upper is not None and e.lower is not None)
+    widths = sorted(e.reach[1] - e.reach[0] for e in estimates if e.reach is not None)
     reach = widths[len(widths) // 2] if widths else 0.0
     low, high = min(core), max(core)
     low, high = (max(min([low, *ends]), low - 1.5 * reach), min(max([high, *ends]), high + 1.5 * reach))

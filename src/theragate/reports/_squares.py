@@ -9,7 +9,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from theragate.evidence.catalogue import METRICS
 from theragate.evidence.types import Curve, Estimate, Evidence
 from theragate.numbers import percent
-from theragate.reports._canvas import GREY, SOFT, VERMILLION, new_axes, new_figure
+from theragate.reports._canvas import BLUE, GREY, SOFT, VERMILLION, new_axes, new_figure
 from theragate.reports._curves import DASHED, DOTTED, Key, draw_curve
 from theragate.reports._words import absence_text, estimate_text, event_word, outcome_unit, patients_line
 from theragate.study import Decision, QuantityOutcome, Study
@@ -52,6 +52,9 @@ def draw_calibration(evidence: Evidence, study: Study) -> Figure:
     axes = new_axes(figure, top=top, right=SIDE)
     curve = evidence.curves["calibration"]
     keys: list[Key] = [draw_curve(axes, curve)]
+    if curve.band_lower and curve.band_upper:
+        band = axes.fill_between(curve.x, curve.band_lower, curve.band_upper, color=BLUE, alpha=0.1, linewidth=0)
+        keys.append((band, "95% for the whole curve"))
     limits = _limits(curve, quantity=quantity)
     keys.append((axes.plot(limits, limits, color=GREY, linewidth=1.2, linestyle=DASHED)[0], "perfect agreement"))
     if isinstance(study.decision, Decision):
@@ -74,7 +77,7 @@ def draw_calibration(evidence: Evidence, study: Study) -> Figure:
 
 
 def _limits(curve: Curve, *, quantity: bool) -> tuple[float, float]:
-    numbers = [*curve.x, *curve.y, *curve.lower, *curve.upper]
+    numbers = [*curve.x, *curve.y, *curve.lower, *curve.upper, *curve.band_lower, *curve.band_upper]
     low, high = min(numbers), max(numbers)
     if quantity:
         room = 0.04 * (high - low) or 1.0

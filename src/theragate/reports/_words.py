@@ -119,7 +119,7 @@ def patients_line(evidence: Evidence, study: Study) -> str:
 
 
 def numbers_line(evidence: Evidence, *metrics: str) -> str:
-    """Write the estimates of some metrics on one line, with their 95% intervals."""
+    """Write the estimates of some metrics on one line, with their 95% limits."""
     parts = []
     for metric in metrics:
         if metric in evidence.overall:

@@ -99,7 +99,7 @@ def _summary(results: Sequence[Result], known: Mapping[str, Sequence[Known]]) ->
                 _decision(result.verdict),
             )
         )
-    return table(("Study", "Patients", "Measure", "Measured (95% interval)", "Known", "Verdict"), rows)
+    return table(("Study", "Patients", "Measure", "Measured (95% limits)", "Known", "Verdict"), rows)
 
 
 def _section(result: Result, known: Sequence[Known]) -> str:
@@ -122,7 +122,7 @@ def _section(result: Result, known: Sequence[Known]) -> str:
     rows += [(_metric_title(one.metric), _of_group(one.metric, evidence), "", "") for one in known if "[" in one.metric]
     if evidence.treatment and hazard_words(evidence.treatment):
         rows.append(("Separate check by Cox regression", hazard_words(evidence.treatment), "", ""))
-    measured = table(("Measure", "Measured (95% interval)", "Reference model", "Difference (paired)"), rows)
+    measured = table(("Measure", "Measured (95% limits)", "Reference model", "Difference (paired)"), rows)
     parts = [f"## {result.study.name}", lead, measured]
     if known:
         parts.append(

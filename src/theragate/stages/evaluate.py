@@ -36,7 +36,7 @@ from theragate.stages.held_out import (
     read_nuisances,
     read_refits,
 )
-from theragate.study import Decision, Study, load_seed, load_study
+from theragate.study import Decision, NestedCrossValidation, Study, load_seed, load_study
 from theragate.validation.types import Validation
 
 __all__ = ["evaluate"]
@@ -167,6 +167,7 @@ def _evidence(workspace: Workspace, study: Study, files: _Files) -> Evidence:
         model_sha256=sha256_tree(workspace.model("estimator")),
         family=files.record.selected.family,
         reference_family=files.record.reference.family,
+        cross_validated=isinstance(study.validation, NestedCrossValidation),
         report_only=report_only(study.task, study.installed),
         overall=measured.overall,
         comparisons=measured.comparisons,

@@ -172,9 +172,10 @@ def experiment_text(bundle: Bundle) -> str:
 - Owner: {card.owner}
 
 A run is one training, named by what the gates decided; the runs below it are the trials of the final tuning.
-`{metric}.lower` and `{metric}.upper` are the limits of the 95% interval of `{metric}`. `{metric}/minus reference` is
-the difference to the simple reference model, `{metric}/…` with a group's name the value in that group, and
-`{metric}/stress …` the value under a declared stress of the inputs. Reported and never judged: {shown}."""
+`{metric}.lower` and `{metric}.upper` are the limits of the 95% interval of `{metric}`; a mean distance such as `ici`
+has an upper limit alone. `{metric}/minus reference` is the difference to the simple reference model, `{metric}/…` with
+a group's name the value in that group, and `{metric}/stress …` the value under a declared stress of the inputs.
+Reported and never judged: {shown}."""
     return text[:_LONGEST_TEXT]
 
 

@@ -28,9 +28,21 @@ def _observed_expected(sums: RiskSums) -> Floats:
     return ratio(ratio(sums["events"], sums["seen"]), ratio(sums["risk"], sums["patients"]))
 
 
+def _hazard_slope(sums: RiskSums) -> Floats:
+    return sums.hazard_slope + ratio(sums["hazard_score"], sums["hazard_information"])
+
+
 def _ici(sums: RiskSums) -> Floats:
-    near, gap = sums["near_points"], np.abs(sums.observed(sums.matrix) - sums.points)
-    return ratio((near * gap).sum(axis=1), near.sum(axis=1))
+    return _mean_distance(sums, sums.observed(sums.matrix))
+
+
+def _fine_ici(sums: RiskSums) -> Floats:
+    return _mean_distance(sums, sums.observed_finely(sums.matrix))
+
+
+def _mean_distance(sums: RiskSums, observed: Floats) -> Floats:
+    near, gap = sums["near_points"], np.abs(observed - sums.points)
+    return ratio(np.where(near > 0, near * gap, 0.0).sum(axis=1), near.sum(axis=1))
 
 
 CALIBRATION: tuple[Metric, ...] = (
@@ -44,7 +56,7 @@ CALIBRATION: tuple[Metric, ...] = (
             "treatment_effect",
         ),
         description="1 where predictions spread as far as outcomes do; below 1 they are too extreme.",
-        source="Cox, Biometrika 1958;45:562; McLernon et al., Ann Intern Med 2023;176:105",
+        source="Cox, Biometrika 1958;45:562; with censoring by weights as in Graf et al., Stat Med 1999;18:2529",
         direction="near_one",
         decimals=2,
         bounds=(None, None),
@@ -54,6 +66,19 @@ CALIBRATION: tuple[Metric, ...] = (
             of_quantities(_slope_of_quantities),
             of_effects(_slope_of_effects, needs=("ranking",)),
         ),
+    ),
+    Metric(
+        name="cox_calibration_slope",
+        title="Calibration slope by Cox regression",
+        tasks=("survival",),
+        description="The same from all times until the horizon: it varies less, if hazards are proportional.",
+        source="McLernon et al., Ann Intern Med 2023;176:105; Crowson et al., Stat Methods Med Res 2016;25:1692",
+        direction="near_one",
+        decimals=2,
+        bounds=(None, None),
+        report_only=True,
+        kind="calibration",
+        formulas=(of_risks(_hazard_slope, needs=("hazard_score",)),),
     ),
     Metric(
         name="calibration_intercept",
@@ -109,9 +134,10 @@ CALIBRATION: tuple[Metric, ...] = (
         direction="lower",
         decimals=3,
         contrasted=True,
-        interval="bias_shifted",
+        interval="distance",
         kind="calibration",
         formulas=(of_risks(_ici),),
+        fine=(of_risks(_fine_ici),),
     ),
     Metric(
         name="ece",
@@ -122,7 +148,7 @@ CALIBRATION: tuple[Metric, ...] = (
         direction="lower",
         decimals=3,
         report_only=True,
-        interval="bias_shifted",
+        interval="distance",
         kind="calibration",
         formulas=(
             of_risks(lambda sums: ratio(sum(np.abs(gap) for gap in sums["gaps"].T), sums["seen"]), needs=("gaps",)),

@@ -23,12 +23,12 @@ __all__ = [
 ]
 
 Direction = Literal["higher", "lower", "near_one", "near_zero", "none"]
-Interval = Literal["normal", "proportion", "bias_shifted", "influence"]
+Interval = Literal["normal", "proportion", "distance", "influence"]
 Kind = Literal["performance", "operating point", "calibration", "average"]
 Sums = Literal["risks", "quantities", "effects"]
 Routine = Literal["area_under_curve", "harrell", "uno"]
 Among = Literal["everybody", "seen", "events", "non_events", "selected"]
-_Scale = Literal["identity", "log", "logit"]
+_Scale = Literal["identity", "log", "logit", "complement"]
 
 RISK: tuple[TaskName, ...] = ("binary", "survival")
 EFFECT: tuple[TaskName, ...] = ("treatment_effect",)
@@ -102,6 +102,10 @@ class Metric:
         On which scale its error is nearly normal, and how its limits are made (see ``evidence/intervals/limits.py``).
     formulas
         Its functions of named sums; empty for what is ranked or read from decisions.
+    heavy
+        Whether a rare large error decides it: its limits then reckon with one more of the largest.
+    fine
+        Of a mean distance from a smooth curve: the same for a curve that is hardly smoothed, for its upper limit.
     ranked
         By which routine a ranking is measured, with its influence values (see ``evidence/metrics/ranks.py``).
     among
@@ -126,6 +130,8 @@ class Metric:
     interval: Interval = "normal"
     kind: Kind = "performance"
     formulas: tuple[Formula, ...] = field(default=(), repr=False, compare=False)
+    heavy: bool = False
+    fine: tuple[Formula, ...] = field(default=(), repr=False, compare=False)
     ranked: Routine | None = None
     among: Among | None = None
     one_class: bool = False
@@ -133,3 +139,13 @@ class Metric:
     def formula(self, of: Sums) -> Formula | None:
         """Return its function of such sums; None where it has none."""
         return next((formula for formula in self.formulas if formula.of == of), None)
+
+    @property
+    def fine_name(self) -> str:
+        """The name of what `fine` gives, beside the values of metrics."""
+        return f"{self.name}, fine"
+
+    @property
+    def one_more_name(self) -> str:
+        """The name of its value if the patient with the largest error came once more, beside the values of metrics."""
+        return f"{self.name}, one more"

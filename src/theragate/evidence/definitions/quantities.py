@@ -25,6 +25,8 @@ QUANTITIES: tuple[Metric, ...] = (
         direction="higher",
         decimals=3,
         bounds=(None, 1.0),
+        scale="complement",
+        heavy=True,
         formulas=(of_quantities(_r2),),
     ),
     Metric(
@@ -38,6 +40,7 @@ QUANTITIES: tuple[Metric, ...] = (
         unit="outcome",
         bounds=(0.0, None),
         scale="log",
+        heavy=True,
         formulas=(of_quantities(lambda means: np.sqrt(means["squared_error"])),),
     ),
     Metric(

@@ -95,13 +95,17 @@ class RiskSums(NamedSums):
         Returns the calibration slopes, shape (b,), from the sums `recalibration`, side by side.
     recalibration
         The names of these sums.
-    points, observed
-        Predicted risks, shape (points,), and the smoothed observed risks there, shape (b, points).
+    hazard_slope
+        The fitted slope of a Cox regression; NaN where it is not fitted.
+    points, observed, observed_finely
+        Predicted risks, shape (points,), and the observed risks there, shape (b, points): smoothed, and hardly.
     """
 
     threshold: float
     shift: float
     slopes: Callable[[Floats], Floats]
     recalibration: tuple[str, ...]
+    hazard_slope: float
     points: Floats
     observed: Callable[[Floats], Floats]
+    observed_finely: Callable[[Floats], Floats]

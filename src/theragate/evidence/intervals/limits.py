@@ -5,14 +5,17 @@ Five ways; ``docs/statistics.md`` says how often they hold the truth, by simulat
 ``normal``
     value ± t bootstrap standard errors on the metric's own scale. t is Student's quantile for as many degrees of
     freedom as there are events (or non-events, whichever are fewer; or patients), less one: what few events leave
-    unknown of the standard error itself.
+    unknown of the standard error itself. Where a rare large error decides, the limit on its side reckons with more of
+    the largest than were seen: a number of them that is Poisson with mean 1.
 ``proportion``
     Wilson's limits (JASA 1927;22:209), which hold at 0 and 1 too. With censoring, for the number of patients who
     would give the bootstrap's standard error.
-``bias_shifted``
-    For means of absolute distances, which sampling error makes too large, and resampling by as much again. The upper
-    limit is the bootstrap's percentile less the second excess: the first remains, so that it errs on the safe side,
-    and gates pass by it. The lower limit is the percentile less both, so that no good model is found to be bad.
+``distance``
+    For means of absolute distances, which sampling error makes too large, and resampling by as much again: there is no
+    interval around them, only an upper limit. Their square is nearly noncentral chi-squared, with degrees of freedom
+    and a scale that follow from how mean and variance of the square grow by resampling. The limit is taken for a curve
+    that is hardly smoothed, since what a smoother takes for noise may be a wave: it is the distance with which so
+    small a value would be found in 3 of 200 cohorts. With what even that curve smooths away, it is 1 of 20 at most.
 ``influence``
     For measures of ranking: DeLong's variance, or the infinitesimal jackknife's, on the logit scale, with t as above.
 `intervals.net_benefit`
@@ -23,16 +26,15 @@ Limits are given inside a declared domain (`fewest`); outside it there is a valu
 """
 
 import math
-from typing import Literal
 
 import numpy as np
-from scipy.special import stdtrit
+from scipy.special import chdtr, chdtri, chndtrinc, ndtri, stdtrit
 
 from theragate.evidence.catalogue import Metric
 from theragate.evidence.definitions.arithmetic import Floats
 from theragate.evidence.intervals.proportions import proportion
 from theragate.evidence.intervals.usable import unstable, usable
-from theragate.evidence.types import Z95, Estimate, to_scale
+from theragate.evidence.types import Z95, Estimate, Scale, from_scale, to_scale
 from theragate.study import TASKS
 
 __all__ = ["FEWEST", "between_groups", "fewest", "on_scale", "paired", "ranking", "sampled"]
@@ -42,6 +44,9 @@ __all__ = ["FEWEST", "between_groups", "fewest", "on_scale", "paired", "ranking"
 FEWEST = 10
 _FEWEST_PATIENTS = 50
 _DOMAIN = {"average_precision": 50, "rmse": 1000}  # larger ones, by metric
+
+_RARELY, _LUCKY = 0.015, 0.16
+_MANY = 1000.0  # beyond it noncentral chi-squared numbers are taken for normal ones
 
 _TOO_FEW = "too few patients, or too few with or without the event, for an interval"
 
@@ -63,6 +68,8 @@ def sampled(
     denominator: float | None,
     counted: bool,
     rests_on: int | None = None,
+    fine: tuple[float, Floats] | None = None,
+    one_more: float | None = None,
 ) -> Estimate:
     """Return an estimate from its bootstrap replicates.
 
@@ -83,14 +90,17 @@ def sampled(
     rests_on
         The number of events or of non-events, whichever is smaller, or of patients for a regression; None where it
         is large.
+    fine
+        Of a mean distance: value and replicates for the curve that is hardly smoothed.
+    one_more
+        The value if the patient with the largest error came once more; None where no error can be that large.
     """
     if metric.interval == "proportion" and denominator is not None:
         return proportion(value, replicates, denominator=denominator, counted=counted)
     if not enough or (rests_on is not None and rests_on < fewest(metric)):
         return Estimate(value=value, method="none", why=_TOO_FEW)
-    if metric.interval == "bias_shifted":
-        spread = usable(replicates)
-        return unstable(value) if spread is None else _bias_shifted(value, spread)
+    if metric.interval == "distance":
+        return _distance(value, replicates, fine=(value, replicates) if fine is None else fine)
     scaled = usable(on_scale(replicates, metric.scale))
     try:
         to_scale(value, metric.scale)
@@ -101,6 +111,9 @@ def sampled(
     se = float(scaled.std(ddof=1)) * _few(rests_on)
     estimate = Estimate(value=value, se=se, scale=metric.scale, method="bootstrap")
     lower, upper = estimate.band(Z95) or (value, value)
+    if one_more is not None and math.isfinite(one_more):
+        beyond = _with_more(value, one_more, se=se, scale=metric.scale)
+        lower, upper = min(lower, beyond), max(upper, beyond)
     low, high = metric.bounds
     lower, upper = lower if low is None else max(low, lower), upper if high is None else min(high, upper)
     return estimate.model_copy(
@@ -168,10 +181,11 @@ def between_groups(group: Estimate, other: Estimate) -> Estimate:
     if group.value is None or other.value is None:
         return Estimate.absent("not measured in both groups")
     difference = group.value - other.value
-    if group.lower is None or group.upper is None or other.lower is None or other.upper is None:
+    one, two = group.reach, other.reach
+    if one is None or two is None:
         return Estimate(value=difference, method="none", why="no interval in both groups")
-    down = math.hypot(group.value - group.lower, other.upper - other.value)
-    up = math.hypot(group.upper - group.value, other.value - other.lower)
+    down = math.hypot(group.value - one[0], two[1] - other.value)
+    up = math.hypot(one[1] - group.value, other.value - two[0])
     return Estimate(
         value=difference,
         lower=difference - down,
@@ -181,10 +195,21 @@ def between_groups(group: Estimate, other: Estimate) -> Estimate:
     )
 
 
-def on_scale(replicates: Floats, scale: Literal["identity", "log", "logit"]) -> Floats:
+def _with_more(value: float, one_more: float, *, se: float, scale: Scale) -> float:
+    """Return the limit on the side of `one_more`, with a Poisson number of such patients: mean and variance are 1."""
+    centre = to_scale(value, scale)
+    jump = to_scale(one_more, scale) - centre
+    return from_scale(centre + jump + math.copysign(Z95 * math.hypot(se, jump), jump), scale)
+
+
+def on_scale(replicates: Floats, scale: Scale) -> Floats:
     """Transform replicates to a scale; NaN at and beyond its ends."""
     if scale == "identity":
         return replicates
+    if scale == "complement":
+        rest: Floats = np.full(replicates.shape, np.nan)
+        np.log1p(-replicates, out=rest, where=replicates < 1)
+        return -rest
     inside = (replicates > 0) & ((replicates < 1) | (scale == "log"))
     safe = np.where(inside, replicates, 0.5)
     scaled: Floats = np.log(safe) if scale == "log" else np.log(safe) - np.log1p(-safe)
@@ -196,14 +221,45 @@ def _few(rests_on: int | None) -> float:
     return float(stdtrit(max(rests_on - 1, 1), 0.975)) / Z95 if rests_on is not None else 1.0
 
 
-def _bias_shifted(value: float, replicates: Floats) -> Estimate:
-    excess = max(0.0, float(replicates.mean()) - value)
-    low, high = (float(limit) for limit in np.quantile(replicates, [0.025, 0.975]))
-    low = min(low - 2 * excess, value)
+def _distance(value: float, replicates: Floats, *, fine: tuple[float, Floats]) -> Estimate:
+    """Return the estimate of a mean distance; `fine` are value and replicates for the curve that is hardly smoothed.
+
+    Its standard error is no more than the reach down to the lower limit that the value's own curve gives.
+    """
+    own, hardly = usable(replicates), usable(fine[1])
+    if own is None or hardly is None:
+        return unstable(value)
+    upper = _true_distance(fine[0], hardly, chance=_RARELY)
+    lower = _true_distance(value, own, chance=0.975)
     return Estimate(
         value=value,
-        lower=max(0.0, low),
-        upper=max(high - excess, value),
-        se=max(float(replicates.std(ddof=1)), (value - low) / Z95),
-        method="bootstrap percentiles, less the excess by sampling error",
+        upper=max(upper, value),
+        se=max(value - lower, 0.0) / Z95,
+        method="upper limit by noncentral chi-squared, from the bootstrap",
     )
+
+
+def _true_distance(value: float, replicates: Floats, *, chance: float) -> float:
+    """Return the true distance with which a value up to this one would be found with this `chance`.
+
+    The square of the value is taken for ``noise / df`` times a noncentral chi-squared number with `df` degrees of
+    freedom, whose mean is the square of the truth plus the noise; in the resamples the value is the truth. For an
+    upper limit, a value that is smaller than most are by sampling error alone counts as their 16% quantile, so that
+    luck does not stand for patients (power-constrained limits: Cowan et al., 2011, arXiv:1105.3166).
+    """
+    mean, variance = float(replicates.mean()), float(replicates.var(ddof=1))
+    noise, spread = variance + max(mean**2 - value**2, 0.0), float((replicates**2).var(ddof=1))
+    if noise <= 0 or spread <= 0:
+        return value
+    df = (2 * noise**2 + 4 * value**2 * noise) / spread
+    seen = df * value**2 / noise
+    if chance < _LUCKY:
+        seen = max(seen, float(chdtri(df, 1 - _LUCKY)))
+    if float(chdtr(df, seen)) <= chance:
+        return 0.0
+    if seen < _MANY:
+        return math.sqrt(noise / df * float(chndtrinc(seen, df, chance)))
+    # Far from 0 they are normal: seen = shift + df + z √(2 df + 4 shift), solved for the shift.
+    z = float(ndtri(chance))
+    shift = seen - df + 2 * z**2 - z * math.sqrt(max(4 * seen - 2 * df + 4 * z**2, 0.0))
+    return math.sqrt(noise / df * max(shift, 0.0))

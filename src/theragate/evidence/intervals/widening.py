@@ -82,14 +82,14 @@ def widened_difference(estimate: Estimate, by: float) -> Estimate:
 
 def _widened(estimate: Estimate, by: float, bounds: tuple[float | None, float | None]) -> Estimate:
     value, lower, upper = estimate.value, estimate.lower, estimate.upper
-    if value is None or lower is None or upper is None or by <= 1:
+    if value is None or upper is None or by <= 1:
         return estimate
     low, high = bounds
-    new_lower = _farther(value, lower, scale=estimate.scale, by=by)
+    new_lower = None if lower is None else _farther(value, lower, scale=estimate.scale, by=by)
     new_upper = _farther(value, upper, scale=estimate.scale, by=by)
     return estimate.model_copy(
         update={
-            "lower": new_lower if low is None else max(low, new_lower),
+            "lower": new_lower if low is None or new_lower is None else max(low, new_lower),
             "upper": new_upper if high is None else min(high, new_upper),
             "se": None if estimate.se is None else estimate.se * by,
             "method": f"{estimate.method}, widened {by:.2f} times for cross-validation",

@@ -37,8 +37,26 @@ def calibration_curve(points: Floats, value: Floats, replicates: Floats) -> Curv
     inner = np.isfinite(value) & np.isfinite(replicates).all(axis=0)
     if inner.sum() > 4:
         inner[[0, -1]] = False
-    lower, upper = np.quantile(replicates[:, inner], [0.025, 0.975], axis=0) if inner.any() else np.zeros((2, 0))
-    return _curve(points[inner], value[inner], lower, upper)
+    if not inner.any():
+        return _curve(*np.zeros((4, 0)))
+    lower, upper = np.quantile(replicates[:, inner], [0.025, 0.975], axis=0)
+    curve = _curve(points[inner], value[inner], lower, upper)
+    low, high = _simultaneous(replicates[:, inner])
+    return curve.model_copy(update={"band_lower": tuple(low.tolist()), "band_upper": tuple(high.tolist())})
+
+
+def _simultaneous(replicates: Floats) -> tuple[Floats, Floats]:
+    """Return the limits between which 95% of the curves, shape (b, points), lie at all points at once.
+
+    They are percentiles of one level at every point, as far out as they have to be (Mandel, Betensky, Comput Stat Data
+    Anal 2008;52:2158).
+    """
+    count = len(replicates)
+    ascending = np.sort(replicates, axis=0)
+    ranks = np.argsort(np.argsort(replicates, axis=0, kind="stable"), axis=0, kind="stable")
+    outermost = np.minimum(ranks, count - 1 - ranks).min(axis=1)
+    place = int(np.sort(outermost)[int(0.05 * count)])
+    return ascending[place], ascending[count - 1 - place]
 
 
 def _halfway(values: Floats) -> Floats:

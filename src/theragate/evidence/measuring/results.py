@@ -119,6 +119,8 @@ def results(
                 denominator=sizes.get(metric.name),
                 counted=panel.counted,
                 rests_on=panel.fewer,
+                one_more=points[metric.one_more_name] if metric.heavy else None,
+                fine=(points[metric.fine_name], drawn[metric.fine_name]) if metric.fine else None,
             )
     score = panel.scores[name]
     wanted = [metric for metric in moved if metric in measured.estimates]
@@ -159,10 +161,10 @@ def difference(metric: Metric, first: Results, second: Results, *, same: bool, w
     a, b = first.estimates[metric.name], second.estimates[metric.name]
     if a.value is None or b.value is None:
         return Estimate.absent(a.why or b.why)
-    if not same and (a.lower is None or b.lower is None):
+    if not same and not (a.decidable and b.decidable):
         return Estimate(value=a.value - b.value, method="none", why=a.why or b.why)
     influence = metric.name in first.influence and metric.name in second.influence
-    if influence and metric.interval == "bias_shifted" and not same:
+    if influence and metric.interval == "distance" and not same:
         return Estimate(value=a.value - b.value, method="none", why="distances have no linear error to be paired by")
     apart = first.influence if influence else first.columns, second.influence if influence else second.columns
     estimate = paired(
@@ -179,7 +181,7 @@ def difference(metric: Metric, first: Results, second: Results, *, same: bool, w
 def contrasted(metric: Metric, group: Results, other: Results) -> tuple[Estimate, Floats | None]:
     """Return the difference of two groups, and its replicates where both have some."""
     estimate = between_groups(group.estimates[metric.name], other.estimates[metric.name])
-    if estimate.lower is None:
+    if not estimate.decidable:
         return estimate, None
     return estimate, group.columns[metric.name] - other.columns[metric.name]
 

@@ -22,11 +22,14 @@ class RiskPatients:
         Shape (n,): whether the event was seen (by the horizon).
     free
         Shape (n,): whether the patient is known to be free of it (at the horizon).
+    time
+        Shape (n,): when the event or the loss happened; None without censoring.
     """
 
     rows: NDArray[np.intp]
     event: NDArray[np.bool_]
     free: NDArray[np.bool_]
+    time: Floats | None = None
 
     @property
     def censored(self) -> bool:
@@ -83,4 +86,4 @@ def survival_patients(
     """Take the patients at `rows` and sort them by time; who is lost at an event's time is still at risk for it."""
     rows = rows[np.lexsort((~event[rows], time[rows]))]
     early = time[rows] <= horizon
-    return RiskPatients(rows, event[rows] & early, ~early)
+    return RiskPatients(rows, event[rows] & early, ~early, time=time[rows])

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from theragate.evidence.catalogue import values_of
+from theragate.evidence.catalogue import metrics_of, values_of
 from theragate.evidence.definitions.arithmetic import Floats, ratio
 from theragate.evidence.definitions.sums import Layout, NamedSums
 from theragate.evidence.metrics.gradients import gradients
@@ -70,6 +70,8 @@ class QuantityScore:
         self._layout = Layout()
         columns = self._layout.recorded(self._columns())
         self._pooled: Floats = np.column_stack(list(columns)) if cells is None else cells.average(columns)
+        worst = int(np.abs(self._error).argmax())
+        self._worst: Floats = np.array([values[worst] for _, values in self._columns()])
         self.order = sorted_by(prediction)
         self.smoother = LocalRegression(prediction, observed, ascending=prediction[self.order], cells=cells)
         self._layout.block("smoothed", 2 * len(self.smoother.points))
@@ -121,6 +123,11 @@ class QuantityScore:
         yield "product", self._predicted * self._outcome
 
     def _metrics(self, sums: Floats) -> dict[str, Floats]:
+        found = values_of(self._means(sums), of="quantities", task="regression", extensions=self._extensions)
+        once_more = self._means(sums[:, : len(self._worst)] + self._worst)
+        heavy = [metric for metric in metrics_of("regression", self._extensions) if metric.heavy]
+        return found | {metric.one_more_name: metric.formulas[0].value(once_more) for metric in heavy}
+
+    def _means(self, sums: Floats) -> NamedSums:
         patients, last = self._layout.slice("patients"), self._layout.slice("product")
-        means = NamedSums(ratio(sums[:, : last.stop], sums[:, patients]), self._layout)
-        return values_of(means, of="quantities", task="regression", extensions=self._extensions)
+        return NamedSums(ratio(sums[:, : last.stop], sums[:, patients]), self._layout)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,10 +14,11 @@ from theragate.evidence.definitions.sums import Layout, RiskSums
 from theragate.evidence.metrics.benefit import ThresholdRange
 from theragate.evidence.metrics.censoring import RiskPatients
 from theragate.evidence.metrics.gradients import gradients
+from theragate.evidence.metrics.hazard_slope import HazardSlope
 from theragate.evidence.metrics.log_odds import logit
 from theragate.evidence.metrics.precision import Levels
 from theragate.evidence.metrics.recalibration import Recalibration
-from theragate.evidence.metrics.smoothing import LocalRegression, sorted_by
+from theragate.evidence.metrics.smoothing import FINE_SPAN, SPAN, LocalRegression, sorted_by
 from theragate.evidence.sampling.pools import Cells
 from theragate.study import TaskName
 
@@ -30,7 +32,7 @@ class RiskScore:
 
     Measures of what was seen use inverse-probability-of-censoring weights, so that with censoring the observed risk
     is one minus Kaplan-Meier; measures of the predictions alone count everybody. The calibration slope is that of a
-    logistic recalibration at the horizon, by the same weights (McLernon et al., Ann Intern Med 2023;176:105).
+    logistic recalibration at the horizon, by the same weights; that by Cox regression needs none.
 
     Parameters
     ----------
@@ -68,6 +70,7 @@ class RiskScore:
         self._known = self._weights if cells is not None and patients.censored else None
         self._log_odds = logit(risk)
         self._recalibration, self._shift, self.levels = None, None, None
+        self._hazard = None if patients.time is None else HazardSlope.fit(patients.time, patients.event, risk)
         if patients.fewer:
             self._recalibration, self._shift = self._recalibrated()
         if patients.fewer and binary:
@@ -111,9 +114,9 @@ class RiskScore:
             found["average_precision"] = self.levels.average_precision
         return found
 
-    def calibration(self, sums: Floats) -> Floats:
+    def calibration(self, sums: Floats, *, span: float = SPAN) -> Floats:
         """Return the smoothed observed risk at ``smoother.points``, shape (b, points)."""
-        curve: Floats = np.clip(self.smoother.curve(self._layout.of(sums, "smoothed")), 0, 1)
+        curve: Floats = np.clip(self.smoother.curve(self._layout.of(sums, "smoothed"), span=span), 0, 1)
         return curve
 
     def influence(self, names: Sequence[str], sums: Floats) -> dict[str, Floats]:
@@ -190,6 +193,9 @@ class RiskScore:
         yield "risk", self._risk
         if self._threshold is not None:
             yield "selected_of_all", self._selected()
+        if self._hazard is not None:
+            yield "hazard_score", self._hazard.score
+            yield "hazard_information", self._hazard.information
 
     def _seen_columns(self) -> Iterator[tuple[str, Floats]]:
         """Yield what rests on outcomes, one named column after the other."""
@@ -235,8 +241,10 @@ class RiskScore:
             shift=math.nan if self._shift is None else self._shift,
             slopes=_no_slopes if fit is None else fit.slopes,
             recalibration=Recalibration.COLUMNS,
+            hazard_slope=math.nan if self._hazard is None else self._hazard.slope,
             points=self.smoother.points,
             observed=self.calibration,
+            observed_finely=partial(self.calibration, span=FINE_SPAN),
         )
         return values_of(sums, of="risks", task=self._task, extensions=self._extensions)
 

@@ -7,16 +7,23 @@ from scipy import sparse
 from theragate.evidence.definitions.arithmetic import Floats
 from theragate.evidence.sampling.pools import Cells
 
-__all__ = ["SPAN", "LocalRegression", "sorted_by"]
+__all__ = ["FINE_SPAN", "SPAN", "LocalRegression", "sorted_by"]
 
 SPAN = 0.75
-_POINTS = 64
+FINE_SPAN = 0.3
+_POINTS = 100
+_DEGREE = 2
+_RANK = 1e-8  # of a column's square: what is left of it beside the columns before, if it says anything new
 
 
 class LocalRegression:
-    """Loess of degree 1 with tricube weights over the nearest 75% of the patients (Cleveland, JASA 1979;74:829).
+    """Loess of degree 2 with tricube weights over the nearest 75% of the patients.
 
-    Patients are first shared out between the two nearest of at most 64 points, which keeps their mean prediction
+    So are calibration curves drawn, and so is the calibration index defined (Cleveland, Devlin, JASA 1988;83:596;
+    Austin, Steyerberg, Stat Med 2014;33:517 and 2019;38:4051). A second curve, over the nearest 30%, follows waves that
+    the first one smooths away.
+
+    Patients are first shared out between the two nearest of at most 100 points, which keeps their mean prediction
     (linear binning: Fan, Marron, J Comput Graph Stat 1994;3:35). The points are quantiles of the predictions. The
     widths of the windows stay those of the whole sample in every resample. What is smoothed is outcome minus
     prediction, so that binning costs nothing where predictions are right.
@@ -53,8 +60,7 @@ class LocalRegression:
         self._present = self._matrix(None, cells)
         seen = self._present if weights is None else self._matrix(weights, cells)
         self._seen = sparse.vstack([seen, self._matrix(excess, cells)], format="csr")
-        self._distance: Floats = self.points[:, None] - self.points[None, :]
-        self._kernel = self._windows(ascending)
+        self._moments = {span: self._windows(ascending, span) for span in (SPAN, FINE_SPAN)}
 
     def _matrix(self, values: Floats | None, cells: Cells | None) -> sparse.csr_array:
         """Return what each patient (or cell) gives to each point, shape (points, n)."""
@@ -68,12 +74,14 @@ class LocalRegression:
         places = np.concatenate([self._left, self._right])
         return sparse.csr_array((np.concatenate([near, far]), (places, patients)), shape=(size, len(self._share)))
 
-    def _windows(self, ascending: Floats) -> Floats:
-        reach = _reach(ascending, self.points, nearest=max(1, int(np.ceil(SPAN * len(ascending)))))
-        apart = np.abs(self._distance)
-        near = np.divide(apart, reach[None, :], out=np.where(apart > 0, 1.0, 0.0), where=reach[None, :] > 0)
-        kernel: Floats = np.clip(1 - near**3, 0, None) ** 3
-        return kernel
+    def _windows(self, ascending: Floats, span: float) -> tuple[Floats, ...]:
+        """Return the windows' weights times powers of the distance, in units of their reach, shape (points, points)."""
+        reach = _reach(ascending, self.points, nearest=max(1, int(np.ceil(span * len(ascending)))))[None, :]
+        apart: Floats = self.points[:, None] - self.points[None, :]
+        # Where a window reaches nowhere, because so many predictions are the same, it holds its own point alone.
+        apart = np.divide(apart, reach, out=np.sign(apart), where=reach > 0)
+        kernel: Floats = np.clip(1 - np.abs(apart) ** 3, 0, None) ** 3
+        return tuple(kernel * apart**power for power in range(2 * _DEGREE + 1))
 
     def bin(self, draws: Floats) -> Floats:
         """Share draws, shape (b, units), out between the points, shape (b, points)."""
@@ -85,20 +93,29 @@ class LocalRegression:
         found: Floats = np.asarray(self._seen @ seen.T).T
         return found
 
-    def curve(self, sums: Floats) -> Floats:
-        """Return the smoothed outcome at the points, shape (b, points); NaN where a window holds nobody."""
+    def curve(self, sums: Floats, *, span: float = SPAN) -> Floats:
+        """Return the smoothed outcome at the points, shape (b, points); NaN where a window holds nobody.
+
+        `span` is the share of the patients in a window: `SPAN` or `FINE_SPAN`.
+        """
         counts, excess = sums[:, : len(self.points)], sums[:, len(self.points) :]
-        tilted = self._kernel * self._distance
-        s0, s1, s2 = counts @ self._kernel, counts @ tilted, counts @ (tilted * self._distance)
-        t0, t1 = excess @ self._kernel, excess @ tilted
+        moments = self._moments[span]
+        s0, s1, s2, s3, s4 = (counts @ moment for moment in moments)
+        t0, t1, t2 = (excess @ moment for moment in moments[: _DEGREE + 1])
+        # Least squares by polynomials that are orthogonal in the window: 1, d - mean, d² - level - tilt (d - mean).
+        # Where all of a window's patients sit at one point there is only a mean, at two points only a line.
         inside = s0 > 0
-        determinant = s0 * s2 - s1**2
-        # Where all of a window's patients sit at one point there is no line to fit, only a mean.
-        line = inside & (determinant > 1e-10 * s0 * s2)
-        fitted: Floats = np.full(s0.shape, np.nan)
-        np.divide(t0, s0, out=fitted, where=inside)
-        np.divide(s2 * t0 - s1 * t1, determinant, out=fitted, where=line)
-        return fitted + self.points
+        mean, level = _ratio(s1, s0), _ratio(s2, s0)
+        spread = s2 - mean * s1
+        line = spread > _RANK * s2
+        crossed = s3 - mean * s2
+        tilt = _ratio(crossed, spread, where=line)
+        left = s4 - level * s2 - tilt * crossed
+        bend = line & (left > _RANK * s4)
+        slope = t1 - mean * t0
+        fitted: Floats = _ratio(t0, s0) - mean * _ratio(slope, spread, where=line)
+        fitted += (tilt * mean - level) * _ratio(t2 - level * t0 - tilt * slope, left, where=bend)
+        return np.where(inside, fitted + self.points, np.nan)
 
     def influence(self, present: Floats, sums: Floats) -> Floats:
         """Return what each patient gives to a linear function of binned draws and of sums, shape (n,).
@@ -117,8 +134,15 @@ class LocalRegression:
         return low + (values[self._right] - low) * self._share
 
 
+def _ratio(numerator: Floats, denominator: Floats, *, where: NDArray[np.bool_] | None = None) -> Floats:
+    """Divide `where` that is possible; 0 elsewhere."""
+    result: Floats = np.zeros_like(numerator)
+    np.divide(numerator, denominator, out=result, where=denominator > 0 if where is None else where)
+    return result
+
+
 def _quantiles(ascending: Floats) -> Floats:
-    """Return the distinct ones of 64 even quantiles."""
+    """Return the distinct ones of 100 even quantiles."""
     place = np.linspace(0, len(ascending) - 1, _POINTS)
     low = place.astype(np.intp)
     high = np.minimum(low + 1, len(ascending) - 1)

@@ -12,16 +12,18 @@ __all__ = ["Z95", "Estimate", "Scale", "from_scale", "to_scale"]
 
 Z95 = 1.959963984540054
 _ROUNDING, _ZERO = 1e-9, 1e-12  # relative and absolute: what arithmetic leaves of equal numbers
-Scale = Literal["identity", "log", "logit"]
+Scale = Literal["identity", "log", "logit", "complement"]
 
 
 class Estimate(Spec):
     """One number with its uncertainty.
 
+    Where only ``upper`` is given, it alone claims something: a mean distance is never too small by chance alone.
+
     ``lower`` and ``upper`` are the method's own two-sided 95% limits, in the metric's unit. ``se`` is the standard
-    error on ``scale`` (``identity``: the metric itself; ``log``; ``logit``), from which a band at another critical
-    value is drawn. The limits hold the value between them, but for rounding. An estimate that could not be made has
-    no numbers and says ``why``.
+    error on ``scale``, from which a band at another critical value is drawn: ``identity`` is the metric itself, ``log``
+    and ``logit`` are what they say, ``complement`` is -log(1 - value). The limits hold the value between them, but for
+    rounding. An estimate that could not be made has no numbers and says ``why``.
     """
 
     value: float | None
@@ -48,8 +50,23 @@ class Estimate(Spec):
 
     @property
     def decidable(self) -> bool:
-        """Whether there is a value with both limits: a number without an interval decides nothing."""
-        return self.value is not None and self.lower is not None and self.upper is not None
+        """Whether there is a value with limits, or an upper one alone: a number without any decides nothing."""
+        return self.value is not None and self.upper is not None
+
+    @property
+    def upper_only(self) -> bool:
+        """Whether the upper limit alone claims something."""
+        return self.upper is not None and self.lower is None
+
+    @property
+    def reach(self) -> tuple[float, float] | None:
+        """Both limits; below an estimate that has an upper one alone, that of its standard error. None without any."""
+        if self.value is None or self.upper is None:
+            return None
+        if self.lower is not None:
+            return self.lower, self.upper
+        band = self.band(Z95)
+        return (self.value if band is None else min(band[0], self.value)), self.upper
 
     @property
     def in_order(self) -> bool:
@@ -74,7 +91,7 @@ def to_scale(value: float, scale: Scale) -> float:
     Raises
     ------
     ValueError
-        If the value lies at or beyond the scale's bounds (a proportion of 0 or 1, a ratio of 0).
+        If the value lies at or beyond the scale's bounds (a proportion of 0 or 1, a ratio of 0, all explained).
     """
     if scale == "log":
         return math.log(value)
@@ -82,7 +99,7 @@ def to_scale(value: float, scale: Scale) -> float:
         if not 0 < value < 1:
             raise ValueError("no logit outside (0, 1)")
         return math.log(value) - math.log1p(-value)
-    return value
+    return -math.log1p(-value) if scale == "complement" else value
 
 
 def from_scale(value: float, scale: Scale) -> float:
@@ -91,4 +108,4 @@ def from_scale(value: float, scale: Scale) -> float:
         return math.exp(min(value, 700.0))
     if scale == "logit":
         return 1 / (1 + math.exp(-value)) if value > -700 else 0.0
-    return value
+    return -math.expm1(min(-value, 700.0)) if scale == "complement" else value

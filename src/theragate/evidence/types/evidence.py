@@ -52,7 +52,7 @@ class Evidence(Spec):
 
     ``report_only`` names the metrics that are shown and never judged. ``stability`` and ``membership`` are None
     where they were not measured, ``champion`` where there is none: a first release; ``treatment`` where no treatments
-    are compared.
+    are compared. ``cross_validated``: the predicting models learned from the other patients of this very cohort.
     """
 
     version: Literal[3] = 3
@@ -65,6 +65,7 @@ class Evidence(Spec):
     model_sha256: str
     family: str
     reference_family: str
+    cross_validated: bool = Field(default=False, exclude_if=operator.not_)
     report_only: tuple[str, ...] = ()
     overall: dict[str, Estimate]
     comparisons: tuple[Comparison, ...]

@@ -1,9 +1,10 @@
 """What is measured of a model: in groups, against another, under a stress, at thresholds; and what varies together."""
 
+import operator
 from collections.abc import Sequence
 from typing import Self
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from theragate.evidence.types.estimate import Estimate
 from theragate.study import Spec
@@ -102,9 +103,15 @@ class ScenarioEvidence(Spec):
 
 
 class Curve(Spec):
-    """Points of a figure; ``lower`` and ``upper`` are pointwise 95% limits where there are any."""
+    """Points of a figure; ``lower`` and ``upper`` are pointwise 95% limits where there are any.
+
+    Between ``band_lower`` and ``band_upper`` lies the whole curve at once in 95 of 100 studies; they are empty where
+    there is no such band.
+    """
 
     x: tuple[float, ...]
     y: tuple[float, ...]
     lower: tuple[float, ...] = ()
     upper: tuple[float, ...] = ()
+    band_lower: tuple[float, ...] = Field(default=(), exclude_if=operator.not_)
+    band_upper: tuple[float, ...] = Field(default=(), exclude_if=operator.not_)
