@@ -90,6 +90,23 @@ def test_a_fit_without_a_solution_is_recorded_and_the_search_goes_on(problem, tm
     assert run(problem, tmp_path / "one.journal") == trials
 
 
+def test_what_fails_is_not_drawn_again_and_again(problem, tmp_path, monkeypatch) -> None:
+    # As it is fixed, this family is the best of all; wherever else the search goes, it fails.
+    family = FAMILIES["binary"]["spline_logistic"]
+    original = family.fit
+
+    def fit(training, params, *, seed):
+        if params != family.fixed:
+            raise FitError("no stable solution")
+        return original(training, params, seed=seed)
+
+    monkeypatch.setattr(family, "fit", fit, raising=False)
+    search = Search("binary", reference="logistic", families=("spline_logistic", "xgboost"), trials=33, inner_folds=2)
+    trials = run(problem, tmp_path / "search.journal", search=search)
+    assert trials[1].value == min(trial.value for trial in trials if trial.value is not None)
+    assert 0 < sum(trial.state == "failed" for trial in trials) < 15
+
+
 def test_a_failed_trial_says_why(problem, tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(FAMILIES["binary"]["xgboost"], "fit", needs_a_penalty_of(1e9, FAMILIES["binary"]["xgboost"]))
     trials = run(problem, tmp_path / "one.journal")

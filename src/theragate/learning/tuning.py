@@ -97,8 +97,11 @@ def _run(study: optuna.Study, number: int, *, search: Search, folds: list[InnerF
         params = dict(stronger)
         losses, state, reason = _scored(trial, kind, params, folds=folds, seed=seed)
     result = {"family": family, "params": params, "folds": losses}
-    trial.set_user_attr("result", {**result, "reason": first} if first else result)
-    study.tell(trial, float(np.mean(losses)) if state == TrialState.COMPLETE else None, state=state)
+    trial.set_user_attr("result", {**result, "state": _STATES[state]} | ({"reason": first} if first else {}))
+    # The sampler knows nothing of a trial that failed, and would draw the like of it again and again; one that was
+    # pruned before its first value counts as the worst there is.
+    told = TrialState.PRUNED if state == TrialState.FAIL else state
+    study.tell(trial, float(np.mean(losses)) if state == TrialState.COMPLETE else None, state=told)
 
 
 def _scored(
@@ -147,7 +150,7 @@ def _result(number: int, trial: FrozenTrial) -> TrialResult:
         number=number,
         family=result["family"],
         params=dict(result["params"]),
-        state=_STATES[trial.state],
+        state=result["state"],
         folds=tuple(result["folds"]),
         reason=result.get("reason", ""),
     )

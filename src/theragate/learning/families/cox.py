@@ -1,5 +1,6 @@
 """Cox regression with a penalty, and with the absolute risk by the horizon as its prediction."""
 
+import warnings
 from contextlib import suppress
 from typing import Any, ClassVar, TypeAlias
 
@@ -10,14 +11,11 @@ from theragate.cohorts.outcomes import Censored
 from theragate.learning.cox_optimum import PartialLikelihood, distance, find_optimum
 from theragate.learning.families.base import Family, FitError, Params, Training, numerical_errors, response_of
 from theragate.learning.models import LinearModel
-from theragate.learning.wide import is_wide
+from theragate.learning.wide import is_wide, narrowed
 
 __all__ = ["Coxnet", "RidgeCox", "SplineCox", "StrongRidgeCox"]
 
 Floats: TypeAlias = NDArray[np.float64]
-
-# A penalty with a trace of L1 is as good as a ridge, and is what the fast coordinate descent can do.
-_RIDGE = 0.01
 
 # scikit-survival takes a step of Python per patient and step of Newton's method.
 _MANY = 20_000
@@ -86,9 +84,14 @@ class SplineCox(Family):
         }
 
     def fit(self, training: Training, params: Params, *, seed: int) -> LinearModel:  # noqa: ARG002 - draws nothing
-        """Fit by coordinate descent in a fixed order."""
+        """Fit by Newton's method, in the patients' dimension where there are more columns than patients."""
         curvature = params["curvature"]
-        coefficients = _coxnet(training, training.bent(curvature), penalty=params["penalty"], lasso=_RIDGE)
+        matrix, basis = training.bent(curvature), None
+        if is_wide(matrix):
+            matrix, basis = narrowed(matrix)
+        likelihood = PartialLikelihood(matrix, _censored(training), ridge=params["penalty"])
+        coefficients = _optimum(likelihood, np.zeros(matrix.shape[1]))
+        coefficients = coefficients if basis is None else basis @ coefficients
         return _model(training, training.unbent(coefficients, curvature))
 
 
@@ -129,6 +132,8 @@ def _coxnet(training: Training, matrix: Floats, *, penalty: float, lasso: float)
 
     # ValueError: how this library says that a penalty was too small for the data.
     with numerical_errors(ValueError):
+        # A penalty that leaves no feature is a model too, if a poor one.
+        warnings.filterwarnings("ignore", message="all coefficients are zero")
         fitted = CoxnetSurvivalAnalysis(alphas=[penalty], l1_ratio=lasso, tol=1e-8)
         fitted.fit(matrix, _structured(training))
     return np.array(fitted.coef_[:, 0], dtype=np.float64)
