@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from simulations import answers, coverage, effects, fairness, looks, membership, pipeline
+from simulations import answers, coverage, effects, fairness, group_answers, looks, membership, pipeline
 from simulations.__main__ import main
 from simulations.coverage import Draw, Held, covered, observe, summary
 from simulations.fairness import MARGINS, Cohort, Scene, judged
@@ -259,6 +259,30 @@ def test_written_coverage_of_answers_keeps_the_claim():
     shown = {(row["task"], row["patients"]): row["shown"]["value"] for row in rows if "shown" in row}
     assert max(shown["treatment effect, same effect", patients] for patients in (200, 800)) <= 0.05
     assert shown[effects_differ, 800] > 0.1
+
+
+def test_a_group_that_the_model_knows_has_an_interval_that_holds_in_it():
+    found = group_answers.observe_groups(group_answers.GroupTrial(known=True, patients=400, replicate=0, seed=5))
+    for group in group_answers.GROUPS:
+        assert found[group]["coverage"] == pytest.approx(0.9, abs=0.07)
+        assert found[group]["called_not_shown"] == 0
+    assert found["scattered"]["width"] > 2 * found["usual"]["width"]
+
+
+def test_written_coverage_of_groups_keeps_the_claim():
+    rows = {
+        (row["known"], row["patients"], row["group"]): row
+        for row in json.loads((DOCS / "statistics.json").read_text(encoding="utf-8"))["group_answers"]["rows"]
+    }
+    for group in group_answers.GROUPS:
+        share = rows[True, 800, group]["coverage"]
+        assert abs(share["value"] - 0.9) < 0.01 + 4 * share["se"]
+        recorded = rows[True, 800, group]["coverage_as_recorded"]
+        assert abs(recorded["value"] - share["value"]) < 0.01 + 4 * share["se"]
+    for known, patients in ((False, 200), (False, 800), (True, 200)):
+        alone = rows[known, patients, "scattered"]
+        assert alone["coverage"]["value"] < 0.75
+        assert alone["called_not_shown"]["value"] == 1, "what does not hold is said not to be shown"
 
 
 def test_where_nobody_gains_more_than_others_no_interval_is_given():
