@@ -65,7 +65,8 @@ def fill(page: Path, results: dict[str, Any]) -> None:
         tables["coverage"] = _coverage(results["coverage"]["rows"])
     if "pipeline" in results:
         tables |= {
-            "pipeline": _pipeline(results["pipeline"]["measures"]),
+            "pipeline": _pipeline([row for row in results["pipeline"]["measures"] if row["recipe"] == "searched"]),
+            "differences": _differences([row for row in results["pipeline"]["measures"] if " - " in row["recipe"]]),
             "widening": _widening(results["pipeline"]["widening"]),
         }
     if "fairness" in results:
@@ -131,7 +132,6 @@ def _pipeline(rows: Sequence[Row]) -> str:
         [
             "Task",
             "n",
-            "Recipe",
             "Measure",
             "Truth",
             "Mean estimate",
@@ -147,7 +147,6 @@ def _pipeline(rows: Sequence[Row]) -> str:
         [
             row["task"],
             str(row["patients"]),
-            row["recipe"],
             _mark(row["measure"]),
             f"{row['truth']:.3f}",
             f"{row['mean_estimate']:.3f}",
@@ -163,19 +162,50 @@ def _pipeline(rows: Sequence[Row]) -> str:
     return _table(lines)
 
 
-def _widening(rows: Sequence[Row]) -> str:
-    lines = [["Task", "Measures of", "Recipe", "n", "Inflation, recipe", "Inflation, model"]]
+def _differences(rows: Sequence[Row]) -> str:
+    lines = [
+        [
+            "Task",
+            "n",
+            "Difference",
+            "Measure",
+            "Truth",
+            "Mean estimate",
+            "Covers",
+            "Inflation",
+            "Covers as widened",
+            "Beyond one limit, recipe",
+            "Beyond one limit, model",
+            "Replicates",
+        ]
+    ]
     lines += [
         [
             row["task"],
-            row["kind"],
-            row["recipe"],
             str(row["patients"]),
-            _number(row["of_recipe"]),
-            _number(row["of_model"]),
+            row["recipe"].replace(" - ", " − "),
+            _mark(row["measure"]),
+            f"{row['truth']:.4f}",
+            f"{row['mean_estimate']:.4f}",
+            _percent(row["coverage"]),
+            _number(row["inflation"]),
+            *(_percent(row[name]) for name in ("applied", "beyond", "beyond_the_model")),
+            str(row["coverage"]["replicates"]),
         ]
         for row in rows
     ]
+    return _table(lines)
+
+
+def _widening(rows: Sequence[Row]) -> str:
+    sizes = list(dict.fromkeys(row["patients"] for row in rows))
+    lines = [["Task", "Measures of", "Recipe", *(f"n = {size}" if size != "all" else "all" for size in sizes), "model"]]
+    found = {(row["task"], row["kind"], row["recipe"], row["patients"]): row for row in rows}
+    for task, kind, recipe in dict.fromkeys((row["task"], row["kind"], row["recipe"]) for row in rows):
+        own = [found.get((task, kind, recipe, size)) for size in sizes]
+        of_model = found[task, kind, recipe, "all"]["of_model"]
+        cells = [_number(row["of_recipe"]) if row else "–" for row in own]
+        lines.append([task, kind, recipe.replace(" - ", " − "), *cells, _number(of_model)])
     return _table(lines)
 
 

@@ -212,16 +212,14 @@ def test_what_is_written_down_keeps_the_claims():
 
 def test_factors_of_widening_reach_what_was_simulated():
     rows = json.loads((DOCS / "statistics.json").read_text(encoding="utf-8"))["pipeline"]["widening"]
-    assert {(row["task"], row["patients"]) for row in rows} == set(product(pipeline.TASKS, (100, 200, 400, 800, "all")))
+    assert {(row["task"], row["patients"]) for row in rows} >= set(product(pipeline.TASKS, (100, 200, 400, 800, "all")))
     for row in rows:
         metric = {"performance": "brier", "calibration": "ici", "operating point": "sensitivity"}.get(row["kind"])
         if metric is None:
-            # A difference is what the recipes' is; that of two models is not what a study's evidence is of.
-            needed, applied = [row["of_recipe"]], paired_factor(row["task"])
+            applied = paired_factor(row["task"])
         else:
-            forest = row["recipe"].startswith("forest")
-            needed, applied = [row["of_recipe"], row["of_model"]], factor(metric, task=row["task"], forest=forest)
-        for found in needed:
+            applied = factor(metric, task=row["task"], forest=row["recipe"].startswith("forest"))
+        for found in (row["of_recipe"], row["of_model"]):
             # Of all sizes together no recipe needs more; one size alone may ask for more by chance.
             reach = 0.0 if row["patients"] == "all" else 3 * found["se"]
             assert applied >= found["value"] - reach, row
