@@ -10,6 +10,7 @@ from theragate.evidence.inputs.doubly_robust import (
     doubly_robust_scores,
     uncensored_values,
 )
+from theragate.evidence.metrics.censoring import survival_patients
 
 
 def test_scores_by_hand():
@@ -79,3 +80,24 @@ def test_values_freed_of_censoring_have_the_weighted_mean_of_their_arm():
     assert values[weights == 0] == pytest.approx(
         np.where(treated, values[treated].mean(), values[~treated].mean())[weights == 0], rel=0.1
     )
+
+
+def test_weights_by_hazard_are_those_of_the_metrics():
+    rng = np.random.default_rng(5)
+    died, lost, hazard = rng.exponential(60, 200), rng.exponential(80, 200), rng.uniform(0.3, 3, 200)
+    time, event = np.minimum(died, lost), died <= lost
+    one_arm, everybody = np.zeros(200, dtype=bool), np.ones(200, dtype=bool)
+    found = censoring_weights(time, event, one_arm, horizon=50.0, among=everybody, hazard=hazard)
+    patients = survival_patients(time, event, horizon=50.0, rows=np.arange(200), hazard=hazard)
+    assert found[patients.rows] == pytest.approx(patients.seen_weights(np.ones((1, 200)))[0], rel=1e-9)
+
+
+def test_equal_hazards_weigh_as_none_in_each_arm():
+    rng = np.random.default_rng(6)
+    time, event, treated = rng.exponential(60, 300), rng.random(300) < 0.5, rng.random(300) < 0.5
+    everybody = np.ones(300, dtype=bool)
+    plain, found = (
+        censoring_weights(time, event, treated, horizon=50.0, among=everybody, hazard=hazard)
+        for hazard in (None, np.full(300, 0.4))
+    )
+    assert found == pytest.approx(plain, rel=1e-9)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from theragate.cohorts.outcomes import Binary, Censored, Quantity
+from theragate.cohorts.outcomes import Binary, Censored, Quantity, with_hazard
 from theragate.errors import DataError
 from theragate.learning.null_model import null_prediction
 from theragate.learning.tuning_loss import Loss
@@ -85,3 +85,19 @@ def test_null_predictions_by_hand() -> None:
     # Kaplan–Meier: 3/4 survive time 1, and of the two left at time 3 one dies: 1 - 3/4 * 1/2.
     assert null_prediction(censored([1, 2, 3, 5], [1, 0, 1, 0], 4)) == pytest.approx(0.625)
     assert null_prediction(censored([5, 6], [1, 0], 4)) == 0
+
+
+def test_hazards_free_the_null_prediction_and_the_loss_from_losses_that_depend_on_the_risk():
+    rng = np.random.default_rng(4)
+    frail = rng.random(20_000) < 0.5
+    died, gone = rng.exponential(np.where(frail, 1.0, 4.0)), rng.exponential(np.where(frail, 1.0, 5.0))
+    marginal = Censored(np.minimum(died, gone), died <= gone, 1.0)
+    outcome = with_hazard(marginal, np.where(frail, 5.0, 1.0))
+    whole = Censored(died, np.ones(20_000, dtype=bool), 1.0)
+    truth = null_prediction(whole)
+    assert null_prediction(marginal) < truth - 0.02
+    assert null_prediction(outcome) == pytest.approx(truth, abs=0.012)
+    risk = np.where(frail, 0.6, 0.2)
+    expected = Loss.of(whole, development=whole).mean(risk)
+    assert Loss.of(marginal, development=marginal).mean(risk) < expected - 0.01
+    assert Loss.of(outcome, development=outcome).mean(risk) == pytest.approx(expected, abs=0.01)

@@ -96,7 +96,7 @@ def _censored(time: pd.Series, event: pd.Series, spec: SurvivalOutcome, study: s
             received=f"{len(np.unique(codes))} distinct codes",
             remedy=_COMPETING if len(np.unique(codes)) > 2 else _REMEDY,
         )
-    outcome = Censored(times, codes.astype(bool), spec.horizon)
+    outcome = Censored(times, codes.astype(bool), spec.horizon, marginal=spec.censoring == "marginal")
     if not outcome.by_horizon.any() or not outcome.free_at_horizon.any():
         raise _unfit_column(
             study,

@@ -6,7 +6,16 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Binary", "Censored", "MeasuredOutcome", "Outcome", "Quantity", "Treated"]
+__all__ = [
+    "Binary",
+    "Censored",
+    "MeasuredOutcome",
+    "Outcome",
+    "Quantity",
+    "Treated",
+    "censored_part",
+    "with_hazard",
+]
 
 Classes: TypeAlias = dict[str, NDArray[np.bool_]]
 
@@ -63,19 +72,24 @@ class Quantity:
 class Censored:
     """``time``: shape (n,), floats >= 0 in the study's unit; ``event``: shape (n,), True where the event was seen.
 
-    ``horizon`` is the time by which the risk is predicted.
+    ``horizon`` is the time by which the risk is predicted. ``marginal`` says whether everybody is as likely as others
+    to be lost to follow-up, as the study may declare; ``hazard``, shape (n,), how much sooner than others each patient
+    would be, once `theragate.learning.censoring_model` has found out.
     """
 
     time: NDArray[np.float64]
     event: NDArray[np.bool_]
     horizon: float
+    marginal: bool = False
+    hazard: NDArray[np.float64] | None = None
 
     def __len__(self) -> int:
         return len(self.time)
 
     def take(self, rows: NDArray[np.intp]) -> "Censored":
         """Return the outcome of some patients."""
-        return Censored(self.time[rows], self.event[rows], self.horizon)
+        hazard = None if self.hazard is None else self.hazard[rows]
+        return replace(self, time=self.time[rows], event=self.event[rows], hazard=hazard)
 
     @property
     def classes(self) -> Classes:
@@ -171,3 +185,16 @@ class Treated:
 
 
 Outcome: TypeAlias = MeasuredOutcome | Treated
+
+
+def censored_part(outcome: Outcome) -> Censored | None:
+    """Return the censored time in an outcome; None where it has none."""
+    measured = outcome.measured if isinstance(outcome, Treated) else outcome
+    return measured if isinstance(measured, Censored) else None
+
+
+def with_hazard(outcome: Outcome, hazard: NDArray[np.float64]) -> Outcome:
+    """Return a censored outcome with each patient's hazard of being lost, shape (n,)."""
+    if isinstance(outcome, Treated) and isinstance(outcome.measured, Censored):
+        return replace(outcome, measured=replace(outcome.measured, hazard=hazard))
+    return replace(outcome, hazard=hazard) if isinstance(outcome, Censored) else outcome

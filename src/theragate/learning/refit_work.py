@@ -7,10 +7,11 @@ import pandas as pd
 import threadpoolctl
 from numpy.typing import NDArray
 
-from theragate.cohorts.outcomes import Outcome
+from theragate.cohorts.outcomes import Outcome, Treated
 from theragate.errors import DataError, EvidenceError
+from theragate.learning.censoring_model import weighted_by_features
 from theragate.learning.families import FitError, Params
-from theragate.learning.features import Feature
+from theragate.learning.features import Feature, as_features
 from theragate.learning.predictor import fit_predictor
 from theragate.learning.seeds import derive
 from theragate.study import TaskName
@@ -111,10 +112,15 @@ def fit_rows(
     work: Work, rows: NDArray[np.intp], *, predicted: NDArray[np.intp], seed: int
 ) -> NDArray[np.float64] | None:
     """Fit the recipe to the patients at `rows` and predict those at `predicted`; None where there is no solution."""
+    frame, outcome = work.frame.iloc[rows], work.outcome.take(rows)
+    if isinstance(outcome, Treated):  # no other fit looks at weights
+        features, losses = as_features(frame, work.schema), derive(seed, "losses")
+        # Who was drawn twice is in one fold.
+        outcome = weighted_by_features(features, outcome, work.schema, seed=losses, clusters=rows)
     try:
         predictor = fit_predictor(
-            work.frame.iloc[rows],
-            work.outcome.take(rows),
+            frame,
+            outcome,
             task=work.task,
             family=work.family,
             params=work.params,

@@ -8,8 +8,9 @@ import pandas as pd
 import threadpoolctl
 from numpy.typing import NDArray
 
-from theragate.cohorts.outcomes import Outcome, Treated
+from theragate.cohorts.outcomes import Outcome, Treated, with_hazard
 from theragate.errors import DataError
+from theragate.learning.censoring_model import censoring_hazards, random_folds
 from theragate.learning.families import FitError, family_of
 from theragate.learning.features import Feature
 from theragate.learning.importance import permutation_importance
@@ -67,6 +68,7 @@ def search_and_predict(split: SplitWork) -> SplitResult:
         If the reference model cannot be fitted, whatever its penalty.
     """
     with threadpoolctl.threadpool_limits(1):
+        split = _weighted(split)
         try:
             trials = tune(
                 split.frame,
@@ -96,6 +98,25 @@ def search_and_predict(split: SplitWork) -> SplitResult:
             loss = Loss.of(split.held_out_outcome, development=split.outcome)
         importances = permutation_importance(selected, clean, loss=loss, seed=derive(split.seed, "importance"))
         return SplitResult(split.position, trials, selection, None, predictions, importances)
+
+
+def _weighted(split: SplitWork) -> SplitWork:
+    """Return the work with hazards of being lost: of those learned from, and of those held out by a model of these."""
+    hazards = censoring_hazards(
+        split.frame,
+        split.outcome,
+        split.schema,
+        folds=random_folds(split.outcome, seed=derive(split.seed, "losses"), clusters=split.clusters),
+        others=split.held_out.get(CLEAN),
+    )
+    if hazards.penalty is None:
+        return split
+    held_out = split.held_out_outcome
+    return replace(
+        split,
+        outcome=with_hazard(split.outcome, hazards.own),
+        held_out_outcome=None if held_out is None else with_hazard(held_out, hazards.others),
+    )
 
 
 def _nuisances(

@@ -4,11 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sksurv.nonparametric import CensoringDistributionEstimator
-from sksurv.util import Surv
 
 from theragate.cohorts.outcomes import Binary, Censored, Outcome, Quantity, Treated
 from theragate.errors import DataError
+from theragate.learning.uncensored_outcome import inverse_censoring_weights
 
 __all__ = ["Loss"]
 
@@ -78,9 +77,4 @@ def _weights(outcome: Censored, development: Censored) -> NDArray[np.float64]:
             received="a training set in which nobody is",
             remedy="Choose an earlier horizon or fewer folds.",
         )
-    censoring = CensoringDistributionEstimator().fit(Surv.from_arrays(development.event, development.time))
-    # Beyond the last time of the development rows the last probability holds.
-    until = np.minimum(np.minimum(outcome.time, outcome.horizon), development.time.max())
-    uncensored = censoring.predict_proba(until)
-    known = outcome.by_horizon | outcome.free_at_horizon
-    return np.where(known, 1 / np.where(known, uncensored, 1.0), 0.0)
+    return inverse_censoring_weights(outcome, development)

@@ -26,7 +26,9 @@ def effect_target(outcome: Treated, study: Study) -> EffectTarget:
     elif isinstance(measured, Censored):
         time, event, horizon = measured.time, measured.event, measured.horizon
         everybody = np.ones(len(outcome), dtype=bool)
-        weight = censoring_weights(time, event, outcome.treated, horizon=horizon, among=everybody)
+        weight = censoring_weights(
+            time, event, outcome.treated, horizon=horizon, among=everybody, hazard=measured.hazard
+        )
     return EffectTarget(
         reached=np.asarray(outcome.reached, dtype=np.float64),
         weight=weight,

@@ -2,10 +2,17 @@
 
 import shutil
 
+import pandas as pd
+
+from theragate.cohorts.clusters import read_clusters
 from theragate.cohorts.outcome_columns import read_outcome
+from theragate.cohorts.outcomes import Outcome
 from theragate.cohorts.parquet import is_simulated, read_table, write_table
 from theragate.digests import sha256_file
 from theragate.files import write_json
+from theragate.learning.censoring_model import weighted_by_features
+from theragate.learning.features import as_features, read_features
+from theragate.learning.seeds import derive
 from theragate.learning.training import train as train_study
 from theragate.personal.answers import save_personal_model
 from theragate.personal.fitting import fit_personal_model
@@ -13,7 +20,7 @@ from theragate.release.looks import count_seen
 from theragate.runner.command import StageCall
 from theragate.stages.progress import show_progress
 from theragate.stages.validated import check_validated, read_accepted
-from theragate.study import load_seed, load_study
+from theragate.study import Study, load_seed, load_study
 
 __all__ = ["train"]
 
@@ -50,7 +57,7 @@ def train(call: StageCall) -> str:
     fitted = fit_personal_model(
         trained.predictor,
         cohort,
-        outcome,
+        _weighted(cohort, outcome, study, seed=seed),
         study=study,
         predictions=trained.predictions,
         accepted=accepted,
@@ -67,3 +74,15 @@ def train(call: StageCall) -> str:
     selected, trials = record.selected.family, len(record.trials)
     line = f"{selected} after {trials} trials, {len(trained.predictions):,} held-out predictions"
     return "; ".join([line, *map(str, record.setbacks)])
+
+
+def _weighted(cohort: pd.DataFrame, outcome: Outcome, study: Study, *, seed: int) -> Outcome:
+    """Return the outcome with hazards of being lost, by which whoever was followed stands for whoever was not."""
+    schema = read_features(cohort, study)
+    return weighted_by_features(
+        as_features(cohort, schema),
+        outcome,
+        schema,
+        seed=derive(seed, study.name, "losses"),
+        clusters=read_clusters(cohort, study),
+    )

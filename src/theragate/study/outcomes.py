@@ -54,6 +54,18 @@ class SurvivalOutcome(Spec):
     horizon: Annotated[float, Field(gt=0)]
     horizon_reason: Sentence
     description: Sentence
+    censoring: Literal["features", "marginal"] = Field(
+        default="features",
+        exclude_if=lambda value: value == "features",
+        description="what the chance of being lost to follow-up depends on: the features, or nothing",
+    )
+    censoring_reason: Sentence | None = Field(default=None, exclude_if=operator.not_)
+
+    @model_validator(mode="after")
+    def _with_its_reason(self) -> Self:
+        if (self.censoring == "marginal") != (self.censoring_reason is not None):
+            raise ValueError("`censoring: marginal` comes with a `censoring_reason`, and nothing else does")
+        return self
 
 
 def _outcome_kind(value: Any) -> str:

@@ -56,6 +56,7 @@ def _keys(target: Target, held_out: HeldOut) -> list[NDArray[np.generic]]:
     """Return what rows are sorted by, the most important first; never names."""
     if isinstance(target, SurvivalTarget):
         outcome: list[NDArray[np.generic]] = [target.time, target.event]
+        outcome += [] if target.hazard is None else [target.hazard]
     else:
         outcome = [target.event if isinstance(target, BinaryTarget) else target.value]
     predictions = [row for values in held_out.predictions.values() for row in values]
@@ -104,5 +105,6 @@ def _moved(target: Target, order: NDArray[np.intp]) -> Target:
     if isinstance(target, BinaryTarget):
         return replace(target, event=target.event[order])
     if isinstance(target, SurvivalTarget):
-        return replace(target, time=target.time[order], event=target.event[order])
+        hazard = None if target.hazard is None else target.hazard[order]
+        return replace(target, time=target.time[order], event=target.event[order], hazard=hazard)
     return replace(target, value=target.value[order])

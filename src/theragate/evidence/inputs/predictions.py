@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from theragate.evidence.checks import check_finite, check_labels, refused
 
-__all__ = ["BinaryTarget", "HeldOut", "QuantityTarget", "SurvivalTarget", "Target", "check"]
+__all__ = ["BinaryTarget", "HeldOut", "QuantityTarget", "SurvivalTarget", "Target", "check", "check_hazard"]
 
 Floats: TypeAlias = NDArray[np.float64]
 
@@ -40,7 +40,12 @@ class QuantityTarget:
 
 @dataclass(frozen=True)
 class SurvivalTarget:
-    """``time``: shape (n,), >= 0. ``event``: shape (n,), bool, False where censored. ``horizon``: a time."""
+    """``time``: shape (n,), >= 0. ``event``: shape (n,), bool, False where censored. ``horizon``: a time.
+
+    ``hazard``: shape (n,), above 0, how much sooner than others each patient would be lost to follow-up, by a model
+    that never saw the patient; None where all are taken to be alike. It is what weights are made of at any time and in
+    any resample (see `theragate.evidence.metrics.censoring`), and all that evidence knows of the features.
+    """
 
     time: Floats
     event: NDArray[np.bool_]
@@ -48,6 +53,7 @@ class SurvivalTarget:
     threshold: float | None
     threshold_range: tuple[float, float] | None
     extensions: tuple[str, ...] = ()
+    hazard: Floats | None = None
 
 
 Target: TypeAlias = BinaryTarget | QuantityTarget | SurvivalTarget
@@ -158,6 +164,8 @@ def _check_target(target: Target, n: int) -> None:
     negative = int((target.time < 0).sum())
     if negative:
         raise refused("outcome", rule="a survival time is 0 or above", received=f"{negative} negative times")
+    if target.hazard is not None:
+        check_hazard(target.hazard, n)
     events = int((target.event & (target.time <= target.horizon)).sum())
     beyond = int((target.time > target.horizon).sum())
     if not events or not beyond:
@@ -166,6 +174,22 @@ def _check_target(target: Target, n: int) -> None:
             rule="there are events by the horizon and patients followed beyond it",
             received=f"{events} events by it and {beyond} patients beyond it",
         )
+
+
+def check_hazard(hazard: Floats, n: int) -> None:
+    """Refuse hazards of being lost that are not one for each of `n` patients, finite and above 0.
+
+    Raises
+    ------
+    EvidenceError
+        With how many are not.
+    """
+    subject = "hazards of being lost"
+    if hazard.shape != (n,):
+        raise refused(subject, rule=f"there is one for each of the {n} patients", received=f"shape {hazard.shape}")
+    unfit = int((~(np.isfinite(hazard) & (hazard > 0))).sum())
+    if unfit:
+        raise refused(subject, rule="each is finite and above 0", received=f"{unfit} that are not")
 
 
 def _check_decision(threshold: float | None, limits: tuple[float, float] | None) -> None:

@@ -46,7 +46,7 @@ def risk_patients(
     if isinstance(target, BinaryTarget):
         return binary_patients(target.event, rows)
     horizon = target.horizon if horizon is None else horizon
-    return survival_patients(target.time, target.event, horizon=horizon, rows=rows)
+    return survival_patients(target.time, target.event, horizon=horizon, rows=rows, hazard=target.hazard)
 
 
 @dataclass(frozen=True)
@@ -183,7 +183,7 @@ class RiskPanel:
         task: TaskName = "binary"
         if isinstance(self.target, SurvivalTarget):
             task, time, event = "survival", self.target.time[self.rows], self.target.event[self.rows]
-            weights = event.astype(np.float64), (seen * self.patients.event) ** 2
+            weights = event.astype(np.float64), self.patients.pair_weights
             routines["harrell"], routines["uno"] = concordance(time, event, risk, weights=weights)
         measured = {metric.name: routines[metric.ranked] for metric in metrics_of(task) if metric.ranked}
         return {name: value for name, value in measured.items() if value is not None}

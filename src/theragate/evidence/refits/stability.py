@@ -171,7 +171,7 @@ def _scores(target: Target | EffectTarget) -> Mapping[str, Score]:
             "brier": lambda risk, drawn: _brier(patients, risk, drawn),
         }
     time, seen = target.time, target.event
-    patients = survival_patients(time, seen, horizon=target.horizon, rows=everybody)
+    patients = survival_patients(time, seen, horizon=target.horizon, rows=everybody, hazard=target.hazard)
     return {
         "concordance_index": lambda risk, drawn: _concordance((time, seen), patients.rows, risk, drawn=drawn),
         "brier": lambda risk, drawn: _brier(patients, risk, drawn),
