@@ -4,6 +4,7 @@ import pytest
 from gates.evidence_by_hand import STUDIES, changed, estimate, good_evidence, overall, treatment
 
 from theragate.errors import EvidenceError
+from theragate.evidence.types import CensoringEvidence
 from theragate.gates import GATES, Policy, decide, read_policy
 from theragate.gates.types import Verdict
 
@@ -113,3 +114,29 @@ def test_the_verdict_names_the_model_that_it_was_compared_with(survival):
     assert first.comparator == "none: first release"
     assert first.decision == "PASS"
     assert {f.gate: f.status for f in first.findings}["non_inferiority"] == "not_applicable"
+
+
+def losses(weights, **depends_on):
+    return CensoringEvidence(
+        weights=weights, features=3, penalty=0.1, unobserved=0.01, depends_on=depends_on, level=0.05
+    )
+
+
+def test_what_rests_on_outcomes_says_what_is_assumed_of_patients_who_were_lost(survival):
+    by_features = changed(survival, censoring=losses("features", age=0.001))
+    findings = verdict_of("survival", by_features).findings
+    stated = {finding.gate for finding in findings if "with like features" in finding.assumption}
+    assert {"discrimination", "calibration", "utility", "fairness", "robustness"} <= stated
+    assert not stated & {"data_quality", "stability", "privacy"}
+    assert not any(finding.assumption for finding in findings if finding.status == "not_applicable")
+
+
+def test_marginal_weights_that_a_test_contradicts_are_told(survival):
+    doubted = changed(survival, censoring=losses("marginal", age=0.001, sex=0.01))
+    assumed = {finding.assumption for finding in verdict_of("survival", doubted).findings} - {""}
+    assert len(assumed) == 1
+    assert assumed.pop().endswith("nothing to do with the outcome. Losses do differ by `age` and 1 more.")
+
+
+def test_where_nobody_was_lost_nothing_is_assumed(survival):
+    assert not any(finding.assumption for finding in verdict_of("survival", survival).findings)

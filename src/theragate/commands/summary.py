@@ -20,7 +20,7 @@ from theragate.project.snapshot import Snapshot, take_snapshot
 from theragate.project.waiver_rows import as_of_today
 from theragate.reports.effects import treatment_lines
 from theragate.reports.headline import headline
-from theragate.reports.verdict import decision_words, looks_words
+from theragate.reports.verdict import assumption_words, decision_words, looks_words
 from theragate.runner.workspace import Workspace
 from theragate.settings import Settings
 from theragate.study import NO_STUDY, study_names
@@ -105,6 +105,8 @@ def show_verdict(root: Path, study: str, settings: Settings, environ: Mapping[st
     _show_former_limits(console, former_policies(root, settings, judged.policy, verdict))
     for finding in verdict.findings:
         _show_finding(console, finding)
+    for words in assumption_words(verdict):
+        console.print(Text(words))
     _show_waivers(console, study, state)
     console.print("\nRelease conditions, as of now:")
     for finding in state.conditions:

@@ -136,6 +136,8 @@ class Gate(Spec):
     tasks: ClassVar[tuple[TaskName, ...]] = tuple(TASKS)
     elsewhere: ClassVar[str] = ""
     waivable: ClassVar[bool] = True
+    with_outcomes: ClassVar[bool] = True
+    """Whether it compares predictions with outcomes: its finding states what is assumed of patients who were lost."""
 
     reason: Sentence
     declared: Declared

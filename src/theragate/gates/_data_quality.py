@@ -21,6 +21,7 @@ class DataQuality(Gate):
     name: ClassVar[str] = "data_quality"
     title: ClassVar[str] = "Quality of the data"
     severity: ClassVar[Severity] = "critical"
+    with_outcomes: ClassVar[bool] = False
     protects: ClassVar[str] = "Against a model that learned from broken data, or from the outcome itself."
     after_fail: ClassVar[str] = "Correct the source or drop the column, then run `dvc repro` again."
 

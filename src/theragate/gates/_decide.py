@@ -80,7 +80,10 @@ def _finding(name: str, kind: type[Gate], gates: dict[str, Gate], declared: Decl
         return finding_of(kind, "not_applicable", kind.elsewhere, reason=kind.elsewhere)
     if name not in gates:
         return left_out(kind, "gate")
-    return gates[name].judge(evidence) if name in GATES else _judged_by_others(gates[name], evidence)
+    finding = gates[name].judge(evidence) if name in GATES else _judged_by_others(gates[name], evidence)
+    if evidence.censoring is None or not kind.with_outcomes or finding.status == "not_applicable":
+        return finding
+    return finding.model_copy(update={"assumption": evidence.censoring.assumption})
 
 
 def _judged_by_others(gate: Gate, evidence: Evidence) -> Finding:

@@ -30,6 +30,7 @@ class Privacy(Gate):
     name: ClassVar[str] = "privacy"
     title: ClassVar[str] = "Nobody can tell who was learned from"
     severity: ClassVar[Severity] = "major"
+    with_outcomes: ClassVar[bool] = False
     protects: ClassVar[str] = "Against a model whose predictions give away that a patient was in the cohort."
     after_fail: ClassVar[str] = (
         "Learn from more patients, use fewer or simpler features, or penalise more; until then, show predictions only "

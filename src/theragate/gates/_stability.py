@@ -23,6 +23,7 @@ class Stability(Gate):
     name: ClassVar[str] = "stability"
     title: ClassVar[str] = "The same answer from other patients"
     severity: ClassVar[Severity] = "major"
+    with_outcomes: ClassVar[bool] = False
     protects: ClassVar[str] = "Against a number that would have been different, had other patients been in the cohort."
     after_fail: ClassVar[str] = (
         "Learn from more patients, use fewer or simpler features, or penalise more; do not show the number until then."

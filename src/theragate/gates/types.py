@@ -1,8 +1,9 @@
 """The words of judgement: comparison, finding, verdict."""
 
+import operator
 from typing import Literal, Self
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from theragate.study import Spec
 
@@ -36,6 +37,7 @@ class Finding(Spec):
 
     ``severity`` says what is at stake where the answer is wrong: ``critical`` is harm to a patient, ``major`` a model
     of less use, or less well known, than it seems. Both block alike. What is not ``waivable`` is accepted by nobody.
+    ``assumption`` is what nobody can test and has to hold for the answer to be right; empty where there is nothing.
     """
 
     code: str
@@ -50,6 +52,7 @@ class Finding(Spec):
     comparisons: tuple[Judged, ...] = ()
     warnings: tuple[str, ...] = ()
     waivable: bool = True
+    assumption: str = Field(default="", exclude_if=operator.not_)
 
 
 class Verdict(Spec):

@@ -19,7 +19,7 @@ from theragate.reports._card_model import model_summary, trust_ingredients
 from theragate.reports.effects import treatment_section
 from theragate.reports.headline import unknown
 from theragate.reports.markdown import escape, fields, table
-from theragate.reports.verdict import Acceptance, decision_words, finding_of, waiver_table
+from theragate.reports.verdict import Acceptance, assumption_words, decision_words, finding_of, waiver_table
 from theragate.study import TASKS, Decision, Study, TreatmentDecision
 
 __all__ = ["model_card"]
@@ -143,11 +143,13 @@ def _uses(study: Study) -> dict[str, str]:
 
 def _warnings(study: Study, verdict: Verdict) -> dict[str, str]:
     gates = [warning for finding in verdict.findings for warning in finding.warnings]
+    assumed = assumption_words(verdict)
     fairness = finding_of(verdict, "fairness")
     return {
         "Known risks and limitations": _sentences(study.card.cautions),
         "Known biases or ethical considerations": fairness.summary if fairness else unknown("fairness was not judged"),
         "Warnings of the gates": _sentences(gates) or "None.",
+        **({"Assumptions": _sentences(assumed)} if assumed else {}),
         "Clinical risk level": unknown("a clinician has to declare it"),
     }
 

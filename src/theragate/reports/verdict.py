@@ -12,6 +12,7 @@ __all__ = [
     "ANSWERS",
     "Acceptance",
     "answer_words",
+    "assumption_words",
     "decision_words",
     "finding_of",
     "gate_words",
@@ -79,7 +80,8 @@ def verdict_table(
         parts.append("Waivers:\n\n" + "\n".join(f"- {escape(waiver_words(waiver))}" for waiver in waivers))
     if conditions:
         parts.append("Release conditions:\n\n" + "\n".join(f"- {_condition_line(finding)}" for finding in conditions))
-    return "\n\n".join([*parts, table(("Gate", "Answer", "In a sentence", "Next step"), rows)]) + "\n"
+    parts.append(table(("Gate", "Answer", "In a sentence", "Next step"), rows))
+    return "\n\n".join([*parts, *map(escape, assumption_words(verdict))]) + "\n"
 
 
 def finding_of(verdict: Verdict, gate: str) -> Finding | None:
@@ -96,6 +98,15 @@ def decision_words(verdict: Verdict) -> str:
         return f"nothing personal is released. {decisive.summary}"
     names = ", ".join(finding.title.lower() for finding in verdict.blocking)
     return f"{plural(len(verdict.blocking), 'finding')} must be resolved or accepted by name: {names}."
+
+
+def assumption_words(verdict: Verdict) -> list[str]:
+    """Say what nobody can test and has to hold, once, with the gates that rest on it."""
+    resting: dict[str, list[str]] = {}
+    for finding in verdict.findings:
+        if finding.assumption:
+            resting.setdefault(finding.assumption, []).append(finding.code)
+    return [f"Assumed by {', '.join(codes)}: {words}" for words, codes in resting.items()]
 
 
 def looks_words(looks: int) -> str:

@@ -4,7 +4,15 @@ from collections.abc import Sequence
 
 from theragate.gates.types import Finding, Status, Verdict
 from theragate.reports.html import Cell, Tone, badge, document, listed, paragraph, table
-from theragate.reports.verdict import Acceptance, answer_words, decision_words, gate_words, looks_words, waiver_words
+from theragate.reports.verdict import (
+    Acceptance,
+    answer_words,
+    assumption_words,
+    decision_words,
+    gate_words,
+    looks_words,
+    waiver_words,
+)
 
 __all__ = ["verdict_html"]
 
@@ -37,6 +45,7 @@ def verdict_html(
     parts += [paragraph(note) for note in notes]
     parts.append(listed("Waivers:", [waiver_words(waiver) for waiver in waivers]))
     parts.append(_findings("Findings", verdict.findings))
+    parts += [paragraph(words) for words in assumption_words(verdict)]
     if conditions:
         parts.append(_findings("Release conditions, as of now", conditions))
     return document(f"Verdict of {verdict.study}", [part for part in parts if part])

@@ -24,6 +24,7 @@ from theragate.reports.plots import write_plot_data
 from theragate.runner.command import StageCall
 from theragate.runner.outputs import read_output
 from theragate.runner.workspace import Workspace
+from theragate.stages.censoring import weighted_for_losses
 from theragate.stages.effect_target import covariates_of, effect_target
 from theragate.stages.held_out import (
     Plan,
@@ -137,10 +138,14 @@ def _evidence(workspace: Workspace, study: Study, files: _Files) -> Evidence:
     plan = plan_of(files.cohort, study, seed=seed)
     check_predictions(files.predictions, study)
     cohort = files.cohort.iloc[plan.rows].reset_index(drop=True)
-    measured, treatment = _measured(study, files, cohort, plan=plan, seed=seed)
+    held_out, losses = weighted_for_losses(cohort, read_outcome(cohort, study), study, folds=plan.folds, seed=seed)
+    measured, treatment = _measured(study, files, cohort, held_out, plan=plan, seed=seed)
     # Stability is that of all patients, whether or not they were held out.
     refits = read_refits(files.refits, files.cohort, study)
-    outcome = read_outcome(files.cohort, study)
+    outcome = held_out
+    if len(cohort) < len(files.cohort):
+        everybody = read_outcome(files.cohort, study)
+        outcome, _ = weighted_for_losses(files.cohort, everybody, study, folds=plan.folds, seed=seed)
     halves = read_halves(files.halves, files.cohort, study, plan=plan)
     audit = measure_membership(_target(outcome.take(plan.learned), study), halves)
     return Evidence(
@@ -186,15 +191,16 @@ def _evidence(workspace: Workspace, study: Study, files: _Files) -> Evidence:
         membership=audit.evidence,
         champion=_champion(files.refits_record.champion, measured),
         treatment=treatment,
+        censoring=losses,
     )
 
 
 def _measured(
-    study: Study, files: _Files, cohort: pd.DataFrame, *, plan: Plan, seed: int
+    study: Study, files: _Files, cohort: pd.DataFrame, outcome: Outcome, *, plan: Plan, seed: int
 ) -> tuple[Measured, TreatmentEvidence | None]:
     champion = read_champion_predictions(files.champion, study=study, plan=plan)
     held_out = read_held_out(cohort, files.predictions, champion=champion, study=study, plan=plan)
-    target = _target(read_outcome(cohort, study), study)
+    target = _target(outcome, study)
     if not isinstance(target, EffectTarget):
         return measure(target, held_out, seed=seed), None
     nuisances = read_nuisances(files.predictions, study=study, plan=plan)
@@ -219,4 +225,6 @@ def _target(outcome: Outcome, study: Study) -> Target | EffectTarget:
     threshold, limits = (decision.threshold, decision.range) if decision else (None, None)
     if isinstance(outcome, Binary):
         return BinaryTarget(outcome.event, threshold, limits, extensions)
-    return SurvivalTarget(outcome.time, outcome.event, outcome.horizon, threshold, limits, extensions)
+    return SurvivalTarget(
+        outcome.time, outcome.event, outcome.horizon, threshold, limits, extensions, hazard=outcome.hazard
+    )

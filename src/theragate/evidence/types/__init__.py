@@ -1,5 +1,6 @@
 """The form of evidence: estimates with intervals, overall and per subgroup, and how they vary together. Light."""
 
+from theragate.evidence.types.censoring import CensoringEvidence
 from theragate.evidence.types.estimate import Z95, Estimate, Scale, from_scale, to_scale
 from theragate.evidence.types.evidence import CohortFacts, DataFacts, Evidence
 from theragate.evidence.types.measured import (
@@ -26,6 +27,7 @@ __all__ = [
     "FEWEST_NON_MEMBERS",
     "Z95",
     "AttackEvidence",
+    "CensoringEvidence",
     "ChampionEvidence",
     "CohortFacts",
     "Comparison",

@@ -5,6 +5,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from theragate.evidence.types.censoring import CensoringEvidence
 from theragate.evidence.types.estimate import Estimate
 from theragate.evidence.types.measured import (
     Comparison,
@@ -52,7 +53,8 @@ class Evidence(Spec):
 
     ``report_only`` names the metrics that are shown and never judged. ``stability`` and ``membership`` are None
     where they were not measured, ``champion`` where there is none: a first release; ``treatment`` where no treatments
-    are compared. ``cross_validated``: the predicting models learned from the other patients of this very cohort.
+    are compared; ``censoring`` where nobody was lost before a horizon. ``cross_validated``: the predicting models
+    learned from the other patients of this very cohort.
     """
 
     version: Literal[3] = 3
@@ -80,6 +82,7 @@ class Evidence(Spec):
     membership: MembershipEvidence | None = None
     champion: ChampionEvidence | None = None
     treatment: TreatmentEvidence | None = None
+    censoring: CensoringEvidence | None = Field(default=None, exclude_if=operator.not_)
 
     def group_estimates(self, metric: str) -> list[tuple[GroupEvidence, Estimate]]:
         """Return every subgroup with its estimate of `metric`; absent where the metric was not measured."""
