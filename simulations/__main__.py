@@ -6,14 +6,14 @@ import time
 from pathlib import Path
 from typing import Any
 
-from simulations import answers, coverage, effects, fairness, group_answers, looks, membership, pipeline
+from simulations import answers, coverage, effects, fairness, group_answers, looks, losses, membership, pipeline
 from simulations.parallel import PROCESSES
 from simulations.tables import fill
 from theragate.files import write_json
 
 DOCS = Path(__file__).parents[1] / "docs"
 SEED = 20261124
-NAMES = ("coverage", "pipeline", "fairness", "answers", "group_answers", "effects", "membership", "looks")
+NAMES = ("coverage", "pipeline", "fairness", "answers", "group_answers", "effects", "membership", "looks", "losses")
 
 
 def main() -> None:
@@ -60,6 +60,8 @@ def simulated(name: str, chosen: argparse.Namespace, *, known: dict[str, Any]) -
         return {"seed": SEED, "rows": membership.run(max(2, chosen.replicates // 4), **how)}
     if name == "looks":
         return {"seed": SEED, "rows": looks.run(4 * chosen.replicates, **how)}
+    if name == "losses":
+        return {"seed": SEED, **losses.run(losses.cohorts(max(4, chosen.replicates // 4)), **how)}
     if name == "effects":
         return {"seed": SEED, **effects.run(effects.cohorts(chosen.replicates), **how)}
     return {"seed": SEED, "resamples": fairness.RESAMPLES, **fairness.run(fairness.plan(chosen.replicates), **how)}

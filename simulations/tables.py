@@ -84,6 +84,11 @@ def fill(page: Path, results: dict[str, Any]) -> None:
         tables["membership"] = _membership(results["membership"]["rows"])
     if "looks" in results:
         tables["looks"] = _looks(results["looks"]["rows"])
+    if "losses" in results:
+        tables |= {
+            "losses": _losses(results["losses"]["measures"]),
+            "dependent": _dependent(results["losses"]["dependent"]),
+        }
     fill_tables(page, tables)
 
 
@@ -367,6 +372,37 @@ def _called(rows: Sequence[Row]) -> str:
             _percent(row["bands_hold"]),
             str(row["called_real"]["replicates"]),
         ]
+        for row in rows
+    ]
+    return _table(lines)
+
+
+def _losses(rows: Sequence[Row]) -> str:
+    names = {"marginal": "the same for all", "features": "by features"}
+    lines = [
+        ["World", "n", "Measure", "Weights", "Truth", "Mean estimate", "Covers it", "Spread over error", "Cohorts"]
+    ]
+    lines += [
+        [
+            row["world"],
+            f"{row['patients']:,}",
+            _mark(row["measure"]),
+            names[row["weights"]],
+            f"{row['truth']:.3f}",
+            f"{row['mean_estimate']:.3f}",
+            _percent(row["coverage"]),
+            f"{row['spread_over_error']:.2f}",
+            str(row["coverage"]["replicates"]),
+        ]
+        for row in rows
+    ]
+    return _table(lines)
+
+
+def _dependent(rows: Sequence[Row]) -> str:
+    lines = [["World", "n", "Some feature named", "Cohorts"]]
+    lines += [
+        [row["world"], f"{row['patients']:,}", _percent(row["dependent"]), str(row["dependent"]["replicates"])]
         for row in rows
     ]
     return _table(lines)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from simulations import answers, coverage, effects, fairness, group_answers, looks, membership, pipeline
+from simulations import answers, coverage, effects, fairness, group_answers, looks, losses, membership, pipeline
 from simulations.__main__ import main
 from simulations.coverage import Draw, Held, covered, observe, summary
 from simulations.fairness import MARGINS, Cohort, Scene, judged
@@ -359,3 +359,19 @@ def test_written_rates_of_the_best_model_keep_the_claims():
     for row in honest:
         claimed = chance_of_the_best(row["looks"]) if row["limits"] == "95%" else ONE_SIDED
         assert row["best_passes"]["value"] <= claimed + 3 * row["best_passes"]["se"], row
+
+
+def test_weights_by_features_take_the_bias_away_that_losses_by_a_feature_leave():
+    truth = losses.truths()
+    seen = [losses.observe(losses.Lost(1, 400, replicate, 5)) for replicate in range(8)]
+    found = {
+        name: {
+            kind: np.mean([item.found[kind][name].value for item in seen]) - truth[name]
+            for kind in ("marginal", "features")
+        }
+        for name in ("observed_expected", "specificity")
+    }
+    assert found["observed_expected"]["marginal"] < -0.05
+    assert found["specificity"]["marginal"] > 0.06
+    assert all(abs(found[name]["features"]) < abs(found[name]["marginal"]) / 2 for name in found)
+    assert all(item.dependent for item in seen)
