@@ -60,6 +60,7 @@ READS: Mapping[str, tuple[str, ...]] = {
         "decision",
         "scenarios",
         "stability",
+        "tuning.families",
         "validation",
     ),
     "gate": (),  # the whole entry, with the policies that it names
