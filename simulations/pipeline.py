@@ -25,7 +25,7 @@ from theragate.cohorts.outcome_columns import read_outcome
 from theragate.cohorts.outcomes import Outcome
 from theragate.evidence.catalogue import METRICS
 from theragate.evidence.inputs.predictions import BinaryTarget, HeldOut, QuantityTarget, SurvivalTarget, Target
-from theragate.evidence.intervals.widening import factor, kind_of, paired_factor
+from theragate.evidence.intervals.widening import factor, kind_of, paired_factor, widened
 from theragate.evidence.measure import measure
 from theragate.evidence.types import Estimate, to_scale
 from theragate.learning.training import train
@@ -43,6 +43,7 @@ _POPULATION = 20_000
 _RESAMPLES = 400
 
 _ONCE = ", one repeat"
+_LEAST_SLOPE, _MOST_GAP = 0.85, 0.05  # the usual limits of calibration (see ``policies`` in params.yaml)
 # Further sizes at which binary recipes are compared, and how many cohorts, of those of the largest size above.
 _COMPARED = {600: 1.5, 2000: 1.0}
 
@@ -229,7 +230,34 @@ def tabulated(by_kind: Mapping[tuple[TaskName, int], Sequence[Seen]]) -> dict[st
         }
         for (task, kind, recipe, size), found in sorted(pooled.items(), key=_in_order)
     ]
-    return {"measures": measures, "widening": widening}
+    overfitted = [
+        row
+        for (task, patients), seen in by_kind.items()
+        if task != "regression"
+        for row in _overfitted(seen, task=task, patients=patients)
+    ]
+    return {"measures": measures, "widening": widening, "overfitted": overfitted}
+
+
+def _overfitted(seen: Sequence[Seen], *, task: TaskName, patients: int) -> list[dict[str, Any]]:
+    """Return how often trees are found to be too extreme, or are good enough, by many repeats and by one."""
+    by_measure = _by_measure(seen)
+    by = factor("ici", task=task)
+    rows = []
+    for recipe in ("trees", "deep trees"):
+        row: dict[str, Any] = {"task": task, "patients": patients, "recipe": recipe}
+        for name, suffix in (("repeated", ""), ("once", _ONCE)):
+            slopes, gaps = (by_measure.get((f"{recipe}{suffix}", of), []) for of in ("calibration_slope", "ici"))
+            limits = [widened(estimate, "calibration_slope", by).upper for estimate, _ in slopes]
+            reached = [widened(estimate, "ici", by).upper for estimate, _ in gaps]
+            row[name] = {
+                "too_extreme": share(sum(limit is not None and limit < _LEAST_SLOPE for limit in limits), len(limits)),
+                "close_enough": share(sum(limit is not None and limit <= _MOST_GAP for limit in reached), len(reached)),
+            }
+            row["slope"] = float(np.mean([truth for _, truth in slopes])) if slopes else np.nan
+            row["ici"] = float(np.mean([truth for _, truth in gaps])) if gaps else np.nan
+        rows.append(row)
+    return [row for row in rows if np.isfinite(row["slope"])]
 
 
 def _in_order(item: tuple[tuple[str, str, str, str], Any]) -> tuple[str, str, str, float]:

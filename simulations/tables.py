@@ -68,6 +68,7 @@ def fill(page: Path, results: dict[str, Any]) -> None:
             "pipeline": _pipeline([row for row in results["pipeline"]["measures"] if row["recipe"] == "searched"]),
             "differences": _differences([row for row in results["pipeline"]["measures"] if " - " in row["recipe"]]),
             "widening": _widening(results["pipeline"]["widening"]),
+            "overfitted": _overfitted(results["pipeline"]["overfitted"]),
         }
     if "fairness" in results:
         tables |= {name: _fairness(results["fairness"], name) for name in ("false_answers", "power")}
@@ -196,6 +197,36 @@ def _differences(rows: Sequence[Row]) -> str:
             _number(row["inflation"]),
             *(_percent(row[name]) for name in ("applied", "beyond", "beyond_the_model")),
             str(row["coverage"]["replicates"]),
+        ]
+        for row in rows
+    ]
+    return _table(lines)
+
+
+def _overfitted(rows: Sequence[Row]) -> str:
+    lines = [
+        [
+            "Task",
+            "n",
+            "Recipe",
+            "True slope",
+            "True ICI",
+            "Slope below 0.85, eight repeats",
+            "one repeat",
+            "ICI at most 0.05, eight repeats",
+            "one repeat",
+            "Replicates",
+        ]
+    ]
+    lines += [
+        [
+            row["task"],
+            str(row["patients"]),
+            row["recipe"],
+            f"{row['slope']:.2f}",
+            f"{row['ici']:.3f}",
+            *(_percent(row[of][what]) for what in ("too_extreme", "close_enough") for of in ("repeated", "once")),
+            str(row["repeated"]["too_extreme"]["replicates"]),
         ]
         for row in rows
     ]
