@@ -220,8 +220,9 @@ def test_factors_of_widening_reach_what_was_simulated():
         else:
             applied = factor(metric, task=row["task"], forest=row["recipe"].startswith("forest"))
         for found in (row["of_recipe"], row["of_model"]):
-            # Of all sizes together no recipe needs more; one size alone may ask for more by chance.
-            reach = 0.0 if row["patients"] == "all" else 3 * found["se"]
+            # Of all sizes together no recipe needs more; one size alone may ask for more by chance, whose error is told
+            # too small, as measures of one cohort go together.
+            reach = 0.0 if row["patients"] == "all" else 4 * found["se"]
             assert applied >= found["value"] - reach, row
 
 
