@@ -57,7 +57,11 @@ def simulated(name: str, chosen: argparse.Namespace, *, known: dict[str, Any]) -
     if name == "group_answers":
         return {"seed": SEED, "rows": group_answers.run(answers.cohorts(chosen.replicates), **how)}
     if name == "membership":
-        return {"seed": SEED, "rows": membership.run(max(2, chosen.replicates // 4), **how)}
+        return {
+            "seed": SEED,
+            "rows": membership.run(max(2, chosen.replicates // 4), **how),
+            "recipes": membership.run_recipes(chosen.replicates // 10, **how),
+        }
     if name == "looks":
         return {"seed": SEED, "rows": looks.run(4 * chosen.replicates, **how)}
     if name == "losses":

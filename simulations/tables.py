@@ -18,8 +18,6 @@ _CONSERVATIVE = {"ici", "ece", "observed_expected", "log_observed_expected"}
 _ERRORS = 4  # Monte-Carlo standard errors: with 300 comparisons, one beyond it by chance alone is unlikely
 _SUBJECTS = {"overall": "all patients", "group": "a group", "contrast": "two groups", "paired": "against the reference"}
 
-_MEASURES = {"auc": "area under the ROC curve", "true_positive_rate": "true positive rate at 5% false positives"}
-
 Row = dict[str, Any]
 
 
@@ -82,7 +80,8 @@ def fill(page: Path, results: dict[str, Any]) -> None:
     if "group_answers" in results:
         tables["group_answers"] = _group_answers(results["group_answers"]["rows"])
     if "membership" in results:
-        tables["membership"] = _membership(results["membership"]["rows"])
+        found = results["membership"]
+        tables |= {"membership": _membership(found["rows"]), "stored": _stored(found["recipes"])}
     if "looks" in results:
         tables["looks"] = _looks(results["looks"]["rows"])
     if "losses" in results:
@@ -246,16 +245,34 @@ def _widening(rows: Sequence[Row]) -> str:
 
 
 def _membership(rows: Sequence[Row]) -> str:
-    lines = [["Patients", "Features", "Attack", "Measure", "Mean", "Covers it", "Replicates"]]
+    lines = [["Patients", "Features", "Attack", "Mean area", "Covers it", "Replicates"]]
     lines += [
         [
             f"{row['patients']:,}",
             str(row["features"]),
             row["attack"].replace("_", " "),
-            _MEASURES[row["measure"]],
             f"{row['mean']:.3f}",
             f"{100 * row['coverage']:.1f} ± {100 * row['error']:.1f}",
             str(row["replicates"]),
+        ]
+        for row in rows
+    ]
+    return _table(lines)
+
+
+def _stored(rows: Sequence[Row]) -> str:
+    lines = [["Recipe", "Patients", "Area", "Likelihood ratio", "Loss", "Limits hold", "Pass", "Fail", "Audits"]]
+    lines += [
+        [
+            row["recipe"],
+            str(row["patients"]),
+            f"{row['area']:.3f}",
+            f"{1000 * row['likelihood_ratio']:.1f}",
+            f"{1000 * row['loss']:.1f}",
+            _percent(row["holds"]),
+            _percent(row["passes"]),
+            _percent(row["fails"]),
+            str(row["passes"]["replicates"]),
         ]
         for row in rows
     ]

@@ -106,7 +106,11 @@ def small_study() -> dict[str, Any]:
             "robustness": {"metric": "auroc", "margin": 0.5, "reason": "For the tests."},
             "stability": {"mean_absolute_difference": 0.2, "reason": "For the tests."},
             "non_inferiority": {"metric": "auroc", "margin": 0.05, "reason": "For the tests."},
-            "privacy": {"attack_auc": 0.9, "true_positive_rate": 0.5, "reason": "For the tests."},
+            "privacy": {
+                "attack_auc": 0.9,
+                "rate_at_one_in_1000": {"likelihood_ratio": 0.9, "loss": 0.9},
+                "reason": "For the tests.",
+            },
             "lineage": {"reason": "For the tests."},
             "held_out_use": {"most": 5, "reason": "For the tests."},
         },

@@ -55,7 +55,7 @@ def declare(project: Project) -> None:
         "robustness": {"metric": "r2", "margin": 0.9},
         "stability": {"mean_absolute_difference": 5.0},
         "non_inferiority": {"metric": "r2", "margin": 0.02},
-        "privacy": {"attack_auc": 0.9, "true_positive_rate": 0.9},
+        "privacy": {"attack_auc": 0.9, "rate_at_one_in_1000": {"likelihood_ratio": 0.9, "loss": 0.9}},
         "lineage": {},
         "held_out_use": {"most": 20},
         "follow_up": {"most": 0.5},

@@ -330,11 +330,19 @@ def test_the_true_effect_of_censored_patients_is_a_difference_of_risks():
 
 def test_an_audit_of_more_features_remembers_more_and_its_limits_hold():
     rows = membership.run(4, seed=3, processes=1, worlds=((300, 10), (300, 75)))
-    areas = {(row["features"], row["attack"]): row for row in rows if row["measure"] == "auc"}
+    areas = {(row["features"], row["attack"]): row for row in rows}
     assert set(areas) == {(features, attack) for features in (10, 75) for attack in ("likelihood_ratio", "loss")}
     for attack in ("likelihood_ratio", "loss"):
         assert 0.5 < areas[10, attack]["mean"] < areas[75, attack]["mean"] < 0.9
         assert areas[10, attack]["coverage"] >= 0.5
+
+
+def test_an_audit_finds_who_stores_patients_and_accuses_no_other(monkeypatch):
+    recipes = (membership.Recipe("logistic"), membership.Recipe("logistic", 0.05))
+    monkeypatch.setattr(membership, "RECIPES", recipes)
+    honest, storing = membership.run_recipes(10, seed=3, processes=1, sizes=(200,))
+    assert honest["fails"]["value"] == 0
+    assert (storing["passes"]["value"], storing["fails"]["value"]) == (0, 1)
 
 
 def test_written_coverage_of_the_audit_keeps_the_claim():
@@ -342,6 +350,18 @@ def test_written_coverage_of_the_audit_keeps_the_claim():
     assert {(row["patients"], row["features"]) for row in rows} == set(membership.WORLDS)
     for row in rows:
         assert row["coverage"] >= 0.93 - 3 * row["error"], row
+
+
+def test_written_answers_of_the_audit_keep_the_claims():
+    """Whoever stores patients is found at least 95 times in 100, and who keeps the limits is accused at most 2.5."""
+    rows = json.loads((DOCS / "statistics.json").read_text(encoding="utf-8"))["membership"]["recipes"]
+    assert {row["patients"] for row in rows} == set(membership.SIZES)
+    assert {row["recipe"] for row in rows} == set(map(str, membership.RECIPES))
+    for row in rows:
+        if row["stored"]:
+            assert row["fails"]["value"] >= 0.95 - 3 * row["fails"]["se"], row
+        elif row["likelihood_ratio"] <= membership.LIMITS["likelihood_ratio", "rate"]:
+            assert row["fails"]["value"] <= 0.025 + 3 * row["fails"]["se"], row
 
 
 def test_the_best_of_more_models_passes_more_often_and_less_where_they_share_the_level():

@@ -116,7 +116,7 @@ SLIDES: dict[str, Callable[[Evidence, float, float], Evidence]] = {
     "privacy: rate": lambda e, bad, width: changed(
         e,
         membership=membership(
-            estimate(0.53, 0.01), rate=above_zero(at_most_one(estimate(0.06 + 0.3 * min(bad, 1), 0.005 * width)))
+            estimate(0.53, 0.01), rate=above_zero(at_most_one(estimate(0.004 + 0.03 * min(bad, 1), 0.001 * width)))
         ),
     ),
 }

@@ -230,9 +230,9 @@ def stability(difference: Estimate, *, metric: str) -> StabilityEvidence:
 
 def membership(auc: Estimate, *, rate: Estimate | None = None, loss: bool = True, **more: Any) -> MembershipEvidence:
     """An audit of 20 models in which every attack succeeds alike."""
-    attack = AttackEvidence(auc=auc, true_positive_rate=rate or estimate(0.06, 0.005))
+    attack = AttackEvidence(auc=auc, rate_at_one_in_1000=rate or estimate(0.003, 0.001))
     attacks = {"likelihood_ratio": attack} | ({"loss": attack} if loss else {})
-    return MembershipEvidence(**{"models": 20, "patients": 2000, "non_members": 1000, "attacks": attacks} | more)
+    return MembershipEvidence(**{"models": 20, "patients": 2000, "attacks": attacks} | more)
 
 
 def champion(difference: Estimate, *, metric: str, **more: Any) -> ChampionEvidence:

@@ -1,5 +1,6 @@
 """Privacy: attacks that tell who was learned from."""
 
+import pytest
 from gates.evidence_by_hand import (
     STUDIES,
     changed,
@@ -8,8 +9,6 @@ from gates.evidence_by_hand import (
     good_evidence,
     membership,
 )
-
-from theragate.evidence.types import Estimate
 
 
 def test_privacy_names_the_attack_and_its_success(survival):
@@ -23,12 +22,16 @@ def test_privacy_names_the_attack_and_its_success(survival):
     assert "the area under the ROC curve of the attack by" in finding.summary
 
 
-def test_privacy_asks_for_no_rate_of_few_strangers_and_says_so(survival):
-    few = membership(estimate(0.53, 0.01), rate=Estimate.absent("too few"), non_members=399)
+@pytest.mark.parametrize(("rate", "status"), [(0.003, "pass"), (0.0105, "insufficient"), (0.05, "fail")])
+def test_privacy_asks_for_patients_who_are_recognised_among_a_thousand(survival, rate, status):
+    """However many patients there are: a mean does not see a few who are remembered word for word."""
+    few = membership(estimate(0.53, 0.01), rate=estimate(rate, 0.001), patients=200)
     finding = gate_of("privacy").judge(changed(survival, membership=few))
-    assert finding.status == "pass"
-    assert [row.metric for row in finding.comparisons] == ["attack_auc", "attack_auc"]
-    assert "399 patients whom a model did not learn from are fewer than 400" in finding.warnings[0]
+    assert finding.status == status
+    assert [row.metric for row in finding.comparisons] == ["attack_auc", "attack_rate_at_one_in_1000"] * 2
+    assert not finding.warnings
+    if status == "fail":
+        assert "recognised where 1 of 1,000 strangers is accused" in finding.summary
 
 
 def test_privacy_is_not_shown_by_one_attack_alone_nor_by_few_models(survival):

@@ -52,6 +52,14 @@ def test_an_upper_limit_that_stands_alone_moves_too():
     assert (wide.lower, wide.upper) == (None, pytest.approx(0.02 + 0.02 * norm.isf(0.025 / 20) / norm.isf(0.025)))
 
 
+def test_a_distance_with_an_upper_limit_alone_is_wider_too():
+    evidence = good_evidence(STUDIES["binary"])
+    ici = Estimate(value=0.02, upper=0.03, se=0.005, method="by hand")
+    wide = widened(evidence.model_copy(update={"overall": evidence.overall | {"ici": ici}}), 20).overall["ici"]
+    assert wide.lower is None
+    assert wide.upper == pytest.approx(0.02 + 0.01 * norm.isf(0.025 / 20) / norm.isf(0.025))
+
+
 def estimates(item: object) -> list[Estimate]:
     if isinstance(item, Estimate):
         return [item]
@@ -70,10 +78,12 @@ def test_every_interval_of_the_evidence_is_wider_and_nothing_else_changes(task):
     before, after = estimates(evidence), estimates(wide)
     assert len(before) == len(after) > 10
     for narrow, broad in zip(before, after, strict=True):
-        if narrow.lower is None or narrow.upper is None:
-            assert broad == narrow
-        elif narrow.lower < narrow.upper:
-            assert broad.lower < narrow.lower < narrow.upper < broad.upper
+        exact = narrow.lower == narrow.value == narrow.upper
+        if narrow.lower is not None and not exact:
+            assert broad.lower < narrow.lower
+        if narrow.upper is not None and not exact:
+            assert broad.upper > narrow.upper
+        assert (broad.value, broad.se, broad.scale) == (narrow.value, narrow.se, narrow.scale)
     assert Evidence.model_validate_json(wide.model_dump_json()).predictions_sha256 == evidence.predictions_sha256
     assert widened(evidence, 1) == evidence
 

@@ -17,12 +17,12 @@ def test_stability_speaks_of_one_patient(survival):
     finding = gate_of("stability").judge(survival)
     assert finding.status == "pass"
     assert finding.summary.startswith(
-        "Had other patients of the same kind been in the cohort, one patient's risk would typically differ by 2.0 "
-        "percentage points. "
+        "Had this recipe learned from other patients of the same kind, one patient's risk would differ by 2.0 "
+        "percentage points on average. What a new search for family and parameters would add was not measured. "
     )
     assert "0.020 (0.016 to 0.024), over 50 refits: as required (upper limit at most 0.05)" in finding.summary
     quantity = gate_of("stability", "regression").judge(good_evidence(STUDIES["regression"]))
-    assert "one patient's predicted value would typically differ by 8.0. " in quantity.summary
+    assert "one patient's predicted value would differ by 8.0 on average. " in quantity.summary
 
 
 def test_optimism_is_listed_and_decides_nothing(survival):

@@ -138,7 +138,7 @@ def _refitted(evidence: Evidence) -> Iterator[_Row]:
             yield "optimism", metric, estimate, {}
     for name, attack in evidence.membership.attacks.items() if evidence.membership else ():
         yield "membership", "attack_auc", attack.auc, {"group": name}
-        yield "membership", "true_positive_rate", attack.true_positive_rate, {"group": name}
+        yield "membership", "rate_at_one_in_1000", attack.rate_at_one_in_1000, {"group": name}
 
 
 def _counts(groups: Sequence[GroupEvidence]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The gates of a new study, with the usual limits of docs/gates: where a discussion starts, not where it ends."""
+"""The gates of a new study, with the limits of docs/gates: where a discussion starts, not where it ends."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ __all__ = ["draft_gates"]
 
 FLOOR: dict[TaskName, float] = {"binary": 0.65, "regression": 0.2, "survival": 0.65}
 CEILING: dict[TaskName, float] = {"binary": 0.95, "regression": 0.9, "survival": 0.9}
-USUAL = "a usual limit. Which one do patients need?"
+USUAL = "a limit to begin with. Which one do patients need?"
 
 
 def draft_gates(task: TaskName, *, spread: float | None) -> dict[str, dict[str, Any]]:
@@ -28,7 +28,7 @@ def draft_gates(task: TaskName, *, spread: float | None) -> dict[str, dict[str, 
     limits = draft_effect_limits(spread) if TASKS[task].compares_treatments else _of_a_prediction(task, spread)
     limits |= {
         "data_quality": {"max_warnings": 3},
-        "privacy": {"attack_auc": 0.6, "true_positive_rate": 0.1},
+        "privacy": {"attack_auc": 0.6, "rate_at_one_in_1000": {"likelihood_ratio": 0.02, "loss": 0.01}},
         "lineage": {},
         "held_out_use": {"most": 20},
     }

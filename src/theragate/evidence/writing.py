@@ -15,7 +15,13 @@ __all__ = ["average_effect", "band", "decimals_in_figure", "decimals_of", "inter
 RATIO = "log_observed_expected"  # a logarithm, which is written as the ratio itself
 
 # What gates judge beside the metrics of the catalogue; None: by its size. Whatever else there is has three decimals.
-_OTHERS: dict[str, int | None] = {"events": 0, "non_events": 0, "patients": 0, "mean_absolute_difference": None}
+_OTHERS: dict[str, int | None] = {
+    "events": 0,
+    "non_events": 0,
+    "patients": 0,
+    "mean_absolute_difference": None,
+    "attack_rate_at_one_in_1000": 4,
+}
 _DEFAULT = 3
 
 # A figure has a scale, on which nobody sees the last decimal of these.

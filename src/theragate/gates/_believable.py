@@ -11,7 +11,7 @@ __all__ = ["doubt"]
 _BOUNDS: dict[str, tuple[float | None, float | None]] = {
     "mean_absolute_difference": (0.0, None),
     "attack_auc": (0.0, 1.0),
-    "attack_true_positive_rate": (0.0, 1.0),
+    "attack_rate_at_one_in_1000": (0.0, 1.0),
 }
 _ROUNDING = 1e-9  # relative: far below any sampling error
 _ZERO = 1e-12  # absolute: what rounding leaves of a zero

@@ -1,4 +1,4 @@
-"""TG015: nobody can tell from the predictions who was learned from."""
+"""TG015: two attacks on the predictions hardly tell who was learned from."""
 
 from collections.abc import Iterator
 from typing import Annotated, ClassVar
@@ -7,7 +7,6 @@ from pydantic import Field
 
 from theragate.evidence.types import (
     AUDITED_MODELS,
-    FEWEST_NON_MEMBERS,
     AttackEvidence,
     Estimate,
     Evidence,
@@ -16,11 +15,18 @@ from theragate.evidence.types import (
 from theragate.gates._base import Gate
 from theragate.gates._judging import NOT_MEASURED, Limit, Question, answer_all
 from theragate.gates.types import Finding, Severity
-from theragate.study import TASKS
+from theragate.study import TASKS, Spec
 
 __all__ = ["Privacy"]
 
 ATTACKS = {"likelihood_ratio": "the attack by likelihood ratio", "loss": "the attack by loss"}
+
+
+class Rates(Spec):
+    """What share may be recognised by each attack, where 1 of 1,000 strangers is accused."""
+
+    likelihood_ratio: Annotated[float, Field(gt=0.001, lt=1)]
+    loss: Annotated[float, Field(gt=0.001, lt=1)]
 
 
 class Privacy(Gate):
@@ -28,7 +34,7 @@ class Privacy(Gate):
 
     code: ClassVar[str] = "TG015"
     name: ClassVar[str] = "privacy"
-    title: ClassVar[str] = "Nobody can tell who was learned from"
+    title: ClassVar[str] = "Attacks hardly tell who was learned from"
     severity: ClassVar[Severity] = "major"
     with_outcomes: ClassVar[bool] = False
     protects: ClassVar[str] = "Against a model whose predictions give away that a patient was in the cohort."
@@ -38,20 +44,13 @@ class Privacy(Gate):
     )
 
     attack_auc: Annotated[float, Field(gt=0.5, lt=1)]
-    true_positive_rate: Annotated[float, Field(gt=0.05, lt=1)]
+    rate_at_one_in_1000: Rates
 
     def judge(self, evidence: Evidence) -> Finding:
         """Ask for the upper limits of each attack's success."""
         audit = evidence.membership
         questions = [question for attack in self._asked for question in self._questions(attack, audit)]
-        finding = self.conclude(answer_all(questions, {}))
-        if audit is None or audit.non_members >= FEWEST_NON_MEMBERS:
-            return finding
-        few = (
-            f"the true positive rate is not measured: {audit.non_members:,} patients whom a model did not learn from "
-            f"are fewer than {FEWEST_NON_MEMBERS}"
-        )
-        return finding.model_copy(update={"warnings": (*finding.warnings, few)})
+        return self.conclude(answer_all(questions, {}))
 
     @property
     def _asked(self) -> tuple[str, ...]:
@@ -59,12 +58,17 @@ class Privacy(Gate):
         return ("likelihood_ratio",) if TASKS[self.declared.task].compares_treatments else tuple(ATTACKS)
 
     def _questions(self, attack: str, audit: MembershipEvidence | None) -> Iterator[Question]:
-        nothing = AttackEvidence(auc=NOT_MEASURED, true_positive_rate=NOT_MEASURED)
+        nothing = AttackEvidence(auc=NOT_MEASURED, rate_at_one_in_1000=NOT_MEASURED)
         measured = audit.attacks.get(attack, nothing) if audit is not None else nothing
-        asked = [("attack_auc", "the area under the ROC curve", measured.auc, self.attack_auc)]
-        if audit is not None and audit.non_members >= FEWEST_NON_MEMBERS:
-            rate, limit = measured.true_positive_rate, self.true_positive_rate
-            asked.append(("attack_true_positive_rate", "the true positive rate at 5% false positives", rate, limit))
+        asked = (
+            ("attack_auc", "the area under the ROC curve", measured.auc, self.attack_auc),
+            (
+                "attack_rate_at_one_in_1000",
+                "the share of patients recognised where 1 of 1,000 strangers is accused, by",
+                measured.rate_at_one_in_1000,
+                getattr(self.rate_at_one_in_1000, attack),
+            ),
+        )
         for metric, label, estimate, high in asked:
             yield Question(
                 subject=attack.replace("_", " "),

@@ -52,13 +52,13 @@ def _each(item: Any, factor: float) -> Any:
 
 
 def _stretched(estimate: Estimate, factor: float) -> Estimate:
-    value, lower, upper = estimate.value, estimate.lower, estimate.upper
-    if value is None or upper is None:
+    value = estimate.value
+    if value is None:
         return estimate
-    update = {"upper": _away(value, upper, estimate, factor)}
-    if lower is not None:
-        update["lower"] = _away(value, lower, estimate, factor)
-    return estimate.model_copy(update=update)
+    # A distance may have an upper limit alone.
+    limits = {"lower": estimate.lower, "upper": estimate.upper}
+    present = {name: limit for name, limit in limits.items() if limit is not None}
+    return estimate.model_copy(update={name: _away(value, limit, estimate, factor) for name, limit in present.items()})
 
 
 def _away(value: float, limit: float, estimate: Estimate, factor: float) -> float:

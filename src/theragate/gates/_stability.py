@@ -14,6 +14,7 @@ from theragate.study import TASKS
 __all__ = ["Stability"]
 
 METRIC = "mean_absolute_difference"
+_UNSEARCHED = "What a new search for family and parameters would add was not measured."
 
 
 class Stability(Gate):
@@ -66,12 +67,13 @@ class Stability(Gate):
         if value is None:
             return ""
         if TASKS[self.declared.task].compares_treatments:
-            size = f"predicted benefit would typically differ by {significant(value)}"
+            size = f"predicted benefit would differ by {significant(value)}"
         elif TASKS[self.declared.task].predicts_quantity:
-            size = f"predicted value would typically differ by {number(value, 1)}"
+            size = f"predicted value would differ by {number(value, 1)}"
         else:
-            size = f"risk would typically differ by {number(100 * value, 1)} percentage points"
-        return f"Had other patients of the same kind been in the cohort, one patient's {size}. "
+            size = f"risk would differ by {number(100 * value, 1)} percentage points"
+        had = "Had this recipe learned from other patients of the same kind"
+        return f"{had}, one patient's {size} on average. {_UNSEARCHED} "
 
 
 def _listed(metric: str, estimate: Estimate) -> Judged:

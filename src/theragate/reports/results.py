@@ -24,8 +24,8 @@ _INTRODUCTION = """# Results
 
 Every measured number is of held-out patients, with a 95% interval by patient. *Known* numbers are other people's, or
 were computed apart from this pipeline: other splits, sometimes other patients, and no interval unless one stands there.
-They say what is credible. What is judged is the paired difference from the simple reference model, on the same patients
-in the same folds. A verdict of BLOCKED is a result: docs/gates/README.md says what each gate protects."""
+They say what others have found. What is judged is the paired difference from the simple reference model, on the same
+patients in the same folds. A verdict of BLOCKED is a result: docs/gates/README.md says what each gate protects."""
 
 _HAZARD_RATIO = "hazard ratio"  # of the separate check; it is no metric of a prediction
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
+from scipy.stats import beta, rankdata
 
 from theragate.evidence.checks import refused
 from theragate.evidence.definitions.arithmetic import Floats
@@ -14,15 +14,18 @@ from theragate.evidence.inputs.effects import EffectTarget
 from theragate.evidence.inputs.predictions import BinaryTarget, QuantityTarget, SurvivalTarget, Target
 from theragate.evidence.refits.refitted import REFIT_AGAIN, check_values, patients_of
 from theragate.evidence.sampling.crossed import crossed
-from theragate.evidence.types import FEWEST_NON_MEMBERS, AttackEvidence, Curve, Estimate, MembershipEvidence
+from theragate.evidence.types import Z95, AttackEvidence, Curve, Estimate, MembershipEvidence, to_scale
 
 __all__ = ["Audit", "Halves", "measure_membership"]
 
-_FALSE_POSITIVES = 0.05
+_FALSE_POSITIVES = 0.001
 _FEWEST_DIVISIONS, _FEWEST_PATIENTS = 5, 20
 _CERTAIN = 1e-6  # no risk is taken for more certain
 _FLAT = 1e-12
+_ROUNDING = 1e-9
+_TAIL = 0.025
 _SUBJECT, _METHOD = "halves", "crossed variance of patients and divisions"
+_COUNTED = "exact binomial limits of the effective number of members"
 _GRID = np.linspace(0, 1, 21)
 
 Bools = NDArray[np.bool_]
@@ -71,10 +74,12 @@ def measure_membership(target: Target | EffectTarget, halves: Halves) -> Audit:
     prediction is; for survival among those of whom the event by the horizon is known, and not for a treatment's
     effect, of which nobody's own is ever seen.
 
-    Of each attack, ``auc`` is how often a member has the higher score of the two, in the mean over the models, and
-    ``true_positive_rate`` the share of members who are recognised where 5% of non-members are taken for members; it is
-    measured only where every model has at least 400 non-members. Limits allow for the sampling of patients, each of
-    whom counts once with all of his scores, and of divisions; see `crossed`.
+    Of each attack, ``auc`` is how often a member has the higher score of the two, in the mean over the models; its
+    limits allow for the sampling of patients, each of whom counts once with all of his scores, and of divisions (see
+    `crossed`). ``rate_at_one_in_1000`` is the share of members who are recognised where one of 1,000 non-members is
+    taken for one: a mean hides a few patients who are remembered word for word, and at so few false accusations nobody
+    else is recognised. The threshold is one for the scores of all models, since those of one have too few strangers.
+    Its limits are about these very patients, whose privacy is at stake, over other divisions; see `_rate`.
 
     Raises
     ------
@@ -84,16 +89,14 @@ def measure_membership(target: Target | EffectTarget, halves: Halves) -> Audit:
     """
     _check(target, halves)
     learned = halves.learned
-    fewest = int((~learned).sum(axis=1).min())
     attacks, curves = dict[str, AttackEvidence](), dict[str, Curve]()
     for name, (scores, known) in _scores(target, halves).items():
         members = learned[:, known]
-        attacks[name] = _attack(scores, members, enough=fewest >= FEWEST_NON_MEMBERS)
+        attacks[name] = AttackEvidence(auc=_auc(scores, members), rate_at_one_in_1000=_rate(scores, members))
         curves[f"membership_{name}"] = Curve(
             x=tuple(map(float, _GRID)), y=tuple(map(float, _mean_roc(scores, members, _GRID)))
         )
-    evidence = MembershipEvidence(models=len(learned), patients=learned.shape[1], non_members=fewest, attacks=attacks)
-    return Audit(evidence, curves)
+    return Audit(MembershipEvidence(models=len(learned), patients=learned.shape[1], attacks=attacks), curves)
 
 
 def _scores(target: Target | EffectTarget, halves: Halves) -> Mapping[str, tuple[Floats, Bools]]:
@@ -108,8 +111,9 @@ def _scores(target: Target | EffectTarget, halves: Halves) -> Mapping[str, tuple
     risk = np.clip(predicted, _CERTAIN, 1 - _CERTAIN)
     odds = np.log(risk) - np.log1p(-risk)
     event, known = _outcome_by_horizon(target)
-    right = np.where(event, risk, 1 - risk)[:, known]
-    return {"likelihood_ratio": (_likelihood_ratio(odds, halves), everybody), "loss": (np.log(right), known)}
+    # A risk of exactly 0 or 1, as it is read off a stored outcome, is nearer than any that was fitted.
+    log_right = np.where(event, np.log(np.maximum(predicted, _CERTAIN)), np.log1p(-np.minimum(predicted, 1 - _CERTAIN)))
+    return {"likelihood_ratio": (_likelihood_ratio(odds, halves), everybody), "loss": (log_right[:, known], known)}
 
 
 def _outcome_by_horizon(target: BinaryTarget | SurvivalTarget) -> tuple[Bools, Bools]:
@@ -140,18 +144,40 @@ def _likelihood_ratio(outputs: Floats, halves: Halves) -> Floats:
     return scores
 
 
-def _attack(scores: Floats, learned: Bools, *, enough: bool) -> AttackEvidence:
-    """Measure scores of shape (models, n), two models per division."""
+def _auc(scores: Floats, learned: Bools) -> Estimate:
+    """Estimate the mean area over the models, two of each division."""
     area = np.stack([_area(score, inside) for score, inside in zip(scores, learned, strict=True)])
-    auc = _possible(crossed(_by_division(area)).estimate(scale="identity", method=f"{_METHOD}, t"))
-    if not enough:
-        why = f"too few patients: below {FEWEST_NON_MEMBERS} whom a model did not learn from"
-        return AttackEvidence(auc=auc, true_positive_rate=Estimate.absent(why))
-    ends = _mean_roc(scores, learned, np.array([0.5, 1.5]) * _FALSE_POSITIVES)
-    slope = float(ends[1] - ends[0]) / _FALSE_POSITIVES
-    hit = np.stack([_hits(score, inside, slope=slope) for score, inside in zip(scores, learned, strict=True)])
-    rate = crossed(_by_division(hit)).estimate(scale="logit", method=f"{_METHOD}, t on the logit scale")
-    return AttackEvidence(auc=auc, true_positive_rate=rate)
+    return _possible(crossed(_by_division(area)).estimate(scale="identity", method=f"{_METHOD}, t"))
+
+
+def _rate(scores: Floats, learned: Bools) -> Estimate:
+    """Estimate the share of members above the score that one of 1,000 strangers exceeds, of all models together.
+
+    Exact binomial limits (Clopper, Pearson, Biometrika 1934;26:404) of as many members as would give the error that
+    there is: that of the count, larger where the divisions scatter by more than counts do, and that of the threshold,
+    which rests on a handful of strangers, as far as the rate moves with it.
+    """
+    members, strangers = int(learned.sum()), np.sort(scores[~learned])[::-1]
+    accused = int(_FALSE_POSITIVES * len(strangers) + _ROUNDING)
+    recognised = (scores > strangers[accused]) & learned
+    hits = int(recognised.sum())
+    size, effective = float(members), 0.0
+    if hits:
+        further = strangers[min(2 * accused + 1, len(strangers) - 1)]  # twice as many are accused
+        moved = min(1.0, float(((scores > further) & learned).sum() - hits) / hits)
+        by_division = recognised.reshape(len(scores) // 2, -1).sum(axis=1)
+        scatter = max(1.0, float(by_division.var(ddof=1)) / (hits / len(by_division)))
+        effective = 1 / (scatter / hits + moved**2 / (accused + 1))
+        size = members * effective / hits
+    share = hits / members
+    lower = float(beta.ppf(_TAIL, effective, size - effective + 1)) if hits else 0.0
+    upper = float(beta.ppf(1 - _TAIL, effective + 1, size - effective)) if hits < members else 1.0
+    lower, upper = min(lower, share), max(upper, share)
+    if 0 < hits < members:
+        centre = to_scale(share, "logit")
+        wider = max(centre - to_scale(lower, "logit"), to_scale(upper, "logit") - centre)
+        return Estimate(value=share, lower=lower, upper=upper, se=wider / Z95, scale="logit", method=_COUNTED)
+    return Estimate(value=share, lower=lower, upper=upper, se=(upper - lower) / Z95, method=_COUNTED)
 
 
 def _by_division(values: Floats) -> Floats:
@@ -168,23 +194,6 @@ def _area(score: Floats, member: Bools) -> Floats:
     area = above[member].mean()
     weight = np.where(member, len(score) / members, len(score) / strangers)
     return np.asarray(area + weight * (above - area))
-
-
-def _hits(score: Floats, member: Bools, *, slope: float) -> Floats:
-    """Return the true positive rate plus how far each patient moves it, non-members by way of the threshold."""
-    accused = score > _threshold(score[~member], _FALSE_POSITIVES)
-    rate, false = accused[member].mean(), accused[~member].mean()
-    moved = np.where(
-        member,
-        (accused - rate) * len(score) / member.sum(),
-        -slope * (accused - false) * len(score) / (~member).sum(),
-    )
-    return np.asarray(rate + moved)
-
-
-def _threshold(strangers: Floats, share: float) -> float:
-    """Return the score that at most `share` of the non-members exceed."""
-    return float(np.sort(strangers)[int(np.ceil((1 - share) * len(strangers) - 1e-9)) - 1])
 
 
 def _mean_roc(scores: Floats, learned: Bools, grid: Floats) -> Floats:

@@ -14,7 +14,6 @@ from theragate.evidence.types.measured import (
 )
 from theragate.evidence.types.refits import (
     AUDITED_MODELS,
-    FEWEST_NON_MEMBERS,
     AttackEvidence,
     ChampionEvidence,
     MembershipEvidence,
@@ -24,7 +23,6 @@ from theragate.evidence.types.treatment import OverlapEvidence, SimultaneousBand
 
 __all__ = [
     "AUDITED_MODELS",
-    "FEWEST_NON_MEMBERS",
     "Z95",
     "AttackEvidence",
     "CensoringEvidence",

@@ -6,7 +6,6 @@ from theragate.study import Spec
 
 __all__ = [
     "AUDITED_MODELS",
-    "FEWEST_NON_MEMBERS",
     "AttackEvidence",
     "ChampionEvidence",
     "MembershipEvidence",
@@ -14,7 +13,6 @@ __all__ = [
 ]
 
 AUDITED_MODELS = 20  # of a membership-inference audit
-FEWEST_NON_MEMBERS = 400  # of whom 20 are falsely accused at 5%: fewer say little of the threshold
 
 
 class StabilityEvidence(Spec):
@@ -33,25 +31,23 @@ class StabilityEvidence(Spec):
 class AttackEvidence(Spec):
     """How well one attack tells members from non-members.
 
-    ``auc``: how often a member has the higher score of the two; .5 is chance. ``true_positive_rate``: the share of
-    members who are recognised where 5% of non-members are taken for members.
+    ``auc``: how often a member has the higher score of the two; .5 is chance. ``rate_at_one_in_1000``: the share of
+    members who are recognised where one of 1,000 non-members is taken for a member; .001 is chance.
     """
 
     auc: Estimate
-    true_positive_rate: Estimate
+    rate_at_one_in_1000: Estimate
 
 
 class MembershipEvidence(Spec):
     """A membership-inference audit: models of the recipe, each fitted to a random half of the patients and attacked.
 
-    ``models`` counts them; ``patients`` are those in the audit, and ``non_members`` the fewest whom a model did not
-    learn from: with under `FEWEST_NON_MEMBERS` of them no true positive rate is measured. ``attacks`` are
-    ``likelihood_ratio`` and, where an outcome is seen, ``loss``.
+    ``models`` counts them; ``patients`` are those in the audit. ``attacks`` are ``likelihood_ratio`` and, where an
+    outcome is seen, ``loss``.
     """
 
     models: int
     patients: int
-    non_members: int
     attacks: dict[str, AttackEvidence]
 
 
