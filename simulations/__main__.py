@@ -3,17 +3,46 @@
 import argparse
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from simulations import answers, coverage, effects, fairness, group_answers, looks, losses, membership, pipeline
+from simulations import (
+    answers,
+    calibration,
+    coverage,
+    effects,
+    fairness,
+    group_answers,
+    looks,
+    losses,
+    membership,
+    pipeline,
+    tails,
+)
 from simulations.parallel import PROCESSES
 from simulations.tables import fill
 from theragate.files import write_json
 
 DOCS = Path(__file__).parents[1] / "docs"
 SEED = 20261124
-NAMES = ("coverage", "pipeline", "fairness", "answers", "group_answers", "effects", "membership", "looks", "losses")
+# A part of the programme -> what it gives, from so many replicates; `coverage` is apart, since a size can be asked for.
+_PARTS: dict[str, Callable[..., dict[str, Any]]] = {
+    "calibration": lambda n, **how: calibration.run(max(2, n // 4), **how),
+    "tails": lambda n, **how: {"rows": tails.run(n, **how)},
+    "pipeline": lambda n, **how: pipeline.run(pipeline.cohorts(n), **how),
+    "fairness": lambda n, **how: {"resamples": fairness.RESAMPLES, **fairness.run(fairness.plan(n), **how)},
+    "answers": lambda n, **how: {"rows": answers.run(answers.cohorts(n), **how)},
+    "group_answers": lambda n, **how: {"rows": group_answers.run(answers.cohorts(n), **how)},
+    "effects": lambda n, **how: effects.run(effects.cohorts(n), **how),
+    "membership": lambda n, **how: {
+        "rows": membership.run(max(2, n // 4), **how),
+        "recipes": membership.run_recipes(n // 10, **how),
+    },
+    "looks": lambda n, **how: {"rows": looks.run(4 * n, **how)},
+    "losses": lambda n, **how: losses.run(losses.cohorts(max(4, n // 4)), **how),
+}
+NAMES = ("coverage", *_PARTS)
 
 
 def main() -> None:
@@ -45,30 +74,12 @@ def main() -> None:
 def simulated(name: str, chosen: argparse.Namespace, *, known: dict[str, Any]) -> dict[str, Any]:
     """Run one part of the programme; of coverage, keep what is `known` of sizes that were not asked for."""
     how = {"seed": SEED, "processes": chosen.processes}
-    if name == "coverage":
-        asked = coverage.cohorts(chosen.replicates, patients=chosen.patients)
-        rows = coverage.run(asked, **how)
-        kept = [row for row in known.get("rows", []) if row["patients"] not in asked] if chosen.patients else []
-        return {"seed": SEED, "resamples": coverage.RESAMPLES, "rows": coverage.in_order([*kept, *rows])}
-    if name == "pipeline":
-        return {"seed": SEED, **pipeline.run(pipeline.cohorts(chosen.replicates), **how)}
-    if name == "answers":
-        return {"seed": SEED, "rows": answers.run(answers.cohorts(chosen.replicates), **how)}
-    if name == "group_answers":
-        return {"seed": SEED, "rows": group_answers.run(answers.cohorts(chosen.replicates), **how)}
-    if name == "membership":
-        return {
-            "seed": SEED,
-            "rows": membership.run(max(2, chosen.replicates // 4), **how),
-            "recipes": membership.run_recipes(chosen.replicates // 10, **how),
-        }
-    if name == "looks":
-        return {"seed": SEED, "rows": looks.run(4 * chosen.replicates, **how)}
-    if name == "losses":
-        return {"seed": SEED, **losses.run(losses.cohorts(max(4, chosen.replicates // 4)), **how)}
-    if name == "effects":
-        return {"seed": SEED, **effects.run(effects.cohorts(chosen.replicates), **how)}
-    return {"seed": SEED, "resamples": fairness.RESAMPLES, **fairness.run(fairness.plan(chosen.replicates), **how)}
+    if name != "coverage":
+        return {"seed": SEED, **_PARTS[name](chosen.replicates, **how)}
+    asked = coverage.cohorts(chosen.replicates, patients=chosen.patients)
+    rows = coverage.run(asked, **how)
+    kept = [row for row in known.get("rows", []) if row["patients"] not in asked] if chosen.patients else []
+    return {"seed": SEED, "resamples": coverage.RESAMPLES, "rows": coverage.in_order([*kept, *rows])}
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """The tables of ``docs/statistics.md``, between its markers, from what was simulated."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -58,37 +58,10 @@ def broken_claims(rows: Iterable[Row]) -> list[str]:
 
 def fill(page: Path, results: dict[str, Any]) -> None:
     """Write the tables between ``<!-- name -->`` and ``<!-- end name -->`` of the page."""
-    tables = {}
-    if "coverage" in results:
-        tables["coverage"] = _coverage(results["coverage"]["rows"])
-    if "pipeline" in results:
-        tables |= {
-            "pipeline": _pipeline([row for row in results["pipeline"]["measures"] if row["recipe"] == "searched"]),
-            "differences": _differences([row for row in results["pipeline"]["measures"] if " - " in row["recipe"]]),
-            "widening": _widening(results["pipeline"]["widening"]),
-            "overfitted": _overfitted(results["pipeline"]["overfitted"]),
-        }
-    if "fairness" in results:
-        tables |= {name: _fairness(results["fairness"], name) for name in ("false_answers", "power")}
-    if "effects" in results:
-        tables |= {
-            "effects": _effects(results["effects"]["measures"]),
-            "called_real": _called(results["effects"]["called"]),
-        }
-    if "answers" in results:
-        tables["answers"] = _answers(results["answers"]["rows"])
-    if "group_answers" in results:
-        tables["group_answers"] = _group_answers(results["group_answers"]["rows"])
-    if "membership" in results:
-        found = results["membership"]
-        tables |= {"membership": _membership(found["rows"]), "stored": _stored(found["recipes"])}
-    if "looks" in results:
-        tables["looks"] = _looks(results["looks"]["rows"])
-    if "losses" in results:
-        tables |= {
-            "losses": _losses(results["losses"]["measures"]),
-            "dependent": _dependent(results["losses"]["dependent"]),
-        }
+    tables: dict[str, str] = {}
+    for part, tables_of in _TABLES.items():
+        if part in results:
+            tables |= tables_of(results[part])
     fill_tables(page, tables)
 
 
@@ -130,6 +103,73 @@ def _coverage(rows: Sequence[Row]) -> str:
         for size, found in counts.items()
     )
     return f"Cohorts of each world: {drawn}.\n\n{_table(lines)}"
+
+
+def _distances(rows: Sequence[Row]) -> str:
+    lines = [
+        [
+            "Task",
+            "Predictions",
+            "n",
+            "Truth",
+            "Mean index",
+            "Mean limit",
+            "Limit below the truth",
+            "Limit at most 0.05",
+            "Found too large",
+            "Points of the curve held",
+            "Whole curve held",
+            "Replicates",
+        ]
+    ]
+    lines += [
+        [
+            row["task"],
+            row["scene"],
+            f"{row['patients']:,}",
+            f"{row['truth']:.3f}",
+            f"{row['mean']:.3f}",
+            f"{row['limit']:.3f}",
+            *(_percent(row[name]) for name in ("limit_below_truth", "passes", "reach_above_truth", "points", "band")),
+            str(row["band"]["replicates"]),
+        ]
+        for row in rows
+    ]
+    return _table(lines)
+
+
+def _slopes(rows: Sequence[Row]) -> str:
+    lines = [["Hazards", "n", "Measure", "Truth", "Mean", "Half-width", "Covers", "Replicates"]]
+    lines += [
+        [
+            row["hazards"],
+            f"{row['patients']:,}",
+            _mark(row["measure"]),
+            f"{row['truth']:.2f}",
+            f"{row['mean']:.2f}",
+            f"{row['half_width']:.2f}",
+            _percent(row["coverage"]),
+            str(row["coverage"]["replicates"]),
+        ]
+        for row in rows
+    ]
+    return _table(lines)
+
+
+def _tails(rows: Sequence[Row]) -> str:
+    lines = [["Errors", "n", "Measure", "Truth below the limits", "Truth above them", "Replicates"]]
+    lines += [
+        [
+            row["errors"],
+            f"{row['patients']:,}",
+            _mark(row["measure"]),
+            _percent(row["truth_below"]),
+            _percent(row["truth_above"]),
+            str(row["truth_above"]["replicates"]),
+        ]
+        for row in rows
+    ]
+    return _table(lines)
 
 
 def _pipeline(rows: Sequence[Row]) -> str:
@@ -472,3 +512,24 @@ def _number(quantile: dict[str, float]) -> str:
 def _table(lines: Sequence[Sequence[str]]) -> str:
     head, *body = lines
     return "\n".join(f"| {' | '.join(line)} |" for line in (head, ["---"] * len(head), *body))
+
+
+# The part of the results -> its tables, by the names of their markers.
+_TABLES: dict[str, Callable[[dict[str, Any]], dict[str, str]]] = {
+    "coverage": lambda found: {"coverage": _coverage(found["rows"])},
+    "calibration": lambda found: {"distances": _distances(found["distances"]), "slopes": _slopes(found["slopes"])},
+    "tails": lambda found: {"tails": _tails(found["rows"])},
+    "pipeline": lambda found: {
+        "pipeline": _pipeline([row for row in found["measures"] if row["recipe"] == "searched"]),
+        "differences": _differences([row for row in found["measures"] if " - " in row["recipe"]]),
+        "widening": _widening(found["widening"]),
+        "overfitted": _overfitted(found["overfitted"]),
+    },
+    "fairness": lambda found: {name: _fairness(found, name) for name in ("false_answers", "power")},
+    "effects": lambda found: {"effects": _effects(found["measures"]), "called_real": _called(found["called"])},
+    "answers": lambda found: {"answers": _answers(found["rows"])},
+    "group_answers": lambda found: {"group_answers": _group_answers(found["rows"])},
+    "membership": lambda found: {"membership": _membership(found["rows"]), "stored": _stored(found["recipes"])},
+    "looks": lambda found: {"looks": _looks(found["rows"])},
+    "losses": lambda found: {"losses": _losses(found["measures"]), "dependent": _dependent(found["dependent"])},
+}

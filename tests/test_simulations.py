@@ -10,7 +10,19 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from simulations import answers, coverage, effects, fairness, group_answers, looks, losses, membership, pipeline
+from simulations import (
+    answers,
+    calibration,
+    coverage,
+    effects,
+    fairness,
+    group_answers,
+    looks,
+    losses,
+    membership,
+    pipeline,
+    tails,
+)
 from simulations.__main__ import main
 from simulations.coverage import Draw, Held, covered, observe, summary
 from simulations.fairness import MARGINS, Cohort, Scene, judged
@@ -92,6 +104,51 @@ def test_a_distance_is_covered_by_its_upper_limit_alone():
     assert covered("ici", "overall", decided=10, below=4, above=1)["value"] == 0.9
     assert covered("auroc", "overall", decided=10, below=4, above=1)["value"] == 0.5
     assert covered("ici", "contrast", decided=10, below=4, above=1)["value"] == 0.5
+
+
+def test_scenes_of_calibration_are_as_far_from_the_diagonal_as_they_say():
+    right, *_, low, high = calibration.SCENES
+    assert (right.mean_distance, low.mean_distance, high.mean_distance) == (0, pytest.approx(0.03), pytest.approx(0.06))
+    log_odds = np.array([-3.0, -1.0, 1.0])
+    stretched = calibration.SCENES[1].true(log_odds)
+    assert np.log(stretched / (1 - stretched)) == pytest.approx(-1 + 0.7 * (log_odds + 1))
+
+
+def test_the_limit_of_a_mean_distance_seldom_lies_below_the_truth():
+    places = range(1, len(calibration.SCENES))
+    drawn = [calibration.Draw("binary", place, 200, number, 9) for place in places for number in range(15)]
+    below = [
+        limit < calibration.SCENES[draw.place].mean_distance
+        for draw in drawn
+        for _, limit, *_ in [calibration._distance(draw)]
+    ]
+    assert sum(below) <= binom.ppf(1 - UNLIKELY, len(below), 0.05)
+
+
+def test_where_hazards_cross_cox_regression_is_right_about_something_else():
+    crossing = calibration.HAZARDS[2]
+    assert (crossing.truth("calibration_slope"), crossing.truth("cox_calibration_slope")) == (pytest.approx(1), 1)
+    found = calibration._slopes(calibration.Draw("hazards", 2, 2000, 1, 9))
+    assert found["calibration_slope"].lower < 1 < found["calibration_slope"].upper
+    assert not found["cox_calibration_slope"].lower < 1 < found["cox_calibration_slope"].upper
+
+
+def test_written_limits_of_distances_and_tails_keep_the_claim():
+    results = json.loads((DOCS / "statistics.json").read_text(encoding="utf-8"))
+    for row in results["calibration"]["distances"]:
+        assert row["limit_below_truth"]["value"] <= 0.05 + 2 * row["limit_below_truth"]["se"], row
+        assert row["reach_above_truth"]["value"] <= 0.05 + 2 * row["reach_above_truth"]["se"], row
+    for row in results["tails"]["rows"]:
+        heavy = row["errors"] in ("Student's t, 3 df", "lognormal, σ 1")
+        bad = row["truth_below"] if row["measure"] == "r2" else row["truth_above"]
+        assert bad["value"] <= (0.12 if heavy else 0.05) + 2 * bad["se"], row
+
+
+def test_a_cohort_with_heavy_tails_is_drawn_and_measured():
+    found = [tails.observe(tails.Draw("Student's t, 3 df", 100, number, 9)) for number in range(60)]
+    assert all(list(one) == ["r2"] for one in found), "the root mean squared error has no limits from so few"
+    # Before limits allowed for one more of the largest errors, the lower one was above the truth in 14 of 100.
+    assert sum(below for one in found for below, _ in one.values()) <= binom.ppf(1 - UNLIKELY, 60, 0.07)
 
 
 def test_cohorts_outside_the_domain_are_counted_apart():

@@ -54,7 +54,7 @@ def draw_calibration(evidence: Evidence, study: Study) -> Figure:
     keys: list[Key] = [draw_curve(axes, curve)]
     if curve.band_lower and curve.band_upper:
         band = axes.fill_between(curve.x, curve.band_lower, curve.band_upper, color=BLUE, alpha=0.1, linewidth=0)
-        keys.append((band, "95% for the whole curve"))
+        keys.append((band, "band for the whole curve"))
     limits = _limits(curve, quantity=quantity)
     keys.append((axes.plot(limits, limits, color=GREY, linewidth=1.2, linestyle=DASHED)[0], "perfect agreement"))
     if isinstance(study.decision, Decision):

@@ -105,8 +105,8 @@ class ScenarioEvidence(Spec):
 class Curve(Spec):
     """Points of a figure; ``lower`` and ``upper`` are pointwise 95% limits where there are any.
 
-    Between ``band_lower`` and ``band_upper`` lies the whole curve at once in 95 of 100 studies; they are empty where
-    there is no such band.
+    Between ``band_lower`` and ``band_upper`` the whole curve is meant to lie in 95 of 100 studies, and lies in fewer
+    (``docs/statistics.md``); they are empty where there is no such band.
     """
 
     x: tuple[float, ...]
