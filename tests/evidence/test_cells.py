@@ -11,6 +11,7 @@ from theragate.evidence.measuring import predictions
 from theragate.evidence.measuring.panels import panel
 from theragate.evidence.sampling.cells import pool_of_cells
 from theragate.evidence.sampling.pools import Pool
+from theragate.evidence.sampling.units import Units
 
 # Where patients differ by a kink, or where weights for censoring are taken as known, cells err on the wide side.
 WIDE = {
@@ -78,7 +79,8 @@ def test_hardly_any_variance_is_lost_within_cells(make_cohort, task, kinds):
     pool = pool_of_cells(target, held_out.selected[0], rows=rows, atoms=rows % kinds, kinds=kinds)
     assert len(pool.sizes) < 25_000
     by_row, by_cell = (
-        panel(target, selected, null=held_out.null, rows=rows, pool=p) for p in (Pool.of_patients(rows, 30_000), pool)
+        panel(target, selected, null=held_out.null, rows=rows, pool=each)
+        for each in (Pool.of_units(Units(rows, 30_000)), pool)
     )
     one, other = (item.scores["selected"].scores[0] for item in (by_row, by_cell))
     names = (

@@ -139,6 +139,7 @@ def read_held_out(
         groups={name: groups[name].to_numpy(dtype=str) for name in groups.columns},
         judged=frozenset(name for name, spec in study.subgroups.items() if spec.judged),
         champion=champion,
+        clusters=read_clusters(cohort, study),
         cross_validated=isinstance(study.validation, NestedCrossValidation),
         forest=_may_be_a_forest(study),
     )

@@ -186,6 +186,7 @@ def in_order(target: EffectTarget, held_out: EffectHeldOut) -> tuple[EffectTarge
         null=given.null[..., order],
         champion=None if given.champion is None else given.champion[..., order],
         patients=None if given.patients is None else given.patients[order],
+        clusters=None if given.clusters is None else given.clusters[order],
         scenarios={name: values[..., order] for name, values in given.scenarios.items()},
         groups={name: labels[order] for name, labels in given.groups.items()},
     )

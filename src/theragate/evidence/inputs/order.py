@@ -22,7 +22,8 @@ def in_canonical_order(target: Target, held_out: HeldOut) -> tuple[Target, HeldO
     order = np.argsort(keys[0], kind="stable")
     order = _settled(order, _changes([keys[0]], order), keys[1:])
     changes = _changes(keys, order)
-    names = [*held_out.groups.values(), *([] if held_out.patients is None else [held_out.patients])]
+    named = (held_out.patients, held_out.clusters)
+    names = [*held_out.groups.values(), *(each for each in named if each is not None)]
     order = _settled(order, changes, [_by_whom(values, order, changes) for values in names])
     return _moved(target, order), replace(
         held_out,
@@ -33,6 +34,7 @@ def in_canonical_order(target: Target, held_out: HeldOut) -> tuple[Target, HeldO
         groups={name: labels[order] for name, labels in held_out.groups.items()},
         champion=None if held_out.champion is None else held_out.champion[:, order],
         patients=None if held_out.patients is None else held_out.patients[order],
+        clusters=None if held_out.clusters is None else held_out.clusters[order],
     )
 
 

@@ -78,6 +78,8 @@ class HeldOut:
         Shape (repeats, n): of the recipe of the model in use, fitted in the same folds; None where there is none.
     patients
         Shape (n,): whose row it is, where a patient may have several; None where each row is one patient.
+    clusters
+        Shape (n,): whose patients resemble one another and are drawn together; None where each stands alone.
     cross_validated
         Whether the predicting models learned from the other patients of this very cohort, so that limits have to be
         wider (see `theragate.evidence.intervals.widening`).
@@ -93,6 +95,7 @@ class HeldOut:
     judged: frozenset[str]
     champion: Floats | None = None
     patients: NDArray[np.generic] | None = None
+    clusters: NDArray[np.generic] | None = None
     cross_validated: bool = False
     forest: bool = False
 
@@ -126,12 +129,24 @@ def check(target: Target, held_out: HeldOut) -> None:
     for name, values in held_out.predictions.items():
         _check_predictions(name, values, shape=(repeats, n), risk=not isinstance(target, QuantityTarget))
     check_labels(held_out.groups, n)
-    if held_out.patients is not None and held_out.patients.shape != (n,):
-        received = f"names of shape {held_out.patients.shape}"
-        raise refused("patients", rule=f"each of the {n} rows names its patient", received=received)
+    for subject, names in (("patients", held_out.patients), ("clusters", held_out.clusters)):
+        if names is not None and names.shape != (n,):
+            rule = f"each of the {n} rows names its {subject[:-1]}"
+            raise refused(subject, rule=rule, received=f"names of shape {names.shape}")
+    if held_out.clusters is not None and held_out.patients is not None:
+        _check_nested(held_out.patients, held_out.clusters)
     unknown = sorted(held_out.judged - set(held_out.groups))
     if unknown:
         raise refused(f"groups `{unknown[0]}`", rule="a judged attribute has labels", received="none")
+
+
+def _check_nested(patients: NDArray[np.generic], clusters: NDArray[np.generic]) -> None:
+    """Refuse a patient whose rows are of several clusters."""
+    names, patient = np.unique(patients, return_inverse=True)
+    pairs = np.unique(np.stack([patient, np.unique(clusters, return_inverse=True)[1]]), axis=1)
+    divided = pairs.shape[1] - len(names)
+    if divided:
+        raise refused("clusters", rule="all rows of a patient are of one cluster", received=f"{divided} that are not")
 
 
 def _outcome(target: Target) -> NDArray[np.generic]:

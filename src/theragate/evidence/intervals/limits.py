@@ -22,6 +22,9 @@ Five ways; ``docs/statistics.md`` says how often they hold the truth, by simulat
     For the net benefit over the better default: Wilson's limits of its parts, put together by square-and-add. A
     bootstrap sees no error where no patient with the event stays below the threshold, and is then sure of too much.
 
+Where clusters are drawn, or influence values added up by cluster, t has the degrees of freedom of their effective
+number, less one, in all five; with fewer than `FEWEST_CLUSTERS` of them there are no limits.
+
 Limits are given inside a declared domain (`fewest`); outside it there is a value and no interval.
 """
 
@@ -34,10 +37,11 @@ from theragate.evidence.catalogue import Metric
 from theragate.evidence.definitions.arithmetic import Floats
 from theragate.evidence.intervals.proportions import proportion
 from theragate.evidence.intervals.usable import unstable, usable
+from theragate.evidence.sampling.units import FEWEST_CLUSTERS
 from theragate.evidence.types import Z95, Estimate, Scale, from_scale, to_scale
 from theragate.study import TASKS
 
-__all__ = ["FEWEST", "between_groups", "fewest", "on_scale", "paired", "ranking", "sampled"]
+__all__ = ["FEWEST", "FEW_CLUSTERS", "between_groups", "few", "fewest", "on_scale", "paired", "ranking", "sampled"]
 
 # The domain in which limits hold in 93 to 97 of 100 studies (docs/statistics.md): so many events and so many
 # non-events, or so many patients where there are no events. Wilson's limits need no such number.
@@ -48,6 +52,9 @@ _DOMAIN = {"average_precision": 50, "rmse": 1000}  # larger ones, by metric
 _RARELY, _LUCKY = 0.015, 0.16
 _MANY = 1000.0  # beyond it noncentral chi-squared numbers are taken for normal ones
 
+FEW_CLUSTERS = (
+    f"fewer than {FEWEST_CLUSTERS} clusters with and without the event: how much clusters differ cannot be known"
+)
 _TOO_FEW = "too few patients, or too few with or without the event, for an interval"
 
 
@@ -70,6 +77,7 @@ def sampled(
     rests_on: int | None = None,
     fine: tuple[float, Floats] | None = None,
     one_more: float | None = None,
+    clusters: float | None = None,
 ) -> Estimate:
     """Return an estimate from its bootstrap replicates.
 
@@ -94,13 +102,19 @@ def sampled(
         Of a mean distance: value and replicates for the curve that is hardly smoothed.
     one_more
         The value if the patient with the largest error came once more; None where no error can be that large.
+    clusters
+        The effective number of clusters that were drawn; None where patients were.
     """
+    if clusters is not None and not enough:
+        return Estimate(value=value, method="none", why=FEW_CLUSTERS)
     if metric.interval == "proportion" and denominator is not None:
-        return proportion(value, replicates, denominator=denominator, counted=counted)
+        reach = 1.0 if clusters is None else few(None, clusters)
+        return proportion(value, replicates, denominator=denominator, counted=counted, reach=reach)
     if not enough or (rests_on is not None and rests_on < fewest(metric)):
         return Estimate(value=value, method="none", why=_TOO_FEW)
     if metric.interval == "distance":
-        return _distance(value, replicates, fine=(value, replicates) if fine is None else fine)
+        reach = 1.0 if clusters is None else few(None, clusters)
+        return _distance(value, replicates, fine=(value, replicates) if fine is None else fine, reach=reach)
     scaled = usable(on_scale(replicates, metric.scale))
     try:
         to_scale(value, metric.scale)
@@ -108,7 +122,7 @@ def sampled(
         return Estimate(value=value, method="none", why=f"at the end of its {metric.scale} scale, without an interval")
     if scaled is None:
         return unstable(value)
-    se = float(scaled.std(ddof=1)) * _few(rests_on)
+    se = float(scaled.std(ddof=1)) * few(rests_on, clusters)
     estimate = Estimate(value=value, se=se, scale=metric.scale, method="bootstrap")
     lower, upper = estimate.band(Z95) or (value, value)
     if one_more is not None and math.isfinite(one_more):
@@ -121,19 +135,21 @@ def sampled(
     )
 
 
-def ranking(value: float, influence: Floats, *, fewer: int, method: str) -> Estimate:
-    """Return an estimate from influence values, shape (n,), with `fewer` events or non-events.
+def ranking(
+    value: float, influence: Floats, *, fewer: int, method: str, clusters: float | None = None, enough: bool = True
+) -> Estimate:
+    """Return an estimate from influence values, by patient or by cluster, with `fewer` events or non-events.
 
     Where every pair is ranked right (or wrong), no variance can be estimated; the limit is then the value below
     which so many patients in a row would be ranked right less than 2.5% of the time.
     """
-    if fewer < FEWEST:
-        return Estimate(value=value, method="none", why=_TOO_FEW)
+    if fewer < FEWEST or not enough:
+        return Estimate(value=value, method="none", why=_TOO_FEW if clusters is None else FEW_CLUSTERS)
     if value in (0.0, 1.0):
-        edge = 0.025 ** (1 / fewer)
+        edge = 0.025 ** (1 / (fewer if clusters is None else min(fewer, clusters)))
         lower, upper = (edge, 1.0) if value > 0.5 else (0.0, 1 - edge)
         return Estimate(value=value, lower=lower, upper=upper, method="exact limit at perfect separation")
-    se = float(np.sqrt(influence @ influence)) / (value * (1 - value)) * _few(fewer)
+    se = float(np.sqrt(influence @ influence)) / (value * (1 - value)) * few(fewer, clusters)
     estimate = Estimate(value=value, se=se, scale="logit", method=method)
     lower, upper = estimate.band(Z95) or (0.0, 1.0)
     return estimate.model_copy(update={"lower": lower, "upper": upper})
@@ -147,6 +163,7 @@ def paired(
     influence: bool,
     same: bool = False,
     rests_on: int | None = None,
+    clusters: float | None = None,
 ) -> Estimate:
     """Return the estimate of a difference on the same patients.
 
@@ -158,7 +175,7 @@ def paired(
         Which of the two.
     same
         Whether both models predict the same for everybody, so that the difference is 0 without error.
-    rests_on
+    rests_on, clusters
         As in `sampled`.
     """
     if same:
@@ -166,7 +183,7 @@ def paired(
     defined = usable(deviations)
     if defined is None:
         return unstable(value)
-    se = (float(np.sqrt(defined @ defined)) if influence else float(defined.std(ddof=1))) * _few(rests_on)
+    se = (float(np.sqrt(defined @ defined)) if influence else float(defined.std(ddof=1))) * few(rests_on, clusters)
     if se == 0:
         return Estimate(value=value, method="none", why="no spread from which an error could be estimated")
     return Estimate(value=value, lower=value - Z95 * se, upper=value + Z95 * se, se=se, method=method)
@@ -216,19 +233,22 @@ def on_scale(replicates: Floats, scale: Scale) -> Floats:
     return np.where(inside, scaled, np.nan)
 
 
-def _few(rests_on: int | None) -> float:
-    """Return how much larger Student's 97.5% quantile is than the normal one."""
-    return float(stdtrit(max(rests_on - 1, 1), 0.975)) / Z95 if rests_on is not None else 1.0
+def few(rests_on: float | None, clusters: float | None = None) -> float:
+    """Return how much larger Student's 97.5% quantile is than the normal one, for so many events, or fewer clusters."""
+    fewest_of = min((number for number in (rests_on, clusters) if number is not None), default=None)
+    return float(stdtrit(max(fewest_of - 1, 1), 0.975)) / Z95 if fewest_of is not None else 1.0
 
 
-def _distance(value: float, replicates: Floats, *, fine: tuple[float, Floats]) -> Estimate:
+def _distance(value: float, replicates: Floats, *, fine: tuple[float, Floats], reach: float) -> Estimate:
     """Return the estimate of a mean distance; `fine` are value and replicates for the curve that is hardly smoothed.
 
-    Its standard error is no more than the reach down to the lower limit that the value's own curve gives.
+    With few clusters the replicates are spread by `reach`. The standard error is no more than the way down to the lower
+    limit that the value's own curve gives.
     """
     own, hardly = usable(replicates), usable(fine[1])
     if own is None or hardly is None:
         return unstable(value)
+    own, hardly = (each.mean() + reach * (each - each.mean()) for each in (own, hardly))
     upper = _true_distance(fine[0], hardly, chance=_RARELY)
     lower = _true_distance(value, own, chance=0.975)
     return Estimate(

@@ -3,6 +3,7 @@
 import math
 
 from theragate.evidence.definitions.arithmetic import Floats
+from theragate.evidence.intervals.limits import few
 from theragate.evidence.intervals.proportions import wilson
 from theragate.evidence.intervals.usable import unstable, usable
 from theragate.evidence.types import Z95, Estimate
@@ -11,7 +12,14 @@ __all__ = ["benefit"]
 
 
 def benefit(
-    *, selected: float, true_positives: float, events: float, size: float, threshold: float, replicates: Floats | None
+    *,
+    selected: float,
+    true_positives: float,
+    events: float,
+    size: float,
+    threshold: float,
+    replicates: Floats | None,
+    clusters: float | None = None,
 ) -> Estimate:
     """Return the net benefit over the better default, with limits that hold where hardly anybody is missed.
 
@@ -32,6 +40,8 @@ def benefit(
     replicates
         Shape (b,), with censoring: the gain in the resamples. `size` then shrinks to the number of patients who
         would give their standard error, where that is smaller. None where patients are counted.
+    clusters
+        The effective number of clusters that were drawn; None where patients were.
     """
     odds = threshold / (1 - threshold)
     free, missed = 1 - selected, events - true_positives
@@ -47,6 +57,10 @@ def benefit(
         variance = float(spread.var(ddof=1))
         if variance > 0 and squares > value**2:
             size = min(size, (squares - value**2) / variance)
+        elif clusters is not None:
+            size = min(size, clusters)
+        if clusters is not None:
+            size /= few(None, clusters) ** 2
     parts = [
         _part(selected, true_positives, size=size, gain=none, price=1 + odds, sign=1),
         _part(free, missed, size=size, gain=everybody, price=1 + odds, sign=-1),

@@ -18,7 +18,7 @@ def wilson(share: float, size: float) -> tuple[float, float]:
     return (0.0 if share == 0 else lower), (1.0 if share == 1 else upper)
 
 
-def proportion(value: float, replicates: Floats, *, denominator: float, counted: bool) -> Estimate:
+def proportion(value: float, replicates: Floats, *, denominator: float, counted: bool, reach: float = 1.0) -> Estimate:
     """Return a proportion with Wilson's limits.
 
     Parameters
@@ -31,6 +31,8 @@ def proportion(value: float, replicates: Floats, *, denominator: float, counted:
         The number of patients behind it.
     counted
         Whether that is a count; else the limits are those of as many patients as would give the spread of `replicates`.
+    reach
+        By how much limits are farther because few clusters were drawn (Korn, Graubard, Surv Methodol 1998;24:193).
     """
     value = min(max(value, 0.0), 1.0)
     value = round(value) if min(value, 1 - value) < 1e-12 else value
@@ -39,6 +41,7 @@ def proportion(value: float, replicates: Floats, *, denominator: float, counted:
         spread = usable(replicates)
         variance = 0.0 if spread is None else float(spread.var(ddof=1))
         size = value * (1 - value) / variance if variance > 0 else denominator
+    size /= reach**2
     lower, upper = wilson(value, size)
     se = 1 / math.sqrt(size * value * (1 - value)) if 0 < value < 1 else None
     return Estimate(value=value, lower=lower, upper=upper, se=se, scale="logit", method="Wilson")

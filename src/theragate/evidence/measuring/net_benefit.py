@@ -7,7 +7,7 @@ import numpy as np
 from theragate.evidence.catalogue import METRICS
 from theragate.evidence.definitions.arithmetic import Floats
 from theragate.evidence.definitions.net_benefit import NetBenefit
-from theragate.evidence.intervals.limits import FEWEST, sampled
+from theragate.evidence.intervals.limits import sampled
 from theragate.evidence.intervals.net_benefit import benefit
 from theragate.evidence.intervals.widening import widened
 from theragate.evidence.measuring.decisions import Benefits
@@ -69,11 +69,12 @@ def _estimate(panel: Panel, name: str, point: float, *, drawn: Floats) -> Estima
         denominator=None,
         counted=panel.counted,
         rests_on=panel.fewer,
+        clusters=panel.clusters,
     )
 
 
 def _gain(panel: Panel, point: NetBenefit, *, threshold: float, at: int, drawn: Floats) -> Estimate:
-    if panel.fewer < FEWEST:
+    if not panel.enough:
         return _estimate(panel, "net_benefit_gain", point.gain[at], drawn=drawn)
     odds = threshold / (1 - threshold)
     selected, everybody = float(point.selected[at]), float(np.broadcast_to(point.treat_all, point.model.shape)[at])
@@ -84,4 +85,5 @@ def _gain(panel: Panel, point: NetBenefit, *, threshold: float, at: int, drawn: 
         size=len(panel.rows),
         threshold=threshold,
         replicates=None if panel.counted else drawn,
+        clusters=panel.clusters,
     )

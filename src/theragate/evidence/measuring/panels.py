@@ -18,6 +18,7 @@ from theragate.evidence.metrics.ranks import Ranked, area_under_curve, concordan
 from theragate.evidence.metrics.risk import RiskScore
 from theragate.evidence.metrics.smoothing import sorted_by
 from theragate.evidence.sampling.pools import Part, Pool
+from theragate.evidence.sampling.units import FEWEST_CLUSTERS, effective_number
 from theragate.study import TaskName
 
 __all__ = ["Panel", "QuantityPanel", "RiskPanel", "counted", "panel", "risk_patients"]
@@ -62,6 +63,9 @@ class RiskPanel:
     counted: bool
     _ones: Floats = field(repr=False)
     _seen: Floats = field(repr=False)
+    clusters: float | None = None
+    """The effective number of clusters; None where each patient stands alone."""
+    _clusters_suffice: bool = True
 
     @classmethod
     def of(
@@ -92,11 +96,14 @@ class RiskPanel:
             for name, risks in predictions.items()
         }
         ones = np.ones((1, len(rows)))
-        fewer = patients.fewer
-        if pool.repeated:
-            fewer = min(len(np.unique(part.units[kind])) for kind in (patients.event, patients.free))
+        fewer, clusters, known = patients.fewer, None, True
+        if pool.repeated or pool.clustered:
+            units = min(len(np.unique(part.units[kind])) for kind in (patients.event, patients.free))
+            fewer, known = (fewer, units >= FEWEST_CLUSTERS) if pool.clustered else (units, True)
+            clusters = effective_number(np.bincount(part.units)) if pool.clustered else None
         plain = not patients.censored and not pool.repeated and len(null) == 1
-        return cls(target, patients, scores, part, fewer, pool.repeated, plain, ones, patients.seen_weights(ones))
+        seen = patients.seen_weights(ones)
+        return cls(target, patients, scores, part, fewer, pool.repeated, plain, ones, seen, clusters, known)
 
     @property
     def rows(self) -> NDArray[np.intp]:
@@ -111,7 +118,7 @@ class RiskPanel:
     @property
     def enough(self) -> bool:
         """Whether there are enough of each for an interval."""
-        return self.fewer >= FEWEST
+        return self.fewer >= FEWEST and self._clusters_suffice
 
     @property
     def undefined(self) -> str:
@@ -149,7 +156,7 @@ class RiskPanel:
             return self.scores[name].denominators(self._seen[0])
         if len(np.unique(self.part.units)) < FEWEST:
             return {}
-        most = float(max(self.fewer, 1))
+        most = float(max(self.fewer if self.clusters is None else min(self.fewer, self.clusters), 1))
         return {metric: min(size, most) for metric, size in self.scores[name].denominators(self._seen[0]).items()}
 
     def ranked(self, risks: Floats, *, orders: Sequence[NDArray[np.intp]] = ()) -> dict[str, Ranked]:
@@ -198,6 +205,9 @@ class QuantityPanel:
     part: Part
     fewer: int
     counted: bool
+    clusters: float | None = None
+    """The effective number of clusters; None where each patient stands alone."""
+    _clusters_suffice: bool = True
 
     counts: tuple[int | None, int | None] = (None, None)
     undefined: str = "not defined: the outcome or the prediction does not vary here"
@@ -221,14 +231,18 @@ class QuantityPanel:
             )
             for name, repeats in predictions.items()
         }
-        patients = len(np.unique(part.units)) if pool.repeated else len(rows)
+        units = len(np.unique(part.units)) if pool.repeated or pool.clustered else len(rows)
+        patients, clusters, known = units, None, True
+        if pool.clustered:
+            patients, known = len(rows), units >= FEWEST_CLUSTERS
+            clusters = effective_number(np.bincount(part.units))
         once = all(len(repeats) == 1 for repeats in predictions.values())
-        return cls(rows, scores, part, patients, not pool.repeated and once)
+        return cls(rows, scores, part, patients, not pool.repeated and once, clusters, known)
 
     @property
     def enough(self) -> bool:
         """Whether there are enough patients for an interval."""
-        return self.fewer >= _FEWEST_QUANTITIES
+        return self.fewer >= _FEWEST_QUANTITIES and self._clusters_suffice
 
     @property
     def as_they_are(self) -> tuple[Floats, Floats]:
@@ -252,7 +266,8 @@ class QuantityPanel:
         """Return the number of patients behind each proportion; none where too few patients have several rows."""
         shares = [metric.name for metric in metrics_of("regression") if metric.interval == "proportion"]
         known = name in self.scores and (self.counted or self.enough)
-        return dict.fromkeys(shares, float(self.fewer)) if known else {}
+        most = float(self.fewer if self.clusters is None else min(self.fewer, self.clusters))
+        return dict.fromkeys(shares, most) if known else {}
 
     def ranked(self, risks: Floats, *, orders: Sequence[NDArray[np.intp]] = ()) -> dict[str, Ranked]:  # noqa: ARG002 - quantities are not ranked
         """Return no measure of ranking."""

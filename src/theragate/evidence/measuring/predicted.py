@@ -149,6 +149,7 @@ class PredictionMeasurement(TaskMeasurement[PanelSubset]):
                 denominator=stressed.denominators.get(name),
                 counted=True,
                 rests_on=panel.fewer,
+                clusters=panel.clusters,
             )
             estimates[name] = widened(estimate, name, self._panels.widening[name])
             apart = paired(
@@ -158,6 +159,7 @@ class PredictionMeasurement(TaskMeasurement[PanelSubset]):
                 influence=False,
                 same=self._same(key, "selected"),
                 rests_on=panel.fewer,
+                clusters=panel.clusters,
             )
             differences[name] = widened_difference(apart, self._panels.widening[name])
         return estimates, differences

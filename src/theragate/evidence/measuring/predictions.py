@@ -20,6 +20,7 @@ from theragate.evidence.measuring.results import Blocks, Member, Results, result
 from theragate.evidence.sampling.bootstrap import resample
 from theragate.evidence.sampling.cells import LARGE, pool_of_cells
 from theragate.evidence.sampling.pools import Pool
+from theragate.evidence.sampling.units import Units
 from theragate.evidence.types import Estimate, ThresholdEvidence
 from theragate.study import TASKS, TaskName
 
@@ -137,15 +138,13 @@ class PanelMeasurements:
         return self._pool.level is not None
 
     def _pooled(self) -> tuple[Pool, Blocks]:
-        names = self.held_out.patients
-        unit, patients = (self._everybody, self.patients) if names is None else codes_of(names)
-        if self.patients > LARGE and patients == self.patients and self._repeats == 1:
+        units = _units(self.held_out, self.patients)
+        if self.patients > LARGE and units.count == self.patients and self._repeats == 1:
             selected = self.predictions["selected"][0]
             pool = pool_of_cells(self.target, selected, rows=self._everybody, atoms=self._atoms, kinds=self._kinds)
             generator = np.random.Generator(np.random.PCG64((self._seed, _BLOCKS)))
-            return pool, Blocks(generator.integers(0, _BLOCKS, self.patients), _BLOCKS, patients=False)
-        pool = Pool.of_patients(unit, patients)
-        return pool, Blocks(unit, patients, patients=True)
+            return pool, Blocks(Units(generator.integers(0, _BLOCKS, self.patients), _BLOCKS), whole=False)
+        return Pool.of_units(units), Blocks(units, whole=True)
 
     def _prepared(self) -> list[Panel]:
         """Prepare the whole cohort first, then each group."""
@@ -246,6 +245,15 @@ class PanelMeasurements:
         own = self._panel([name], np.sort(rows), pool)
         drawn = resample([own], [()], pool=pool, resamples=self._resamples, seed=self._seed)
         return self._results(own, name, drawn.panels[0][name], moved=moved)
+
+
+def _units(held_out: HeldOut, patients: int) -> Units:
+    """Return who is drawn, and added up, together: clusters, the rows of a patient, or each row by itself."""
+    if held_out.clusters is not None:
+        return Units(*codes_of(held_out.clusters), clustered=True)
+    if held_out.patients is not None:
+        return Units(*codes_of(held_out.patients))
+    return Units(np.arange(patients), patients)
 
 
 def _task_of(target: Target) -> TaskName:

@@ -13,6 +13,7 @@ from theragate.evidence.intervals.widening import widened, widened_difference
 from theragate.evidence.measuring.decisions import Decisions
 from theragate.evidence.measuring.panels import Panel
 from theragate.evidence.metrics.ranks import Ranked
+from theragate.evidence.sampling.units import Units
 from theragate.evidence.types import Estimate, Family
 
 __all__ = ["Blocks", "Member", "Results", "contrasted", "difference", "family", "results"]
@@ -20,28 +21,26 @@ __all__ = ["Blocks", "Member", "Results", "contrasted", "difference", "family", 
 
 @dataclass(frozen=True)
 class Blocks:
-    """Who is added up before influence values are squared or compared: each patient's rows, or random patients.
+    """Who is added up before influence values are squared or compared: the rows of a unit, or random patients.
 
     Parameters
     ----------
-    block
-        Shape (n,): numbers from 0 to `count` - 1.
-    patients
-        Whether each block is one patient, so that squares of blocks are what the variance is made of.
+    units
+        The blocks.
+    whole
+        Whether each block is one patient or cluster, so that squares of blocks are what the variance is made of.
     """
 
-    block: NDArray[np.intp]
-    count: int
-    patients: bool
+    units: Units
+    whole: bool
 
     def sums(self, influence: Floats, rows: NDArray[np.intp]) -> Floats:
         """Add up the influence values of the patients at `rows`, shape (count,)."""
-        sums: Floats = np.bincount(self.block[rows], weights=influence, minlength=self.count).astype(np.float64)
-        return sums
+        return self.units.sums(influence, rows)
 
-    def of_patients(self, influence: Floats, rows: NDArray[np.intp]) -> Floats:
-        """Return the influence values by patient: their squares add up to the variance."""
-        return self.sums(influence, rows) if self.patients else influence
+    def of_units(self, influence: Floats, rows: NDArray[np.intp]) -> Floats:
+        """Return the influence values by patient or cluster: their squares add up to the variance."""
+        return self.sums(influence, rows) if self.whole else influence
 
 
 @dataclass(frozen=True)
@@ -58,12 +57,15 @@ class Results:
         Where differences on the same patients rest on it: influence values, by patient.
     fewer
         The number of events or of non-events, whichever is smaller, or of patients for a regression.
+    clusters
+        The effective number of clusters; None where each patient stands alone.
     """
 
     estimates: dict[str, Estimate]
     columns: dict[str, Floats]
     influence: dict[str, Floats]
     fewer: int
+    clusters: float | None = None
 
 
 @dataclass(frozen=True)
@@ -121,12 +123,13 @@ def results(
                 rests_on=panel.fewer,
                 one_more=points[metric.one_more_name] if metric.heavy else None,
                 fine=(points[metric.fine_name], drawn[metric.fine_name]) if metric.fine else None,
+                clusters=panel.clusters,
             )
     score = panel.scores[name]
     wanted = [metric for metric in moved if metric in measured.estimates]
     if wanted:
         for metric_name, values in score.influence(wanted, score.sums(*panel.as_they_are)).items():
-            measured.influence[metric_name] = blocks.of_patients(values, panel.rows)
+            measured.influence[metric_name] = blocks.of_units(values, panel.rows)
     absent = Estimate.absent(panel.undefined)
     estimates = {
         metric.name: widened(measured.estimates.get(metric.name, absent), metric.name, widening.get(metric.name, 1.0))
@@ -136,14 +139,19 @@ def results(
 
 
 def _ranked(panel: Panel, ranked: Mapping[str, Ranked], blocks: Blocks) -> Results:
-    measured = Results({}, {}, {}, panel.fewer)
+    measured = Results({}, {}, {}, panel.fewer, panel.clusters)
     for name, item in ranked.items():
         way = "DeLong" if name == "auroc" else "infinitesimal jackknife"
-        influence = blocks.of_patients(item.influence, panel.rows)
+        influence = blocks.of_units(item.influence, panel.rows)
         measured.influence[name] = influence
         measured.columns[name] = blocks.sums(item.influence, panel.rows)
         measured.estimates[name] = ranking(
-            item.value, influence, fewer=panel.fewer, method=f"{way}, Student's t on the logit scale"
+            item.value,
+            influence,
+            fewer=panel.fewer,
+            method=f"{way}, Student's t on the logit scale",
+            clusters=panel.clusters,
+            enough=panel.enough,
         )
     return measured
 
@@ -174,6 +182,7 @@ def difference(metric: Metric, first: Results, second: Results, *, same: bool, w
         influence=influence,
         same=same,
         rests_on=min(first.fewer, second.fewer),
+        clusters=first.clusters,
     )
     return widened_difference(estimate, widening)
 

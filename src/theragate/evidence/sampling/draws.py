@@ -11,7 +11,9 @@ __all__ = ["draw_cells", "draws"]
 _CELLS = 2**21
 
 
-def draws(patients: int, *, resamples: int, seed: int) -> Iterator[NDArray[np.float64]]:
+def draws(
+    patients: int, *, resamples: int, seed: int, size: int | None = None, rows: int | None = None
+) -> Iterator[NDArray[np.float64]]:
     """Yield how often each patient is drawn, in blocks of resamples.
 
     Patients are drawn with replacement, as many as there are (Efron, Ann Stat 1979;7:1). All metrics of all groups
@@ -25,20 +27,26 @@ def draws(patients: int, *, resamples: int, seed: int) -> Iterator[NDArray[np.fl
         Number of resamples in total.
     seed
         The same seed gives the same draws.
+    size
+        How many are drawn each time, if not as many as there are. Of n few clusters n - 1 are drawn: the variance of
+        resamples of n is too small by (n - 1) / n (Rao, Wu, J Am Stat Assoc 1988;83:231).
+    rows
+        How many rows the patients, or clusters, have together, by which the blocks are made small enough.
 
     Yields
     ------
     NDArray of shape (block, n)
-        Whole numbers as floats; every row adds up to n.
+        Whole numbers as floats; every row adds up to `size`.
     """
     generator = np.random.Generator(np.random.PCG64(seed))
-    block = max(1, min(resamples, _CELLS // patients))
+    size = patients if size is None else size
+    block = max(1, min(resamples, _CELLS // max(patients, rows or 0)))
     for start in range(0, resamples, block):
-        rows = min(block, resamples - start)
-        chosen = generator.integers(0, patients, size=(rows, patients))
-        chosen += np.arange(rows)[:, None] * patients
-        counts = np.bincount(chosen.ravel(), minlength=rows * patients)
-        yield counts.reshape(rows, patients).astype(np.float64)
+        held = min(block, resamples - start)
+        chosen = generator.integers(0, patients, size=(held, size))
+        chosen += np.arange(held)[:, None] * patients
+        counts = np.bincount(chosen.ravel(), minlength=held * patients)
+        yield counts.reshape(held, patients).astype(np.float64)
 
 
 def draw_cells(sizes: NDArray[np.float64], *, resamples: int, seed: int) -> Iterator[NDArray[np.float64]]:

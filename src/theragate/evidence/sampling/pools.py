@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from theragate.evidence.definitions.arithmetic import Floats
 from theragate.evidence.sampling.draws import draw_cells, draws
+from theragate.evidence.sampling.units import Units
 
 __all__ = ["Cells", "Part", "Pool"]
 
@@ -24,20 +25,24 @@ class Pool:
         Shape (units,): the rows of each.
     level
         Shape (units,): for cells, the number of the interval of predictions in which they lie; None for patients.
+    clustered
+        Of patients whether they are clusters, which may be few.
     """
 
     unit: NDArray[np.intp]
     sizes: Floats
     level: NDArray[np.intp] | None = None
+    clustered: bool = False
 
     @classmethod
-    def of_patients(cls, patient: NDArray[np.intp], patients: int) -> "Pool":
-        """Draw patients with all their rows."""
-        return cls(patient, np.bincount(patient, minlength=patients).astype(np.float64))
+    def of_units(cls, units: Units) -> "Pool":
+        """Draw patients, or clusters, with all their rows."""
+        sizes = np.bincount(units.of, minlength=units.count).astype(np.float64)
+        return cls(units.of, sizes, clustered=units.clustered)
 
     @property
     def repeated(self) -> bool:
-        """Whether a patient has several rows."""
+        """Whether a patient, or a cluster, has several rows."""
         return self.level is None and len(self.sizes) < len(self.unit)
 
     def draws(self, *, resamples: int, seed: int) -> Iterator[Floats]:
@@ -46,7 +51,9 @@ class Pool:
         Cells are drawn as numbers of rows, patients as often as each is drawn.
         """
         if self.level is None:
-            yield from draws(len(self.sizes), resamples=resamples, seed=seed)
+            count = len(self.sizes)
+            size = max(count - 1, 1) if self.clustered else count
+            yield from draws(count, resamples=resamples, seed=seed, size=size, rows=len(self.unit))
         else:
             yield from draw_cells(self.sizes, resamples=resamples, seed=seed)
 
