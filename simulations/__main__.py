@@ -10,6 +10,7 @@ from typing import Any
 from simulations import (
     answers,
     calibration,
+    clusters,
     coverage,
     effects,
     fairness,
@@ -39,6 +40,7 @@ _PARTS: dict[str, Callable[..., dict[str, Any]]] = {
         "rows": membership.run(max(2, n // 4), **how),
         "recipes": membership.run_recipes(n // 10, **how),
     },
+    "clusters": lambda n, **how: {"resamples": clusters.RESAMPLES, "rows": clusters.run(max(2, n * 2 // 5), **how)},
     "looks": lambda n, **how: {"rows": looks.run(4 * n, **how)},
     "losses": lambda n, **how: losses.run(losses.cohorts(max(4, n // 4)), **how),
 }

@@ -340,6 +340,18 @@ def _looks(rows: Sequence[Row]) -> str:
     return _table(lines)
 
 
+def _clusters(rows: Sequence[Row]) -> str:
+    """Return a line per measure and way, with the coverage in each world; limits that are not given hold nothing."""
+    worlds = list(dict.fromkeys((row["clusters"], row["sd"]) for row in rows))
+    found = {(row["measure"], row["way"], row["clusters"], row["sd"]): row for row in rows}
+    lines = [["Measure", "Limits", *(f"{count}, sd {sd:g}" for count, sd in worlds)]]
+    for measure, way in dict.fromkeys((row["measure"], row["way"]) for row in rows):
+        own = [found[measure, way, *world] for world in worlds]
+        lines.append([_mark(measure), way, *(_percent(row["coverage"]) for row in own)])
+    counts = sorted({row["with_limits"]["replicates"] for row in rows})
+    return f"Cohorts of each world: {', '.join(f'{count:,}' for count in counts)}.\n\n{_table(lines)}"
+
+
 def _fairness(tables: dict[str, list[Row]], name: str) -> str:
     if name == "power":
         lines = [["Scene", "Judged by", "Events per group", "Pass", "Fail", "Insufficient", "Replicates"]]
@@ -530,6 +542,7 @@ _TABLES: dict[str, Callable[[dict[str, Any]], dict[str, str]]] = {
     "answers": lambda found: {"answers": _answers(found["rows"])},
     "group_answers": lambda found: {"group_answers": _group_answers(found["rows"])},
     "membership": lambda found: {"membership": _membership(found["rows"]), "stored": _stored(found["recipes"])},
+    "clusters": lambda found: {"clusters": _clusters(found["rows"])},
     "looks": lambda found: {"looks": _looks(found["rows"])},
     "losses": lambda found: {"losses": _losses(found["measures"]), "dependent": _dependent(found["dependent"])},
 }

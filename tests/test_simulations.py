@@ -13,6 +13,7 @@ from scipy.stats import binom
 from simulations import (
     answers,
     calibration,
+    clusters,
     coverage,
     effects,
     fairness,
@@ -453,3 +454,25 @@ def test_weights_by_features_take_the_bias_away_that_losses_by_a_feature_leave()
     assert found["specificity"]["marginal"] > 0.06
     assert all(abs(found[name]["features"]) < abs(found[name]["marginal"]) / 2 for name in found)
     assert all(item.dependent for item in seen)
+
+
+def test_limits_hold_where_hospitals_differ_and_those_by_patient_do_not():
+    rows = clusters.run(24, seed=3, processes=1, worlds=(clusters.World(20, 0.6),))
+    found = {(row["measure"], row["way"]): row["coverage"] for row in rows}
+    for measure in clusters.MEASURES:
+        held = found[measure, "by cluster"]
+        assert binom.cdf(round(held["value"] * held["replicates"]), held["replicates"], 0.93) > UNLIKELY, measure
+    # 24 limits of which 93 in 100 hold would not be missed so often.
+    missed = found["observed_expected", "by patient"]
+    assert binom.cdf(round(missed["value"] * 24), 24, 0.93) < 0.01
+
+
+def test_limits_of_clusters_hold_as_written_down():
+    rows = json.loads((DOCS / "statistics.json").read_text(encoding="utf-8"))["clusters"]["rows"]
+    assert {(row["clusters"], row["sd"]) for row in rows} <= set(clusters.WORLDS)
+    for row in rows:
+        held = row["coverage"]
+        if row["way"] == "by cluster":
+            assert held["value"] >= 0.93 - 4 * held["se"], row
+    worst = [row["coverage"]["value"] for row in rows if row["way"] == "by patient" and row["sd"] == 0.6]
+    assert min(worst) < 0.8

@@ -112,7 +112,9 @@ def test_neither_names_nor_order_of_clusters_change_a_number():
     models = {name: getattr(given, name)[:, order] for name in ("selected", "reference", "null")}
     moved = replace(given, clusters=names[order], **models)
     again = measure(replace(target, event=target.event[order]), moved, resamples=RESAMPLES, seed=1)
-    assert again == measure(target, given, resamples=RESAMPLES, seed=1)
+    before = measure(target, given, resamples=RESAMPLES, seed=1)
+    assert replace(again, clusters=None) == replace(before, clusters=None)
+    assert again.clusters.summaries == before.clusters.summaries
 
 
 def test_a_cluster_that_holds_nearly_everybody_counts_for_little_more_than_one():

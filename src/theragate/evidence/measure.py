@@ -1,5 +1,7 @@
 """Held-out predictions to evidence: the one door to measuring."""
 
+from dataclasses import replace
+
 from threadpoolctl import threadpool_limits
 
 from theragate.errors import EvidenceError
@@ -10,6 +12,7 @@ from theragate.evidence.measuring.assembler import Measured, assemble
 from theragate.evidence.measuring.comparability import treatment_evidence
 from theragate.evidence.measuring.effects import EffectMeasurement
 from theragate.evidence.measuring.predicted import PredictionMeasurement
+from theragate.evidence.measuring.sites import cluster_evidence
 from theragate.evidence.types import TreatmentEvidence
 
 __all__ = ["RESAMPLES", "Measured", "measure", "measure_effects"]
@@ -54,7 +57,8 @@ def measure(target: Target, held_out: HeldOut, *, resamples: int = RESAMPLES, se
     # With more threads the last digits of matrix products depend on their number, and so on the machine.
     with threadpool_limits(1, user_api="blas"):
         ordered = in_canonical_order(target, held_out)
-        return assemble(PredictionMeasurement(*ordered, resamples=resamples, seed=seed))
+        measured = assemble(PredictionMeasurement(*ordered, resamples=resamples, seed=seed))
+        return replace(measured, clusters=cluster_evidence(*ordered))
 
 
 def measure_effects(
@@ -82,4 +86,5 @@ def measure_effects(
     with threadpool_limits(1, user_api="blas"):
         measured = EffectMeasurement(*in_order(target, held_out), resamples=resamples, seed=seed)
         evidence = assemble(measured)
+        evidence = replace(evidence, clusters=cluster_evidence(measured.target, measured.held_out.predictions))
         return evidence, treatment_evidence(measured.target, measured.held_out, measured.average_effects())

@@ -6,7 +6,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from theragate.errors import EvidenceError
-from theragate.evidence.types import CohortFacts, Estimate, Evidence, Family, GroupEvidence, TreatmentEvidence
+from theragate.evidence.types import (
+    ClusterEvidence,
+    CohortFacts,
+    Estimate,
+    Evidence,
+    Family,
+    GroupEvidence,
+    TreatmentEvidence,
+)
 
 __all__ = ["SMALLEST_CELL", "publish"]
 
@@ -29,7 +37,9 @@ def publish(evidence: Evidence) -> Evidence:
     3. The withheld groups of an attribute are replaced by one, with their number of patients together and without
        events or metrics, so that everybody stays counted.
     4. Contrasts and members of families that name a withheld group are left out.
-    5. A cohort with a small cell loses both its counts of events; so do the arms of a treatment.
+    5. Clusters of patients are groups in all of this, and the size of the smallest, where it is a small cell, is
+       withheld too.
+    6. A cohort with a small cell loses both its counts of events; so do the arms of a treatment.
 
     Rates, figures and the number of patients lost to follow-up are no cells. Exact intervals between which a withheld
     number must lie are not searched for.
@@ -53,7 +63,9 @@ def publish(evidence: Evidence) -> Evidence:
     return evidence.model_copy(
         update={
             "cohort": _counts_withheld(evidence.cohort),
-            "groups": _with_rest([group for group in evidence.groups if group.key not in keys], hidden, evidence),
+            "groups": _with_rest(
+                [group for group in evidence.groups if group.key not in keys], hidden, evidence, of=evidence.groups
+            ),
             "contrasts": tuple(
                 item
                 for item in evidence.contrasts
@@ -61,6 +73,7 @@ def publish(evidence: Evidence) -> Evidence:
             ),
             "families": _families(evidence, keys),
             "treatment": _treatment(evidence.treatment, keys),
+            "clusters": _clusters(evidence),
         }
     )
 
@@ -145,7 +158,11 @@ def _small(groups: Sequence[GroupEvidence]) -> bool:
 
 
 def _with_rest(
-    kept: Sequence[GroupEvidence], hidden: Sequence[GroupEvidence], evidence: Evidence
+    kept: Sequence[GroupEvidence],
+    hidden: Sequence[GroupEvidence],
+    evidence: Evidence,
+    *,
+    of: Sequence[GroupEvidence],
 ) -> tuple[GroupEvidence, ...]:
     rest = []
     for attribute in dict.fromkeys(group.attribute for group in hidden):
@@ -163,8 +180,21 @@ def _with_rest(
                 metrics=dict.fromkeys(merged[0].metrics, Estimate.absent(_WHY)),
             )
         )
-    order = list(dict.fromkeys(group.attribute for group in evidence.groups))
+    order = list(dict.fromkeys(group.attribute for group in of))
     return tuple(sorted([*kept, *rest], key=lambda group: order.index(group.attribute)))
+
+
+def _clusters(evidence: Evidence) -> ClusterEvidence | None:
+    """Withhold small clusters; those that are left out are replaced by one row, as groups are."""
+    clusters = evidence.clusters
+    if clusters is None:
+        return None
+    hidden = _hidden(clusters.each)
+    keys = {each.key for each in hidden}
+    kept = [each for each in clusters.each if each.key not in keys]
+    order = clusters.model_copy(update={"each": _with_rest(kept, hidden, evidence, of=clusters.each)})
+    small = clusters.smallest is not None and (clusters.smallest < SMALLEST_CELL or bool(hidden))
+    return order.model_copy(update={"smallest": None}) if small else order
 
 
 def _families(evidence: Evidence, keys: set[str]) -> dict[str, Family]:

@@ -1,4 +1,4 @@
-"""The subgroup figure: one row per group, one panel per main metric, the numbers in columns beside the intervals."""
+"""Forest plots: one row per group, one panel per main metric, the numbers in columns beside the intervals."""
 
 import math
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from theragate.reports._panels import Panel, read_panels
 from theragate.reports._words import absence_text, attribute_title, counts_text, label_order
 from theragate.study import TASKS, Study
 
-__all__ = ["draw_subgroups"]
+__all__ = ["LINE", "Row", "draw_forest", "draw_subgroups"]
 
 # Widths and heights in inches.
 COUNTS, PLOT, NUMBERS, GAP = 0.72, 1.3, 1.34, 0.24
@@ -28,7 +28,7 @@ RATIOS = ((0.9, 1.1), (0.8, 1.25), (0.67, 1.5), (0.5, 2.0), (0.25, 4.0), (0.1, 1
 
 
 @dataclass(frozen=True)
-class _Row:
+class Row:
     """A heading (without counts) or a group; ``y`` is the middle of the row, in inches from the top of the table."""
 
     text: str
@@ -43,14 +43,33 @@ def draw_subgroups(evidence: Evidence, study: Study) -> Figure:
     """Draw every group with its patients, events and main metrics; what could not be estimated says why."""
     panels = read_panels(evidence, study)
     rows, height = _rows(evidence, study, panels)
+    note = "Dashed: no difference. Bars: 95% intervals."
+    if evidence.groups:
+        note = f"Filled: judged by the fairness gate. Hollow: listed only. {note}"
+    title = "How the model serves each group of patients"
+    return draw_forest(rows, panels, height=height, title=title, subtitle=_subtitle(evidence), note=note)
+
+
+def draw_forest(rows: list[Row], panels: list[Panel], *, height: float, title: str, subtitle: str, note: str) -> Figure:
+    """Draw rows of estimates, a panel for each metric.
+
+    Parameters
+    ----------
+    rows
+        Headings and groups, each group with as many estimates as there are panels.
+    panels
+        What is shown.
+    height
+        Of all rows together, in inches.
+    title, subtitle, note
+        Above and below the table.
+    """
     letters = max((len(line) for row in rows if row.counts for line in row.text.split("\n")), default=12)
     labels = min(2.7, max(1.15, 0.3 + 0.068 * letters))
-    counts = _columns(evidence) * COUNTS
+    counts = max(len(row.counts) for row in rows) * COUNTS
     width = max(6.0, EDGE + labels + counts + GAP + len(panels) * (PLOT + NUMBERS + GAP))
     total = TOP + height + BOTTOM
-    figure, _ = new_figure(
-        "How the model serves each group of patients", _subtitle(evidence), width=width, height=total
-    )
+    figure, _ = new_figure(title, subtitle, width=width, height=total)
     table = figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(total - TOP, -TOP), zorder=2)
     table.set_axis_off()
     _write_rows(table, rows, counts=EDGE + labels, width=width)
@@ -59,9 +78,6 @@ def draw_subgroups(evidence: Evidence, study: Study) -> Figure:
         box = (left / width, BOTTOM / total, PLOT / width, height / total)
         axes = figure.add_axes(box, ylim=(height, 0))
         _draw_panel(axes, table, panel, rows=rows, column=column, left=left)
-    note = "Dashed: no difference. Bars: 95% intervals."
-    if evidence.groups:
-        note = f"Filled: judged by the fairness gate. Hollow: listed only. {note}"
     table.text(EDGE, height + BOTTOM - 0.18, note, fontsize=7.5, color=SOFT)
     return figure
 
@@ -72,14 +88,14 @@ def _subtitle(evidence: Evidence) -> str:
     return "No group was recorded, so nobody can say whether groups of patients are served alike."
 
 
-def _rows(evidence: Evidence, study: Study, panels: list[Panel]) -> tuple[list[_Row], float]:
+def _rows(evidence: Evidence, study: Study, panels: list[Panel]) -> tuple[list[Row], float]:
     cohort = evidence.cohort
     columns = _columns(evidence)
     counts = counts_text(cohort.patients, cohort.events, cohort.non_events)[:columns]
-    rows = [_Row("All patients", LINE / 2, counts, tuple(panel.overall(evidence) for panel in panels), overall=True)]
+    rows = [Row("All patients", LINE / 2, counts, tuple(panel.overall(evidence) for panel in panels), overall=True)]
     y = LINE
     for attribute, groups in _by_attribute(evidence, study).items():
-        rows.append(_Row(shorten(attribute_title(study, attribute), 90, placeholder="…"), y + HEADER * 0.62))
+        rows.append(Row(shorten(attribute_title(study, attribute), 90, placeholder="…"), y + HEADER * 0.62))
         y += HEADER
         for group in groups:
             text = "\n".join(wrap(shorten(group.label, 2 * LABEL_LETTERS, placeholder="…"), LABEL_LETTERS)) or "?"
@@ -87,7 +103,7 @@ def _rows(evidence: Evidence, study: Study, panels: list[Panel]) -> tuple[list[_
             whys = [_why(estimate) for estimate in estimates if estimate.value is None]
             tall = LINE + 0.13 * max(lines.count("\n") for lines in [text, *whys])
             counts = counts_text(group.n, group.events, group.non_events)[:columns]
-            rows.append(_Row(text, y + tall / 2, counts, estimates, judged=group.judged))
+            rows.append(Row(text, y + tall / 2, counts, estimates, judged=group.judged))
             y += tall
     return rows, y + 0.1
 
@@ -105,7 +121,7 @@ def _by_attribute(evidence: Evidence, study: Study) -> dict[str, list[GroupEvide
     return {name: attributes[name] for name in sorted(order, key=lambda name: " & " in name)}
 
 
-def _write_rows(table: Axes, rows: list[_Row], *, counts: float, width: float) -> None:
+def _write_rows(table: Axes, rows: list[Row], *, counts: float, width: float) -> None:
     for column, head in enumerate(("patients", "events")[: len(rows[0].counts)], start=1):
         table.text(counts + column * COUNTS - 0.08, -0.12, head, fontsize=8, color=SOFT, ha="right")
     table.plot([EDGE, width - EDGE], [-0.05, -0.05], color=GREY, linewidth=0.8)
@@ -127,7 +143,7 @@ def _write(table: Axes, x: float, y: float, text: str, **style: Any) -> None:
         table.text(x, y + 0.043, text, va="baseline", **style)
 
 
-def _draw_panel(axes: Axes, table: Axes, panel: Panel, *, rows: list[_Row], column: int, left: float) -> None:
+def _draw_panel(axes: Axes, table: Axes, panel: Panel, *, rows: list[Row], column: int, left: float) -> None:
     estimates = [(row, row.estimates[column]) for row in rows if row.counts]
     low, high = _span(panel, [estimate for _, estimate in estimates])
     axes.set_xlim(low, high)
@@ -152,7 +168,7 @@ def _why(estimate: Estimate) -> str:
     return "\n".join(wrap(shorten(absence_text(estimate), 134, placeholder="…"), 46))
 
 
-def _draw_interval(axes: Axes, estimate: Estimate, *, row: _Row, low: float, high: float) -> None:
+def _draw_interval(axes: Axes, estimate: Estimate, *, row: Row, low: float, high: float) -> None:
     value = estimate.value if estimate.value is not None else low
     colour = INK if row.overall else BLUE
     if estimate.upper is not None:

@@ -10,7 +10,7 @@ from theragate.numbers import percent
 from theragate.reports._words import outcome_unit
 from theragate.study import TASKS, Decision, Study
 
-__all__ = ["Panel", "read_panels"]
+__all__ = ["Panel", "logarithm", "read_panels"]
 
 _AT_THRESHOLD = {"net_benefit", "net_benefit_gain", "positive_predictive_value", "selection_rate", "sensitivity"}
 _AT_THRESHOLD |= {"specificity"}
@@ -36,7 +36,7 @@ class Panel:
     def overall(self, evidence: Evidence) -> Estimate:
         """Return the estimate for all patients, on the axis."""
         if self.ratio and self.metric not in evidence.overall:
-            return _logarithm(evidence.overall.get("observed_expected", Estimate.absent("not measured")))
+            return logarithm(evidence.overall.get("observed_expected", Estimate.absent("not measured")))
         return evidence.overall.get(self.metric, Estimate.absent("not measured"))
 
     def in_words(self, number: float) -> float:
@@ -84,7 +84,8 @@ def _title(metric: str, study: Study) -> str:
     return described.title
 
 
-def _logarithm(ratio: Estimate) -> Estimate:
+def logarithm(ratio: Estimate) -> Estimate:
+    """Return a ratio's estimate on the axis of logarithms."""
     if ratio.value is None:
         return ratio
     if ratio.value <= 0:

@@ -16,6 +16,7 @@ from theragate.learning.record import TrainingRecord
 from theragate.numbers import percent, significant
 from theragate.reports._card_metrics import key_metrics
 from theragate.reports._card_model import model_summary, trust_ingredients
+from theragate.reports.clusters import cluster_section
 from theragate.reports.effects import treatment_section
 from theragate.reports.headline import unknown
 from theragate.reports.markdown import escape, fields, table
@@ -64,6 +65,7 @@ def model_card(
         f"### Release conditions\n\n{_conditions(study)}",
         fields("Model summary", model_summary(study, evidence)),
         *filter(None, [treatment_section(evidence, study)]),
+        *filter(None, [cluster_section(evidence, study)]),
         fields("Uses and directions", _uses(study)),
         fields("Warnings", _warnings(study, verdict)),
         fields("Trust ingredients", trust_ingredients(study, evidence, record, provenance)),

@@ -9,6 +9,7 @@ from theragate.evidence.published import publish
 from theragate.evidence.types import Evidence
 from theragate.learning.record import TrainingRecord
 from theragate.reports._canvas import house_style, save
+from theragate.reports._clusters import draw_clusters
 from theragate.reports._curves import draw_auc_over_time, draw_decision, draw_errors, draw_stability
 from theragate.reports._effects import draw_effects, draw_overlap, draw_policy, draw_toc
 from theragate.reports._forest import draw_subgroups
@@ -59,8 +60,9 @@ def draw_figures(evidence: Evidence, record: TrainingRecord, study: Study, direc
     -------
     The files written, in a fixed order: ``roc.png`` (binary) or ``auc_over_time.png`` (survival), ``calibration.png``,
     ``decision_curve.png`` (where a decision is declared), ``errors.png`` (regression), ``stability.png``,
-    ``membership.png``, ``subgroups.png``, ``importances.png``. For an effect ``benefit_ranking.png`` and
-    ``effects.png`` stand in the place of the first two, and ``overlap.png`` where treatment was not assigned at random.
+    ``membership.png``, ``subgroups.png``, ``clusters.png`` (where the study declares some), ``importances.png``. For
+    an effect ``benefit_ranking.png`` and ``effects.png`` stand in the place of the first two, and ``overlap.png`` where
+    treatment was not assigned at random.
 
     Raises
     ------
@@ -78,5 +80,7 @@ def draw_figures(evidence: Evidence, record: TrainingRecord, study: Study, direc
             if evidence.curves.get(curve) and evidence.curves[curve].x
         ]
         drawn.append(save(draw_subgroups(evidence, study), directory / "subgroups.png", simulated=simulated))
+        if evidence.clusters is not None and evidence.clusters.each:
+            drawn.append(save(draw_clusters(evidence, study), directory / "clusters.png", simulated=simulated))
         drawn.append(save(draw_importances(record, study), directory / "importances.png", simulated=simulated))
     return drawn

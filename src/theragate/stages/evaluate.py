@@ -192,6 +192,7 @@ def _evidence(workspace: Workspace, study: Study, files: _Files) -> Evidence:
         champion=_champion(files.refits_record.champion, measured),
         treatment=treatment,
         censoring=losses,
+        clusters=measured.clusters,
     )
 
 

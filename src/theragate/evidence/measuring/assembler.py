@@ -16,6 +16,7 @@ from theragate.evidence.definitions.arithmetic import Floats
 from theragate.evidence.inputs.groups import Subgroup
 from theragate.evidence.measuring.results import Member, family
 from theragate.evidence.types import (
+    ClusterEvidence,
     Comparison,
     Contrast,
     Curve,
@@ -42,7 +43,8 @@ _CALIBRATION = (
 class Measured:
     """What was measured; the fields are those of `theragate.evidence.types.Evidence`.
 
-    ``champion`` has the comparisons with the recipe of the model in use, which takes the reference's place.
+    ``champion`` has the comparisons with the recipe of the model in use, which takes the reference's place;
+    ``clusters`` is None where each patient stands alone.
     """
 
     overall: dict[str, Estimate]
@@ -58,6 +60,7 @@ class Measured:
     non_events: int | None
     censored_before_horizon: int | None
     champion: tuple[Comparison, ...] = ()
+    clusters: ClusterEvidence | None = None
 
 
 class Subset(Protocol):

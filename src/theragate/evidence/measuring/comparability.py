@@ -8,8 +8,10 @@ from numpy.typing import NDArray
 from theragate.evidence.definitions.arithmetic import Floats
 from theragate.evidence.inputs.doubly_robust import uncensored_values
 from theragate.evidence.inputs.effects import EffectHeldOut, EffectTarget
+from theragate.evidence.intervals.limits import FEW_CLUSTERS, few
 from theragate.evidence.measuring.effect_samples import share
 from theragate.evidence.metrics.cox import cox_regression
+from theragate.evidence.sampling.units import FEWEST_CLUSTERS, Units
 from theragate.evidence.types import (
     Z95,
     Estimate,
@@ -43,15 +45,16 @@ def treatment_evidence(
     adjusted = target.propensity is None
     columns = list(held_out.covariates.values()) if adjusted else []
     bands, critical = _bands(errors)
+    units = Units.of_rows(held_out.predictions)
     return TreatmentEvidence(
         assigned="in_practice" if adjusted else "at_random",
         effect=target.effect,
         unit=target.unit,
         arms=tuple(_arm(target, treated=treated) for treated in (False, True)),
         propensity=target.propensity,
-        overlap=_overlap(target, held_out),
-        crude=_crude(target),
-        hazard_ratio=_hazard_ratio(target, columns),
+        overlap=_overlap(target, held_out, units),
+        crude=_crude(target, units),
+        hazard_ratio=_hazard_ratio(target, columns, clustered=units.clustered),
         adjusted_for=len(columns),
         bands=bands,
         critical=critical,
@@ -66,13 +69,13 @@ def _arm(target: EffectTarget, *, treated: bool) -> TreatmentArm:
     return TreatmentArm(treated=treated, n=int(rows.sum()), events=events, non_events=free)
 
 
-def _overlap(target: EffectTarget, held_out: EffectHeldOut) -> OverlapEvidence:
+def _overlap(target: EffectTarget, held_out: EffectHeldOut, units: Units) -> OverlapEvidence:
     chance = held_out.propensity.mean(axis=0)
     weight = np.where(target.treated, 1 / chance, 1 / (1 - chance))
     arms = (~target.treated, target.treated)
     effective = tuple(float(weight[arm].sum() ** 2 / (weight[arm] ** 2).sum()) for arm in arms)
     return OverlapEvidence(
-        outside=share((chance < _FEWEST) | (chance > _MOST), patients=len(chance)),
+        outside=share((chance < _FEWEST) | (chance > _MOST), rows=np.arange(len(chance)), units=units),
         effective=(effective[0], effective[1]),
         before={name: _distance(x, arms, np.ones(len(x))) for name, x in held_out.covariates.items()},
         after={name: _distance(x, arms, weight) for name, x in held_out.covariates.items()},
@@ -86,12 +89,22 @@ def _distance(values: Floats, arms: tuple[NDArray[np.bool_], NDArray[np.bool_]],
     return abs(means[1] - means[0]) / spread if spread > 0 else 0.0
 
 
-def _crude(target: EffectTarget) -> Estimate:
+def _crude(target: EffectTarget, units: Units) -> Estimate:
     """Return the difference of the arms' means, freed of censoring alone."""
     values = uncensored_values(target.reached, target.treated, target.weight)
     arms = [values[rows] for rows in (target.treated, ~target.treated)]
     value = float(arms[0].mean() - arms[1].mean())
     se = float(np.sqrt(sum(arm.var(ddof=1) / len(arm) for arm in arms)))
+    everybody = np.arange(len(values))
+    clusters = units.effective(everybody)
+    if clusters is not None:
+        if units.count < FEWEST_CLUSTERS:
+            return Estimate(value=value, method="none", why=FEW_CLUSTERS)
+        moves = np.where(
+            target.treated, (values - arms[0].mean()) / len(arms[0]), -(values - arms[1].mean()) / len(arms[1])
+        )
+        sums = units.sums(moves, everybody)
+        se = float(np.sqrt(sums @ sums)) * few(None, clusters)
     if not se > 0:
         return Estimate(value=value, method="none", why="no spread within the arms")
     return Estimate(
@@ -99,12 +112,15 @@ def _crude(target: EffectTarget) -> Estimate:
     )
 
 
-def _hazard_ratio(target: EffectTarget, columns: list[Floats]) -> Estimate | None:
+def _hazard_ratio(target: EffectTarget, columns: list[Floats], *, clustered: bool) -> Estimate | None:
     if target.time is None or target.event is None:
         return None
     beta, covariance = cox_regression(
         target.time, target.event, np.stack([target.treated.astype(np.float64), *columns], axis=1)
     )
+    if clustered:
+        why = "limits of Cox regression count patients one by one, and these are of clusters"
+        return Estimate(value=float(np.exp(beta[0])), method="none", why=why)
     se = float(np.sqrt(covariance[0, 0]))
     low, value, high = (float(np.exp(beta[0] + z * se)) for z in (-Z95, 0.0, Z95))
     return Estimate(value=value, lower=low, upper=high, se=se, scale="log", method="Cox regression, Efron's ties")

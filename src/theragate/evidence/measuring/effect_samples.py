@@ -6,16 +6,18 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import stdtrit
 
 from theragate.evidence.catalogue import metrics_of, values_of
 from theragate.evidence.definitions.arithmetic import Floats
 from theragate.evidence.definitions.sums import Layout, NamedSums
 from theragate.evidence.inputs.effects import EffectTarget
 from theragate.evidence.inputs.groups import Subgroup
+from theragate.evidence.intervals.limits import FEW_CLUSTERS, few
 from theragate.evidence.intervals.proportions import wilson
 from theragate.evidence.intervals.widening import factor, widened
 from theragate.evidence.metrics.effects import Ranking, moments, ranked
+from theragate.evidence.sampling.pools import Pool
+from theragate.evidence.sampling.units import FEWEST_CLUSTERS, Units
 from theragate.evidence.types import Z95, Estimate
 from theragate.study import TaskName
 
@@ -56,31 +58,44 @@ class Effects:
 
 @dataclass(frozen=True)
 class PatientSet:
-    """Some patients; ``group`` is None for all of them. ``fewest`` is the size of their smallest cell."""
+    """Some patients; ``group`` is None for all of them. ``fewest`` is the size of their smallest cell.
+
+    ``clusters`` is the effective number of their clusters; None where each stands alone.
+    """
 
     rows: NDArray[np.intp]
     group: Subgroup | None
     fewest: int
     enough: bool
+    clusters: float | None = None
 
 
-def patient_sets(target: EffectTarget, groups: Sequence[Subgroup]) -> list[PatientSet]:
+def patient_sets(target: EffectTarget, groups: Sequence[Subgroup], units: Units) -> list[PatientSet]:
     """Return the whole cohort first, then each group."""
     everybody = np.arange(len(target.treated), dtype=np.intp)
     wanted: list[tuple[NDArray[np.intp], Subgroup | None]] = [(everybody, None)]
     wanted += [(group.rows, group) for group in groups]
-    return [_patient_set(target, rows, group) for rows, group in wanted]
+    return [_patient_set(target, rows, group, units) for rows, group in wanted]
 
 
-def _patient_set(target: EffectTarget, rows: NDArray[np.intp], group: Subgroup | None) -> PatientSet:
+def _patient_set(target: EffectTarget, rows: NDArray[np.intp], group: Subgroup | None, units: Units) -> PatientSet:
     arms = min(int(arm[rows].sum()) for arm in (target.treated, ~target.treated))
     cells = min(int(cell[rows].sum()) for cell in target.cells.values())
     least = FEWEST_PATIENTS if target.event is None else FEWEST_EVENTS
-    return PatientSet(rows, group, cells, arms >= FEWEST_PATIENTS and cells >= least)
+    enough = arms >= FEWEST_PATIENTS and cells >= least
+    if units.clustered:
+        kinds = [rows[arm[rows]] for arm in (target.treated, ~target.treated)]
+        enough = enough and min(len(np.unique(units.of[arm])) for arm in kinds) >= FEWEST_CLUSTERS
+    return PatientSet(rows, group, cells, enough, units.effective(rows))
 
 
-def resampled(n: int, *, resamples: int, seed: int) -> Iterator[Floats]:
-    """Draw patients with replacement, block by block; each block has shape (b, n): how often each was drawn."""
+def resampled(units: Units, *, resamples: int, seed: int) -> Iterator[Floats]:
+    """Draw patients, or clusters, with replacement; each block has shape (b, n): how often each patient was drawn."""
+    n = len(units.of)
+    if units.clustered:
+        for block in Pool.of_units(units).draws(resamples=resamples, seed=seed):
+            yield block[:, units.of]
+        return
     generator = np.random.Generator(np.random.PCG64((seed, n)))
     size = max(1, min(resamples, _BLOCK // n))
     for start in range(0, resamples, size):
@@ -179,11 +194,11 @@ def sampled(value: float, replicates: Floats, *, of: PatientSet) -> Estimate:
     if not np.isfinite(value):
         return Estimate.absent("it is not defined for these patients")
     if not of.enough:
-        return Estimate(value=value, method="none", why=_TOO_FEW)
+        return Estimate(value=value, method="none", why=_TOO_FEW if of.clusters is None else FEW_CLUSTERS)
     usable = replicates[np.isfinite(replicates)]
     if len(usable) < 0.95 * len(replicates) or not usable.std():
         return Estimate(value=value, method="none", why="no spread in the resamples from which an error is estimated")
-    se = float(usable.std(ddof=1)) * float(stdtrit(max(of.fewest - 1, 1), 0.975)) / Z95
+    se = float(usable.std(ddof=1)) * few(of.fewest, of.clusters)
     return Estimate(value=value, lower=value - Z95 * se, upper=value + Z95 * se, se=se, method="bootstrap, Student's t")
 
 
@@ -223,9 +238,19 @@ def _part(value: float, replicates: Floats, *, of: PatientSet) -> Estimate:
     return sampled(value, replicates, of=of)
 
 
-def share(chosen: NDArray[np.bool_] | Floats, *, patients: int) -> Estimate:
-    """Return the share of `patients` chosen, with Wilson's limits; each counts by the share of repeats that chose."""
-    value = float(chosen.mean())
-    lower, upper = wilson(value, patients)
-    se = 1 / np.sqrt(patients * value * (1 - value)) if 0 < value < 1 else None
+def share(chosen: NDArray[np.bool_] | Floats, *, rows: NDArray[np.intp], units: Units) -> Estimate:
+    """Return the share of the patients at `rows` chosen, with Wilson's limits; each by the share of repeats that chose.
+
+    Of clusters, the limits are those of as many patients as would give the spread of the clusters' sums.
+    """
+    value, size = float(chosen.mean()), float(len(rows))
+    clusters = units.effective(rows)
+    if clusters is not None:
+        if len(np.unique(units.of[rows])) < FEWEST_CLUSTERS:
+            return Estimate(value=value, method="none", why=FEW_CLUSTERS)
+        sums = units.sums((chosen - value) / len(rows), rows)
+        variance = float(sums @ sums)
+        size = min(size, value * (1 - value) / variance if variance > 0 else clusters) / few(None, clusters) ** 2
+    lower, upper = wilson(value, size)
+    se = 1 / np.sqrt(size * value * (1 - value)) if 0 < value < 1 else None
     return Estimate(value=value, lower=lower, upper=upper, se=se, scale="logit", method="Wilson")

@@ -36,6 +36,7 @@ from theragate.evidence.measuring.effect_samples import (
 from theragate.evidence.measuring.repeated import means
 from theragate.evidence.measuring.results import Member
 from theragate.evidence.metrics.effects import Ranking, ranked
+from theragate.evidence.sampling.units import Units
 from theragate.evidence.types import Comparison, Curve, Estimate, ThresholdEvidence
 from theragate.study import TASKS
 
@@ -102,7 +103,8 @@ class EffectMeasurement(TaskMeasurement[EffectSubset]):
         }
         self._thresholds = thresholds_of(target)
         self._crossed = given.cross_validated
-        self._sets = patient_sets(target, subgroups(coded(given.groups), given.judged))
+        self._units = Units.of_rows(given)
+        self._sets = patient_sets(target, subgroups(coded(given.groups), given.judged), self._units)
         self._draw(resamples)
         self.patients = len(target.treated)
         self.metrics = metrics_of(_TASK, target.extensions)
@@ -138,7 +140,7 @@ class EffectMeasurement(TaskMeasurement[EffectSubset]):
             for subset in both
         ]
         if not both[0].of.enough:
-            return Estimate(value=value - other, method="none", why="too few patients for an interval")
+            return Estimate(value=value - other, method="none", why="too few patients, or clusters, for an interval")
         apart = np.asarray(drawn - other_drawn)
         same = bool(np.ptp(apart) == 0) and value == other
         estimate = paired(
@@ -148,6 +150,7 @@ class EffectMeasurement(TaskMeasurement[EffectSubset]):
             influence=False,
             same=same,
             rests_on=both[0].of.fewest,
+            clusters=both[0].of.clusters,
         )
         return widened_difference(estimate, paired_factor(_TASK)) if self._crossed and not same else estimate
 
@@ -198,7 +201,7 @@ class EffectMeasurement(TaskMeasurement[EffectSubset]):
         blocks: list[list[Statistics]] = [[] for _ in wanted]
         targeting = []
         self._rankings = [Ranking.of(own.centred) for own in self._effects["selected"]]
-        for draws in resampled(len(self._scores), resamples=resamples, seed=self._seed):
+        for draws in resampled(self._units, resamples=resamples, seed=self._seed):
             for own, (name, of) in zip(blocks, wanted, strict=True):
                 own.append(self._statistics(name, of, draws[:, of.rows]))
             targeting.append(self._targeting(draws))
@@ -241,7 +244,7 @@ class EffectMeasurement(TaskMeasurement[EffectSubset]):
             gain = gains(of, drawn, point, threshold)
             named = {"": gain.over_both, "_over_none": gain.over_none, "_over_all": gain.over_all}
             measured |= {f"policy_gain{over}": self._wider(own, "policy_gain") for over, own in named.items()}
-            measured["treated_share"] = share(self._treated(name, of, threshold), patients=len(of.rows))
+            measured["treated_share"] = share(self._treated(name, of, threshold), rows=of.rows, units=self._units)
             measured["policy_value"] = self._policy_value(of, name, drawn, threshold)
         ranged = name == "selected" and (of.group is None or of.group.judged)
         net_benefit, members = self._over_range(of, drawn, point) if ranged else ((), ())

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from theragate.evidence.catalogue import METRICS, Metric, metrics_of
 from theragate.evidence.definitions.arithmetic import Floats
 from theragate.evidence.inputs.groups import Subgroup, atoms, coded, subgroups
-from theragate.evidence.inputs.order import codes_of
 from theragate.evidence.inputs.predictions import BinaryTarget, HeldOut, QuantityTarget, SurvivalTarget, Target
 from theragate.evidence.intervals.limits import on_scale
 from theragate.evidence.intervals.widening import factor
@@ -138,7 +137,7 @@ class PanelMeasurements:
         return self._pool.level is not None
 
     def _pooled(self) -> tuple[Pool, Blocks]:
-        units = _units(self.held_out, self.patients)
+        units = Units.of_rows(self.held_out)
         if self.patients > LARGE and units.count == self.patients and self._repeats == 1:
             selected = self.predictions["selected"][0]
             pool = pool_of_cells(self.target, selected, rows=self._everybody, atoms=self._atoms, kinds=self._kinds)
@@ -245,15 +244,6 @@ class PanelMeasurements:
         own = self._panel([name], np.sort(rows), pool)
         drawn = resample([own], [()], pool=pool, resamples=self._resamples, seed=self._seed)
         return self._results(own, name, drawn.panels[0][name], moved=moved)
-
-
-def _units(held_out: HeldOut, patients: int) -> Units:
-    """Return who is drawn, and added up, together: clusters, the rows of a patient, or each row by itself."""
-    if held_out.clusters is not None:
-        return Units(*codes_of(held_out.clusters), clustered=True)
-    if held_out.patients is not None:
-        return Units(*codes_of(held_out.patients))
-    return Units(np.arange(patients), patients)
 
 
 def _task_of(target: Target) -> TaskName:

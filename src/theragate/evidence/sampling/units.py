@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from theragate.evidence.definitions.arithmetic import Floats
+from theragate.evidence.inputs.order import codes_of
+from theragate.evidence.inputs.predictions import HeldOut
 
 __all__ = ["FEWEST_CLUSTERS", "Units", "effective_number"]
 
@@ -30,6 +32,16 @@ class Units:
     of: NDArray[np.intp]
     count: int
     clustered: bool = False
+
+    @classmethod
+    def of_rows(cls, held_out: HeldOut) -> "Units":
+        """Return who is drawn, and added up, together: clusters, the rows of a patient, or each row by itself."""
+        if held_out.clusters is not None:
+            return cls(*codes_of(held_out.clusters), clustered=True)
+        if held_out.patients is not None:
+            return cls(*codes_of(held_out.patients))
+        rows = held_out.null.shape[1]
+        return cls(np.arange(rows), rows)
 
     def sums(self, influence: Floats, rows: NDArray[np.intp]) -> Floats:
         """Add up the influence values of the patients at `rows` by unit, shape (count,).

@@ -1,6 +1,7 @@
 """The form of evidence: estimates with intervals, overall and per subgroup, and how they vary together. Light."""
 
 from theragate.evidence.types.censoring import CensoringEvidence
+from theragate.evidence.types.clusters import ClusterEvidence, ClusterSummary
 from theragate.evidence.types.estimate import Z95, Estimate, Scale, from_scale, to_scale
 from theragate.evidence.types.evidence import CohortFacts, DataFacts, Evidence
 from theragate.evidence.types.measured import (
@@ -27,6 +28,8 @@ __all__ = [
     "AttackEvidence",
     "CensoringEvidence",
     "ChampionEvidence",
+    "ClusterEvidence",
+    "ClusterSummary",
     "CohortFacts",
     "Comparison",
     "Contrast",

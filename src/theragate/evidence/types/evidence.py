@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import Field
 
 from theragate.evidence.types.censoring import CensoringEvidence
+from theragate.evidence.types.clusters import ClusterEvidence
 from theragate.evidence.types.estimate import Estimate
 from theragate.evidence.types.measured import (
     Comparison,
@@ -53,8 +54,8 @@ class Evidence(Spec):
 
     ``report_only`` names the metrics that are shown and never judged. ``stability`` and ``membership`` are None
     where they were not measured, ``champion`` where there is none: a first release; ``treatment`` where no treatments
-    are compared; ``censoring`` where nobody was lost before a horizon. ``cross_validated``: the predicting models
-    learned from the other patients of this very cohort.
+    are compared; ``censoring`` where nobody was lost before a horizon; ``clusters`` where the study declares none.
+    ``cross_validated``: the predicting models learned from the other patients of this very cohort.
     """
 
     version: Literal[3] = 3
@@ -83,6 +84,7 @@ class Evidence(Spec):
     champion: ChampionEvidence | None = None
     treatment: TreatmentEvidence | None = None
     censoring: CensoringEvidence | None = Field(default=None, exclude_if=operator.not_)
+    clusters: ClusterEvidence | None = Field(default=None, exclude_if=operator.not_)
 
     def group_estimates(self, metric: str) -> list[tuple[GroupEvidence, Estimate]]:
         """Return every subgroup with its estimate of `metric`; absent where the metric was not measured."""
