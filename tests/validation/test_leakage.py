@@ -148,8 +148,13 @@ def test_who_has_a_value_may_tell_the_event(study_name, real):
     assert found_in(frame, study, np.where(event, np.nan, 1.0))["missingness"] == "critical"
     nearly = event ^ (random.random(len(event)) < 0.05)
     assert found_in(frame, study, np.where(nearly, 1.0, np.nan))["missingness"] == "critical"
-    some = event & (random.random(len(event)) < 0.3)
-    assert found_in(frame, study, np.where(some, 1.0, np.nan)) == {"missingness": "warning"}
+    some = event & (random.random(len(event)) < 0.6)
+    assert found_in(frame, study, np.where(some, 1.0, np.nan)) == {"missingness": "critical"}
+    few = np.cumsum(event) * event
+    assert found_in(frame, study, np.where((few > 0) & (few < 40), 1.0, np.nan))["missingness"] in (
+        "warning",
+        "critical",
+    )
     assert found_in(frame, study, np.where(random.random(len(event)) < 0.3, 1.0, np.nan)) == {}
 
 
@@ -276,3 +281,71 @@ def test_levels_hold_enough_patients():
     assert np.bincount(cut.level).min() >= 10
     many = read_feature_column(pd.Series(np.arange(2000.0)), "x")
     assert (many.ranks.max(), many.level.max()) == (255, 19)
+
+
+@pytest.mark.parametrize("study_name", EVENTS)
+def test_a_category_that_only_patients_with_the_event_have_is_found(study_name, real):
+    frame, study = real(study_name)
+    event = event_of(frame, study)
+    random = np.random.default_rng(0)
+    some = event & (random.random(len(event)) < 0.4)
+    assert (
+        found_in(frame, study, np.where(some, "palliative", random.choice(["a", "b"], len(event))))["level"]
+        == "warning"
+    )
+    assert found_in(frame, study, np.where(some, 3, random.integers(0, 3, len(event))))["level"] == "warning"
+    elsewhere = np.flatnonzero(~event)[: max(len(event) // 50, 3)]
+    seldom = some | np.isin(np.arange(len(event)), elsewhere)
+    assert found_in(frame, study, np.where(seldom, "sign", "none")) == {}
+
+
+@pytest.mark.parametrize("study_name", SURVIVAL)
+@pytest.mark.parametrize("words", [("alive", "dead"), (0, 1)])
+def test_a_status_of_which_one_in_twenty_is_wrong_is_found(study_name, words, real):
+    frame, study = real(study_name)
+    event = event_of(frame, study)
+    wrong = event ^ (np.random.default_rng(1).random(len(event)) < 0.05)
+    assert found_in(frame, study, np.where(wrong, words[1], words[0]))["value"] == "critical"
+    test = event ^ (np.random.default_rng(1).random(len(event)) < 0.15)
+    assert found_in(frame, study, np.where(test, words[1], words[0])) == {}
+
+
+@pytest.mark.parametrize("study_name", EVENTS)
+def test_two_columns_that_give_the_event_away_together_are_both_named(study_name, real):
+    frame, study = real(study_name)
+    first = np.random.default_rng(0).random(len(frame)) < 0.5
+    leaks = find_leaks(frame.assign(first=first, second=first ^ event_of(frame, study)), study)
+    assert [(leak.check, leak.feature, leak.severity) for leak in leaks] == [
+        ("joint", "first", "critical"),
+        ("joint", "second", "critical"),
+    ]
+    assert "`first` and `second` tell the outcome together" in leaks[0].sentence
+    partly = first ^ event_of(frame, study) ^ (np.random.default_rng(1).random(len(frame)) < 0.2)
+    assert find_leaks(frame.assign(first=first, second=partly), study) == ()
+
+
+def test_three_columns_are_found_and_two_dates_with_a_quantity_between_them(real):
+    frame, study = real("heart_attack_survival")
+    first, second = np.random.default_rng(0).random((2, len(frame))) < 0.5
+    leaks = find_leaks(frame.assign(one=first, two=second, three=first ^ second ^ event_of(frame, study)), study)
+    assert {(leak.check, leak.feature) for leak in leaks} == {("joint", name) for name in ("one", "two", "three")}
+    frame, study = real("diabetes_progression")
+    begun = np.random.default_rng(0).normal(0, 300, len(frame))
+    leaks = find_leaks(frame.assign(begun=begun, ended=begun + frame["progression"]), study)
+    assert {(leak.check, leak.feature) for leak in leaks} == {("joint", "begun"), ("joint", "ended")}
+
+
+@pytest.mark.parametrize("study_name", SURVIVAL)
+@pytest.mark.parametrize("unit", [1.0, 365.25])
+def test_a_time_that_keeps_to_one_side_of_the_event_is_found(study_name, unit, real):
+    frame, study = real(study_name)
+    random = np.random.default_rng(0)
+    time, event = frame[study.outcome.time].to_numpy(), event_of(frame, study)
+    scale = float(np.median(time))
+    known = random.random(len(frame)) < 0.5
+    after = np.where(known, time * event + random.exponential(scale / 4, len(frame)), np.nan) / unit
+    assert found_in(frame, study, after)["outcome_time"] == "critical"
+    within = np.where(known, np.maximum(time * random.beta(3, 1, len(frame)), 1e-3), np.nan) / unit
+    assert found_in(frame, study, within)["outcome_time"] == "warning"
+    unrelated = np.where(known, random.exponential(scale, len(frame)), np.nan) / unit
+    assert found_in(frame, study, unrelated) == {}

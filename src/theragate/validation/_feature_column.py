@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-__all__ = ["FeatureColumn", "read_feature_column"]
+__all__ = ["LEVELS", "FeatureColumn", "read_feature_column"]
 
 SMALLEST = 10  # a level of fewer patients would tell the outcome by chance
 LEVELS = 20

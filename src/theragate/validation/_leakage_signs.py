@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import gammaln
+from scipy.special import gammaln, ndtr, ndtri
 
 from theragate.cohorts.outcomes import Binary, Censored, MeasuredOutcome, Quantity
 from theragate.validation._association import (
@@ -20,7 +20,7 @@ from theragate.validation._association import (
     rank_correlation,
     wilson,
 )
-from theragate.validation._feature_column import FeatureColumn
+from theragate.validation._feature_column import LEVELS, FeatureColumn
 from theragate.validation.types import LeakageFinding, Severity
 
 __all__ = ["SIGNS", "tells_treatment"]
@@ -33,7 +33,12 @@ CHANCE = 3.0  # how many times more often than by chance a value may equal the f
 FEWEST = 30  # patients with a value, below whom an explained variation is not estimated
 CUT = 1e-6  # chance of levels, thrown at random, that part the outcome into ranges
 PER_LEVEL = 5  # patients per distinct value, from which on a column is one of levels
-EXPECTED = 10.0  # patients expected in a cell before its emptiness means something
+EXPECTED = 10.0  # patients expected to share one outcome before that means something
+RATIO, LEAK_RATIO = 10.0, 20.0  # lower limits of the likelihood ratio; hardly any finding of medicine reaches the first
+FEW = 5  # values, up to which a column divides the patients rather than ranks them
+BEYOND, EARLIER = 0.2, 0.005  # shares of patients on one side of their follow-up: by chance at least, and here at most
+DIVIDED = "AUROC of the scale that it divides"
+SAME_UNIT = (1.0, 7.0, 12.0, 30.4375, 365.25)
 
 
 def _missingness(column: FeatureColumn, outcome: MeasuredOutcome, _ceiling: float) -> LeakageFinding | None:
@@ -55,12 +60,37 @@ def _missingness(column: FeatureColumn, outcome: MeasuredOutcome, _ceiling: floa
         return _finding("missingness", column, statistic, association, limit=MISSINGNESS, sentence=sentence)
     sentence = f"Whether `{column.name}` is missing tells who had the event."
     judged = _judged("missingness", column, statistic, association, limit=MISSINGNESS, sentence=sentence)
-    if judged or association is None or not _one_sided(missing, event):
+    ratio = max(_only(column.present, event), _only(missing, event))
+    if judged or association is None or not ratio:
         return judged
     sentence = f"`{column.name}` is filled in, or missing, only for patients of one outcome. Was it recorded later?"
+    severity: Severity = "critical" if ratio > LEAK_RATIO else "warning"
     return _finding(
-        "missingness", column, statistic, association, limit=MISSINGNESS, sentence=sentence, severity="warning"
+        "missingness", column, statistic, association, limit=MISSINGNESS, sentence=sentence, severity=severity
     )
+
+
+def _level(column: FeatureColumn, outcome: MeasuredOutcome, _ceiling: float) -> LeakageFinding | None:
+    """Find a category that patients of one outcome have, and nobody else.
+
+    It is a warning: a finding that proves the disease is rare, and yet there are some. A person has to say which it is.
+    """
+    if isinstance(outcome, Quantity) or column.label.max(initial=0) > LEVELS or _only(column.present, outcome.event):
+        return None
+    found = []
+    event = outcome.event  # at all: who was not followed to the horizon is known to have the event or not known at all
+    for each in np.unique(column.label[column.present]):
+        rows = column.label == each
+        ratio = _only(rows, event)
+        if ratio > RATIO:
+            held = event if event[rows].any() else ~event
+            found.append((ratio, wilson(int((rows & held).sum()), int(held.sum()))))
+    if not found:
+        return None
+    _, share = max(found, key=lambda each: each[0])
+    sentence = f"One category of `{column.name}` is that of patients of one outcome only. Was it recorded later?"
+    statistic = "share of the patients of that outcome who have it"
+    return _finding("level", column, statistic, share, sentence=sentence, severity="warning")
 
 
 def _value(column: FeatureColumn, outcome: MeasuredOutcome, ceiling: float) -> LeakageFinding | None:
@@ -73,7 +103,9 @@ def _value(column: FeatureColumn, outcome: MeasuredOutcome, ceiling: float) -> L
         return _judged("value", column, "R²", explained(level, value), limit=ceiling, sentence=sentence)
     if isinstance(outcome, Binary):
         association = _highest(_status(column, present, outcome.event))
-        return _judged("value", column, "AUROC", association, limit=ceiling, sentence=sentence)
+        judged = _judged("value", column, "AUROC", association, limit=ceiling, sentence=sentence)
+        divided = _divided(column, present, outcome.event)
+        return judged or _judged("value", column, DIVIDED, divided, limit=ceiling, sentence=sentence)
     time, event = outcome.time, outcome.event
     tried = [concordance(_by_rate(column.level, time, event), time, event)]
     if ranks is not None:
@@ -84,7 +116,9 @@ def _value(column: FeatureColumn, outcome: MeasuredOutcome, ceiling: float) -> L
     status = [area for known, event in _questions(outcome) for area in _status(column, known, event)]
     sentence = f"`{column.name}` alone tells who had the event."
     limit = max(ceiling, STATUS)
-    return _judged("value", column, "AUROC of the event status", _highest(status), limit=limit, sentence=sentence)
+    judged = _judged("value", column, "AUROC of the event status", _highest(status), limit=limit, sentence=sentence)
+    divided = _highest([_divided(column, known, event) for known, event in _questions(outcome)])
+    return judged or _judged("value", column, DIVIDED, divided, limit=limit, sentence=sentence)
 
 
 def _copy(column: FeatureColumn, outcome: MeasuredOutcome, _ceiling: float) -> LeakageFinding | None:
@@ -145,11 +179,34 @@ def _outcome_time(column: FeatureColumn, outcome: MeasuredOutcome, _ceiling: flo
     )
     severity: Severity = "critical" if within else "warning"
     statistic = "share of patients in whom it equals the follow-up time"
-    return _judged("outcome_time", column, statistic, equal, limit=limit, sentence=sentence, severity=severity)
+    judged = _judged("outcome_time", column, statistic, equal, limit=limit, sentence=sentence, severity=severity)
+    return judged or _beyond(column.name, number, outcome.take(np.flatnonzero(column.present)))
+
+
+def _beyond(name: str, number: NDArray[np.float64], outcome: Censored) -> LeakageFinding | None:
+    """Find a time after the event, or within the follow-up: it keeps to one side of it, which chance does not do."""
+    time, event = outcome.time, outcome.event
+    for unit in sorted({*SAME_UNIT, *(1 / unit for unit in SAME_UNIT)}):
+        if _keeps_above(number[event] * unit, time[event]):
+            sentence = f"`{name}` is a time that never comes before the event: it was recorded after it."
+            return _finding("outcome_time", name, sentence=sentence)
+        if _keeps_above(time, number * unit):
+            sentence = f"`{name}` is a time that never comes after the end of follow-up: is it known at the start?"
+            return _finding("outcome_time", name, sentence=sentence, severity="warning")
+    return None
+
+
+def _keeps_above(later: NDArray[np.float64], earlier: NDArray[np.float64]) -> bool:
+    """Whether one hardly ever lies below the other in a patient, and often does between patients."""
+    n = len(later)
+    if n < FEWEST or (later < earlier).mean() > EARLIER:
+        return False
+    return bool(np.searchsorted(np.sort(later), earlier, "left").mean() / n >= BEYOND)
 
 
 SIGNS: tuple[Callable[[FeatureColumn, MeasuredOutcome, float], LeakageFinding | None], ...] = (
     _missingness,
+    _level,
     _value,
     _copy,
     _outcome_time,
@@ -185,10 +242,38 @@ def _by_rate(level: NDArray[np.intp], time: NDArray[np.float64], event: NDArray[
     return score
 
 
-def _one_sided(missing: NDArray[np.bool_], event: NDArray[np.bool_]) -> bool:
-    """Whether one of the four cells is empty although at least `EXPECTED` patients would be in it by chance."""
-    cells = [(a, b) for a in (missing, ~missing) for b in (event, ~event)]
-    return any(not (a & b).any() and a.sum() * b.sum() / len(event) >= EXPECTED for a, b in cells)
+def _divided(column: FeatureColumn, known: NDArray[np.bool_], event: NDArray[np.bool_]) -> Association | None:
+    """AUROC of the scale that a column of few values seems to divide in two, under the binormal model.
+
+    A status with one in twenty turned round agrees with it as well as a marker with an AUROC of 0.99 that is cut in
+    two. The AUROC of the cut is the mean of sensitivity and specificity, Φ(d/2), and that of the marker is Φ(d/√2).
+    """
+    if not known.any() or len(np.unique(column.label)) > FEW:
+        return None
+    level = column.level[known]
+    said = (np.bincount(level, weights=event[known]) > np.bincount(level) * event[known].mean())[level]
+    area = auroc(said.astype(float), event[known])
+    if area is None:
+        return None
+    return Association(*(float(ndtr(np.sqrt(2) * ndtri(min(part, 1 - 1e-12)))) for part in area))
+
+
+def _only(sign: NDArray[np.bool_], event: NDArray[np.bool_]) -> float:
+    """Return the lower limit of the likelihood ratio of a sign that patients of one outcome alone have; else 0.
+
+    Chance must hardly ever give so many patients one outcome.
+    """
+    n, signs = len(event), int(sign.sum())
+    for held in (event, ~event):
+        having, those = int((sign & held).sum()), int(held.sum())
+        if having == signs and 0 < signs <= those < n:
+            chance = _log_choose(n - signs, those - signs) - _log_choose(n, those)
+            return wilson(having, those).lower / wilson(0, n - those).upper if chance < np.log(CUT) else 0.0
+    return 0.0
+
+
+def _log_choose(n: int, k: int) -> float:
+    return float(gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1))
 
 
 def _renamed(label: NDArray[np.intp], value: NDArray[np.float64]) -> bool:
@@ -231,8 +316,8 @@ def _judged(
 
 
 def _finding(
-    check: Literal["missingness", "value", "copy", "outcome_time"],
-    column: FeatureColumn,
+    check: Literal["missingness", "level", "value", "copy", "outcome_time"],
+    column: FeatureColumn | str,
     statistic: str = "",
     association: Association | None = None,
     *,
@@ -245,7 +330,7 @@ def _finding(
     return LeakageFinding.model_validate(
         {
             "check": check,
-            "feature": column.name,
+            "feature": column if isinstance(column, str) else column.name,
             "severity": severity,
             "statistic": statistic,
             "sentence": sentence,

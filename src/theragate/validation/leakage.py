@@ -2,34 +2,38 @@
 
 from collections.abc import Iterator
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from theragate.cohorts.outcome_columns import read_outcome
-from theragate.cohorts.outcomes import Treated
+from theragate.cohorts.outcomes import MeasuredOutcome, Treated
 from theragate.errors import DataError
 from theragate.study import EffectOutcome, Study
-from theragate.validation._feature_column import read_feature_column
+from theragate.validation._feature_column import FeatureColumn, read_feature_column
+from theragate.validation._joint_leaks import find_joint_leaks
 from theragate.validation._leakage_signs import SIGNS, tells_treatment
 from theragate.validation.types import LeakageFinding
 
-__all__ = ["find_leaks"]
+__all__ = ["find_leaks", "leaks_of"]
 
 UNDECLARED = 0.99  # the ceiling of a study that declares none
 
 
 def find_leaks(cohort: pd.DataFrame, study: Study) -> tuple[LeakageFinding, ...]:
-    """Look at every feature that a model would see, one by one.
+    """Look at every feature that a model would see, one by one, and at pairs and threes of them.
 
     The checks are: ``identity`` (a patient who occurs twice would be learned from and tested on), ``missingness``
-    (who has a value tells the outcome), ``value`` (one feature alone beats the study's declared
-    ``gates.suspicious_performance.ceiling``), ``copy`` (the outcome in other words) and ``outcome_time`` (a duration
-    that ends with the follow-up); where treatments are compared, also ``treatment`` (the treatment in other words). The
-    order of rows and the patients' ids make no difference.
+    (who has a value tells the outcome), ``level`` (a category that only patients of one outcome have), ``value`` (one
+    feature alone beats the study's declared ``gates.suspicious_performance.ceiling``), ``joint`` (two or three do
+    together, though none alone), ``copy`` (the outcome in other words) and ``outcome_time`` (a duration that ends with
+    the follow-up, or lies beyond it); where treatments are compared, also ``treatment`` (the treatment in other words).
+    The order of rows and the patients' ids make no difference.
 
     Returns
     -------
-    At most one finding per feature and check, in the order of the columns. If the outcome cannot be read there is
-    one critical finding, ``outcome``, that says so. In few patients intervals are wide and findings rare.
+    At most one finding per feature and check, in the order of the columns, ``joint`` last. If the outcome cannot be
+    read there is one critical finding, ``outcome``, that says so. In few patients intervals are wide and findings rare.
     """
     findings = list(_identity(cohort))
     try:
@@ -39,15 +43,26 @@ def find_leaks(cohort: pd.DataFrame, study: Study) -> tuple[LeakageFinding, ...]
         column = next((name for name in study.outcome_columns if f"`{name}`" in error.subject), study.name)
         return (*findings, LeakageFinding(check="outcome", feature=column, severity="critical", sentence=sentence))
     measured = outcome.measured if isinstance(outcome, Treated) else outcome
-    ceiling = _ceiling(study)
-    for name in cohort.columns:
-        if name not in study.hidden:
-            feature = read_feature_column(cohort[name], name)
-            if feature.present.any():
-                findings += filter(None, (sign(feature, measured, ceiling) for sign in SIGNS))
-                if isinstance(outcome, Treated):
-                    findings += filter(None, (tells_treatment(feature, outcome.treated),))
-    return tuple(findings)
+    features = cohort[[name for name in cohort.columns if name not in study.hidden]]
+    treated = outcome.treated if isinstance(outcome, Treated) else None
+    return (*findings, *leaks_of(features, measured, ceiling=_ceiling(study), treated=treated))
+
+
+def leaks_of(
+    features: pd.DataFrame, outcome: MeasuredOutcome, *, ceiling: float, treated: NDArray[np.bool_] | None = None
+) -> tuple[LeakageFinding, ...]:
+    """Look at the features of n patients, whose outcome is known; ``treated`` is of shape (n,) where there are arms."""
+    findings: list[LeakageFinding] = []
+    innocent: list[FeatureColumn] = []
+    for name in features.columns:
+        feature, before = read_feature_column(features[name], name), len(findings)
+        if feature.present.any():
+            findings += filter(None, (sign(feature, outcome, ceiling) for sign in SIGNS))
+            if treated is not None:
+                findings += filter(None, (tells_treatment(feature, treated),))
+            if len(findings) == before:
+                innocent.append(feature)
+    return (*findings, *find_joint_leaks(innocent, outcome, ceiling))
 
 
 def _ceiling(study: Study) -> float:

@@ -131,7 +131,7 @@ def _leaks(leakage: Iterable[LeakageFinding], study: Study) -> str:
     if not rows:
         return (
             "<h2>Leaks</h2><p>No feature knows the outcome in a way that a new patient’s record could not: each was "
-            "held, alone, against what the study expects of a whole model.</p>"
+            "held, alone and in pairs and threes, against what the study expects of a whole model.</p>"
         )
     return _table("Leaks", ("Feature", "Answer", "Found"), rows)
 

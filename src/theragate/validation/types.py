@@ -41,7 +41,7 @@ class LeakageFinding(Spec):
     against; all are None where the check is not about a number.
     """
 
-    check: Literal["missingness", "value", "outcome_time", "copy", "identity", "outcome", "treatment"]
+    check: Literal["missingness", "level", "value", "joint", "outcome_time", "copy", "identity", "outcome", "treatment"]
     feature: str
     severity: Severity
     statistic: str = ""
