@@ -15,6 +15,7 @@ from simulations import (
     effects,
     fairness,
     group_answers,
+    leaks,
     looks,
     losses,
     membership,
@@ -43,6 +44,7 @@ _PARTS: dict[str, Callable[..., dict[str, Any]]] = {
     "clusters": lambda n, **how: {"resamples": clusters.RESAMPLES, "rows": clusters.run(max(2, n * 2 // 5), **how)},
     "looks": lambda n, **how: {"rows": looks.run(4 * n, **how)},
     "losses": lambda n, **how: losses.run(losses.cohorts(max(4, n // 4)), **how),
+    "leaks": lambda n, **how: {"rows": leaks.run(max(2, n // 5), **how)},
 }
 NAMES = ("coverage", *_PARTS)
 

@@ -352,6 +352,24 @@ def _clusters(rows: Sequence[Row]) -> str:
     return f"Cohorts of each world: {', '.join(f'{count:,}' for count in counts)}.\n\n{_table(lines)}"
 
 
+def _leaks(rows: Sequence[Row], kind: str) -> str:
+    lines = [["Task", "n", "Events", "Planted", "Stops the study", "Named at least", "Cohorts"]]
+    lines += [
+        [
+            row["task"],
+            f"{row['patients']:,}",
+            f"{row['rate']:.0%}",
+            row["column"],
+            _percent(row["stopped"]),
+            _percent(row["named"]),
+            str(row["named"]["replicates"]),
+        ]
+        for row in rows
+        if row["kind"] == kind
+    ]
+    return _table(lines)
+
+
 def _fairness(tables: dict[str, list[Row]], name: str) -> str:
     if name == "power":
         lines = [["Scene", "Judged by", "Events per group", "Pass", "Fail", "Insufficient", "Replicates"]]
@@ -545,4 +563,5 @@ _TABLES: dict[str, Callable[[dict[str, Any]], dict[str, str]]] = {
     "clusters": lambda found: {"clusters": _clusters(found["rows"])},
     "looks": lambda found: {"looks": _looks(found["rows"])},
     "losses": lambda found: {"losses": _losses(found["measures"]), "dependent": _dependent(found["dependent"])},
+    "leaks": lambda found: {f"leaks_{kind}": _leaks(found["rows"], kind) for kind in ("leak", "honest")},
 }

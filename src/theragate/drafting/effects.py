@@ -17,20 +17,30 @@ REASONS = {
 }
 
 
-def _least(spread: float | None) -> float:
-    return LEAST_OF_A_RISK if spread is None else rounded(SMALL_EFFECT * spread)
+def _least(spread: float | None, rarer: float) -> float:
+    """Return a small benefit: of a risk one event fewer in 50 patients, or one of ten events where they are rare.
+
+    Nobody can gain more than the risk, so that of 2% events a benefit of 0.02 would be one that nobody reaches.
+    """
+    return min(LEAST_OF_A_RISK, rounded(rarer / 10)) if spread is None else rounded(SMALL_EFFECT * spread)
 
 
-def draft_effect_decision(spread: float | None) -> dict[str, Any]:
+def draft_effect_decision(spread: float | None, rarer: float) -> dict[str, Any]:
     """Return the decision to treat from a small benefit on.
 
     Parameters
     ----------
     spread
         The standard deviation of a quantity; of a risk None.
+    rarer
+        The share of the rarer outcome.
     """
-    least = _least(spread)
-    what = "0.2 standard deviations of the outcome" if spread is not None else "one event fewer in 50 patients"
+    least = _least(spread, rarer)
+    what = (
+        "0.2 standard deviations of the outcome"
+        if spread is not None
+        else f"one event fewer in {1 / least:.0f} patients"
+    )
     return {
         "action": f"{MARK}: what is given to a patient whose benefit is large enough?",
         "least_benefit": least,
@@ -39,15 +49,15 @@ def draft_effect_decision(spread: float | None) -> dict[str, Any]:
     }
 
 
-def draft_effect_limits(spread: float | None) -> dict[str, dict[str, Any]]:
+def draft_effect_limits(spread: float | None, rarer: float) -> dict[str, dict[str, Any]]:
     """Return the limits of the gates that ask about effects, in the unit of the effect.
 
     Parameters
     ----------
-    spread
+    spread, rarer
         As in `draft_effect_decision`.
     """
-    least = _least(spread)
+    least = _least(spread, rarer)
     lost, lost_by_a_group, half = rounded(least / 10), rounded(least / 4), rounded(least / 2)
     return {
         "suspicious_performance": {**RANKING, "ceiling": rounded(5 * least)},

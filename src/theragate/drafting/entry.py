@@ -70,12 +70,12 @@ def draft_entry(
         **clusters.entry,
         "features": {"dropped": columns.dropped} if columns.dropped else {},
         "subgroups": _subgroups(cohort.drop(columns=[*outcome.columns, *_apart(clusters)]), columns),
-        "decision": _decision(task, spread),
+        "decision": _decision(task, spread, outcome.rarer),
         "validation": _validation(len(cohort), outcome.smallest[1], clusters=clusters),
         "tuning": _tuning(task, cohort.drop(columns=_apart(clusters)), columns=columns, outcome=outcome),
         "stability": {"refits": 50, "reason": "Fifty samples know the mean difference between two fits well."},
         "scenarios": {},
-        "gates": draft_gates(outcome.task, spread=spread),
+        "gates": draft_gates(outcome.task, spread=spread, rarer=outcome.rarer),
     }
 
 
@@ -90,9 +90,9 @@ def _spread(cohort: pd.DataFrame, outcome: DraftedOutcome) -> float | None:
     return float(cohort[outcome.measured["column"]].std()) if quantity else None
 
 
-def _decision(task: Task, spread: float | None) -> dict[str, Any]:
+def _decision(task: Task, spread: float | None, rarer: float) -> dict[str, Any]:
     if task.compares_treatments:
-        return draft_effect_decision(spread)
+        return draft_effect_decision(spread, rarer)
     if task.predicts_quantity:
         return {"none": f"{MARK}: is anything done at a threshold?"}
     return {"none": f"{MARK}: what is done, from which risk on, and who says so?"}

@@ -53,6 +53,13 @@ class DraftedOutcome:
         sizes = {name: int(np.sum(members)) for name, members in self.classes.items()}
         return min(sizes.items(), key=lambda item: item[1])
 
+    @property
+    def rarer(self) -> float:
+        """The share of the rarer of two outcomes; by arms, of the arm where it is rarest; of a quantity 0.5."""
+        sizes = [int(np.sum(members)) for members in self.classes.values()]
+        arms = [sizes[arm :: len(sizes) // 2] for arm in range(len(sizes) // 2)]
+        return min((min(arm) / max(sum(arm), 1) for arm in arms), default=0.5)
+
 
 def draft_outcome(frame: pd.DataFrame, outcome: str | None, time: str | None) -> DraftedOutcome:
     """Draft the outcome of a study.

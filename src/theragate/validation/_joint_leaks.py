@@ -30,6 +30,7 @@ TRIED = 8  # sets that stand out, of each kind
 FOLDS = 5
 FOLLOWED = 0.95  # of the patients; else who is known at the horizon is itself a matter of the outcome
 FEWEST = 20  # patients of a class
+CERTAIN = 0.9  # AUROC, lower limit, where patients are told apart without a single error
 STATUS = 0.95  # AUROC for the status in a survival study, as for one column
 
 
@@ -66,8 +67,11 @@ def find_joint_leaks(
         for members in _candidates(probe):
             if any(known <= frozenset(members) for known in found) or not probe.hopeful(members, limit):
                 continue
-            association, least = probe.together(members), max(limit, probe.apart(members))
-            if association is not None and association.lower > least:
+            association, apart = probe.together(members), probe.apart(members)
+            if association is None:
+                continue
+            least = max(apart, CERTAIN if association.estimate == 1 else limit)
+            if association.lower > least:
                 found.append(frozenset(members))
                 statistic = "R²" if values.dtype != bool else "AUROC"
                 yield from _findings([columns[member].name for member in members], statistic, association, least)
