@@ -9,8 +9,20 @@ import os
 import platform
 import sys
 from pathlib import Path
+from types import TracebackType
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
+
+
+def _show(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Say in one line that Ctrl-C came while a stage still imported its libraries, which takes seconds."""
+    if issubclass(kind, KeyboardInterrupt):
+        sys.stderr.write("interrupted; run the same command to go on\n")
+    else:
+        sys.__excepthook__(kind, error, trace)
+
+
+sys.excepthook = _show
 
 
 def _has_avx2() -> bool:

@@ -10,7 +10,7 @@ from theragate.cohorts.declared_columns import check_columns
 from theragate.cohorts.deidentify import deidentify
 from theragate.cohorts.groups import read_groups
 from theragate.cohorts.outcome_columns import read_outcome
-from theragate.errors import TheragateError, did_you_mean, nearest
+from theragate.errors import TheragateError, did_you_mean, nearest, some_of
 from theragate.gates import read_policy
 from theragate.learning.families import check_families
 from theragate.study import Study, load_study, read_parameters
@@ -149,3 +149,20 @@ def test_a_stage_of_repro(judged_clone):
         said = run(judged_clone, "theragate", "repro", target, code=1)
         assert f"error: the stage `{target}`: " in said
         assert f"Did you mean `{meant}`? " in said
+
+
+@pytest.mark.parametrize(
+    ("count", "ends"), [(0, ""), (1, "n0"), (9, "n7, n8"), (10, "n7 and 2 more"), (31, "n7 and 23 more")]
+)
+def test_of_many_names_a_message_lists_the_first(count, ends):
+    shown = some_of(f"n{at}" for at in range(count))
+    assert shown.endswith(ends)
+    assert shown.count("n") <= 9
+
+
+def test_an_unknown_study_among_many_gets_a_short_message(tmp_path):
+    studies = "".join(f"  study_{at}: {{}}\n" for at in range(31))
+    (tmp_path / "params.yaml").write_text(f"seed: 1\nstudies:\n{studies}", encoding="utf-8")
+    with pytest.raises(TheragateError, match="study_7 and 23 more") as caught:
+        load_study(tmp_path / "params.yaml", "sudy_30")
+    assert caught.value.remedy.startswith("Did you mean `study_30`? ")

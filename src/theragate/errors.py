@@ -15,6 +15,7 @@ __all__ = [
     "TheragateError",
     "did_you_mean",
     "nearest",
+    "some_of",
 ]
 
 
@@ -37,6 +38,15 @@ def did_you_mean(received: str, known: Iterable[object]) -> str:
     """Ask about the nearest known name, as the beginning of a remedy; empty where none is near."""
     near = nearest(received, known)
     return f"Did you mean `{near}`? " if near else ""
+
+
+def some_of(names: Iterable[object], *, most: int = 8) -> str:
+    """Return names as a list for a message, of long ones the first `most` and how many more there are."""
+    known = [str(name) for name in names]
+    more = len(known) - most
+    if more <= 1:  # "and 1 more" would be no shorter than its name
+        return ", ".join(known)
+    return f"{', '.join(known[:most])} and {more} more"
 
 
 _FEWEST_LETTERS = 3  # of a part of a name that says which is meant

@@ -97,3 +97,21 @@ def test_even_the_year_of_a_birth_is_removed_and_an_age_may_stay(name, born):
     assert "even their years tell ages over 89" in columns.removed[name]
     assert "add a column of ages" not in columns.removed[name]
     assert "add a column of ages" in columns_of(**{name: born}).removed[name]
+
+
+def test_what_is_the_same_after_de_identification_is_dropped_too():
+    day = pd.Series(pd.date_range("2015-01-01", periods=N, freq="17D"))
+    age = np.arange(N) % 60 + 35.0
+    columns = columns_of(
+        admission_date=day.dt.strftime("%Y-%m-%d"),
+        discharge_date=(day.dt.strftime("%Y") + "-12-31"),
+        visit_date="2019-03-04",
+        age=age,
+        age_at_entry=np.where(age > 90, age + 5, age),
+    )
+    assert columns.dates == ["admission_date", "discharge_date", "visit_date"]
+    assert {name: reason.removeprefix("REVIEW: ") for name, reason in columns.dropped.items()} == {
+        "visit_date": "of dates, the years are kept: the column has one value for all patients.",
+        "discharge_date": "the column says the same as `admission_date`.",
+        "age_at_entry": "the column says the same as `age`.",
+    }

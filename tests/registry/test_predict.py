@@ -218,3 +218,28 @@ def test_a_name_that_may_have_been_meant_is_suggested(champion, patients, tmp_pa
 def test_an_id_cannot_have_the_name_of_an_answers_column(champion, patients, tmp_path):
     patients.rename(columns={"Patient ID": "answer"}).to_csv(tmp_path / "in.csv", index=False)
     assert "another name than those of an answer" in str(refused(champion, tmp_path / "in.csv", id_column="answer"))
+
+
+def test_answers_do_not_replace_the_patients_file(champion, patients, tmp_path):
+    file, link = tmp_path / "in.csv", tmp_path / "other.csv"
+    patients.to_csv(file, index=False)
+    before = file.read_bytes()
+    link.symlink_to(file)
+    for target in (file, link):
+        with pytest.raises(DataError, match="received the same file"):
+            predict_file(champion, file, target, id_column=None)
+    assert file.read_bytes() == before
+
+
+def test_a_file_without_patients_is_refused(champion, patients, tmp_path):
+    patients.head(0).to_csv(tmp_path / "in.csv", index=False)
+    assert "received none below the header" in str(refused(champion, tmp_path / "in.csv"))
+    assert not (tmp_path / "answers.csv").exists()
+
+
+@pytest.mark.parametrize(("content", "what"), [("", "an empty file"), ("age,sex\n1,f\n1,f,2,3\n", "too many cells")])
+def test_what_a_library_says_of_a_file_is_worded(champion, tmp_path, content, what):
+    (tmp_path / "in.csv").write_text(content)
+    message = str(refused(champion, tmp_path / "in.csv", id_column=None))
+    assert what in message
+    assert "Error" not in message

@@ -216,3 +216,8 @@ def test_a_study_whose_source_is_no_file_declares_nothing(tmp_path):
     file = declared(tmp_path, "cohort.sav").source
     found = DeclaredSource.of(study.model_copy(update={"source": file}), tmp_path)
     assert found == DeclaredSource(file, study.deidentification.dates, tmp_path / "sources" / study.name)
+
+
+def test_a_workbook_without_cells_is_no_question_of_sheets(champion, tmp_path):
+    write_workbook(tmp_path / "later.xlsx", {"empty": []})
+    assert "a sheet of it that is not hidden has cells; received none" in refusal(champion, tmp_path / "later.xlsx")

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -63,3 +64,15 @@ def test_work_that_is_done_counts_even_if_nobody_reads_the_line():
     finally:
         os.close(writing)
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_an_interrupt_while_libraries_are_imported_is_one_line():
+    script = "import _source, signal; signal.raise_signal(signal.SIGINT)"
+    environ = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2] / "pipelines")}
+    ended = subprocess.run([sys.executable, "-c", script], env=environ, capture_output=True, text=True, check=False)
+    assert ended.returncode != 0
+    assert ended.stderr == "interrupted; run the same command to go on\n"
+    broken = subprocess.run(
+        [sys.executable, "-c", "import _source; 1 / 0"], env=environ, capture_output=True, text=True, check=False
+    )
+    assert "ZeroDivisionError" in broken.stderr

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from theragate.commands.processes import Interruptions
 from theragate.drafting.edit import without_study
-from theragate.errors import ConfigurationError, did_you_mean
+from theragate.errors import ConfigurationError, did_you_mean, some_of
 from theragate.project import dvc_lock
 from theragate.project.changes import Changes
 from theragate.project.study_places import left_over, places
@@ -41,7 +41,7 @@ def remove_study(root: Path, study: str, *, certain: bool, with_sources: bool) -
         raise ConfigurationError(
             f"study `{study}`",
             rule="it is declared in params.yaml, or something is left of it",
-            received=f"a name that is not there (there are {', '.join([*declared, *left]) or 'none'})",
+            received=f"a name that is not there (there are {some_of([*declared, *left]) or 'none'})",
             remedy=f"{did_you_mean(study, [*declared, *left])}Correct the name.",
         )
     params = without_study(workspace.params, study) if study in declared else None

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from theragate.commands.processes import Interruptions
 from theragate.drafting.edit import renamed_study
-from theragate.errors import ConfigurationError, did_you_mean
+from theragate.errors import ConfigurationError, did_you_mean, some_of
 from theragate.files import read_json
 from theragate.project.changes import Changes
 from theragate.project.dvc_lock import studies_in, without_study
@@ -71,7 +71,7 @@ def _check(workspace: Workspace, new: str) -> bool:
         raise ConfigurationError(
             f"study `{old}`",
             rule="a study is declared under `studies:` in params.yaml",
-            received=f"a name that is not there (there are {', '.join(declared) or 'none'})",
+            received=f"a name that is not there (there are {some_of(declared) or 'none'})",
             remedy=f"{did_you_mean(old, declared)}Correct the name.",
         )
     there = [place.path for place in places(root, new) if place.kind != "made"]

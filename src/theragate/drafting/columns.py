@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from theragate.cohorts.ages import OLDEST, TOP_AGE, age_unit, is_named_age
+from theragate.cohorts.ages import OLDEST, TOP_AGE, age_unit, is_named_age, top_of
 from theragate.cohorts.deidentify import as_years
 from theragate.cohorts.identifiers import BIRTH, counts_patients, identifier
 from theragate.drafting.words import FOLLOW_UP, STATUS, joined
-from theragate.errors import DataError, did_you_mean
+from theragate.errors import DataError, did_you_mean, some_of
 from theragate.study import MARK, AgeUnit
 
 __all__ = ["Columns", "read_columns", "require"]
@@ -55,7 +55,7 @@ def require(frame: pd.DataFrame, column: str, option: str) -> None:
             f"{option} {column}",
             rule="it names a column of the file",
             received="no such column",
-            remedy=f"{did_you_mean(column, frame.columns)}The columns are {', '.join(frame.columns[:40])}.",
+            remedy=f"{did_you_mean(column, frame.columns)}The columns are {some_of(frame.columns)}.",
         )
 
 
@@ -104,6 +104,8 @@ def _read_column(name: str, label: str, column: pd.Series, columns: Columns, *, 
     kind = identifier(column) or identifier(column.rename(label))
     if kind == "dates" and _are_dates(column):
         columns.dates.append(name)
+        if reason := _says_nothing(as_years(column)):
+            columns.dropped[name] = f"{MARK}: of dates, the years are kept: {reason}"
     elif kind == BIRTH:
         columns.removed[name] = f"{MARK}: the column looks like {BIRTH}, and even their years tell ages over 89."
     elif kind is not None:
@@ -154,10 +156,19 @@ def _drop_copies(frame: pd.DataFrame, own: list[str], columns: Columns) -> None:
     """List among the columns that are dropped those that say the same as an earlier one."""
     seen: dict[bytes, str] = {}
     for name in frame.columns.drop([*columns.known, *own]):
-        key = _content(frame[name])
+        key = _content(_as_learned(frame[name], columns))
         if key in seen:
             columns.dropped[name] = f"{MARK}: the column says the same as `{seen[key]}`."
         seen.setdefault(key, name)
+
+
+def _as_learned(column: pd.Series, columns: Columns) -> pd.Series:
+    """Return a column as it is after de-identification: columns that differ before may say the same then."""
+    if column.name in columns.dates:
+        return as_years(column)
+    if column.name in columns.ages:
+        return column.clip(upper=top_of(columns.ages[str(column.name)]))
+    return column
 
 
 def _content(column: pd.Series) -> bytes:

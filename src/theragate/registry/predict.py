@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["DeclaredSource", "InputForm", "predict_file"]
 
 _KINDS = (".csv", ".parquet")
+_OF_PANDAS = {"EmptyDataError": "an empty file", "ParserError": "lines with too many cells, or an open quotation mark"}
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,7 @@ def predict_file(
     """
     kind = _kind(source)
     _check_kind(target)
+    _check_apart(source, target)
     if kind == "csv" and declared is not None and declared.source.table_format == "redcap":
         kind = "redcap"
     if kind == "parquet":
@@ -99,6 +101,13 @@ def predict_file(
         frame, written = _csv(source, champion.personal.categories, _said(declared, form, kind))
     else:
         frame = written = _as_declared(champion, source, kind, declared, form, id_column)
+    if frame.empty:
+        raise DataError(
+            f"`{source.name}`",
+            rule="it has a line for each patient",
+            received="none below the header",
+            remedy="Give a file with patients.",
+        )
     ids = None if id_column is None else _ids(source, written, id_column)
     result = champion.answer(frame)
     result.insert(0, id_column or "row", range(1, len(frame) + 1) if ids is None else ids.array)
@@ -177,7 +186,12 @@ def _readable(path: Path, encoding: str) -> Iterator[None]:
     except LookupError:
         received, remedy = f"the encoding `{encoding}`", "Give --encoding as Python knows it, such as cp1252."
     except (OSError, ValueError) as error:
-        received = getattr(error, "strerror", None) or f"a file that is not one ({type(error).__name__})"
+        # By their names: pandas takes a second to import, and has done so where they are raised.
+        received = (
+            _OF_PANDAS.get(type(error).__name__)
+            or getattr(error, "strerror", None)
+            or f"a file that is not one ({type(error).__name__})"
+        )
     else:
         return
     raise DataError(
@@ -267,6 +281,16 @@ def _kind(path: Path) -> Format:
             remedy="Rename it, or save it in one of these formats.",
         )
     return kind
+
+
+def _check_apart(source: Path, target: Path) -> None:
+    if source.exists() and target.exists() and source.samefile(target):
+        raise DataError(
+            f"`--output {target.name}`",
+            rule="answers are written to another file than that of the patients, which they would replace",
+            received="the same file",
+            remedy="Name another one.",
+        )
 
 
 def _check_kind(path: Path) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from theragate.errors import ConfigurationError, did_you_mean
+from theragate.errors import ConfigurationError, did_you_mean, some_of
 from theragate.study.params_file import as_mapping
 
 __all__ = ["EVERY_STUDY", "ResolvedGates", "resolve_gates"]
@@ -106,7 +106,7 @@ def _unknown(study: str, received: Any, known: list[Any]) -> ConfigurationError:
         f"params.yaml, key `studies.{study}.policy`",
         rule="a study names one of the policies under `policies:`",
         received="none" if received is None else f"`{received}`",
-        remedy=f"{did_you_mean(str(received), known)}Name one of {', '.join(map(str, known))}."
+        remedy=f"{did_you_mean(str(received), known)}Name one of {some_of(known)}."
         if known
         else "Remove the key, or add `policies:`.",
     )

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, PrivateAttr, StringConstraints, model_validator
 
-from theragate.errors import ConfigurationError, did_you_mean
+from theragate.errors import ConfigurationError, did_you_mean, some_of
 from theragate.extensions import NAMED, Extension, use
 from theragate.study.added_sources import OUR_KINDS, AnySource, is_ours, source_kinds
 from theragate.study.declarations import (
@@ -234,7 +234,7 @@ def load_study(path: Path, name: str) -> Study:
         raise ConfigurationError(
             f"study `{name}`",
             rule="a study is declared under `studies:` in params.yaml",
-            received=f"a name that is not there (there are {', '.join(studies) or 'none'})",
+            received=f"a name that is not there (there are {some_of(studies) or 'none'})",
             remedy=f"{did_you_mean(name, studies)}Correct the name or add the study.",
         )
     entry, keys = _resolved(read_parameters(path), name)

@@ -179,3 +179,13 @@ def test_types_of_parquet(tmp_path):
         spoilt = DraftedForm(form.path, "the file", form.entry | keys)
         with pytest.raises(DataError, match=message):
             read_table_file(form.path, spoilt.spec(), subject="the file", companions=form.companion)
+
+
+@pytest.mark.parametrize("ending", ["dta", "sav"])
+def test_whoever_has_labels_is_told_that_codes_are_read_by_them(ending, tmp_path):
+    frame = pd.DataFrame({"age": [50.5, 61.25, 70.0], "sex": [1, 2, 2], "ward": [1, 1, 2]})
+    labels = {"sex": {1: "male", 2: "female"}, "ward": {1: "north", 2: "south"}}
+    write = {"dta": pyreadstat.write_dta, "sav": pyreadstat.write_sav}[ending]
+    write(frame, tmp_path / f"t.{ending}", variable_value_labels=labels)
+    form, _ = found(tmp_path / f"t.{ending}")
+    assert "codes, read by their labels: `sex`, `ward`" in form.told

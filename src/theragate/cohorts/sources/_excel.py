@@ -49,6 +49,13 @@ def chosen_sheet(path: Path, spec: TableFile, *, subject: str) -> str:
     if spec.sheet is not None:
         return spec.sheet
     visible = visible_sheets(path, subject=subject)
+    if not visible:
+        raise DataError(
+            subject,
+            rule="a sheet of it that is not hidden has cells",
+            received="none",
+            remedy="Open the file in a spreadsheet program, and save it again with what it should hold.",
+        )
     if len(visible) != 1:
         raise DataError(
             subject,

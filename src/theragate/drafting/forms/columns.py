@@ -57,13 +57,15 @@ Form = tuple[str, str | None]
 class DraftedColumn:
     """How a column is to be read: the entry for ``source.columns``, what was found, and what a person has to look at.
 
-    ``doubts`` go into the study behind the mark REVIEW; ``told`` is shown once, with counts.
+    ``doubts`` go into the study behind the mark REVIEW; ``told`` is shown once, with counts. ``labelled`` are codes
+    whose labels stand in the file.
     """
 
     kind: Literal["number", "text", "date"]
     form: dict[str, Any] = field(default_factory=dict)
     told: list[str] = field(default_factory=list)
     doubts: list[str] = field(default_factory=list)
+    labelled: bool = False
 
 
 class Cells:

@@ -9,7 +9,7 @@ from typing import Any
 from theragate.cohorts.sources import is_missing_word
 from theragate.drafting.forms.columns import DraftedColumn
 from theragate.drafting.forms.options import ReadingOptions
-from theragate.errors import DataError, did_you_mean
+from theragate.errors import DataError, did_you_mean, some_of
 from theragate.study import MARK, FileSource, parse
 
 __all__ = ["DraftedForm"]
@@ -81,7 +81,7 @@ class DraftedForm:
                         f"{option} {column}",
                         rule="it names a column of the file",
                         received="no such column",
-                        remedy=f"{did_you_mean(column, names)}The columns are {', '.join(names[:40])}.",
+                        remedy=f"{did_you_mean(column, names)}The columns are {some_of(names)}.",
                     )
         self.leave_out(options.drop, "as --drop says")
 

@@ -20,7 +20,7 @@ from theragate.cohorts.sources import (
 from theragate.drafting.forms.columns import MEASURED, Cells, DraftedColumn, draft_column
 from theragate.drafting.forms.form import DraftedForm
 from theragate.drafting.forms.options import ReadingOptions
-from theragate.errors import DataError
+from theragate.errors import DataError, some_of
 
 __all__ = ["find_parquet_form", "find_sas_form", "find_spss_form", "find_stata_form"]
 
@@ -79,6 +79,9 @@ def _of_columns(form: DraftedForm, file: StatisticsFile, options: ReadingOptions
         coded = drafted[name].kind == "text" and pd.api.types.is_numeric_dtype(column)
         if coded and name not in texts:
             texts.append(name)
+    labelled = [name for name, column in drafted.items() if column.labelled]
+    if labelled:
+        form.told.append(f"codes, read by their labels: {some_of(f'`{name}`' for name in labelled)}")
     form.leave_out(unreadable, "neither numbers, texts nor dates")
     form.labels |= {name: label for name, label in file.column_labels.items() if name in drafted}
     form.declare(drafted, options, texts=texts)
@@ -91,7 +94,7 @@ def _column(
     labels = {text: label for code, label in file.value_labels.get(name, {}).items() if (text := written(code))}
     known = [None if (text := written(cell)) in codes else text for cell in _cells(column)]
     if labels and (name in options.text or {text for text in known if text} <= set(labels)):
-        drafted = DraftedColumn("text", told=[f"codes, read by their labels ({len(labels)})"])
+        drafted = DraftedColumn("text", labelled=True)
     elif name in options.text:
         drafted = DraftedColumn("text")
     else:
