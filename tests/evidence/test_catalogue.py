@@ -1,11 +1,6 @@
 import pytest
 
 from theragate.evidence.catalogue import METRICS, metrics_of
-from theragate.evidence.metrics import METRICS as FROM_METRICS
-
-
-def test_is_one_table_under_two_names():
-    assert FROM_METRICS is METRICS
 
 
 @pytest.mark.parametrize("metric", METRICS.values(), ids=str)

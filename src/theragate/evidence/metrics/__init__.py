@@ -1,5 +1,1 @@
-"""The metrics: plain functions of held-out predictions, described in one literal table."""
-
-from theragate.evidence.catalogue import METRICS, Metric
-
-__all__ = ["METRICS", "Metric"]
+"""What is measured of held-out predictions: plain functions. Their table is `theragate.evidence.catalogue`."""
