@@ -10,6 +10,7 @@ from pathlib import Path
 from theragate.commands.frame import Call, MisuseError, Parser, add_commands
 from theragate.commands.table import COMMANDS
 from theragate.errors import ConfigurationError, TheragateError
+from theragate.files import refused_by_disk
 from theragate.project.own_environment import check_own_environment
 from theragate.settings import project_root, read_settings
 
@@ -53,6 +54,11 @@ def _run(arguments: Sequence[str] | None) -> int:
         sys.stdout.flush()
     except TheragateError as error:
         return _failed(str(error), error.exit_code)
+    except OSError as error:
+        refused = refused_by_disk(error)
+        if refused is None:
+            raise
+        return _failed(str(refused), refused.exit_code)
     except MisuseError as error:
         return _failed(f"{error}; see `{parsed.parser.prog} --help`", 2)
     return 0 if isinstance(outcome, str) else int(outcome)

@@ -13,7 +13,7 @@ from typing import Any
 
 from theragate.errors import DataError, StoreError
 
-__all__ = ["json_bytes", "read_json", "whole_directory", "whole_file", "write_json", "write_text"]
+__all__ = ["json_bytes", "read_json", "refused_by_disk", "whole_directory", "whole_file", "write_json", "write_text"]
 
 _DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
 _OCCUPIED = {errno.ENOTEMPTY, errno.EEXIST}
@@ -113,6 +113,18 @@ def _translated(path: Path, *, block: Path | None = None) -> Iterator[None]:
             received=os.strerror(error.errno) if error.errno else type(error).__name__,
             remedy="Free space or correct the folder's permissions, then run the same command again; nothing was lost.",
         ) from error
+
+
+def refused_by_disk(error: OSError) -> StoreError | None:
+    """Return what to say of an error that a full disk, a read-only one or missing permissions cause; else None."""
+    if error.errno not in {*_DISK, errno.EACCES, errno.EPERM}:
+        return None
+    return StoreError(
+        str(error.filename or "a file"),
+        rule="the disk and its permissions let it be read and written",
+        received=os.strerror(error.errno),
+        remedy="Free space or correct the permissions, then run the same command again.",
+    )
 
 
 def _refused(error: OSError, block: Path) -> bool:

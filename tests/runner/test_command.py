@@ -1,5 +1,6 @@
 """What a user gets from a stage's script: one line and an exit code, never a traceback for an error that is theirs."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from theragate import cli
 from theragate.errors import DataError
 from theragate.runner.command import run_stage
 
@@ -76,3 +78,24 @@ def test_an_interrupt_while_libraries_are_imported_is_one_line():
         [sys.executable, "-c", "import _source; 1 / 0"], env=environ, capture_output=True, text=True, check=False
     )
     assert "ZeroDivisionError" in broken.stderr
+
+
+@pytest.mark.parametrize("number", [errno.EROFS, errno.ENOSPC, errno.EACCES])
+def test_a_disk_that_refuses_is_one_line_wherever_it_does(number, tmp_path, monkeypatch, capsys):
+    def stage(call):
+        raise OSError(number, os.strerror(number), "some/file")
+
+    assert run(stage, "a_study", monkeypatch=monkeypatch, folder=tmp_path) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: some/file: ")
+    assert os.strerror(number) in line
+
+
+def test_a_command_in_a_read_only_project_is_one_line(project, monkeypatch, capsys):
+    def claim(root):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(root / "pipeline.lock"))
+
+    monkeypatch.chdir(project.root)
+    monkeypatch.setattr("theragate.commands.repro.claim_pipeline", claim)
+    assert cli.main(["repro"]) == 1
+    assert "Read-only file system" in capsys.readouterr().err

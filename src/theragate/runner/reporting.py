@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TextIO
 
 from theragate.errors import TheragateError
+from theragate.files import refused_by_disk
 
 __all__ = ["reported"]
 
@@ -22,6 +23,12 @@ def reported(act: Callable[[], str]) -> int:
     except TheragateError as error:
         _say(f"error: {error}", sys.stderr)
         return error.exit_code
+    except OSError as error:
+        refused = refused_by_disk(error)
+        if refused is None:
+            raise
+        _say(f"error: {refused}", sys.stderr)
+        return refused.exit_code
     except KeyboardInterrupt:
         _say("interrupted; run the same command to go on", sys.stderr)
         return 130
