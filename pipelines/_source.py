@@ -23,15 +23,7 @@ def _show(kind: type[BaseException], error: BaseException, trace: TracebackType 
 
 
 sys.excepthook = _show
-
-
-def _has_avx2() -> bool:
-    try:
-        return " avx2 " in Path("/proc/cpuinfo").read_text(encoding="utf-8")
-    except OSError:  # not Linux
-        return False
-
-
-if platform.machine() == "x86_64" and _has_avx2():  # both are read when NumPy and SciPy are imported
+_CPU = Path("/proc/cpuinfo")
+if platform.machine() == "x86_64" and _CPU.exists() and " avx2 " in _CPU.read_text(encoding="utf-8"):
     os.environ.setdefault("OPENBLAS_CORETYPE", "Haswell")
     os.environ.setdefault("NPY_DISABLE_CPU_FEATURES", "X86_V4 AVX512_ICL AVX512_SPR")

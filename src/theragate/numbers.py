@@ -17,6 +17,7 @@ __all__ = [
     "limits",
     "number",
     "percent",
+    "plural",
     "significant",
     "with_limits",
 ]
@@ -94,3 +95,8 @@ def _in(unit: str, value: float) -> float:
 
 def _true_minus(text: str) -> str:
     return text.lstrip("-") if not text.strip("-0.,") else text.replace("-", "−")
+
+
+def plural(count: int, noun: str) -> str:
+    """Write a count with its noun: ``1 event``, ``2 events``."""
+    return f"{count:,} {noun if count == 1 else noun + 's'}"

@@ -1,6 +1,7 @@
 """How metrics, counts and groups are put into words."""
 
-from theragate.gates.words import capital, group_words, listing, plural, title
+from theragate.gates.words import capital, group_words, listing, title
+from theragate.numbers import plural
 
 
 def test_a_log_ratio_is_spoken_of_as_the_ratio():

@@ -25,7 +25,7 @@ def test_an_absent_feature_is_refused(problem) -> None:
 
 
 def test_cox_risk_by_hand() -> None:
-    from theragate.learning.families.base import response_of
+    from theragate.learning.family import response_of
 
     # With equal scores of 0 Breslow's hazard is Nelson–Aalen's: 1/4 at time 1, and 1/2 at time 3.
     outcome = Censored(np.array([1.0, 2.0, 3.0, 5.0]), np.array([True, False, True, True]), 4.0)

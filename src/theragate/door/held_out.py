@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from theragate.digests import sha256_file
 from theragate.errors import DataError, EvidenceError
-from theragate.gates.words import listing, plural
+from theragate.gates.words import listing
+from theragate.numbers import plural
 from theragate.release.looks import count_seen
 from theragate.runner.workspace import Workspace
 from theragate.settings import read_settings

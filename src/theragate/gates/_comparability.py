@@ -8,8 +8,8 @@ from theragate.evidence.types import Evidence, OverlapEvidence
 from theragate.gates._base import EFFECTS, Gate
 from theragate.gates._judging import NOT_MEASURED
 from theragate.gates.types import Finding, Judged, Severity, Status
-from theragate.gates.words import capital, plural
-from theragate.numbers import declared, number, percent
+from theragate.gates.words import capital
+from theragate.numbers import declared, number, percent, plural
 from theragate.study import TaskName
 
 __all__ = ["Comparability"]

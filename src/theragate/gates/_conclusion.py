@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from theragate.gates._judging import NOT_MEASURED, Answer
 from theragate.gates.types import Status
-from theragate.gates.words import capital, plural, rounded_up
+from theragate.gates.words import capital, rounded_up
+from theragate.numbers import plural
 
 __all__ = ["more_data", "overall_status", "summed_up", "worst"]
 

@@ -7,7 +7,8 @@ from pydantic import Field
 from theragate.evidence.types import Evidence
 from theragate.gates._base import Gate
 from theragate.gates.types import Finding, Severity
-from theragate.gates.words import listing, plural
+from theragate.gates.words import listing
+from theragate.numbers import plural
 
 __all__ = ["DataQuality"]
 

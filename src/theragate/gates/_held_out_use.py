@@ -7,8 +7,7 @@ from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 from theragate.gates._conditions import Condition, ReleaseFacts
 from theragate.gates._shared_level import ONE_SIDED, chance_of_the_best
 from theragate.gates.types import Finding, Severity
-from theragate.gates.words import plural
-from theragate.numbers import number
+from theragate.numbers import number, plural
 
 __all__ = ["HeldOutUse", "chance_words"]
 

@@ -4,7 +4,8 @@ from typing import ClassVar
 
 from theragate.gates._conditions import Condition, ReleaseFacts
 from theragate.gates.types import Finding, Severity
-from theragate.gates.words import capital, listing, plural
+from theragate.gates.words import capital, listing
+from theragate.numbers import plural
 
 __all__ = ["Lineage"]
 

@@ -2,7 +2,8 @@
 
 from theragate.gates._base import Declared
 from theragate.gates.types import REVIEW, Finding
-from theragate.gates.words import listing, plural
+from theragate.gates.words import listing
+from theragate.numbers import plural
 
 __all__ = ["review"]
 

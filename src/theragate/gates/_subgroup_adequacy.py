@@ -13,8 +13,8 @@ from theragate.gates._believable import doubt
 from theragate.gates._groups import MISSING, lacking_groups, withheld_groups
 from theragate.gates._judging import NOT_MEASURED
 from theragate.gates.types import Finding, Judged, Severity
-from theragate.gates.words import capital, group_words, listing, plural, rounded_up, title
-from theragate.numbers import declared, significant
+from theragate.gates.words import capital, group_words, listing, rounded_up, title
+from theragate.numbers import declared, plural, significant
 from theragate.study import TASKS, NoDecision
 
 __all__ = ["SubgroupAdequacy"]

@@ -8,17 +8,11 @@ __all__ = [
     "capital",
     "group_words",
     "listing",
-    "plural",
     "rounded_up",
     "title",
 ]
 
 _COUNTS = {"events": "patients with the event", "non_events": "patients without the event"}
-
-
-def plural(count: int, noun: str) -> str:
-    """Write a count with its noun: ``1 event``, ``2 events``."""
-    return f"{count:,} {noun if count == 1 else noun + 's'}"
 
 
 def rounded_up(amount: float) -> int:

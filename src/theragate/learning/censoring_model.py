@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from theragate.cohorts.outcomes import Censored, Outcome, Treated, censored_part, with_hazard
 from theragate.learning.design_matrix import DesignKind, fit_design
-from theragate.learning.families.base import FitError, Training, numerical_errors
+from theragate.learning.family import FitError, Training, numerical_errors
 from theragate.learning.features import Feature
 
 __all__ = [

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from theragate.cohorts.outcomes import Binary, Quantity, Treated
 from theragate.evidence.inputs.doubly_robust import Nuisances, doubly_robust_scores
 from theragate.learning.design_matrix import Design, fit_design
-from theragate.learning.families.base import FitError, Training
 from theragate.learning.families.linear import SplineRidge
 from theragate.learning.families.logistic import SplineLogistic
+from theragate.learning.family import FitError, Training
 from theragate.learning.features import Feature
 from theragate.learning.models import Model
 from theragate.learning.overlap import check_overlap

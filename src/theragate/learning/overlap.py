@@ -8,8 +8,8 @@ from sklearn.model_selection import StratifiedKFold
 from theragate.cohorts.outcomes import Binary, Treated
 from theragate.errors import DataError
 from theragate.learning.design_matrix import fit_design
-from theragate.learning.families.base import Training
 from theragate.learning.families.logistic import Logistic, SplineLogistic
+from theragate.learning.family import Training
 from theragate.learning.features import Feature, as_features
 from theragate.learning.models import Model
 from theragate.learning.wide import is_wide, narrowed

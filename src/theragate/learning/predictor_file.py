@@ -6,7 +6,7 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import Field, model_validator
 
 from theragate.learning.families import ESTIMATORS, FAMILIES
-from theragate.learning.families.base import Stored
+from theragate.learning.family import Stored
 from theragate.study import TASKS, Spec, TaskName, unfit
 
 __all__ = [

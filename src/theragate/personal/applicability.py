@@ -14,8 +14,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field
 
-from theragate.gates.words import plural
 from theragate.learning.features import MISSING_TEXT, Feature
+from theragate.numbers import plural
 from theragate.personal.input_names import InputNames
 from theragate.personal.input_rules import Flags, Reasons
 from theragate.study import Spec

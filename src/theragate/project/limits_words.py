@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from theragate.gates.words import listing, plural
-from theragate.numbers import declared
+from theragate.gates.words import listing
+from theragate.numbers import declared, plural
 from theragate.project.former_policies import Former, FormerPolicy
 
 __all__ = ["limits_words"]

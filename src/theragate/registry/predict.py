@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from theragate.cohorts.sources import LaterFile, later_file, read_later_patients
 from theragate.errors import ConfigurationError, DataError, did_you_mean
 from theragate.files import whole_file
-from theragate.gates.words import plural
+from theragate.numbers import plural
 from theragate.personal.answer_table import COLUMNS
 from theragate.registry.loading import Champion
 from theragate.study import ENDINGS, LAYOUT, Format, Study, TableFile, first_flaw, format_of

@@ -8,7 +8,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from theragate.gates.words import plural
+from theragate.numbers import plural
 from theragate.registry.listing import PENDING, ListedVersion
 from theragate.release.ledger import Row
 from theragate.release.rules import FEWEST_DIGITS

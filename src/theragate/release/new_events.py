@@ -4,7 +4,7 @@ from datetime import datetime
 
 from pydantic import TypeAdapter, ValidationError
 
-from theragate.gates.words import plural
+from theragate.numbers import plural
 from theragate.release.attestation import ParsedStatement
 from theragate.release.ledger import Event, Kind
 from theragate.release.refusals import Refusal

@@ -1,8 +1,7 @@
 """What the card says of the answer for one patient: what its interval claims, and in which groups it holds."""
 
-from theragate.gates.words import plural
 from theragate.learning.record import GroupCoverage, PersonalRecord, TrainingRecord
-from theragate.numbers import percent
+from theragate.numbers import percent, plural
 from theragate.reports.headline import unknown
 
 __all__ = ["answer_fields"]

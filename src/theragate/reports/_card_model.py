@@ -3,9 +3,8 @@
 from theragate.cohorts.provenance import Provenance
 from theragate.evidence.published import SMALLEST_CELL
 from theragate.evidence.types import Evidence
-from theragate.gates.words import plural
 from theragate.learning.record import TrainingRecord
-from theragate.numbers import significant
+from theragate.numbers import plural, significant
 from theragate.personal.predicted import predicted_words
 from theragate.reports._card_answers import answer_fields
 from theragate.reports.headline import unknown

@@ -3,8 +3,8 @@
 from theragate.evidence.published import publish
 from theragate.evidence.types import Evidence, TreatmentEvidence
 from theragate.evidence.writing import average_effect, band, interval
-from theragate.gates.words import group_words, plural
-from theragate.numbers import number, percent
+from theragate.gates.words import group_words
+from theragate.numbers import number, percent, plural
 from theragate.reports.headline import estimate_text
 from theragate.reports.markdown import fields_list, table
 from theragate.study import EffectOutcome, Study

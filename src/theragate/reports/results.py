@@ -10,7 +10,8 @@ from theragate.errors import ConfigurationError
 from theragate.evidence.catalogue import METRICS
 from theragate.evidence.types import Comparison, Evidence
 from theragate.gates.types import Verdict
-from theragate.gates.words import capital, plural
+from theragate.gates.words import capital
+from theragate.numbers import plural
 from theragate.reports.effects import design_words, hazard_words
 from theragate.reports.headline import estimate_text
 from theragate.reports.markdown import escape, table

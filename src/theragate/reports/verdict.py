@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import get_args
 
 from theragate.gates.types import Finding, Status, Verdict
-from theragate.gates.words import plural
+from theragate.numbers import plural
 from theragate.reports.markdown import escape, table
 
 __all__ = [

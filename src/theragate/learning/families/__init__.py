@@ -6,7 +6,6 @@ from typing import Final
 from theragate.errors import ConfigurationError, DataError, did_you_mean
 from theragate.extensions import used_names
 from theragate.learning.families.added import added_families, fit_of_others
-from theragate.learning.families.base import Family, FitError, Params, Training
 from theragate.learning.families.boosted import Boosted, BoostedTimes
 from theragate.learning.families.causal_forest import CausalForest
 from theragate.learning.families.cox import Coxnet, RidgeCox, SplineCox, StrongRidgeCox
@@ -14,6 +13,7 @@ from theragate.learning.families.effect_learners import ConstantEffect, DRLearne
 from theragate.learning.families.linear import ElasticNetRegression, Linear, SplineRidge
 from theragate.learning.families.logistic import Logistic, SplineLogistic
 from theragate.learning.families.survival_forest import RandomSurvivalForest
+from theragate.learning.family import Family, FitError, Params, Training
 from theragate.learning.models import Model
 from theragate.study import TASKS, Study, TaskName
 

@@ -8,7 +8,7 @@ from theragate.errors import ExtensionError, TheragateError
 from theragate.extensions import FAMILIES as GROUP
 from theragate.extensions import collect, used, used_names
 from theragate.learning.causal_forest import CausalForestModel
-from theragate.learning.families.base import Family, FitError, Params, Stored, Training
+from theragate.learning.family import Family, FitError, Params, Stored, Training
 from theragate.learning.models import BoostedModel, LinearModel, Model
 from theragate.learning.survival_forest import SurvivalForestModel
 from theragate.study import NAME, TASKS, TaskName

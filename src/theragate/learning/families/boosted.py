@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from theragate.cohorts.outcomes import Binary, Outcome, Quantity
-from theragate.learning.families.base import Family, Params, Training, numerical_errors, response_of
+from theragate.learning.family import Family, Params, Training, numerical_errors, response_of
 from theragate.learning.models import BoostedModel, Response
 
 __all__ = ["Boosted", "BoostedTimes"]

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from theragate.learning.causal_forest import CausalForestModel
-from theragate.learning.families.base import Family, Params, Training
 from theragate.learning.families.effect_training import CROSS_FITS, RIDGE, arms_and_values, quiet_numerical_errors
+from theragate.learning.family import Family, Params, Training
 from theragate.learning.models import Response
 
 __all__ = ["CausalForest"]

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from theragate.cohorts.outcomes import Censored
 from theragate.learning.cox_optimum import PartialLikelihood, distance, find_optimum
-from theragate.learning.families.base import Family, FitError, Params, Training, numerical_errors, response_of
+from theragate.learning.family import Family, FitError, Params, Training, numerical_errors, response_of
 from theragate.learning.models import LinearModel
 from theragate.learning.wide import is_wide, narrowed
 

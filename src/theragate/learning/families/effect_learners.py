@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 import numpy as np
 
 from theragate.cohorts.outcomes import Treated
-from theragate.learning.families.base import Family, FitError, Params, Training
 from theragate.learning.families.effect_training import (
     CROSS_FITS,
     RIDGE,
@@ -15,6 +14,7 @@ from theragate.learning.families.effect_training import (
     arms_and_values,
     quiet_numerical_errors,
 )
+from theragate.learning.family import Family, FitError, Params, Training
 from theragate.learning.models import LinearModel, Response
 
 __all__ = ["ConstantEffect", "DRLearner", "SLearner", "TLearner", "XLearner"]

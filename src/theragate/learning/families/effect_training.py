@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from theragate.cohorts.outcomes import Treated
-from theragate.learning.families.base import Training, numerical_errors
+from theragate.learning.family import Training, numerical_errors
 
 __all__ = ["CROSS_FITS", "RIDGE", "Floats", "arms_and_values", "quiet_numerical_errors"]
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from theragate.cohorts.outcomes import Quantity
-from theragate.learning.families.base import Family, FitError, Params, Training, numerical_errors
+from theragate.learning.family import Family, FitError, Params, Training, numerical_errors
 from theragate.learning.models import LinearModel, Response
 
 __all__ = ["ElasticNetRegression", "Linear", "SplineRidge"]

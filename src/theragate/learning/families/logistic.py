@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from theragate.cohorts.outcomes import Binary
-from theragate.learning.families.base import Family, Params, Training, numerical_errors
+from theragate.learning.family import Family, Params, Training, numerical_errors
 from theragate.learning.models import LinearModel, Response
 from theragate.learning.wide import is_wide, narrowed
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from theragate.cohorts.outcomes import Censored
-from theragate.learning.families.base import Family, FitError, Params, Training, numerical_errors
+from theragate.learning.family import Family, FitError, Params, Training, numerical_errors
 from theragate.learning.models import Response
 from theragate.learning.survival_forest import SurvivalForest, SurvivalForestModel
 
