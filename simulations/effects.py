@@ -26,8 +26,9 @@ from theragate.evidence.measure import measure_effects
 from theragate.evidence.metrics.effects import Ranking, ranked
 from theragate.learning.families import FAMILIES
 from theragate.learning.features import Feature
-from theragate.learning.nuisances import fit_nuisances, inverse_censoring_weights
+from theragate.learning.nuisances import fit_nuisances
 from theragate.learning.predictor import Predictor, fit_predictor
+from theragate.learning.uncensored_outcome import inverse_censoring_weights
 
 __all__ = ["WORLDS", "Seen", "Trial", "cohorts", "observe", "run", "summary"]
 
@@ -248,10 +249,15 @@ def summary(trials: Sequence[Trial], seen: Sequence[Seen]) -> dict[str, list[dic
     for (world, patients), some in groups.items():
         rows += [{"world": world, "patients": patients, "measure": name, **_held(name, some)} for name in _NAMES]
         ranking = [item.limits["autoc"] for item in some]
-        found = share(sum(row is not None and row[1] > 0 for row in ranking), len(ranking))
+        called_real = share(sum(row is not None and row[1] > 0 for row in ranking), len(ranking))
         bands = [item.bands_hold for item in some if item.bands_hold is not None]
         called.append(
-            {"world": world, "patients": patients, "called_real": found, "bands_hold": share(sum(bands), len(bands))}
+            {
+                "world": world,
+                "patients": patients,
+                "called_real": called_real,
+                "bands_hold": share(sum(bands), len(bands)),
+            }
         )
     return {"measures": rows, "called": called}
 
