@@ -124,6 +124,6 @@ def _prevalence(sd: float) -> float:
 
 
 def _held(estimate: Estimate, truth: float, *, upper_only: bool) -> tuple[bool, bool]:
-    if estimate.lower is None or estimate.upper is None:
+    if estimate.upper is None or (estimate.lower is None and not upper_only):
         return False, False
-    return True, (upper_only or estimate.lower <= truth) and truth <= estimate.upper
+    return True, (estimate.lower is None or estimate.lower <= truth) and truth <= estimate.upper

@@ -120,7 +120,8 @@ def test_the_champion_predicts_what_the_estimator_does(clone, consumer):
     said = run(clone, "theragate", "predict", STUDY, "patients.csv", "--output", "risks.parquet", "--id", "record")
     assert "version 1: 40 patients in risks.parquet; " in said
     risks = pd.read_parquet(clone / "risks.parquet")
-    expected = load_personal_model(clone / "models" / STUDY / "estimator").answer(pd.read_csv(clone / "patients.csv"))
+    model = load_personal_model(clone / "models" / STUDY / "estimator")
+    expected = model.known_as("1", "champion").answer(pd.read_csv(clone / "patients.csv"))
     assert risks["record"].tolist() == patients["record"].tolist()
     pd.testing.assert_frame_equal(risks.drop(columns="record"), expected, check_dtype=False)  # a file knows other texts
     champion = load_champion(STUDY, memory=consumer)

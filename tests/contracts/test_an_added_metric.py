@@ -39,7 +39,7 @@ def test_an_added_metric_is_measured_shown_logged_and_judged(
     study = STUDIES["survival"].model_copy(update={"extensions": extensions})
     if not extensions:
         monkeypatch.setitem(METRICS, NEW.name, NEW)
-    target, held_out = MAKERS["survival"](n=600, groups=True)
+    target, held_out = MAKERS["survival"](n=600, groups=True, repeats=1)
     target = replace(target, extensions=tuple(study.installed))
     measured = measure(target, held_out, resamples=200, seed=1)
     estimate = measured.overall[NEW.name]

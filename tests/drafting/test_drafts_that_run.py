@@ -218,6 +218,7 @@ def test_what_may_be_a_leak_is_said_by_the_stage(project, monkeypatch, capsys):
     drafted(project, lambda: (frame, {"outcome": "progressed", "time": "months"}))
     with modify_yaml(project.root / "params.yaml") as parameters:
         del parameters["studies"][NEW]["features"]["dropped"]["watched"]
+        parameters["studies"][NEW]["outcome"] |= {"censoring": "marginal", "censoring_reason": "Drawn so."}
     for stage in (ingest, validate):
         assert exit_code(stage, [NEW]) == 0, capsys.readouterr().err
     assert "may give the outcome away: `watched`" in capsys.readouterr().out

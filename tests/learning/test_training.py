@@ -104,7 +104,9 @@ def test_the_null_model_knows_the_training_patients_only(problem, trained, task:
     table = trained(task, 1)[0].predictions
     null = table[table["model"] == "null"].set_index(["repeat", "fold"])["prediction"]
     for split in outer_splits(cohort, outcome, study, seed=9):
-        assert set(null.loc[(split.repeat, split.fold)]) == {null_prediction(outcome.take(split.train))}
+        (said,) = set(null.loc[(split.repeat, split.fold)])
+        # Who was lost is stood for by weights that follow the features, which moves it a little.
+        assert said == pytest.approx(null_prediction(outcome.take(split.train)), abs=0.01 if task == "survival" else 0)
 
 
 @pytest.mark.parametrize("jobs", [1, 2])

@@ -59,7 +59,7 @@ def test_waived_registered_expired_and_passing(by_hand, capsys, edit):
     assert stages(by_hand, capsys).endswith(expected)
     version = client_of(by_hand).get_model_version(by_hand.study, "2")
     assert "TG003 discrimination (fail), accepted by Dr. Ana Ruiz; counts through" in version.description
-    assert "These held-out data have decided 1 time." in version.description
+    assert "These held-out data have had 1 look." in version.description
     assert "TG011 A model that can be made again: **fail**" in version.description
     assert version.tags["theragate.waived_until"] == str(SOON)
     assert cli.main(["sync"]) == 0

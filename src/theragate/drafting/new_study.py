@@ -21,6 +21,7 @@ from theragate.drafting.clusters import DraftedClusters, draft_clusters
 from theragate.drafting.columns import Columns, read_columns
 from theragate.drafting.entry import draft_entry
 from theragate.drafting.follow_up_dates import ends_of_follow_up
+from theragate.drafting.followed import followed
 from theragate.drafting.forms.form import DraftedForm
 from theragate.drafting.forms.options import ReadingOptions
 from theragate.drafting.forms.table import find_form
@@ -111,6 +112,14 @@ def new_study(root: Path, request: Request) -> str:
     policies = "policies" in read_parameters(workspace.params)
     draft = partial(draft_entry, request.name, cohort, source=source, clusters=clusters, policies=policies)
     entry = _without_leaks(request.name, cohort, columns=columns, outcome=outcome, draft=draft)
+    if "time" in outcome.measured and request.treatment is None:
+        entry = followed(
+            entry,
+            cohort,
+            columns=columns,
+            read=partial(_study, request.name),
+            draft=partial(draft, columns=columns, outcome=outcome),
+        )
     entry["features"] |= _labels(form, cohort, [*outcome.columns, *columns.dropped])
     study = _checked(request.name, entry, cohort)
     params = with_study(workspace.params, request.name, entry, comment=COMMENT.format(file=request.file.name))
