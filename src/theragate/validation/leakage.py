@@ -28,7 +28,8 @@ def find_leaks(cohort: pd.DataFrame, study: Study) -> tuple[LeakageFinding, ...]
     feature alone beats the study's declared ``gates.suspicious_performance.ceiling``), ``joint`` (two or three do
     together, though none alone), ``copy`` (the outcome in other words) and ``outcome_time`` (a duration that ends with
     the follow-up, or lies beyond it); where treatments are compared, also ``treatment`` (the treatment in other words).
-    The order of rows and the patients' ids make no difference.
+    Of a feature with a critical sign, the warning of ``level`` is left out, which could only say less. The order of
+    rows and the patients' ids make no difference.
 
     Returns
     -------
@@ -55,12 +56,14 @@ def leaks_of(
     findings: list[LeakageFinding] = []
     innocent: list[FeatureColumn] = []
     for name in features.columns:
-        feature, before = read_feature_column(features[name], name), len(findings)
+        feature = read_feature_column(features[name], name)
         if feature.present.any():
-            findings += filter(None, (sign(feature, outcome, ceiling) for sign in SIGNS))
-            if treated is not None:
-                findings += filter(None, (tells_treatment(feature, treated),))
-            if len(findings) == before:
+            found = [*filter(None, (sign(feature, outcome, ceiling) for sign in SIGNS))]
+            certain = any(finding.severity == "critical" for finding in found)
+            findings += [finding for finding in found if finding.check != "level" or not certain]
+            told = tells_treatment(feature, treated) if treated is not None else None
+            findings += filter(None, [told])
+            if not found and told is None:
                 innocent.append(feature)
     return (*findings, *find_joint_leaks(innocent, outcome, ceiling))
 
