@@ -20,6 +20,7 @@ from theragate.cohorts.sources import as_plain, read_table_file
 from theragate.drafting.clusters import DraftedClusters, draft_clusters
 from theragate.drafting.columns import Columns, read_columns
 from theragate.drafting.entry import draft_entry
+from theragate.drafting.equal_patients import draft_equal_patients, told_of
 from theragate.drafting.follow_up_dates import ends_of_follow_up
 from theragate.drafting.followed import followed
 from theragate.drafting.forms.form import DraftedForm
@@ -52,8 +53,9 @@ from theragate.study import (
     read_parameters,
     study_names,
 )
-from theragate.validation.duplicates import described, find_duplicates
+from theragate.validation.duplicates import find_duplicates
 from theragate.validation.leakage import find_leaks
+from theragate.validation.types import Duplicates
 
 __all__ = ["Request", "new_study"]
 
@@ -121,13 +123,15 @@ def new_study(root: Path, request: Request) -> str:
             draft=partial(draft, columns=columns, outcome=outcome),
         )
     entry["features"] |= _labels(form, cohort, [*outcome.columns, *columns.dropped])
+    repeated = find_duplicates(cohort, _study(request.name, entry))
+    entry |= draft_equal_patients(request.name, repeated)
     study = _checked(request.name, entry, cohort)
     params = with_study(workspace.params, request.name, entry, comment=COMMENT.format(file=request.file.name))
     suite = draft_suite(request.name, cohort, columns, outcome, clusters=clusters)
     with all_or_none(_files(workspace, form)):
         _write(workspace, form, suite)
         write_text(workspace.params, params)
-    return _words(study, cohort, form)
+    return _words(study, cohort, form, repeated)
 
 
 def _labels(form: DraftedForm, cohort: pd.DataFrame, no_features: list[str]) -> dict[str, Any]:
@@ -285,7 +289,7 @@ def _write(workspace: Workspace, form: DraftedForm, suite: dict[str, Any]) -> No
     write_waivers(workspace.decided("waivers.json"), name, ())
 
 
-def _words(study: Study, cohort: pd.DataFrame, form: DraftedForm) -> str:
+def _words(study: Study, cohort: pd.DataFrame, form: DraftedForm, repeated: Duplicates | None) -> str:
     features = len(set(map(str, cohort.columns)) - study.hidden)
     out = {"removed": study.deidentification.removed, "not a feature": study.features.dropped}
     return "\n".join(
@@ -294,7 +298,7 @@ def _words(study: Study, cohort: pd.DataFrame, form: DraftedForm) -> str:
             f"{', '.join(study.subgroups) or 'nothing: no column is named like sex, age or ethnicity'}",
             *(f"  {line}" for line in form.told),
             *_guesses(study, form.entry),
-            *_repeats(study, cohort),
+            *([] if repeated is None else [f"  {told_of(repeated, len(cohort))}"]),
             *(f"  {what}: `{column}`: {_plain(why)}" for what, names in out.items() for column, why in names.items()),
             f"{len(study.unreviewed)} texts in params.yaml begin with {MARK}, and so do rules of "
             f"expectations/{study.name}.json.",
@@ -324,13 +328,6 @@ def _guesses(study: Study, source: dict[str, Any]) -> Iterator[str]:
         yield f"  age in {ages.age_units.get(column, 'years')}: `{column}`, top-coded at {TOP_AGE} years"
     for column in ages.dates:
         yield f"  date, reduced to its year: `{column}`"
-
-
-def _repeats(study: Study, cohort: pd.DataFrame) -> Iterator[str]:
-    """Say that patients seem to occur twice: `validate` stops there, until a person has decided."""
-    found = find_duplicates(cohort, study)
-    if found is not None:
-        yield f"  patients twice: {described(found, len(cohort))}. `validate` will stop the study at them."
 
 
 def _plain(reason: str) -> str:
