@@ -110,7 +110,10 @@ def test_identifiers_dates_and_free_texts_are_kept_from_the_model(project):
     assert set(study.deidentification.removed) == {"email", "note"}
     assert study.deidentification.dates == ("admitted",)
     assert study.deidentification.ages == ("age",)
-    assert set(study.features.dropped) == {"site"}
+    assert study.features.dropped == {
+        "site": "REVIEW: the column has one value for all patients.",
+        "admitted": "REVIEW: of dates, the years are kept: the column has one value for all patients.",
+    }
     assert study.source.id == "record"
     assert list(study.subgroups) == ["sex", "age_band"]
     assert "removed: `email`" in shown
@@ -148,7 +151,11 @@ REFUSED = [
     ({"ill": ["no"] * 155 + ["yes"] * 5}, {"outcome": "ill"}, "at least 10 patients; received one with 5"),
     ({"record": [None] + ["a", "b", "c"] * 53}, {"outcome": "ill", "identity": "record"}, "1 rows without an id"),
     ({"days": 1.0, "ill": ["no", "yes"] * 80}, {"outcome": "ill", "time": "days"}, "--time days: it varies"),
-    ({"days": [f"{n} d" for n in range(16)] * 10}, {"outcome": "ill", "time": "days"}, "--time days: it holds numbers"),
+    (
+        {"days": [f"day {n}" for n in range(16)] * 10},
+        {"outcome": "ill", "time": "days"},
+        "--time days: it holds numbers",
+    ),
     (
         {"days": np.arange(160.0) * 2, "ill": [0, 1, 2, 1] * 40},
         {"outcome": "ill", "time": "days"},
