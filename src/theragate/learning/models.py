@@ -54,8 +54,10 @@ class LinearModel:
     response: Response
 
     def score(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the linear predictor, shape (n,)."""
-        return np.asarray(matrix @ self.coefficients + self.intercept, dtype=np.float64)
+        """Return the linear predictor, shape (n,), which is the same bits for equal rows."""
+        # A product of matrices by BLAS takes the last rows of a block in another order of sums than the others.
+        products = np.einsum("ij,j->i", np.ascontiguousarray(matrix), self.coefficients)
+        return np.asarray(products + self.intercept, dtype=np.float64)
 
     def contributions(self, matrix: NDArray[np.float64], reference: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return what each column adds to the score of an average patient, shape (n, columns).
