@@ -40,6 +40,8 @@ class Team:
             "MLFLOW_TRACKING_URI": self.server.address,
             "MLFLOW_TRACKING_USERNAME": who,
             "MLFLOW_TRACKING_PASSWORD": PASSWORD,
+            # What was pinned of another ledger, once served at this address, is nothing to them.
+            "XDG_STATE_HOME": str(self.clone.parent / "state"),
         }
 
     def do(self, who: str, *words: str, folder: Path | None = None, code: int = 0, **more: str) -> str:

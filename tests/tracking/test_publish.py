@@ -233,22 +233,22 @@ def test_what_was_published_from_a_changed_tree_is_told_the_commit_later(stores,
 
 
 def test_a_publication_that_is_killed_is_replaced(stores, make_bundle, tmp_path):
-    bundle = make_bundle(trials=40)
+    bundle = make_bundle(trials=160)
     process = start(bundle, stores, tmp_path, "killed")
     deadline = time.monotonic() + 60
     while len(runs(stores)) < 3 and time.monotonic() < deadline:
         with pytest.raises(subprocess.TimeoutExpired):
-            process.wait(timeout=0.1)
+            process.wait(timeout=0.01)
     process.send_signal(signal.SIGKILL)
     process.communicate()
     half_made = parents(stores)[0].info
     assert half_made.status == "RUNNING"
     assert not client_of(stores).search_registered_models()
-    bundle = make_bundle(trials=40)
+    bundle = make_bundle(trials=160)
     published = publish(bundle, stores, register=True, now=NOW)
     assert [run.info.run_id for run in parents(stores)] == [published.run_id]
     assert published.run_id != half_made.run_id
-    assert len(runs(stores)) == 41, "the trials of the half-made run are gone"
+    assert len(runs(stores)) == 161, "the trials of the half-made run are gone"
     client = client_of(stores)
     models = client.search_logged_models([half_made.experiment_id])
     assert [model.source_run_id for model in models] == [published.run_id]
