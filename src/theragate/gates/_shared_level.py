@@ -3,7 +3,7 @@
 from statistics import NormalDist
 from typing import Any
 
-from theragate.evidence.types import Z95, Estimate, Evidence, from_scale, to_scale
+from theragate.evidence.types import Z95, Estimate, Evidence
 
 __all__ = ["ONE_SIDED", "chance_of_the_best", "shared_critical", "widened"]
 
@@ -40,7 +40,7 @@ def widened(evidence: Evidence, looks: int) -> Evidence:
 def _each(item: Any, factor: float) -> Any:
     """Widen every estimate within `item`, however deep."""
     if isinstance(item, Estimate):
-        return _stretched(item, factor)
+        return item.stretched(factor)
     if isinstance(item, tuple):
         return tuple(_each(part, factor) for part in item)
     if isinstance(item, dict):
@@ -49,21 +49,3 @@ def _each(item: Any, factor: float) -> Any:
     if fields is None:
         return item
     return item.model_copy(update={name: _each(getattr(item, name), factor) for name in fields})
-
-
-def _stretched(estimate: Estimate, factor: float) -> Estimate:
-    value = estimate.value
-    if value is None:
-        return estimate
-    # A distance may have an upper limit alone.
-    limits = {"lower": estimate.lower, "upper": estimate.upper}
-    present = {name: limit for name, limit in limits.items() if limit is not None}
-    return estimate.model_copy(update={name: _away(value, limit, estimate, factor) for name, limit in present.items()})
-
-
-def _away(value: float, limit: float, estimate: Estimate, factor: float) -> float:
-    try:
-        centre, edge = to_scale(value, estimate.scale), to_scale(limit, estimate.scale)
-    except ValueError:  # at an end of its scale
-        return value + factor * (limit - value)
-    return from_scale(centre + factor * (edge - centre), estimate.scale)

@@ -7,7 +7,7 @@ studies was simulated through the whole training; the factors and their errors a
 """
 
 from theragate.evidence.catalogue import METRICS, Kind
-from theragate.evidence.types import Estimate, Scale, from_scale, to_scale
+from theragate.evidence.types import Estimate
 from theragate.study import TaskName
 
 __all__ = ["factor", "kind_of", "paired_factor", "widened", "widened_difference"]
@@ -81,25 +81,11 @@ def widened_difference(estimate: Estimate, by: float) -> Estimate:
 
 
 def _widened(estimate: Estimate, by: float, bounds: tuple[float | None, float | None]) -> Estimate:
-    value, lower, upper = estimate.value, estimate.lower, estimate.upper
-    if value is None or upper is None or by <= 1:
+    if not estimate.decidable or by <= 1:
         return estimate
-    low, high = bounds
-    new_lower = None if lower is None else _farther(value, lower, scale=estimate.scale, by=by)
-    new_upper = _farther(value, upper, scale=estimate.scale, by=by)
-    return estimate.model_copy(
+    return estimate.stretched(by, bounds=bounds).model_copy(
         update={
-            "lower": new_lower if low is None or new_lower is None else max(low, new_lower),
-            "upper": new_upper if high is None else min(high, new_upper),
             "se": None if estimate.se is None else estimate.se * by,
             "method": f"{estimate.method}, widened {by:.2f} times for cross-validation",
         }
     )
-
-
-def _farther(value: float, limit: float, *, scale: Scale, by: float) -> float:
-    try:
-        centre, reach = to_scale(value, scale), to_scale(limit, scale)
-    except ValueError:
-        return value + by * (limit - value)
-    return from_scale(centre + by * (reach - centre), scale)

@@ -74,6 +74,32 @@ class Estimate(Spec):
         present = [number for number in (self.lower, self.value, self.upper) if number is not None]
         return all(a <= b or math.isclose(a, b, rel_tol=_ROUNDING, abs_tol=_ZERO) for a, b in pairwise(present))
 
+    def stretched(self, by: float, *, bounds: tuple[float | None, float | None] = (None, None)) -> Self:
+        """Return the estimate with its limits `by` times as far from the value, on its scale and within `bounds`.
+
+        A limit at an end of the scale, where there is no distance, moves on the metric's own scale. The standard error
+        stays as it was measured.
+        """
+        if self.value is None:
+            return self
+        low, high = bounds
+        lower, upper = self._farther(self.lower, by), self._farther(self.upper, by)
+        return self.model_copy(
+            update={
+                "lower": lower if lower is None or low is None else max(low, lower),
+                "upper": upper if upper is None or high is None else min(high, upper),
+            }
+        )
+
+    def _farther(self, limit: float | None, by: float) -> float | None:
+        if self.value is None or limit is None:
+            return None
+        try:
+            centre, reach = to_scale(self.value, self.scale), to_scale(limit, self.scale)
+        except ValueError:
+            return self.value + by * (limit - self.value)
+        return from_scale(centre + by * (reach - centre), self.scale)
+
     def band(self, critical: float) -> tuple[float, float] | None:
         """Return the limits at `critical` standard errors on the estimate's scale, or None where there are none."""
         if self.value is None or self.se is None:
