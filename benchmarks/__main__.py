@@ -8,7 +8,7 @@ from pathlib import Path
 from benchmarks.auroc import auroc_over_sort
 from benchmarks.fairness import fairness_rows_scaling, fairness_speedup
 from benchmarks.hashing import sha256_ratio
-from benchmarks.million import million_rows
+from benchmarks.million import million_followed, million_rows
 from benchmarks.pipeline import all_studies, equal_locks, noop_overhead, repro
 from benchmarks.registry import guarded_alias
 from benchmarks.tracking import trial_logging
@@ -24,6 +24,7 @@ BENCHMARKS = {
     "fairness": fairness_speedup,
     "fairness_rows": fairness_rows_scaling,
     "million_rows": million_rows,
+    "million_followed": million_followed,
     "sha256": sha256_ratio,
     "guarded_alias": guarded_alias,
 }
