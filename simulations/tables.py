@@ -19,6 +19,7 @@ _ERRORS = 4  # Monte-Carlo standard errors: with 300 comparisons, one beyond it 
 _SUBJECTS = {"overall": "all patients", "group": "a group", "contrast": "two groups", "paired": "against the reference"}
 
 Row = dict[str, Any]
+Cell = Callable[[Row], str]
 
 
 def _claimed(rows: Iterable[Row]) -> list[Row]:
@@ -106,170 +107,98 @@ def _coverage(rows: Sequence[Row]) -> str:
 
 
 def _distances(rows: Sequence[Row]) -> str:
-    lines = [
-        [
-            "Task",
-            "Predictions",
-            "n",
-            "Truth",
-            "Mean index",
-            "Mean limit",
-            "Limit below the truth",
-            "Limit at most 0.05",
-            "Found too large",
-            "Points of the curve held",
-            "Whole curve held",
-            "Replicates",
-        ]
-    ]
-    lines += [
-        [
-            row["task"],
-            row["scene"],
-            f"{row['patients']:,}",
-            f"{row['truth']:.3f}",
-            f"{row['mean']:.3f}",
-            f"{row['limit']:.3f}",
-            *(_percent(row[name]) for name in ("limit_below_truth", "passes", "reach_above_truth", "points", "band")),
-            str(row["band"]["replicates"]),
-        ]
-        for row in rows
-    ]
-    return _table(lines)
+    columns = (
+        ("Task", _word("task")),
+        ("Predictions", _word("scene")),
+        ("n", _patients),
+        ("Truth", _fixed("truth", 3)),
+        ("Mean index", _fixed("mean", 3)),
+        ("Mean limit", _fixed("limit", 3)),
+        ("Limit below the truth", _rate("limit_below_truth")),
+        ("Limit at most 0.05", _rate("passes")),
+        ("Found too large", _rate("reach_above_truth")),
+        ("Points of the curve held", _rate("points")),
+        ("Whole curve held", _rate("band")),
+        ("Replicates", _replicates("band")),
+    )
+    return _lined(rows, columns)
 
 
 def _slopes(rows: Sequence[Row]) -> str:
-    lines = [["Hazards", "n", "Measure", "Truth", "Mean", "Half-width", "Covers", "Replicates"]]
-    lines += [
-        [
-            row["hazards"],
-            f"{row['patients']:,}",
-            _mark(row["measure"]),
-            f"{row['truth']:.2f}",
-            f"{row['mean']:.2f}",
-            f"{row['half_width']:.2f}",
-            _percent(row["coverage"]),
-            str(row["coverage"]["replicates"]),
-        ]
-        for row in rows
-    ]
-    return _table(lines)
+    columns = (
+        ("Hazards", _word("hazards")),
+        ("n", _patients),
+        ("Measure", _measure),
+        ("Truth", _fixed("truth", 2)),
+        ("Mean", _fixed("mean", 2)),
+        ("Half-width", _fixed("half_width", 2)),
+        ("Covers", _rate("coverage")),
+        ("Replicates", _replicates("coverage")),
+    )
+    return _lined(rows, columns)
 
 
 def _tails(rows: Sequence[Row]) -> str:
-    lines = [["Errors", "n", "Measure", "Truth below the limits", "Truth above them", "Replicates"]]
-    lines += [
-        [
-            row["errors"],
-            f"{row['patients']:,}",
-            _mark(row["measure"]),
-            _percent(row["truth_below"]),
-            _percent(row["truth_above"]),
-            str(row["truth_above"]["replicates"]),
-        ]
-        for row in rows
-    ]
-    return _table(lines)
+    columns = (
+        ("Errors", _word("errors")),
+        ("n", _patients),
+        ("Measure", _measure),
+        ("Truth below the limits", _rate("truth_below")),
+        ("Truth above them", _rate("truth_above")),
+        ("Replicates", _replicates("truth_above")),
+    )
+    return _lined(rows, columns)
 
 
 def _pipeline(rows: Sequence[Row]) -> str:
-    lines = [
-        [
-            "Task",
-            "n",
-            "Measure",
-            "Truth",
-            "Mean estimate",
-            "Covers the recipe",
-            "Covers the model",
-            "Inflation, recipe",
-            "Inflation, model",
-            "Covers as widened",
-            "Replicates",
-        ]
-    ]
-    lines += [
-        [
-            row["task"],
-            str(row["patients"]),
-            _mark(row["measure"]),
-            f"{row['truth']:.3f}",
-            f"{row['mean_estimate']:.3f}",
-            _percent(row["coverage"]),
-            _percent(row["coverage_of_the_model"]),
-            _number(row["inflation"]),
-            _number(row["inflation_of_the_model"]),
-            _percent(row["applied"]),
-            str(row["coverage"]["replicates"]),
-        ]
-        for row in rows
-    ]
-    return _table(lines)
+    columns = (
+        ("Task", _word("task")),
+        ("n", _patients),
+        ("Measure", _measure),
+        ("Truth", _fixed("truth", 3)),
+        ("Mean estimate", _fixed("mean_estimate", 3)),
+        ("Covers the recipe", _rate("coverage")),
+        ("Covers the model", _rate("coverage_of_the_model")),
+        ("Inflation, recipe", _quantile("inflation")),
+        ("Inflation, model", _quantile("inflation_of_the_model")),
+        ("Covers as widened", _rate("applied")),
+        ("Replicates", _replicates("coverage")),
+    )
+    return _lined(rows, columns)
 
 
 def _differences(rows: Sequence[Row]) -> str:
-    lines = [
-        [
-            "Task",
-            "n",
-            "Difference",
-            "Measure",
-            "Truth",
-            "Mean estimate",
-            "Covers",
-            "Inflation",
-            "Covers as widened",
-            "Beyond one limit, recipe",
-            "Beyond one limit, model",
-            "Replicates",
-        ]
-    ]
-    lines += [
-        [
-            row["task"],
-            str(row["patients"]),
-            row["recipe"].replace(" - ", " − "),
-            _mark(row["measure"]),
-            f"{row['truth']:.4f}",
-            f"{row['mean_estimate']:.4f}",
-            _percent(row["coverage"]),
-            _number(row["inflation"]),
-            *(_percent(row[name]) for name in ("applied", "beyond", "beyond_the_model")),
-            str(row["coverage"]["replicates"]),
-        ]
-        for row in rows
-    ]
-    return _table(lines)
+    columns = (
+        ("Task", _word("task")),
+        ("n", _patients),
+        ("Difference", _recipe),
+        ("Measure", _measure),
+        ("Truth", _fixed("truth", 4)),
+        ("Mean estimate", _fixed("mean_estimate", 4)),
+        ("Covers", _rate("coverage")),
+        ("Inflation", _quantile("inflation")),
+        ("Covers as widened", _rate("applied")),
+        ("Beyond one limit, recipe", _rate("beyond")),
+        ("Beyond one limit, model", _rate("beyond_the_model")),
+        ("Replicates", _replicates("coverage")),
+    )
+    return _lined(rows, columns)
 
 
 def _overfitted(rows: Sequence[Row]) -> str:
-    lines = [
-        [
-            "Task",
-            "n",
-            "Recipe",
-            "True slope",
-            "True ICI",
-            "Slope below 0.85, eight repeats",
-            "one repeat",
-            "ICI at most 0.05, eight repeats",
-            "one repeat",
-            "Replicates",
-        ]
-    ]
-    lines += [
-        [
-            row["task"],
-            str(row["patients"]),
-            row["recipe"],
-            f"{row['slope']:.2f}",
-            f"{row['ici']:.3f}",
-            *(_percent(row[of][what]) for what in ("too_extreme", "close_enough") for of in ("repeated", "once")),
-            str(row["repeated"]["too_extreme"]["replicates"]),
-        ]
-        for row in rows
-    ]
-    return _table(lines)
+    columns = (
+        ("Task", _word("task")),
+        ("n", _patients),
+        ("Recipe", _word("recipe")),
+        ("True slope", _fixed("slope", 2)),
+        ("True ICI", _fixed("ici", 3)),
+        ("Slope below 0.85, eight repeats", _rate("repeated", "too_extreme")),
+        ("one repeat", _rate("once", "too_extreme")),
+        ("ICI at most 0.05, eight repeats", _rate("repeated", "close_enough")),
+        ("one repeat", _rate("once", "close_enough")),
+        ("Replicates", _replicates("repeated", "too_extreme")),
+    )
+    return _lined(rows, columns)
 
 
 def _widening(rows: Sequence[Row]) -> str:
@@ -285,59 +214,46 @@ def _widening(rows: Sequence[Row]) -> str:
 
 
 def _membership(rows: Sequence[Row]) -> str:
-    lines = [["Patients", "Features", "Attack", "Mean area", "Covers it", "Replicates"]]
-    lines += [
-        [
-            f"{row['patients']:,}",
-            str(row["features"]),
-            row["attack"].replace("_", " "),
-            f"{row['mean']:.3f}",
-            f"{100 * row['coverage']:.1f} ± {100 * row['error']:.1f}",
-            str(row["replicates"]),
-        ]
-        for row in rows
-    ]
-    return _table(lines)
+    columns = (
+        ("Patients", _patients),
+        ("Features", _word("features")),
+        ("Attack", lambda row: row["attack"].replace("_", " ")),
+        ("Mean area", _fixed("mean", 3)),
+        ("Covers it", lambda row: f"{100 * row['coverage']:.1f} ± {100 * row['error']:.1f}"),
+        ("Replicates", _word("replicates")),
+    )
+    return _lined(rows, columns)
 
 
 def _stored(rows: Sequence[Row]) -> str:
-    lines = [["Recipe", "Patients", "Area", "Likelihood ratio", "Loss", "Limits hold", "Pass", "Fail", "Audits"]]
-    lines += [
-        [
-            row["recipe"],
-            str(row["patients"]),
-            f"{row['area']:.3f}",
-            f"{1000 * row['likelihood_ratio']:.1f}",
-            f"{1000 * row['loss']:.1f}",
-            _percent(row["holds"]),
-            _percent(row["passes"]),
-            _percent(row["fails"]),
-            str(row["passes"]["replicates"]),
-        ]
-        for row in rows
-    ]
-    return _table(lines)
+    columns = (
+        ("Recipe", _word("recipe")),
+        ("Patients", _patients),
+        ("Area", _fixed("area", 3)),
+        ("Likelihood ratio", lambda row: f"{1000 * row['likelihood_ratio']:.1f}"),
+        ("Loss", lambda row: f"{1000 * row['loss']:.1f}"),
+        ("Limits hold", _rate("holds")),
+        ("Pass", _rate("passes")),
+        ("Fail", _rate("fails")),
+        ("Audits", _replicates("passes")),
+    )
+    return _lined(rows, columns)
 
 
 def _looks(rows: Sequence[Row]) -> str:
-    lines = [["Errors of the models", "Patients", "Looks", "Best passes", "Best passes, limits shared by 20"]]
-    for row in rows:
-        if row["limits"] == "95%":
-            shared = next(
-                other["best_passes"]
-                for other in rows
-                if other["limits"] != "95%" and all(other[key] == row[key] for key in ("models", "patients", "looks"))
-            )
-            lines.append(
-                [
-                    row["models"],
-                    f"{row['patients']:,}",
-                    str(row["looks"]),
-                    _percent(row["best_passes"]),
-                    _percent(shared),
-                ]
-            )
-    return _table(lines)
+    shared = {_world(row): row["best_passes"] for row in rows if row["limits"] != "95%"}
+    columns = (
+        ("Errors of the models", _word("models")),
+        ("Patients", _patients),
+        ("Looks", _word("looks")),
+        ("Best passes", _rate("best_passes")),
+        ("Best passes, limits shared by 20", lambda row: _percent(shared[_world(row)])),
+    )
+    return _lined([row for row in rows if row["limits"] == "95%"], columns)
+
+
+def _world(row: Row) -> tuple[Any, ...]:
+    return row["models"], row["patients"], row["looks"]
 
 
 def _clusters(rows: Sequence[Row]) -> str:
@@ -353,177 +269,176 @@ def _clusters(rows: Sequence[Row]) -> str:
 
 
 def _leaks(rows: Sequence[Row], kind: str) -> str:
-    lines = [["Task", "n", "Events", "Planted", "Stops the study", "Named at least", "Cohorts"]]
-    lines += [
-        [
-            row["task"],
-            f"{row['patients']:,}",
-            f"{row['rate']:.0%}",
-            row["column"],
-            _percent(row["stopped"]),
-            _percent(row["named"]),
-            str(row["named"]["replicates"]),
-        ]
-        for row in rows
-        if row["kind"] == kind
-    ]
-    return _table(lines)
+    columns = (
+        ("Task", _word("task")),
+        ("n", _patients),
+        ("Events", lambda row: f"{row['rate']:.0%}"),
+        ("Planted", _word("column")),
+        ("Stops the study", _rate("stopped")),
+        ("Named at least", _rate("named")),
+        ("Cohorts", _replicates("named")),
+    )
+    return _lined([row for row in rows if row["kind"] == kind], columns)
 
 
 def _fairness(tables: dict[str, list[Row]], name: str) -> str:
-    if name == "power":
-        lines = [["Scene", "Judged by", "Events per group", "Pass", "Fail", "Insufficient", "Replicates"]]
-        rows = tables["power"]
-    else:
-        lines = [["Scene", "Judged by", "Patients", "Pass", "Fail", "Insufficient", "Replicates"]]
-        rows = [*tables["false_fail"], *tables["false_pass"]]
-    for row in rows:
-        amount = row["events_per_group"] if name == "power" else row["patients"]
-        shares = [row[status] for status in ("pass", "fail", "insufficient")]
-        lines.append(
-            [row["scene"], f"`{row['margin']}`", f"{amount:,}", *map(_percent, shares), str(shares[0]["replicates"])]
-        )
-    return _table(lines)
+    power = name == "power"
+    columns = (
+        ("Scene", _word("scene")),
+        ("Judged by", lambda row: f"`{row['margin']}`"),
+        ("Events per group" if power else "Patients", _count("events_per_group" if power else "patients")),
+        ("Pass", _rate("pass")),
+        ("Fail", _rate("fail")),
+        ("Insufficient", _rate("insufficient")),
+        ("Replicates", _replicates("pass")),
+    )
+    return _lined(tables["power"] if power else [*tables["false_fail"], *tables["false_pass"]], columns)
 
 
 def _answers(rows: Sequence[Row]) -> str:
-    lines = [
-        [
-            "Task",
-            "n",
-            "Interval holds",
-            "Mean width",
-            "As recorded in training",
-            "Difference shown",
-            "Called unlike",
-            "Cohorts",
-        ]
-    ]
-    for row in rows:
-        recorded, shown = (_percent(row[name]) if name in row else "–" for name in ("coverage_as_recorded", "shown"))
-        given = row["coverage"]["replicates"] > 1
-        lines.append(
-            [
-                row["task"],
-                str(row["patients"]),
-                _percent(row["coverage"]) if given else "–",
-                f"{row['width']['value']:.3g}" if given else "–",
-                recorded,
-                shown,
-                _percent(row["called_unlike"]),
-                str(row["called_unlike"]["replicates"]),
-            ]
-        )
-    return _table(lines)
+    def where_given(cell: Cell) -> Cell:
+        return lambda row: cell(row) if row["coverage"]["replicates"] > 1 else "–"
+
+    columns = (
+        ("Task", _word("task")),
+        ("n", _patients),
+        ("Interval holds", where_given(_rate("coverage"))),
+        ("Mean width", where_given(_width)),
+        ("As recorded in training", _rate_if_known("coverage_as_recorded")),
+        ("Difference shown", _rate_if_known("shown")),
+        ("Called unlike", _rate("called_unlike")),
+        ("Cohorts", _replicates("called_unlike")),
+    )
+    return _lined(rows, columns)
 
 
 def _group_answers(rows: Sequence[Row]) -> str:
-    lines = [
-        [
+    spread = {"usual": "1 (70% of the patients)", "scattered": "3 (30%)"}
+    columns = (
+        (
             "Is the group an input",
-            "n",
-            "Standard deviation of the errors",
-            "Interval holds",
-            "Mean width",
-            "As recorded in training",
-            "Said not to be shown",
-            "Cohorts",
-        ]
-    ]
-    for row in rows:
-        recorded = row["coverage_as_recorded"]
-        lines.append(
-            [
-                "yes: limits of its own" if row["known"] else "no: one interval for all",
-                str(row["patients"]),
-                {"usual": "1 (70% of the patients)", "scattered": "3 (30%)"}[row["group"]],
-                _percent(row["coverage"]),
-                f"{row['width']['value']:.3g}",
-                _percent(recorded) if "se" in recorded else "–",
-                _percent(row["called_not_shown"]),
-                str(row["coverage"]["replicates"]),
-            ]
-        )
-    return _table(lines)
+            lambda row: "yes: limits of its own" if row["known"] else "no: one interval for all",
+        ),
+        ("n", _patients),
+        ("Standard deviation of the errors", lambda row: spread[row["group"]]),
+        ("Interval holds", _rate("coverage")),
+        ("Mean width", _width),
+        ("As recorded in training", _rate_if_known("coverage_as_recorded")),
+        ("Said not to be shown", _rate("called_not_shown")),
+        ("Cohorts", _replicates("coverage")),
+    )
+    return _lined(rows, columns)
 
 
 def _effects(rows: Sequence[Row]) -> str:
-    lines = [
-        [
-            "World",
-            "n",
-            "Measure",
-            "Truth",
-            "Mean estimate",
-            "Covers the recipe",
-            "Covers the model",
-            "Inflation",
-            "Spread over error",
-            "Replicates",
-        ]
-    ]
-    lines += [
-        [
-            row["world"],
-            str(row["patients"]),
-            _mark(row["measure"]),
-            f"{row['truth']:.3f}",
-            f"{row['mean']:.3f}",
-            _percent(row["recipe"]),
-            _percent(row["model"]),
-            _number(row["factor"]),
-            f"{row['spread']:.2f}",
-            str(row["recipe"]["replicates"]),
-        ]
-        for row in rows
-    ]
-    return _table(lines)
+    columns = (
+        ("World", _word("world")),
+        ("n", _patients),
+        ("Measure", _measure),
+        ("Truth", _fixed("truth", 3)),
+        ("Mean estimate", _fixed("mean", 3)),
+        ("Covers the recipe", _rate("recipe")),
+        ("Covers the model", _rate("model")),
+        ("Inflation", _quantile("factor")),
+        ("Spread over error", _fixed("spread", 2)),
+        ("Replicates", _replicates("recipe")),
+    )
+    return _lined(rows, columns)
 
 
 def _called(rows: Sequence[Row]) -> str:
-    lines = [["World", "n", "Ranking called real", "Bands hold all groups", "Replicates"]]
-    lines += [
-        [
-            row["world"],
-            str(row["patients"]),
-            _percent(row["called_real"]),
-            _percent(row["bands_hold"]),
-            str(row["called_real"]["replicates"]),
-        ]
-        for row in rows
-    ]
-    return _table(lines)
+    columns = (
+        ("World", _word("world")),
+        ("n", _patients),
+        ("Ranking called real", _rate("called_real")),
+        ("Bands hold all groups", _rate("bands_hold")),
+        ("Replicates", _replicates("called_real")),
+    )
+    return _lined(rows, columns)
 
 
 def _losses(rows: Sequence[Row]) -> str:
     names = {"marginal": "the same for all", "features": "by features"}
-    lines = [
-        ["World", "n", "Measure", "Weights", "Truth", "Mean estimate", "Covers it", "Spread over error", "Cohorts"]
-    ]
-    lines += [
-        [
-            row["world"],
-            f"{row['patients']:,}",
-            _mark(row["measure"]),
-            names[row["weights"]],
-            f"{row['truth']:.3f}",
-            f"{row['mean_estimate']:.3f}",
-            _percent(row["coverage"]),
-            f"{row['spread_over_error']:.2f}",
-            str(row["coverage"]["replicates"]),
-        ]
-        for row in rows
-    ]
-    return _table(lines)
+    columns = (
+        ("World", _word("world")),
+        ("n", _patients),
+        ("Measure", _measure),
+        ("Weights", lambda row: names[row["weights"]]),
+        ("Truth", _fixed("truth", 3)),
+        ("Mean estimate", _fixed("mean_estimate", 3)),
+        ("Covers it", _rate("coverage")),
+        ("Spread over error", _fixed("spread_over_error", 2)),
+        ("Cohorts", _replicates("coverage")),
+    )
+    return _lined(rows, columns)
 
 
 def _dependent(rows: Sequence[Row]) -> str:
-    lines = [["World", "n", "Some feature named", "Cohorts"]]
-    lines += [
-        [row["world"], f"{row['patients']:,}", _percent(row["dependent"]), str(row["dependent"]["replicates"])]
-        for row in rows
-    ]
-    return _table(lines)
+    columns = (
+        ("World", _word("world")),
+        ("n", _patients),
+        ("Some feature named", _rate("dependent")),
+        ("Cohorts", _replicates("dependent")),
+    )
+    return _lined(rows, columns)
+
+
+# Cells of a row
+
+
+def _word(key: str) -> Cell:
+    return lambda row: str(row[key])
+
+
+def _count(key: str) -> Cell:
+    return lambda row: f"{row[key]:,}"
+
+
+def _fixed(key: str, digits: int) -> Cell:
+    return lambda row: f"{row[key]:.{digits}f}"
+
+
+def _rate(*keys: str) -> Cell:
+    return lambda row: _percent(_within(row, keys))
+
+
+def _rate_if_known(key: str) -> Cell:
+    return lambda row: _percent(row[key]) if "se" in row.get(key, {}) else "–"
+
+
+def _quantile(key: str) -> Cell:
+    return lambda row: _number(row[key])
+
+
+def _replicates(*keys: str) -> Cell:
+    return lambda row: str(_within(row, keys)["replicates"])
+
+
+def _patients(row: Row) -> str:
+    return f"{row['patients']:,}"
+
+
+def _measure(row: Row) -> str:
+    return _mark(row["measure"])
+
+
+def _recipe(row: Row) -> str:
+    return str(row["recipe"].replace(" - ", " − "))
+
+
+def _width(row: Row) -> str:
+    return f"{row['width']['value']:.3g}"
+
+
+def _within(row: Row, keys: Sequence[str]) -> Row:
+    for key in keys:
+        row = row[key]
+    return row
+
+
+def _lined(rows: Iterable[Row], columns: Sequence[tuple[str, Cell]]) -> str:
+    """Return a line per row; each column is its heading and what it shows of a row."""
+    return _table([[heading for heading, _ in columns], *([cell(row) for _, cell in columns] for row in rows)])
 
 
 def _mark(measure: str) -> str:
