@@ -44,8 +44,8 @@ _RESAMPLES = 400
 
 _ONCE = ", one repeat"
 _LEAST_SLOPE, _MOST_GAP = 0.85, 0.05  # the usual limits of calibration (see ``policies`` in params.yaml)
-# Further sizes at which binary recipes are compared, and how many cohorts, of those of the largest size above.
-_COMPARED = {600: 1.5, 2000: 1.0}
+_COMPARED = (200, 600, 2000)  # patients, where binary recipes are compared in so many times more cohorts than are fewest
+_MORE = 8
 
 Measure = tuple[str, str]  # whose (a recipe, or one minus another), and the metric
 Seen = dict[Measure, tuple[Estimate, float]]  # what was measured, and the truth
@@ -192,11 +192,10 @@ def run(replicates: Mapping[int, int], *, seed: int, processes: int = PROCESSES)
         for replicate in range(count)
         for task in TASKS
     ]
-    fewest = min(replicates.values())
     trainings += [
         Training("binary", patients, replicate, seed, searched=False)
-        for patients, share_ in _COMPARED.items()
-        for replicate in range(max(2, int(fewest * share_)))
+        for patients in _COMPARED
+        for replicate in range(replicates.get(patients, 0), _MORE * min(replicates.values()))
     ]
     by_kind: dict[tuple[TaskName, int], list[Seen]] = defaultdict(list)
     for training, seen in zip(trainings, shared_out(_seen, trainings, processes=processes), strict=True):
