@@ -59,8 +59,15 @@ def test_the_wheel_brings_what_a_project_is_made_of(packed):
 
 def test_the_wheel_brings_the_pages_and_no_pictures(packed):
     brought = {name.removeprefix(f"{TEMPLATE}docs/") for name in packed if name.startswith(f"{TEMPLATE}docs/")}
-    assert {name.removesuffix(".md") for name in brought} == set(pages())
-    assert {"studies.md", "gates/README.md", "postgresql.sql"} <= brought
+    assert brought == {f"{name}.md" for name, path in pages().items() if path.suffix == ".md"}
+    assert {"studies.md", "gates/README.md"} <= brought
+
+
+def test_the_wheel_brings_what_a_server_is_set_up_with(packed):
+    folder = ROOT / "src" / "theragate" / "deployment"
+    assert (folder / "postgresql.sql").is_file()
+    for path in folder.iterdir():
+        assert packed[f"theragate/deployment/{path.name}"] == path.read_bytes(), path.name
 
 
 def test_the_wheel_brings_nothing_that_git_would_not_take(tmp_path, packed):

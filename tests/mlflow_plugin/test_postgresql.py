@@ -1,4 +1,4 @@
-"""The rules of docs/postgresql.sql, on a real PostgreSQL: whoever reaches the database by himself is stopped by it."""
+"""The rules of deployment/postgresql.sql, on a real PostgreSQL: who reaches the database itself is stopped by them."""
 
 import pytest
 import sqlalchemy
@@ -6,7 +6,8 @@ from mlflow.entities.model_registry import ModelVersionTag
 from mlflow_plugin.attested_by_hand import Deployment
 from mlflow_plugin.dying import opened, prepared, signed_in
 from sqlalchemy.exc import DBAPIError
-from support import ROOT
+
+from theragate.project.templates import pages
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:The ``noload``"),  # MLflow 3.17 uses what SQLAlchemy 2.1 deprecates
@@ -31,7 +32,7 @@ def ruled(make_database, tmp_path_factory):
         owner = sqlalchemy.create_engine(address)
         with owner.connect() as connection:
             for _ in range(2):  # it can be run again
-                connection.connection.cursor().execute((ROOT / "docs" / "postgresql.sql").read_text())
+                connection.connection.cursor().execute(pages()["postgresql.sql"].read_text())
                 connection.connection.commit()
         url = sqlalchemy.make_url(address).set(username="theragate_server")
         store = opened(f"gated+{url.render_as_string(hide_password=False)}")

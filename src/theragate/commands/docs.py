@@ -39,4 +39,4 @@ def docs(name: str | None) -> str:
 
 def _title(path: Path) -> str:
     first, _, _ = path.read_text(encoding="utf-8").partition("\n")
-    return first.removeprefix("# ") if path.suffix == ".md" else "Rules of a release server's database"
+    return first.lstrip("#;- ")

@@ -25,6 +25,7 @@ __all__ = [
 ]
 
 _PACKED = Path(__file__).parent / "template"
+_DEPLOYMENT = Path(__file__).parents[1] / "deployment"  # no code: what a release server's host is set up with
 REPOSITORY = Path(__file__).resolve().parents[3]  # where Theragate is developed; not meant where it is installed
 
 _MANAGED = (
@@ -65,11 +66,13 @@ def managed() -> tuple[str, ...]:
 
 
 def pages() -> dict[str, Path]:
-    """Return the pages of the documentation, and the rules of a server's database, by name: ``gates/README``."""
+    """Return the pages of the documentation, ``gates/README``, and the files of a deployment, ``postgresql.sql``."""
     packed = _PACKED / "docs"
     folder = packed if packed.is_dir() else REPOSITORY / "docs"
-    found = [*folder.glob("*.md"), *folder.glob("gates/*.md"), *folder.glob("*.sql")]
-    return {path.relative_to(folder).as_posix().removesuffix(".md"): path for path in sorted(found)}
+    found = sorted([*folder.glob("*.md"), *folder.glob("gates/*.md")])
+    return {path.relative_to(folder).as_posix().removesuffix(".md"): path for path in found} | {
+        path.name: path for path in sorted(_DEPLOYMENT.iterdir()) if path.is_file()
+    }
 
 
 def new_parameters() -> str:

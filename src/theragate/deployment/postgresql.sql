@@ -1,4 +1,5 @@
--- PostgreSQL for a release server: run this once, as the owner of MLflow's tables, after the server's first start.
+-- Rules of a release server's database, for PostgreSQL
+-- Run this once, as the owner of MLflow's tables, after the server's first start.
 -- The tests run this file against a real PostgreSQL.
 
 -- 1. The server's own role: it serves MLflow, appends to the ledger, and can neither change a row nor drop a rule.
