@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 from personal.learners import cross_validated, held, least_squares, linear, logistic, risks
-from scipy.special import expit
+from scipy.special import expit, logit
 
-from theragate.personal.intervals import QuantityInterval, RiskInterval, fit_interval
+from theragate.personal.intervals import HeldOut, QuantityInterval, RiskInterval, fit_interval
 
 
 @pytest.mark.parametrize("noise", ["normal", "skewed"])
@@ -138,3 +138,30 @@ def test_perfect_predictions_and_separated_events_keep_limits_finite():
     assert np.isfinite(separated.limits(np.array([0.0, 0.5, 1.0]))).all()
     constant = fit_interval(held(np.full(50, 0.3), event), risk=True)
     assert np.isfinite(constant.limits(np.array([0.3]))).all()
+
+
+def test_where_hospitals_differ_the_calibrated_risk_needs_limits_by_hospital():
+    """All risks are predicted too low, and the intercept of each of 20 hospitals differs by 0.8 (standard deviation)."""
+    random = np.random.default_rng(7)
+    place, weight = np.polynomial.hermite_e.hermegauss(31)
+
+    def risk_over_hospitals(score):
+        return expit(-1 + score[:, None] + 0.8 * place) @ (weight / weight.sum())
+
+    def predicted(score):
+        return expit(logit(risk_over_hospitals(score)) - 0.4)
+
+    hospital, new = np.repeat(np.arange(20), 100), random.normal(size=200)
+    inside: dict[str, list[float]] = {"by hospital": [], "by patient": []}
+    for _ in range(150):
+        score = random.normal(size=len(hospital))
+        risk = expit(-1 + score + 0.8 * random.normal(size=20)[hospital])
+        event = (random.uniform(size=len(hospital)) < risk).astype(float)
+        for way, cluster in (("by hospital", hospital), ("by patient", None)):
+            patient = np.arange(len(event))
+            found = HeldOut(predicted(score), event, weight=np.ones(len(event)), patient=patient, cluster=cluster)
+            lower, upper = fit_interval(found, risk=True).limits(predicted(new))
+            truth = risk_over_hospitals(new)
+            inside[way].append(((lower <= truth) & (truth <= upper)).mean())
+    assert np.mean(inside["by hospital"]) > 0.9
+    assert np.mean(inside["by patient"]) < 0.85

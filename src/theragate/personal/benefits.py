@@ -17,6 +17,7 @@ from typing import Annotated, Literal
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from pydantic import Field
 
 from theragate.cohorts.outcomes import Treated
@@ -80,7 +81,12 @@ class EffectInterval(Spec):
 
 
 def held_out_benefits(
-    predictor: Predictor, cohort: pd.DataFrame, outcome: Treated, *, predictions: pd.DataFrame
+    predictor: Predictor,
+    cohort: pd.DataFrame,
+    outcome: Treated,
+    *,
+    predictions: pd.DataFrame,
+    clusters: NDArray[np.intp] | None = None,
 ) -> HeldOut:
     """Return the held-out predictions, each from its fold's mean, around the released model's, and the scores.
 
@@ -92,6 +98,8 @@ def held_out_benefits(
         All patients.
     predictions
         Of unchanged inputs: the rows of the model ``selected``, and of the nuisances by their names.
+    clusters
+        Those of all patients, shape (n,), where there are any.
     """
     index = ["repeat", "fold", "patient", "model"]
     wanted = predictions[predictions["model"].isin(["selected", *_NUISANCES])]
@@ -107,7 +115,8 @@ def held_out_benefits(
     apart = (table["selected"] - table.groupby(["repeat", "fold"])["selected"].transform("mean")).to_numpy()
     if _all_same(released - centre, centre):
         apart = np.zeros(len(rows))  # whatever the folds' models do, this one predicts the same for everybody
-    return HeldOut(centre + apart, scores, weight=np.ones(len(rows)), patient=rows, centre=centre)
+    cluster = None if clusters is None else clusters[rows]
+    return HeldOut(centre + apart, scores, weight=np.ones(len(rows)), patient=rows, cluster=cluster, centre=centre)
 
 
 def fit_benefits(held_out: HeldOut) -> EffectInterval:
@@ -118,10 +127,8 @@ def fit_benefits(held_out: HeldOut) -> EffectInterval:
     design = np.column_stack([np.ones_like(distance), *([] if same else [distance / scale])])
     inverse = np.linalg.inv((design * weight[:, None]).T @ design)
     coefficients = inverse @ (design.T @ (weight * held_out.target))
-    influence = np.zeros((held_out.patients, len(coefficients)))
-    np.add.at(influence, held_out.patient, design * (weight * (held_out.target - design @ coefficients))[:, None])
-    free = max(held_out.patients - len(coefficients), 1)
-    covariance = inverse @ (influence.T @ influence) @ inverse * held_out.patients / free
+    influence = design * (weight * (held_out.target - design @ coefficients))[:, None]
+    covariance = held_out.covariance(inverse, influence)
     (centre, average) = nine_digits([held_out.centre, coefficients[0]])
     if same:
         return EffectInterval(

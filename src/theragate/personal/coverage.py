@@ -24,11 +24,13 @@ def measure_coverage(
 ) -> tuple[Coverage, Floats, Floats]:
     """Return how intervals that `fit` learns from nine tenths of the patients held in the last, tenth by tenth.
 
+    No cluster is divided.
+
     A quantity's interval holds a patient's own value or not. Nobody sees a risk or a benefit, so that the coverage of
     those cannot be counted; their agreement with groups of patients can, within what chance does to a group. Returned
     beside it are the lower and the upper limits, (n,) each.
     """
-    fold = (np.random.default_rng(seed).permutation(held_out.patients) % _FOLDS)[held_out.patient]
+    fold = (np.random.default_rng(seed).permutation(held_out.clusters) % _FOLDS)[held_out.cluster]
     intervals = {number: fit(held_out.of(fold != number)) for number in np.unique(fold)}
     lower, upper = np.empty(len(fold)), np.empty(len(fold))
     for number, interval in intervals.items():

@@ -9,6 +9,7 @@ import pandas as pd
 import threadpoolctl
 from numpy.typing import NDArray
 
+from theragate.cohorts.clusters import read_clusters
 from theragate.cohorts.groups import label_groups
 from theragate.cohorts.outcomes import MeasuredOutcome, Outcome, Quantity, Treated
 from theragate.learning.families import family_of
@@ -110,11 +111,16 @@ def fit_personal_model(
             learned = np.setdiff1d(learned, rows)  # who is held out once stays out of the released model
         features = as_features(cohort.iloc[learned], predictor.schema).reset_index(drop=True)
         fit: Callable[[HeldOut], Interval] = fit_benefits
+        clusters = read_clusters(cohort, study)
         if isinstance(outcome, Treated):
-            held_out = held_out_benefits(predictor, cohort, outcome, predictions=clean)
+            held_out = held_out_benefits(predictor, cohort, outcome, predictions=clean, clusters=clusters)
         else:
             held_out, rows = _held_out(
-                outcome, rows, learned, clean.loc[clean["model"] == "selected", "prediction"].to_numpy()
+                outcome,
+                rows,
+                learned,
+                clean.loc[clean["model"] == "selected", "prediction"].to_numpy(),
+                clusters=clusters,
             )
             low, high = _bounds(study, accepted)
             fit = partial(fit_interval, risk=not isinstance(outcome, Quantity), low=low, high=high)
@@ -223,12 +229,23 @@ def _unit(study: Study) -> str:
 
 
 def _held_out(
-    outcome: MeasuredOutcome, rows: NDArray[np.intp], learned: NDArray[np.intp], prediction: NDArray[np.float64]
+    outcome: MeasuredOutcome,
+    rows: NDArray[np.intp],
+    learned: NDArray[np.intp],
+    prediction: NDArray[np.float64],
+    *,
+    clusters: NDArray[np.intp] | None,
 ) -> tuple[HeldOut, NDArray[np.intp]]:
     """Return the predictions of patients with a known outcome, and their rows in the cohort."""
     loss = Loss.of(outcome.take(rows), development=outcome.take(learned))
     known = loss.weight > 0  # a patient lost before the horizon says nothing about the risk
-    held_out = HeldOut(prediction[known], loss.target[known], weight=loss.weight[known], patient=rows[known])
+    held_out = HeldOut(
+        prediction[known],
+        loss.target[known],
+        weight=loss.weight[known],
+        patient=rows[known],
+        cluster=None if clusters is None else clusters[rows[known]],
+    )
     return held_out, rows[known]
 
 
@@ -295,13 +312,14 @@ def _scenario_intervals(
     found: dict[str, Interval] = {}
     if isinstance(outcome, Treated):
         return found
-    clean = as_features(cohort, predictor.schema)
+    clean, clusters = as_features(cohort, predictor.schema), read_clusters(cohort, study)
     for way in domain.missing[1:]:
         chosen = predictions[(predictions["scenario"] == way.scenario) & (predictions["model"] == "selected")]
         rows = pd.Index(cohort["patient"]).get_indexer(chosen["patient"])
         missing = missing_inputs(_under(clean, predictor, study, way.scenario, seed))
         lacking = ~domain.missing[0].covers(missing, predictor.features)[rows]
-        held_out, _ = _held_out(outcome, rows[lacking], learned, chosen.loc[lacking, "prediction"].to_numpy())
+        prediction = chosen.loc[lacking, "prediction"].to_numpy()
+        held_out, _ = _held_out(outcome, rows[lacking], learned, prediction, clusters=clusters)
         if held_out.patients >= LEAST_PATIENTS:
             found[way.scenario] = fit(held_out)
     return found

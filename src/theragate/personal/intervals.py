@@ -10,8 +10,9 @@ not change a model much (Steinberger, Leeb, Ann Stat 2023;51:290).
 A risk has no value of its own to lie anywhere: a patient has the event or not, and no data can tell one patient's true
 risk without assumptions (Barber, Electron J Stat 2020;14:3487). What is given is a confidence interval of the
 *calibrated* risk: the share with the event among patients to whom the model gives this prediction. It comes from a
-logistic recalibration of the held-out predictions (Cox 1958), clustered by patient, and is widened to hold the
-prediction itself. It does not say how much other features, that the model does not know, would change.
+logistic recalibration of the held-out predictions (Cox 1958), clustered by patient, or by what the study declares as
+`clusters`, and is widened to hold the prediction itself. It does not say how much other features, that the model does
+not know, would change.
 """
 
 from collections.abc import Iterator
@@ -57,7 +58,8 @@ class HeldOut:
 
     ``target`` is the value, 1 for the event, or a doubly robust score; ``weight`` that of the inverse probability of
     censoring. ``centre`` is the mean prediction of an effect, 0 of anything else. ``groups`` are those that get limits
-    of their own, and ``members`` says who belongs to them, shape (n, groups).
+    of their own, and ``members`` says who belongs to them, shape (n, groups). ``cluster`` numbers whose patients
+    resemble one another; without any, each patient stands alone.
     """
 
     def __init__(
@@ -67,6 +69,7 @@ class HeldOut:
         *,
         weight: Floats,
         patient: NDArray[np.intp],
+        cluster: NDArray[np.intp] | None = None,
         centre: float = 0.0,
         groups: tuple[Group, ...] = (),
         members: Flags | None = None,
@@ -76,6 +79,9 @@ class HeldOut:
         self.members: Flags = np.zeros((len(prediction), 0), dtype=bool) if members is None else members
         numbers, self.patient = np.unique(patient, return_inverse=True)
         self.patients = len(numbers)
+        self._clustered = cluster is not None
+        numbers, self.cluster = (numbers, self.patient) if cluster is None else np.unique(cluster, return_inverse=True)
+        self.clusters = len(numbers)
 
     def of(self, rows: NDArray[np.bool_]) -> "HeldOut":
         """Return some of the rows."""
@@ -84,6 +90,7 @@ class HeldOut:
             self.target[rows],
             weight=self.weight[rows],
             patient=self.patient[rows],
+            cluster=self.cluster[rows] if self._clustered else None,
             centre=self.centre,
             groups=self.groups,
             members=self.members[rows],
@@ -96,6 +103,7 @@ class HeldOut:
             self.target,
             weight=self.weight,
             patient=self.patient,
+            cluster=self.cluster if self._clustered else None,
             centre=self.centre,
             groups=groups,
             members=members,
@@ -104,6 +112,30 @@ class HeldOut:
     def patients_of(self, rows: NDArray[np.intp]) -> int:
         """Return how many patients are among these rows."""
         return int(np.unique(self.patient[rows]).size)
+
+    def sums(self, values: Floats) -> Floats:
+        """Return the sums of `values`, (n, k), over the rows of each patient or cluster, (clusters, k)."""
+        found = np.zeros((self.clusters, values.shape[1]))
+        np.add.at(found, self.cluster, values)
+        return found
+
+    def covariance(self, inverse: NDArray[np.floating], scores: Floats) -> Floats:
+        """Return the covariance of k coefficients that is robust to how patients, or clusters, resemble themselves.
+
+        `inverse` is the inverse of the information, (k, k), and `scores` are those of the rows, (n, k) (Liang, Zeger,
+        Biometrika 1986;73:13). Few clusters say little about their own spread: limits are drawn at normal quantiles, so
+        that the covariance grows by the square of Student's over theirs, at the effective number of clusters, less one.
+        """
+        sums = self.sums(scores)
+        found: Floats = inverse @ (sums.T @ sums) @ inverse * self.clusters / max(self.clusters - sums.shape[1], 1)
+        return found * self._few() if self._clustered else found
+
+    def _few(self) -> float:
+        from scipy.stats import t
+
+        sizes = np.bincount(self.cluster)
+        effective = float(sizes.sum()) ** 2 / float(np.square(sizes).sum())
+        return float((t.ppf((1 + LEVEL) / 2, max(effective - 1, 1)) / NORMAL) ** 2)
 
 
 class GroupLimits(Spec):
@@ -232,14 +264,8 @@ def _fit_risk(held_out: HeldOut) -> RiskInterval:
         coefficients = coefficients + step
         if np.abs(step).max() < 1e-10:
             break
-    scores = np.zeros((held_out.patients, 2))
-    np.add.at(
-        scores,
-        held_out.patient,
-        design * (weight * (held_out.target - _inverse(odds + design @ coefficients)))[:, None],
-    )
-    inverse = np.linalg.inv(information)
-    covariance = inverse @ (scores.T @ scores) @ inverse * held_out.patients / max(held_out.patients - 2, 1)
+    scores = design * (weight * (held_out.target - _inverse(odds + design @ coefficients)))[:, None]
+    covariance = held_out.covariance(np.linalg.inv(information), scores)
     first, second, both = nine_digits([covariance[0, 0], covariance[1, 1], covariance[0, 1]])
     intercept, slope = nine_digits(coefficients)
     return RiskInterval(centre=centre, scale=scale, coefficients=(intercept, slope), covariance=(first, second, both))
