@@ -44,8 +44,8 @@ _RESAMPLES = 400
 
 _ONCE = ", one repeat"
 _LEAST_SLOPE, _MOST_GAP = 0.85, 0.05  # the usual limits of calibration (see ``policies`` in params.yaml)
-_COMPARED = (200, 600, 2000)  # patients, where binary recipes are compared in so many times more cohorts than are fewest
-_MORE = 8
+# Patients with whom binary recipes are compared more closely: in so many times the cohorts of the largest size above.
+_COMPARED, _MORE = (200, 600, 2000), 8
 
 Measure = tuple[str, str]  # whose (a recipe, or one minus another), and the metric
 Seen = dict[Measure, tuple[Estimate, float]]  # what was measured, and the truth

@@ -141,7 +141,7 @@ def test_perfect_predictions_and_separated_events_keep_limits_finite():
 
 
 def test_where_hospitals_differ_the_calibrated_risk_needs_limits_by_hospital():
-    """All risks are predicted too low, and the intercept of each of 20 hospitals differs by 0.8 (standard deviation)."""
+    """All risks are predicted too low, and the intercepts of 20 hospitals differ by a standard deviation of 0.8."""
     random = np.random.default_rng(7)
     place, weight = np.polynomial.hermite_e.hermegauss(31)
 
