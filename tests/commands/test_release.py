@@ -114,6 +114,23 @@ def test_the_champion_is_verified_also_where_there_is_no_registry(clone, tmp_pat
         (clone / "elsewhere").rename(hidden)
 
 
+def test_saved_files_are_verified_as_the_version_that_is_meant(clone, tmp_path):
+    papers = tmp_path / "papers"
+    release(clone, "show", STUDY, "champion", "--save", str(papers))
+    for version in ((), ("1",), ("champion",)):
+        said = release(clone, "verify", STUDY, *version, "--saved", str(papers))
+        assert said.count(f"holds  {STUDY} version 1, ") == 6 == said.count("\n")
+    assert release(clone, "verify", STUDY).count(f"holds  {STUDY} version 1, ") == 6
+    for words in (("another_study", "1"), ("another_study",), (STUDY, "2"), (STUDY, "01"), (STUDY, "candidate")):
+        told = release(clone, "verify", *words, "--saved", str(papers), code=1)
+        assert f"received `{STUDY}` version 1" in told
+        assert "holds" not in told
+    about = papers / "version.json"
+    about.write_text(about.read_text().replace('"1"', '"2"'))
+    assert "no such event" in release(clone, "verify", STUDY, "2", "--saved", str(papers), code=1)
+    assert "--as is for a registry" in release(clone, "verify", STUDY, "--saved", str(papers), *LEE, code=2)
+
+
 def test_the_champion_predicts_what_the_estimator_does(clone, consumer):
     patients = small_cohort(40, seed=3)
     patients.to_csv(clone / "patients.csv", index=False)

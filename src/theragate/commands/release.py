@@ -101,11 +101,14 @@ def _withdraw(call: Call, session: "Session") -> int | str:
 def _verify(call: Call) -> int | str:
     if call.parsed.saved is None:
         return _in_session(_verify_released)(call)
+    if call.parsed.person is not None:
+        raise MisuseError("--as is for a registry; files that were saved ask nobody's name")
     from theragate.registry.verification import read_material, verify
     from theragate.release.trust import present_trust
 
     trust = present_trust(call.settings, call.environ)
-    return _verified(call, verify(read_material(call.parsed.saved, trust), trust))
+    material = read_material(call.parsed.saved, trust, study=call.parsed.study, version=call.parsed.version)
+    return _verified(call, verify(material, trust))
 
 
 def _verify_released(call: Call, session: "Session") -> int | str:
@@ -229,7 +232,13 @@ RELEASE = Command(
             "verify",
             "check a released version with your own keys, offline if saved",
             _verify,
-            *_VERSION,
+            STUDY,
+            argument(
+                "version",
+                nargs="?",
+                metavar="VERSION",
+                help="its number or alias; default: the champion, or what is saved",
+            ),
             argument("--saved", metavar="FOLDER", type=Path, help="what `show --save` has saved; needs no registry"),
         ),
         _action(

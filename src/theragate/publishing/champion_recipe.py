@@ -8,7 +8,7 @@ from theragate.registry.verification import check_statement
 from theragate.release.attestation import Attestation
 from theragate.release.champion import ChampionRecipe
 from theragate.release.examination import verify_statement
-from theragate.release.ledger import first_day
+from theragate.release.ledger import first_day, releasing
 from theragate.release.trust import Trust
 from theragate.tracking.registry import connected
 from theragate.tracking.store import Stores
@@ -52,11 +52,10 @@ def _attestation(number: str, study: str, stores: Stores, trust: Trust) -> Attes
     envelope = facts.tags.get(ATTESTATION, "")
     if guarded:
         with open_session(stores, trust) as session:
-            known = session.study(study)
-            released = [event for event in (known.champion, *known.past) if event and event.version == number]
-            if released:
-                day = first_day(released[0], session.rows)
-                return check_statement(released[0], envelope, trust, day=day).attestation
+            released = releasing(study, number, session.rows)
+            if released is not None:
+                day = first_day(released, session.rows)
+                return check_statement(released, envelope, trust, day=day).attestation
     if not envelope:
         return None
     return verify_statement(envelope, trust, datetime.now(UTC).date())[0].attestation

@@ -1,109 +1,114 @@
-"""All about one version, and a challenger beside the champion."""
+"""All about one version, and a challenger beside the champion: what is signed, and what only the registry says."""
 
 from typing import Any
 
-from pydantic import ValidationError
-
-from theragate.errors import EvidenceError, TheragateError
+from theragate.errors import TheragateError
 from theragate.evidence.catalogue import METRICS
 from theragate.evidence.types import Evidence
-from theragate.registry.session import ATTESTATION, Session
+from theragate.registry.session import ATTESTATION, Session, author_of
+from theragate.registry.signed_evidence import read_signed_evidence
+from theragate.registry.verification import check_statement
+from theragate.release.attestation import Attestation
 from theragate.release.dossier import read_dossier
 from theragate.release.examination import Submission
+from theragate.release.ledger import first_day
+from theragate.release.refusals import Refusal
 from theragate.release.rules import admissible
 from theragate.reports.headline import estimate_text, headline
 from theragate.tracking.registry import RegisteredVersion
 from theragate.tracking.release_api import StoreRefusal
 
-__all__ = ["compared", "published", "shown", "submission_of"]
+__all__ = ["compared", "shown", "submission_of"]
 
 
 def shown(session: Session, version: RegisteredVersion) -> dict[str, Any]:
     """Return what is known about a version as JSON values, in reading order.
 
-    ``obstacle`` is what, apart from a missing approval, prevents a promotion now: empty where nothing does, None where
-    it cannot be told, because only release managers may read the full evidence.
+    Nothing comes from what the author can write. Under ``unsigned`` is what the registry alone says; everything else is
+    in the ledger, in a statement that a trusted key has signed, or has the digest that is signed there. ``metrics`` are
+    missing where the evidence has another digest, and ``evidence_problem`` then says so in a sentence. ``obstacle`` is
+    what, apart from a missing approval, prevents a promotion now: empty where nothing does, None where it cannot be
+    told, because only release managers may read the full evidence.
     """
-    attested, evidence = session.attested(version), published(session, version)
+    attested = session.attested(version)
+    signed = None if attested.statement is None else attested.statement.attestation
+    numbers = read_signed_evidence(session, version, signed)
     details: dict[str, Any] = {
         "study": version.study,
         "version": version.number,
-        "aliases": list(version.aliases),
-        "author": version.tags.get("theragate.author", ""),
+        "unsigned": {"aliases": list(version.aliases), "registered_by": author_of(version)},
         "approved_by": list(session.approvers(version, attested)),
         "obstacle": _obstacle(session, version),
         "signed_by": attested.key,
         "why_not": attested.why_not,
     }
-    if attested.statement is not None:
+    if attested.statement is not None and signed is not None:
+        stated = signed.model_dump(mode="json")
         details |= {
             "statement_sha256": attested.statement.sha256,
-            **attested.statement.attestation.model_dump(mode="json"),
+            "committed_by": stated.pop("author"),
+            **stated,
         }
-    if evidence is not None:
-        details["metrics"] = headline(evidence)
+    details["evidence_problem"] = numbers.why_not
+    if numbers.evidence is not None:
+        details["metrics"] = headline(numbers.evidence)
     return details
 
 
 def compared(session: Session, version: RegisteredVersion) -> dict[str, Any]:
     """Return a challenger beside the champion: paired differences where they were measured, and what has changed.
 
+    Everything is in the statement that was signed of each of them, or has the digest that is signed there.
+
     Raises
     ------
     StoreError
-        If there is no champion.
-    EvidenceError
-        If the challenger's published evidence is not in the registry.
+        If there is no champion, or its attestation is another one than was released.
+    Refusal
+        If no trusted key has attested the challenger.
     """
     champion = session.champion(version.study)
-    evidence = published(session, version)
-    if evidence is None:
-        raise EvidenceError(
+    attested = session.attested(version)
+    if attested.statement is None:
+        raise Refusal(
             f"`{version.study}` version {version.number}",
-            rule="its run has the published evidence",
-            received="no `evidence.json`",
-            remedy="Register it with `dvc repro`, or run `theragate sync`.",
+            rule="a challenger is compared by what a trusted key has signed of it",
+            received=f"one that is {attested.why_not}",
+            remedy=f"Let the evaluator sign: `theragate attest {version.study}`.",
         )
-    measured = evidence.champion
+    challenger = attested.statement.attestation
+    envelope = session.version(version.study, champion.version).tags.get(ATTESTATION, "")
+    day = first_day(champion, session.rows)
+    released = check_statement(champion, envelope, session.trust, day=day).attestation
+    numbers = read_signed_evidence(session, version, challenger)
+    measured = None if numbers.evidence is None else numbers.evidence.champion
     paired = measured is not None and measured.model_sha256 == champion.model_sha256
-    released = session.version(version.study, champion.version)
     return {
         "study": version.study,
         "challenger": version.number,
         "champion": champion.version,
         "paired": paired,
-        "why_not_paired": "" if paired else _unpaired(evidence),
+        "why_not_paired": "" if paired else numbers.why_not or _unpaired(numbers.evidence, challenger),
         "differences": {
             METRICS[item.metric].title: estimate_text(item.metric, item.difference, difference=True)
             for item in (measured.comparisons if measured is not None and paired else ())
         },
         "changed": {
-            name: [released.tags.get(tag, ""), version.tags.get(tag, "")]
-            for name, tag in _CHANGES.items()
-            if released.tags.get(tag) != version.tags.get(tag)
+            name: [getattr(released, field) or "", getattr(challenger, field) or ""]
+            for name, field in _CHANGES.items()
+            if getattr(released, field) != getattr(challenger, field)
         },
     }
 
 
 _CHANGES = {
-    "data": "sha256.data",
-    "policy": "sha256.policy",
-    "model": "sha256.model",
-    "evidence": "sha256.evidence",
-    "commit": "git.commit",
-    "verdict": "theragate.verdict",
+    "data": "cohort_sha256",
+    "policy": "policy_sha256",
+    "model": "model_sha256",
+    "evidence": "evidence_sha256",
+    "commit": "commit",
+    "verdict": "decision",
 }
-
-
-def published(session: Session, version: RegisteredVersion) -> Evidence | None:
-    """Return the published evidence of a version's run; None where there is none, or it cannot be read."""
-    content = session.registry.read_artifact(version.run_id, "evidence.json")
-    if content is None:
-        return None
-    try:
-        return Evidence.model_validate_json(content)
-    except ValidationError:
-        return None
 
 
 def submission_of(session: Session, version: RegisteredVersion) -> Submission:
@@ -122,7 +127,7 @@ def submission_of(session: Session, version: RegisteredVersion) -> Submission:
     return Submission(
         study=version.study,
         version=version.number,
-        author=version.tags.get("theragate.author", ""),
+        author=author_of(version),
         envelope=version.tags.get(ATTESTATION, ""),
         evidence=evidence,
         policy=policy,
@@ -142,7 +147,7 @@ def _obstacle(session: Session, version: RegisteredVersion) -> str | None:
     return ""
 
 
-def _unpaired(evidence: Evidence) -> str:
-    if evidence.champion is None:
-        return f"it was judged as a first release: run `theragate champion {evidence.study}` and `dvc repro`"
-    return f"it was compared with another model, {evidence.champion.model_sha256[:12]}"
+def _unpaired(evidence: Evidence | None, signed: Attestation) -> str:
+    if evidence is None or evidence.champion is None:
+        return f"It was judged as a first release: run `theragate champion {signed.study}` and `dvc repro`."
+    return f"It was compared with another model, {evidence.champion.model_sha256[:12]}."

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from theragate.registry.session import CHAMPION, AttestationStatus, Session
+from theragate.registry.session import CHAMPION, AttestationStatus, Session, author_of
 from theragate.tracking.registry import RegisteredVersion
 
 __all__ = ["PENDING", "ListedVersion", "as_json", "list_versions"]
@@ -14,7 +14,10 @@ PENDING = ("waits for approval", "waits for promotion")
 
 @dataclass(frozen=True)
 class ListedVersion:
-    """A version in one line; what an attestation states is empty where no trusted key has signed it."""
+    """A version in one line; what an attestation states is empty where no trusted key has signed it.
+
+    ``aliases`` and ``registered_by`` are what the registry says, which nobody has signed.
+    """
 
     study: str
     version: str
@@ -23,7 +26,8 @@ class ListedVersion:
     evidence: str
     signed_by: str
     expires: str
-    author: str
+    registered_by: str
+    committed_by: str
     approved_by: tuple[str, ...]
     state: str
 
@@ -65,7 +69,8 @@ def _listed(session: Session, version: RegisteredVersion) -> ListedVersion:
         evidence="" if signed is None else signed.evidence_sha256,
         signed_by=attested.key,
         expires="" if signed is None else f"{signed.expires:%Y-%m-%d}",
-        author=version.tags.get("theragate.author", "" if signed is None else signed.author),
+        registered_by=author_of(version),
+        committed_by="" if signed is None else signed.author,
         approved_by=approvers,
         state=_state(session, version, attested, approved=bool(approvers)),
     )
@@ -73,9 +78,12 @@ def _listed(session: Session, version: RegisteredVersion) -> ListedVersion:
 
 def _state(session: Session, version: RegisteredVersion, attested: AttestationStatus, *, approved: bool) -> str:
     known = session.study(version.study)
+    in_service = known.champion is not None and known.champion.version == version.number
+    if CHAMPION in version.aliases and not in_service:
+        return f"not in service: it has the alias `{CHAMPION}`, and the ledger has no release"
     if version.number in known.revoked:
         return "revoked"
-    if known.champion is not None and known.champion.version == version.number:
+    if in_service:
         return "in service" if CHAMPION in version.aliases else "in service, but without the alias"
     target = known.rollback_target
     if target is not None and target.version == version.number:

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 from theragate.errors import ConfigurationError, StoreError, did_you_mean
 from theragate.release.attestation import ParsedStatement
 from theragate.release.examination import verify_statement
-from theragate.release.ledger import Event, Row, verify_rows
+from theragate.release.ledger import Event, Row, releasing, verify_rows
 from theragate.release.refusals import Refusal
 from theragate.release.state import LedgerState, StudyState, fold
 from theragate.release.trust import Trust
@@ -18,7 +18,9 @@ from theragate.tracking.champion import CHAMPION
 from theragate.tracking.registry import RegisteredVersion, Registry, connected
 from theragate.tracking.store import Stores
 
-__all__ = ["ATTESTATION", "CHAMPION", "AttestationStatus", "Session", "open_session", "read_rows"]
+__all__ = ["ATTESTATION", "CHAMPION", "AttestationStatus", "Session", "author_of", "open_session", "read_rows"]
+
+_AUTHOR = "theragate.author"  # only a guarded registry writes it: who had signed in when the version was registered
 
 
 @dataclass(frozen=True)
@@ -108,6 +110,9 @@ class Session:
         key, signed = self.trust.key_name(key_id), statement.attestation
         if signed.study != version.study:
             return AttestationStatus(None, key, f"attested for another study, {signed.study}")
+        event = releasing(version.study, version.number, self.rows)
+        if event is not None and event.statement_sha256 != statement.sha256:
+            return AttestationStatus(None, key, "attested in another statement than the one that was released")
         if signed.expires <= self.now:
             return AttestationStatus(statement, key, f"its attestation expired on {signed.expires:%Y-%m-%d}")
         return AttestationStatus(statement, key, "")
@@ -145,6 +150,11 @@ class Session:
                 remedy="Use neither: somebody has written to the registry's database. See docs/threat-model.md.",
             )
         return event
+
+
+def author_of(version: RegisteredVersion) -> str:
+    """Return who registered a version, as the registry has recorded it; never what git says of a commit."""
+    return version.tags.get(_AUTHOR, "")
 
 
 @contextmanager

@@ -49,7 +49,11 @@ def version_page(details: Mapping[str, Any]) -> Group:
     ]
     for title, text in details.get("metrics", {}).items():
         parts.append(Text(f"    {title:<42}{text}"))
+    if details["evidence_problem"]:
+        parts.append(Text(f"    {details['evidence_problem']}", "yellow"))
     parts.append(_fields(_facts(details)))
+    parts.append(Text("    Said by the registry alone, and signed by nobody:", "dim"))
+    parts.append(_fields(_unsigned(details["unsigned"])))
     obstacle = details["obstacle"]
     if obstacle is None:
         answer = "Only release managers can see whether it could be promoted."
@@ -65,8 +69,6 @@ def version_page(details: Mapping[str, Any]) -> Group:
 
 def _facts(details: Mapping[str, Any]) -> dict[str, str]:
     facts = {
-        "alias": ", ".join(details["aliases"]),
-        "author": str(details["author"]),
         "signed by": str(details["signed_by"]) or str(details["why_not"]),
         "approved by": ", ".join(details["approved_by"]) or "nobody",
     }
@@ -82,12 +84,20 @@ def _facts(details: Mapping[str, Any]) -> dict[str, str]:
             or "none",
             "looks": str(details["looks"]),
             "commit": str(details["commit"] or "none"),
+            "committed by": f"{details['committed_by']}, as git says",
             "model": str(details["package_sha256"]),
             "evidence": str(details["evidence_sha256"]),
             "policy": str(details["policy_sha256"]),
             "data": str(details["cohort_sha256"]),
         }
     return {name: text for name, text in facts.items() if text}
+
+
+def _unsigned(said: Mapping[str, Any]) -> dict[str, str]:
+    return {
+        "alias": ", ".join(said["aliases"]) or "none",
+        "registered by": str(said["registered_by"]) or "not recorded",
+    }
 
 
 def comparison_page(details: Mapping[str, Any]) -> Group:
@@ -101,7 +111,7 @@ def comparison_page(details: Mapping[str, Any]) -> Group:
         parts.append(Text("  challenger minus champion, on patients that neither has learned from, with 95% intervals"))
         parts += [Text(f"    {title:<42}{text}") for title, text in details["differences"].items()]
     else:
-        parts.append(Text(f"  No paired comparison: {details['why_not_paired']}.", "yellow"))
+        parts.append(Text(f"  No paired comparison. {details['why_not_paired']}", "yellow"))
     table = _table("Changed", "Champion", "Challenger")
     for name, (before, after) in details["changed"].items():
         table.add_row(name, before[:FEWEST_DIGITS], after[:FEWEST_DIGITS])

@@ -6,11 +6,11 @@ from pathlib import Path
 
 from theragate.errors import DataError, EvidenceError, StoreError
 from theragate.files import read_json, whole_directory, write_json, write_text
-from theragate.registry.session import ATTESTATION, Session, read_rows
+from theragate.registry.session import ATTESTATION, CHAMPION, Session, author_of, read_rows
 from theragate.release.attestation import ParsedStatement
 from theragate.release.dossier import read_dossier
 from theragate.release.examination import Examination, Submission, examine, verify_statement
-from theragate.release.ledger import Event, first_day, verify_rows
+from theragate.release.ledger import Event, first_day, releasing, verify_rows
 from theragate.release.model_files import inspect_package
 from theragate.release.state import StudyState, fold
 from theragate.release.trust import Trust
@@ -48,7 +48,7 @@ class VerificationMaterial:
 
 
 def verify(material: VerificationMaterial, trust: Trust) -> list[str]:
-    """Check everything; return one line for each check that holds.
+    """Check everything; return one line for each check that holds, which names the study and the version.
 
     Signatures count as they did on the day of the first release: an attestation's expiry bounds promotion, not use.
 
@@ -69,7 +69,7 @@ def verify(material: VerificationMaterial, trust: Trust) -> list[str]:
         )
     check_package(event, material.package)
     signed = statement.attestation
-    return [
+    held = [
         f"ledger: {material.rows} rows, each signed and chained to the one before",
         f"released: {event.kind} by {event.actor} on {event.at:%Y-%m-%d %H:%M} UTC, row signed",
         f"attestation: signed by {trust.key_name(reading.key_id)}, issued {signed.issued:%Y-%m-%d}",
@@ -77,6 +77,7 @@ def verify(material: VerificationMaterial, trust: Trust) -> list[str]:
         f"policy: {signed.policy_sha256[:12]}, trusted",
         f"model: {signed.package_sha256[:12]}, its files are those that were attested",
     ]
+    return [f"{event.study} version {event.version}, {line}" for line in held]
 
 
 def check_statement(event: Event, envelope: str, trust: Trust, *, day: date) -> ParsedStatement:
@@ -127,7 +128,7 @@ def fetch_material(session: Session, version: RegisteredVersion, folder: Path) -
     StoreRefusal
         If the registry does not show this person the dossier.
     """
-    event = _releasing(session.study(version.study), version.number)
+    event = releasing(version.study, version.number, session.rows)
     if event is None:
         raise _never_released(version.study, version.number)
     envelope = version.tags.get(ATTESTATION, "")
@@ -135,7 +136,7 @@ def fetch_material(session: Session, version: RegisteredVersion, folder: Path) -
     statement = check_statement(event, envelope, session.trust, day=day)
     return VerificationMaterial(
         event=event,
-        author=version.tags.get("theragate.author", ""),
+        author=author_of(version),
         envelope=envelope,
         dossier=session.registry.api.dossier(statement.attestation.dossier_sha256),
         package=session.registry.fetch_package(version.study, version.number, folder),
@@ -165,13 +166,19 @@ def save_material(session: Session, version: RegisteredVersion, folder: Path) ->
         (temporary / _DOSSIER).write_bytes(material.dossier)
 
 
-def read_material(folder: Path, trust: Trust) -> VerificationMaterial:
-    """Read what `save_material` has saved, and verify the ledger in it.
+def read_material(folder: Path, trust: Trust, *, study: str, version: str | None) -> VerificationMaterial:
+    """Read what `save_material` has saved of the version that is meant, and verify the ledger in it.
+
+    Parameters
+    ----------
+    study, version
+        What the reader wants to have verified: the version by its number, or `champion` for the one that is in service
+        by the saved ledger; None takes the version that was saved.
 
     Raises
     ------
     DataError
-        If a file is missing or of another form.
+        If a file is missing or of another form, or another study or version was saved.
     StoreError
         If a row of the ledger is invalid, or no row releases the version.
     """
@@ -180,7 +187,7 @@ def read_material(folder: Path, trust: Trust) -> VerificationMaterial:
     verify_rows(rows, trust)
     about = read_json(folder / _VERSION, remedy=remedy)
     try:
-        study, version, author = (str(about[key]) for key in ("study", "version", "author"))
+        saved, number, author = (str(about[key]) for key in ("study", "version", "author"))
         envelope = (folder / _ENVELOPE).read_text(encoding="utf-8")
         dossier = (folder / _DOSSIER).read_bytes()
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -190,11 +197,30 @@ def read_material(folder: Path, trust: Trust) -> VerificationMaterial:
             received=_cause(error),
             remedy=remedy,
         ) from error
-    event = _releasing(fold(rows).of(study), version)
+    known = fold(rows).of(saved)
+    _check_meant(folder, (saved, number), known, study=study, version=version)
+    event = releasing(saved, number, rows)
     if event is None:
-        raise _never_released(study, version)
+        raise _never_released(saved, number)
     day = first_day(event, rows)
     return VerificationMaterial(event, author, envelope, dossier, folder / _PACKAGE, rows=len(rows), day=day)
+
+
+def _check_meant(folder: Path, saved: tuple[str, str], known: StudyState, *, study: str, version: str | None) -> None:
+    """Refuse a folder with another study or version than the reader has named."""
+    champion = "none" if known.champion is None else known.champion.version
+    meant = champion if version == CHAMPION else version
+    if study == saved[0] and meant in (None, saved[1]):
+        return
+    named = f" version {version}" if version else ""
+    if version == CHAMPION:
+        named = f", whose champion was {'none' if known.champion is None else f'version {champion}'} by this ledger"
+    raise DataError(
+        f"`{folder}`",
+        rule=f"what was saved in it is `{study}`{named}",
+        received=f"`{saved[0]}` version {saved[1]}",
+        remedy="Name the study and the version that were saved, or another folder.",
+    )
 
 
 def _judged_again(material: VerificationMaterial, trust: Trust, day: date) -> Examination:
@@ -208,11 +234,6 @@ def _judged_again(material: VerificationMaterial, trust: Trust, day: date) -> Ex
         policy=policy,
     )
     return examine(dossier, trust, day)
-
-
-def _releasing(state: StudyState, version: str) -> Event | None:
-    """Return the latest event that put a version into service; None where none did."""
-    return next((event for event in (state.champion, *state.past) if event and event.version == version), None)
 
 
 def _never_released(study: str, version: str) -> StoreError:

@@ -20,7 +20,19 @@ from theragate.release.trust import Trust, TrustedKey
 from theragate.release.waivers import Digest, plain
 from theragate.study import Name, Spec
 
-__all__ = ["GENESIS", "Event", "Identity", "Kind", "Row", "UserName", "Version", "append", "first_day", "verify_rows"]
+__all__ = [
+    "GENESIS",
+    "Event",
+    "Identity",
+    "Kind",
+    "Row",
+    "UserName",
+    "Version",
+    "append",
+    "first_day",
+    "releasing",
+    "verify_rows",
+]
 
 Kind = Literal["approve", "promote", "rollback", "revoke", "withdraw"]
 Identity = Literal["signed_in", "claimed"]
@@ -92,6 +104,12 @@ def append(head: Row | None, event: Event, key: SigningKey) -> Row:
     digest = unsigned.content_hash
     signature = base64.b64encode(key.sign(_message(digest))).decode()
     return unsigned.model_copy(update={"hash": digest, "signature": signature})
+
+
+def releasing(study: str, version: str, rows: Iterable[Row]) -> Event | None:
+    """Return the latest event that put a version into service; None where none ever did."""
+    events = [row.event for row in rows if row.event.kind in ("promote", "rollback")]
+    return next((one for one in reversed(events) if (one.study, one.version) == (study, version)), None)
 
 
 def first_day(event: Event, rows: Iterable[Row]) -> date:
