@@ -65,6 +65,7 @@ def test_a_whole_deployment_lacks_nothing(home, capsys):
     assert [re.sub(r"[0-9a-f]{12}", "…", line) for line in lines] == [
         "ci      …  evaluator          counts",
         "server  …  ledger             counts",
+        "release manager bob",
     ]
 
 
@@ -142,3 +143,15 @@ def test_a_wrong_command_line(home, arguments, capsys):
         cli.main(["keys", *arguments])
     assert ended.value.code == 2
     assert "usage:" in capsys.readouterr().err
+
+
+def test_a_key_of_one_study_stays_one_when_it_is_rotated(home, capsys):
+    keys("make", "ci", "--role", "evaluator", "--study", "heart_attack_survival")
+    keys("rotate", "ci")
+    capsys.readouterr()
+    keys("list")
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("ci")]
+    assert len(lines) == 2
+    assert all(line.endswith(", of heart_attack_survival only") for line in lines)
+    keys("make", "server", "--role", "ledger", "--study", "heart_attack_survival", code=1)
+    assert "alone is limited to studies" in capsys.readouterr().err

@@ -14,7 +14,7 @@ from theragate.gates import Policy, decide, read_policy
 from theragate.release.attestation import Attestation, sign_attestation
 from theragate.release.dossier import dossier_bytes
 from theragate.release.keys import SigningKey
-from theragate.release.trust import Trust, TrustedKey, write_trust
+from theragate.release.trust import Holder, Trust, TrustedKey, write_trust
 
 FIRST = "none: first release"
 MLMODEL = """flavors:
@@ -71,7 +71,12 @@ class Deployment:
             TrustedKey(name="evaluator", public=self.evaluator.public.base64, roles=frozenset({"evaluator"})),
             TrustedKey(name="ledger", public=self.ledger.public.base64, roles=frozenset({"ledger"})),
         )
-        fields = {"keys": keys, "release_managers": ("ada", "grace"), "policies": self.policies}
+        fields = {
+            "keys": keys,
+            "release_managers": (Holder(name="ada"), Holder(name="grace")),
+            "readers": (Holder(name="reader"),),
+            "policies": self.policies,
+        }
         return Trust(**fields | changes)
 
     def write(self, **changes: Any) -> None:

@@ -17,7 +17,8 @@ from mlflow_plugin.attested_by_hand import AttestedPackage, Deployment
 from support import BIN, free_port
 
 ADMIN, PASSWORD = "admin", "a long password for tests"
-PEOPLE = ("ada", "grace", "alan", "mallory", "evaluator")  # two managers, the author, a stranger, the evaluator
+# Two managers, the author, a stranger, the evaluator, a reader of full evidence.
+PEOPLE = ("ada", "grace", "alan", "mallory", "evaluator", "reader")
 SIGN_IN = """[mlflow]
 default_permission = MANAGE
 database_uri = sqlite:///{folder}/users.db

@@ -21,7 +21,7 @@ from theragate.release.examination import Submission
 from theragate.release.keys import SigningKey
 from theragate.release.ledger import Event, Row, append
 from theragate.release.state import LedgerState, fold
-from theragate.release.trust import Trust, TrustedKey
+from theragate.release.trust import Holder, Trust, TrustedKey
 from theragate.release.waivers import Waiver
 
 STUDY = STUDIES["survival"]
@@ -66,10 +66,15 @@ def key_entry(key: SigningKey, *roles: str, name: str = "key", **more: Any) -> T
     return TrustedKey(name=name, public=key.public.base64, roles=frozenset(roles), **more)
 
 
+def holders(*names: str) -> tuple[Holder, ...]:
+    """Sign-in names with a right in all studies."""
+    return tuple(Holder(name=name) for name in names)
+
+
 def trust(**changes: Any) -> Trust:
     fields = {
         "keys": (key_entry(EVALUATOR, "evaluator", name="ci"), key_entry(LEDGER, "ledger", name="server")),
-        "release_managers": ("bob", "eve", "ada"),
+        "release_managers": holders("bob", "eve", "ada"),
         "policies": {NAME: (POLICY.sha256,)},
     }
     return Trust(**fields | changes)

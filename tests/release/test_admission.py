@@ -4,19 +4,26 @@ import pytest
 from release.submission_by_hand import (
     ADA,
     BOB,
+    EVALUATOR,
     EVE,
+    LEDGER,
     NAME,
+    NOW,
     PASSING,
     REASON,
     DraftSubmission,
     Release,
     blocked_release,
     challenger,
+    holders,
+    key_entry,
     refused,
+    trust,
 )
 
-from theragate.release.admission import Actor
+from theragate.release.admission import Actor, rollback
 from theragate.release.ledger import verify_rows
+from theragate.release.trust import Holder
 
 
 def test_approved_by_one_and_promoted():
@@ -52,7 +59,7 @@ def test_the_author_never_approves_under_any_name(author):
 
 @pytest.mark.parametrize("name", ["mallory", "", "bobby", "bob@example.org"])
 def test_a_stranger_never_approves(name):
-    with refused("a release manager approves a model"):
+    with refused("a release manager of the study approves a model"):
         Release().approve(PASSING, Actor(name, "signed_in"))
 
 
@@ -143,7 +150,7 @@ def test_an_approval_by_who_turns_out_to_be_the_author_does_not_count():
 def test_an_approval_by_who_is_no_manager_any_more_does_not_count():
     release = Release()
     release.approve(PASSING)
-    release.trust = release.trust.model_copy(update={"release_managers": ("eve",)})
+    release.trust = release.trust.model_copy(update={"release_managers": holders("eve")})
     with refused("approved this attestation"):
         release.promote(PASSING)
 
@@ -176,3 +183,42 @@ def test_the_champion_is_not_promoted_again():
     release.release(PASSING)
     with refused("the champion itself"):
         release.promote(PASSING)
+
+
+def test_an_approval_is_of_one_promotion():
+    release = Release()
+    release.release(PASSING)
+    second = challenger(PASSING, 2)
+    release.release(second)
+    release.write(rollback(release.state, release.trust, BOB, study=NAME, version="1", now=NOW))
+    with refused("approved this attestation"):
+        release.promote(second)
+    release.approve(second)  # by the same person: it is another approval
+    release.promote(second)
+
+
+def test_the_champion_is_not_approved_ahead_of_its_return():
+    release = Release()
+    release.release(PASSING)
+    with refused("the champion itself"):
+        release.approve(PASSING)
+
+
+def test_a_manager_of_other_studies_is_none_of_this_one():
+    release = Release(release_managers=(Holder(name="bob", studies=("another_study",)), *holders("eve", "ada")))
+    with refused("`bob`, who is not one, but one of other studies"):
+        release.approve(PASSING)
+    release.approve(PASSING, EVE)
+    with refused("who is not one, but one of other studies"):
+        release.promote(PASSING, BOB)
+    release.trust = trust(release_managers=(Holder(name="eve", studies=("another_study",)), *holders("ada")))
+    with refused("approved this attestation"):
+        release.promote(PASSING, ADA)
+
+
+def test_an_evaluator_of_other_studies_attests_nothing_of_this_one():
+    server = key_entry(LEDGER, "ledger", name="server")
+    limited = key_entry(EVALUATOR, "evaluator", name="ci", studies=("another_study",))
+    with refused("may attest the study `heart_attack_survival`.*key `ci`, which is limited to other studies"):
+        Release(keys=(limited, server)).approve(PASSING)
+    Release(keys=(key_entry(EVALUATOR, "evaluator", name="ci", studies=(NAME,)), server)).release(PASSING)

@@ -18,6 +18,7 @@ from release.submission_by_hand import (
     DraftSubmission,
     Release,
     approved,
+    holders,
     key_entry,
     refused,
 )
@@ -125,8 +126,8 @@ HARMFUL_TRUST = {
     "another key": {"keys": (key_entry(STRANGER, "evaluator"),)},
     "a revoked key": {"keys": (key_entry(EVALUATOR, "evaluator", revoked=NOW.date()),)},
     "no managers": {"release_managers": ()},
-    "no approver": {"release_managers": ("eve", "ada")},
-    "no promoter": {"release_managers": ("bob",)},
+    "no approver": {"release_managers": holders("eve", "ada")},
+    "no promoter": {"release_managers": holders("bob")},
     "no policy": {"policies": {NAME: ()}},
     "another policy": {"policies": {NAME: ("9" * 64,)}},
     "a shorter validity": {"most_days": 60},

@@ -77,6 +77,31 @@ def test_approvals_are_kept_by_statement():
     assert found == {one.statement_sha256: ["bob", "eve"], f"{2:064x}": ["bob"]}
 
 
+def test_an_approval_is_gone_once_its_statement_has_moved():
+    approval, elsewhere = event(1, kind="approve"), event(2, kind="approve")
+    for kind in ("promote", "rollback", "withdraw", "revoke"):
+        state = StudyState().after(approval).after(elsewhere).after(event(1, kind=kind))
+        assert set(state.approvals) == {elsewhere.statement_sha256}, kind
+    served = StudyState().after(event(1, kind="promote")).after(approval)
+    assert served.after(event(3, kind="promote")).approvals == {}, "nor does one count that was given in service"
+
+
+@given(st.lists(st.tuples(st.sampled_from(["approve", "promote", "rollback", "withdraw"]), st.integers(1, 3))))
+def test_every_promotion_needs_an_approval_since_the_last_move(steps):
+    state = StudyState()
+    since: dict[str, bool] = {}  # whether a statement was approved since it last came into service or left it
+    for kind, number in steps:
+        done = event(number, kind=kind)
+        leaving = state.champion.statement_sha256 if state.champion else None
+        state = state.after(done)
+        if kind == "approve":
+            since[done.statement_sha256] = True
+        else:
+            since[done.statement_sha256] = False
+            since[leaving] = False
+        assert set(state.approvals) == {sha256 for sha256, approved in since.items() if approved}
+
+
 def test_studies_are_apart_and_the_head_is_the_last_row():
     first = append(None, event(1, kind="promote", study="study_one"), LEDGER)
     second = append(first, event(2, kind="promote", study="study_two"), LEDGER)

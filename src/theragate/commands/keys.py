@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from theragate.errors import ConfigurationError, did_you_mean
 from theragate.release.keys import SigningKey, write_key
 from theragate.release.trust import (
+    Holder,
     Role,
     Trust,
     TrustedKey,
@@ -31,9 +32,20 @@ _VARIABLES = {"evaluator": "THERAGATE_EVALUATOR_KEY", "ledger": "THERAGATE_LEDGE
 
 
 def make_key(
-    settings: Settings, environ: Mapping[str, str], name: str, *, roles: Sequence[Role], out: Path | None
+    settings: Settings,
+    environ: Mapping[str, str],
+    name: str,
+    *,
+    roles: Sequence[Role],
+    out: Path | None,
+    studies: Sequence[str] = (),
 ) -> list[str]:
     """Make a key pair: the private half in a new file, the public half in the trust file, which is made if need be.
+
+    Parameters
+    ----------
+    studies
+        Those that an evaluator's key may attest; empty where it may attest all.
 
     Returns
     -------
@@ -58,7 +70,7 @@ def make_key(
                 "one that is in the trust file",
                 "Name another one, or use `theragate keys rotate`.",
             )
-        extended = _with(trust, [*trust.keys, _entry(name, key, roles)])
+        extended = _with(trust, [*trust.keys, _entry(name, key, roles, tuple(studies) or None)])
         write_key(target, key)
         return extended
 
@@ -91,7 +103,7 @@ def rotate_key(
         old = _known(trust, name)
         successor = _successor(trust, name)
         target = _file(settings, successor, out)
-        exchanged = _with(trust, [*_revoked(trust, name, until), _entry(successor, key, old.roles)])
+        exchanged = _with(trust, [*_revoked(trust, name, until), _entry(successor, key, old.roles, old.studies)])
         write_key(target, key)
         made.append((successor, tuple(sorted(old.roles)), target))
         return exchanged
@@ -141,12 +153,24 @@ def list_keys(settings: Settings, environ: Mapping[str, str], *, today: date) ->
         return [*mine, f"There is no trust file ({_shown(path, settings)}), so only a development key counts here."]
     trust = read_trust(path, development=own_key(settings))
     width = max((len(entry.name) for entry in trust.keys), default=0)
-    return [*(_line(entry, width, today) for entry in trust.keys), *mine, *_lacking(trust)]
+    people = [f"release manager {_holding(entry)}" for entry in trust.release_managers]
+    people += [f"reader {_holding(entry)}" for entry in trust.readers]
+    return [*(_line(entry, width, today) for entry in trust.keys), *mine, *people, *_lacking(trust)]
 
 
 def _line(entry: TrustedKey, width: int, today: date) -> str:
     roles = ", ".join(sorted(entry.roles))
-    return f"{entry.name:<{width}}  {entry.key.key_id[:12]}  {roles:<17}  {_standing(entry, today)}"
+    return (
+        f"{entry.name:<{width}}  {entry.key.key_id[:12]}  {roles:<17}  {_standing(entry, today)}{_scope(entry.studies)}"
+    )
+
+
+def _holding(entry: Holder) -> str:
+    return f"{entry.name}{_scope(entry.studies)}"
+
+
+def _scope(studies: Sequence[str] | None) -> str:
+    return "" if studies is None else f", of {', '.join(studies)} only"
 
 
 def _standing(entry: TrustedKey, today: date) -> str:
@@ -178,10 +202,15 @@ def _file(settings: Settings, name: str, out: Path | None) -> Path:
     return out or settings.private / "keys" / f"{name}.pem"
 
 
-def _entry(name: str, key: SigningKey, roles: Sequence[Role] | frozenset[Role]) -> TrustedKey:
+def _entry(
+    name: str, key: SigningKey, roles: Sequence[Role] | frozenset[Role], studies: tuple[str, ...] | None
+) -> TrustedKey:
     try:
-        return TrustedKey(name=name, public=key.public.base64, roles=frozenset(roles))
+        return TrustedKey(name=name, public=key.public.base64, roles=frozenset(roles), studies=studies)
     except ValidationError as error:
+        flaw = first_flaw(error)
+        if not flaw.key.startswith("name"):
+            raise _wrong(f"key `{name}`", flaw.rule, flaw.received, "Correct `--study` or `--role`.") from error
         raise _wrong(
             "the name of a key",
             "it is up to 64 letters, digits, blanks, dots, dashes and underscores",

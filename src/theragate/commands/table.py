@@ -121,7 +121,10 @@ def _make_key(call: Call) -> str:
     from theragate.commands.keys import make_key
 
     parsed = call.parsed
-    return "\n".join(make_key(call.settings, call.environ, parsed.name, roles=parsed.roles, out=parsed.out))
+    made = make_key(
+        call.settings, call.environ, parsed.name, roles=parsed.roles, out=parsed.out, studies=parsed.studies
+    )
+    return "\n".join(made)
 
 
 def _list_keys(call: Call) -> str:
@@ -217,6 +220,14 @@ def _show(lines: Iterable[tuple[str, bool]]) -> int:
 _KEY = argument("name", metavar="NAME")
 _OUT = argument("--out", metavar="FILE", type=Path, help="default: private/keys/NAME.pem")
 _ROLE = argument("--role", choices=("evaluator", "ledger"), action="append", required=True, dest="roles")
+_LIMIT = argument(
+    "--study",
+    metavar="STUDY",
+    action="append",
+    default=[],
+    dest="studies",
+    help="what an evaluator's key may attest; default: every study",
+)
 _PORT = argument("--port", type=int, choices=range(1024, 65536), default=5000, metavar="PORT")
 
 # How a table is read, where that is not to be found in the file itself.
@@ -234,7 +245,9 @@ _READING = (
 )
 
 _KEYS = (
-    Command("make", "make a key pair, and list its public half in the trust file", _make_key, (_KEY, _ROLE, _OUT)),
+    Command(
+        "make", "make a key pair, and list its public half in the trust file", _make_key, (_KEY, _ROLE, _LIMIT, _OUT)
+    ),
     Command("list", "show the keys that count here", _list_keys),
     Command("rotate", "make a successor; the old key counts through today", _rotate_key, (_KEY, _OUT)),
     Command(

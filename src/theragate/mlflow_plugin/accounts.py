@@ -38,7 +38,7 @@ def guard_accounts(application: Flask, auth: Any, configuration: Configuration) 
 
 def _check(configuration: Configuration, user: str, *, deletes: bool) -> None:
     with translated_errors():
-        managers = configuration.trust().release_managers
+        managers = configuration.trust().listed_people
     if folded(user) not in {folded(name) for name in managers}:
         return
     if deletes or getattr(g, "mlflow_authenticated_user", None) != user:

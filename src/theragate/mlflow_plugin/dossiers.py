@@ -1,7 +1,5 @@
 """The dossiers of versions, kept so that the server can judge again, and shown to few people."""
 
-from datetime import UTC, datetime
-
 from mlflow.entities.model_registry import ModelVersion
 
 from theragate.digests import sha256_bytes
@@ -13,7 +11,6 @@ from theragate.mlflow_plugin.transactions import Transactions
 from theragate.release.dossier import read_dossier
 from theragate.release.examination import Submission, read_unverified
 from theragate.release.refusals import Refusal
-from theragate.release.trust import Trust
 
 __all__ = ["MOST_DOSSIER_BYTES", "Dossiers"]
 
@@ -50,17 +47,15 @@ class Dossiers:
         Raises
         ------
         Refusal
-            If the person is neither a release manager nor an evaluator, or there is no such dossier.
+            If the person is neither a release manager nor a reader of its study, or there is no such dossier.
         """
         actor, trust = present_actor(self._configuration.environ), self._configuration.trust()
-        if not (trust.is_manager(actor.name) or _is_evaluator(trust, actor.name)):
-            raise Refusal(
-                "the full evidence",
-                rule="only release managers and evaluators read it, because it can describe small groups of patients",
-                received=f"`{actor.name}`, who is neither",
-                remedy="Read the published evidence, which is an artifact of the run.",
-            )
-        return self._find(sha256)
+        if not trust.development and actor.name not in trust.listed_people:
+            raise _not_shown(actor.name)
+        content = self._find(sha256)
+        if not trust.may_read(actor.name, _study_of(content)):
+            raise _not_shown(actor.name)
+        return content
 
     def submission(self, version: ModelVersion) -> Submission:
         """Return a version with its attestation and its dossier, unverified.
@@ -99,10 +94,20 @@ class Dossiers:
         return content
 
 
-def _is_evaluator(trust: Trust, person: str) -> bool:
-    today = datetime.now(UTC).date()
-    return any(
-        entry.name == person for entry in trust.of_role("evaluator") if entry.revoked is None or today < entry.revoked
+def _study_of(content: bytes) -> str | None:
+    """Return the study that a dossier is about; None where it does not say so."""
+    evidence, _ = read_dossier(content)
+    study = evidence.get("study") if isinstance(evidence, dict) else None
+    return study if isinstance(study, str) else None
+
+
+def _not_shown(person: str) -> Refusal:
+    return Refusal(
+        "the full evidence",
+        rule="only release managers and readers of its study read it, because it can describe small groups of patients",
+        received=f"`{person}`, who is neither",
+        remedy="Read the published evidence, which is an artifact of the run, or be listed under `readers` in the "
+        "trust file.",
     )
 
 

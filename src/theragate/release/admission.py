@@ -44,6 +44,7 @@ def approve(
         or anything but a missing approval stands in the way of a promotion.
     """
     check_manager(trust, actor, submission.study, "approves")
+    _check_challenger(submission, state, "approved")
     examination = admissible(submission, state, trust, now)
     signed, subject = examination.attestation, subject_of(submission)
     if same_person(actor.name, submission.author) or same_person(actor.name, signed.author):
@@ -90,17 +91,11 @@ def promote(
         If any rule of release is not met.
     """
     check_manager(trust, actor, submission.study, "promotes")
-    champion = state.of(submission.study).champion
-    if champion is not None and champion.version == submission.version:
-        raise Refusal(
-            subject_of(submission),
-            rule="a challenger is promoted",
-            received="the champion itself",
-            remedy="Nothing needs to be done.",
-        )
+    _check_challenger(submission, state, "promoted")
     examination = admissible(submission, state, trust, now)
     _check_files(submission, examination.attestation, package_sha256=package_sha256, model_sha256=model_sha256)
     check_approved(submission, state, trust, examination)
+    champion = state.of(submission.study).champion
     replaces = None if champion is None else champion.version
     return event_about(
         examination.statement,
@@ -200,6 +195,18 @@ def withdraw(state: LedgerState, trust: Trust, actor: Actor, *, study: str, now:
             remedy="Nothing needs to be done.",
         )
     return event_repeating(champion, "withdraw", actor, reason=reason, now=now)
+
+
+def _check_challenger(submission: Submission, state: LedgerState, verb: str) -> None:
+    """Refuse the champion itself: an approval is of one promotion, and given before it."""
+    champion = state.of(submission.study).champion
+    if champion is not None and champion.version == submission.version:
+        raise Refusal(
+            subject_of(submission),
+            rule=f"a challenger is {verb}",
+            received="the champion itself",
+            remedy="Nothing needs to be done.",
+        )
 
 
 def _check_files(submission: Submission, signed: Attestation, *, package_sha256: str, model_sha256: str) -> None:

@@ -79,10 +79,23 @@ def verify_statement(envelope: str, trust: Trust, today: date) -> tuple[ParsedSt
     Raises
     ------
     Refusal
-        If no key that is trusted on the day `today` has signed it, or it is no statement about a release.
+        If no key that is trusted on the day `today`, for the study that it is about, has signed it, or it is no
+        statement about a release.
     """
-    verified = verify(read_envelope(envelope), trust.evaluators(today), payload_type=PAYLOAD_TYPE)
-    return read_statement(verified.payload), verified.key_id
+    parsed = read_envelope(envelope)
+    verified = verify(parsed, trust.evaluators(today), payload_type=PAYLOAD_TYPE)
+    statement = read_statement(verified.payload)
+    study = statement.attestation.study
+    keys = trust.evaluators(today, study)
+    try:  # again: of several signatures, one may be by a key of this study
+        return statement, verify(parsed, keys, payload_type=PAYLOAD_TYPE).key_id
+    except Refusal as error:
+        raise Refusal(
+            "the attestation's signature",
+            rule=f"it is that of a key which may attest the study `{study}`",
+            received=f"that of key `{trust.key_name(verified.key_id)}`, which is limited to other studies",
+            remedy="Let the evaluator of this study sign, or widen the key's `studies` in the trust file.",
+        ) from error
 
 
 def examine(submission: Submission, trust: Trust, today: date) -> Examination:

@@ -1,9 +1,63 @@
-"""Whether two spellings name the same alias or the same person."""
+"""Whether two spellings name the same alias or the same person, and which text shows a reader what it holds."""
 
+import re
 import unicodedata
 from collections.abc import Iterable
 
-__all__ = ["folded", "same_alias", "same_person"]
+from theragate.release.confusables import PROTOTYPES
+
+__all__ = ["folded", "is_ignorable", "looks_like", "same_alias", "same_person", "skeleton", "unseen_in"]
+
+# Default_Ignorable_Code_Point of Unicode 17: drawn as nothing, though not all are format characters.
+_IGNORABLE = (
+    (0xAD, 0xAD),
+    (0x34F, 0x34F),
+    (0x61C, 0x61C),
+    (0x115F, 0x1160),
+    (0x17B4, 0x17B5),
+    (0x180B, 0x180F),
+    (0x200B, 0x200F),
+    (0x202A, 0x202E),
+    (0x2060, 0x206F),
+    (0x3164, 0x3164),
+    (0xFE00, 0xFE0F),
+    (0xFEFF, 0xFEFF),
+    (0xFFA0, 0xFFA0),
+    (0xFFF0, 0xFFF8),
+    (0x1BCA0, 0x1BCA3),
+    (0x1D173, 0x1D17A),
+    (0xE0000, 0xE0FFF),
+)
+_BLANK = 0x2800  # a Braille pattern without dots: a symbol that is drawn as nothing
+# Control, format, surrogate, private use and unassigned characters, and those that end a line or a paragraph.
+_UNSEEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+_WORD = re.compile(r"[^\W\d_]+")
+_LATIN_ALIKE = str.maketrans({"0": "o", "1": "l", "i": "l", "|": "l", "!": "l"})
+
+
+def is_ignorable(sign: str) -> bool:
+    """Return whether a character is drawn as nothing wherever it is not supported (Default_Ignorable)."""
+    return any(first <= ord(sign) <= last for first, last in _IGNORABLE)
+
+
+def unseen_in(text: str) -> str:
+    """Return what in `text` a reader would not see, or would take for something else; empty where nothing is.
+
+    The characters are those that are drawn as nothing, control or reorder a line, or have no agreed form; and a word
+    of Latin letters with others among them that are drawn alike, as UTS #39 refuses them.
+    """
+    for sign in text:
+        if unicodedata.category(sign) in _UNSEEN or is_ignorable(sign) or ord(sign) == _BLANK:
+            return f"the character U+{ord(sign):04X}, which is not seen"
+    for word in _WORD.findall(unicodedata.normalize("NFC", text)):
+        foreign = [sign for sign in word if ord(sign) in PROTOTYPES and not _is_latin(sign)]
+        if foreign and any(_is_latin(sign) for sign in word):
+            return f"the letter {unicodedata.name(foreign[0], 'of no name')} within a word of Latin letters"
+    return ""
+
+
+def _is_latin(sign: str) -> bool:
+    return "LATIN" in unicodedata.name(sign, "").split()[:2]
 
 
 def folded(name: str) -> str:
@@ -12,14 +66,43 @@ def folded(name: str) -> str:
     Compatible characters are unified (NFKC), case is folded, invisible characters are dropped and blanks collapsed, so
     that `Champion`, a full-width one, and one with a newline or a zero-width space are the same.
     """
-    text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
-    visible = "".join(sign for sign in text if unicodedata.category(sign) not in ("Cf", "Cc") or sign.isspace())
-    return " ".join(visible.split())
+    text = unicodedata.normalize("NFKC", _seen(unicodedata.normalize("NFKC", _seen(name)).casefold()))
+    return " ".join(_seen(text).split())
+
+
+def _seen(text: str) -> str:
+    return "".join(
+        sign
+        for sign in text
+        if sign.isspace()
+        or not (unicodedata.category(sign) in ("Cf", "Cc") or is_ignorable(sign) or ord(sign) == _BLANK)
+    )
+
+
+def skeleton(name: str) -> str:
+    """Return the one form of all names that a reader may take for `name`, as UTS #39 does for identifiers.
+
+    Beyond `folded`, letters of other alphabets become the Latin ones that they are drawn like, and so do digits and
+    pairs of letters: `champi0n` is `champion`, `rn` is `m`.
+    """
+    text = _latin(folded(_latin(unicodedata.normalize("NFKC", _seen(name)))))
+    text = text.casefold().translate(_LATIN_ALIKE)
+    return text.replace("rn", "m").replace("vv", "w").strip("-_. ")
+
+
+def _latin(text: str) -> str:
+    return text.translate(PROTOTYPES)
+
+
+def looks_like(name: str, others: Iterable[str]) -> str | None:
+    """Return the first of `others` that `name` could be taken for, itself included; None where there is none."""
+    own = skeleton(name)
+    return next((other for other in others if skeleton(other) == own), None)
 
 
 def same_alias(alias: str, protected: Iterable[str]) -> bool:
-    """Return whether `alias` is a spelling of one of the `protected` aliases."""
-    return folded(alias) in {folded(name) for name in protected}
+    """Return whether `alias` could be taken for one of the `protected` aliases."""
+    return looks_like(alias, protected) is not None
 
 
 def same_person(one: str, other: str) -> bool:
@@ -37,4 +120,4 @@ def _handles(person: str) -> set[str]:
     address = rest.partition(">")[0]
     handles = {name.strip(), address.strip()}
     handles |= {handle.partition("@")[0].strip() for handle in handles if "@" in handle}
-    return handles - {""}
+    return {skeleton(handle) for handle in handles} - {""}

@@ -180,7 +180,7 @@ def check_approved(submission: Submission, state: LedgerState, trust: Trust, exa
     counting = [
         approval
         for approval in approvals_of(submission, state, examination)
-        if trust.is_manager(approval.actor)
+        if trust.is_manager(approval.actor, submission.study)
         and (trust.development or approval.identity == "signed_in")
         and not any(same_person(approval.actor, author) for author in authors)
     ]
@@ -196,11 +196,12 @@ def check_approved(submission: Submission, state: LedgerState, trust: Trust, exa
 
 def check_manager(trust: Trust, actor: Actor, study: str, verb: str) -> None:
     """Refuse an `actor` who is not a release manager or, in a deployment, has not signed in."""
-    if not trust.is_manager(actor.name):
+    if not trust.is_manager(actor.name, study):
+        elsewhere = any(entry.name == actor.name for entry in trust.release_managers)
         raise Refusal(
             f"`{study}`",
-            rule=f"a release manager {verb} a model",
-            received=f"`{actor.name}`, who is not one",
+            rule=f"a release manager of the study {verb} a model",
+            received=f"`{actor.name}`, who is not one" + (", but one of other studies" if elsewhere else ""),
             remedy="Ask a release manager; the trust file names them.",
         )
     if actor.identity != "signed_in" and not trust.development:

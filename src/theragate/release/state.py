@@ -31,7 +31,8 @@ class StudyState:
     revoked, revoked_models
         The versions that are never champion again, and the digests of their estimators, whatever their number.
     approvals
-        The approvals of each statement, by its digest.
+        The approvals of each statement, by its digest, that no promotion has used up. An approval is of one promotion:
+        it is gone as soon as its statement comes into service or leaves it, whichever way.
     """
 
     champion: Event | None = None
@@ -57,6 +58,15 @@ class StudyState:
             approval = Approval(version=event.version, actor=event.actor, identity=event.identity)
             others = self.approvals.get(event.statement_sha256, ())
             return replace(self, approvals={**self.approvals, event.statement_sha256: (*others, approval)})
+        return self._spending(event)._moved(event)
+
+    def _spending(self, event: Event) -> "StudyState":
+        """Drop the approvals of what comes into service, or leaves it, by `event`."""
+        moving = {event.statement_sha256} | ({self.champion.statement_sha256} if self.champion else set())
+        kept = {sha256: given for sha256, given in self.approvals.items() if sha256 not in moving}
+        return replace(self, approvals=kept)
+
+    def _moved(self, event: Event) -> "StudyState":
         if event.kind == "promote":
             return replace(self, champion=event, past=self._retired())
         if event.kind == "rollback":

@@ -1,24 +1,35 @@
 """Whom and what a deployment trusts: keys with their roles, release managers, policies, protected aliases."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    StringConstraints,
+    model_serializer,
+    model_validator,
+)
 
 from theragate.errors import ConfigurationError
 from theragate.extensions import NAMED
 from theragate.files import read_json, write_json
 from theragate.gates import read_policy
 from theragate.release.keys import DEVELOPMENT_KEY, VerifyingKey, development_key, read_key
-from theragate.release.names import folded, same_alias
-from theragate.release.waivers import Digest, plain
+from theragate.release.names import same_alias, skeleton
+from theragate.release.waivers import Digest
 from theragate.settings import Settings
 from theragate.study import Name, Spec, load_studies, spec_of
 
 __all__ = [
+    "SIGN_IN_NAME",
+    "Holder",
     "Role",
     "Trust",
     "TrustedKey",
@@ -36,7 +47,10 @@ Role = Literal["evaluator", "ledger"]
 
 _REMEDY = "Correct it; see docs/keys.md."
 
-Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), AfterValidator(plain)]
+SIGN_IN_NAME = r"^[A-Za-z0-9][A-Za-z0-9._%+@-]{0,199}$"  # ASCII: MLflow's sign-in reads no other
+SignInName = Annotated[str, StringConstraints(pattern=SIGN_IN_NAME)]
+Alias = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,200}$")]
+Scope = Annotated[tuple[Name, ...], Field(min_length=1)] | None
 
 
 def _public(text: str) -> str:
@@ -44,8 +58,40 @@ def _public(text: str) -> str:
     return text
 
 
+class Holder(Spec):
+    """Somebody with a right: a sign-in name, for all studies or for those of ``studies`` only.
+
+    In a trust file, a name alone stands for one with all studies.
+    """
+
+    model_config = ConfigDict(strict=True)
+
+    name: SignInName
+    studies: Scope = None
+
+    @model_serializer(mode="wrap")
+    def _short(self, handler: SerializerFunctionWrapHandler) -> Any:
+        return self.name if self.studies is None else handler(self)
+
+    def covers(self, study: str) -> bool:
+        """Return whether the right is about `study`."""
+        return self.studies is None or study in self.studies
+
+
+def _holder(value: Any) -> Any:
+    if isinstance(value, dict):  # what comes before validation has read the file's lists as lists
+        return {key: tuple(entry) if isinstance(entry, list) else entry for key, entry in value.items()}
+    return {"name": value} if isinstance(value, str) else value
+
+
+Holders = tuple[Annotated[Holder, BeforeValidator(_holder)], ...]
+
+
 class TrustedKey(Spec):
-    """A public key and its roles; from the day ``revoked`` (UTC) on, nothing that it signs counts."""
+    """A public key and its roles; from the day ``revoked`` (UTC) on, nothing that it signs counts.
+
+    ``studies`` limits what an evaluator's key may attest; the ledger's rows are about all studies.
+    """
 
     model_config = ConfigDict(strict=True)
 
@@ -53,6 +99,22 @@ class TrustedKey(Spec):
     public: Annotated[str, AfterValidator(_public)]
     roles: Annotated[frozenset[Role], Field(min_length=1)]
     revoked: date | None = None
+    studies: Scope = None
+
+    @model_validator(mode="after")
+    def _limited_where_it_can_be(self) -> Self:
+        if self.studies is not None and "ledger" in self.roles:
+            raise ValueError("only a key with the role `evaluator` alone is limited to studies")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_a_limit(self, handler: SerializerFunctionWrapHandler) -> Any:
+        fields = handler(self)
+        return {key: value for key, value in fields.items() if key != "studies" or value is not None}
+
+    def covers(self, study: str) -> bool:
+        """Return whether what the key attests about `study` counts."""
+        return self.studies is None or study in self.studies
 
     @cached_property
     def key(self) -> VerifyingKey:
@@ -63,6 +125,8 @@ class TrustedKey(Spec):
 class Trust(Spec):
     """The content of ``release/trust.json``.
 
+    ``release_managers`` approve, promote, roll back, revoke and withdraw; ``readers`` may read the full evidence, as
+    release managers may.
     ``policies`` are the digests of the policies that count for each study; ``extensions`` those of packages of others,
     by name, that are imported to judge by them, and no other is. ``most_days`` is the longest validity of an
     attestation that is accepted. ``development`` is never in a file: see `development_trust`.
@@ -71,21 +135,24 @@ class Trust(Spec):
     model_config = ConfigDict(strict=True)
 
     keys: tuple[TrustedKey, ...] = ()
-    release_managers: tuple[Text, ...] = ()
+    release_managers: Holders = ()
+    readers: Holders = ()
     policies: dict[Name, tuple[Digest, ...]] = Field(default={})
     extensions: dict[Annotated[str, StringConstraints(pattern=NAMED)], tuple[Digest, ...]] = Field(default={})
-    protected_aliases: Annotated[tuple[Text, ...], Field(min_length=1)] = ("champion",)
+    protected_aliases: Annotated[tuple[Alias, ...], Field(min_length=1)] = ("champion",)
     most_days: Annotated[int, Field(ge=1, le=366)] = 90
     development: Annotated[bool, Field(exclude=True)] = False
 
     @model_validator(mode="after")
     def _once_each(self) -> Self:
-        names = [folded(entry.name) for entry in self.keys]
-        if len(set(names)) < len(names):
+        if _alike(entry.name for entry in self.keys):
             raise ValueError("each key has its own name")
         if len({entry.public for entry in self.keys}) < len(self.keys):
             raise ValueError("each key is listed once, with all its roles")
-        if not all(folded(alias) for alias in self.protected_aliases):
+        for key, holders in (("release managers", self.release_managers), ("readers", self.readers)):
+            if _alike(entry.name for entry in holders):
+                raise ValueError(f"the {key} are listed once each, under names that nobody takes for one another")
+        if not all(skeleton(alias) for alias in self.protected_aliases):
             raise ValueError("a protected alias has a name")
         return self
 
@@ -93,25 +160,53 @@ class Trust(Spec):
         """Return the keys with a role, including revoked ones."""
         return tuple(entry for entry in self.keys if role in entry.roles)
 
-    def evaluators(self, today: date) -> tuple[VerifyingKey, ...]:
-        """Return the keys whose attestations count on the day `today` (UTC)."""
-        return tuple(entry.key for entry in self.of_role("evaluator") if entry.revoked is None or today < entry.revoked)
+    def evaluators(self, today: date, study: str | None = None) -> tuple[VerifyingKey, ...]:
+        """Return the keys whose attestations count on the day `today` (UTC): about `study`, or None about any."""
+        return tuple(
+            entry.key
+            for entry in self.of_role("evaluator")
+            if (study is None or entry.covers(study)) and (entry.revoked is None or today < entry.revoked)
+        )
 
     def protects(self, alias: str) -> bool:
         """Return whether `alias` is a spelling of a protected alias."""
         return same_alias(alias, self.protected_aliases)
 
-    def is_manager(self, person: str) -> bool:
-        """Return whether `person`, a sign-in name, is a release manager; in development, everybody is.
+    def is_manager(self, person: str, study: str) -> bool:
+        """Return whether `person`, a sign-in name, is a release manager of `study`; in development, everybody is.
 
         Names that grant a right are compared exactly: whoever can create a user `BOB` does not become `Bob`.
         """
-        return self.development or person in self.release_managers
+        return self.development or _holds(self.release_managers, person, study)
+
+    def may_read(self, person: str, study: str | None) -> bool:
+        """Return whether `person` may read the full evidence of `study`: a release manager of it, or a reader.
+
+        None asks whether it may be read where nobody knows which study it is of: by those of all studies only.
+        """
+        holders = (*self.release_managers, *self.readers)
+        if study is None:
+            return self.development or any(entry.name == person and entry.studies is None for entry in holders)
+        return self.development or _holds(holders, person, study)
+
+    @property
+    def listed_people(self) -> tuple[str, ...]:
+        """The sign-in names that have a right here."""
+        return tuple(dict.fromkeys(entry.name for entry in (*self.release_managers, *self.readers)))
 
     def key_name(self, key_id: str) -> str:
         """Return the name of a key; its first digits where the trust file has none."""
         names = {entry.key.key_id: entry.name for entry in self.keys}
         return names.get(key_id, f"key {key_id[:12]}")
+
+
+def _holds(holders: Iterable[Holder], person: str, study: str) -> bool:
+    return any(entry.name == person and entry.covers(study) for entry in holders)
+
+
+def _alike(names: Iterable[str]) -> bool:
+    known = [skeleton(name) for name in names]
+    return len(set(known)) < len(known)
 
 
 def development_trust(
@@ -230,7 +325,8 @@ def write_trust(path: Path, trust: Trust) -> None:
     StoreError
         If it cannot be written.
     """
-    document = trust.model_dump(mode="json", exclude=set() if trust.extensions else {"extensions"})
+    empty = {name for name in ("extensions", "readers") if not getattr(trust, name)}
+    document = trust.model_dump(mode="json", exclude=empty)
     for entry in document["keys"]:
         entry["roles"] = sorted(entry["roles"])
     write_json(path, document)
