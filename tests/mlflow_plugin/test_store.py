@@ -87,7 +87,8 @@ def test_a_row_that_is_changed_by_hand_is_named_and_nothing_is_released(database
 
 def test_a_server_remembers_the_last_row_and_notices_when_the_end_is_cut_off(database):
     store, deployment, _ = database
-    ledger, trust = Ledger(Configuration(os.environ, deployment.folder)), deployment.trust()
+    configuration = Configuration(os.environ, deployment.folder)
+    ledger, trust = Ledger(configuration, database=store.db_uri), deployment.trust()
     with store.ManagedSessionMaker() as session:
         ledger.remember(ledger.read(session, trust))
     with store.engine.begin() as connection:

@@ -10,6 +10,7 @@ from release.submission_by_hand import a_key, key_entry, trust
 from theragate import cli
 from theragate.errors import EvidenceError
 from theragate.publishing.attest import check_champion
+from theragate.registry.pinned_head import Memory
 from theragate.release.champion import read_champion, write_champion
 from theragate.release.examination import read_unverified
 from theragate.release.keys import development_key
@@ -42,6 +43,10 @@ def own_trust(workspace):
     return development_trust(development_key(workspace.root / "private")[0].public, {})
 
 
+def seen(workspace):
+    return Memory(workspace.root / "ledgers.json", lenient=True)
+
+
 def rewrite_recipe(workspace, folder, **changes) -> None:
     """Change the run's recipe as an editor of the experiment can."""
     client = client_of(workspace)
@@ -56,7 +61,7 @@ def test_the_recipe_of_the_champion_is_the_one_that_its_attestation_signs(servin
     champion = read_champion(serving.decided(FILE), serving.study)
     signed = read_unverified(client_of(serving).get_model_version(serving.study, "1").tags[ATTESTATION])
     assert champion.recipe_sha256(serving.study) == signed.recipe_sha256
-    assert check_champion(serving, stores_of(serving), own_trust(serving)) is None
+    assert check_champion(serving, stores_of(serving), own_trust(serving), seen(serving)) is None
 
 
 @pytest.mark.parametrize(
@@ -77,22 +82,22 @@ def test_a_recipe_that_an_author_weakened_in_the_commit_is_not_attested(serving)
     weak = champion.model_copy(update={"params": {"depth": 1, "rate": 0.1}})
     write_champion(serving.decided(FILE), serving.study, weak)
     with pytest.raises(EvidenceError, match=rf"release/{serving.study}/champion\.json: .*its own attestation signs"):
-        check_champion(serving, stores_of(serving), own_trust(serving))
+        check_champion(serving, stores_of(serving), own_trust(serving), seen(serving))
 
 
 def test_a_signature_that_counts_nowhere_vouches_for_nothing(serving):
     assert cli.main(["champion", serving.study]) == 0
     with pytest.raises(Refusal, match="a key which counts here"):
-        check_champion(serving, stores_of(serving), trust())
+        check_champion(serving, stores_of(serving), trust(), seen(serving))
 
 
 def test_without_attestation_a_laptop_believes_the_run_and_a_deployment_does_not(serving):
     client_of(serving).delete_model_version_tag(serving.study, "1", ATTESTATION)
     assert cli.main(["champion", serving.study]) == 0
     with pytest.raises(EvidenceError, match="received a version without attestation"):
-        check_champion(serving, stores_of(serving), trust(keys=(key_entry(a_key(1), "evaluator"),)))
+        check_champion(serving, stores_of(serving), trust(keys=(key_entry(a_key(1), "evaluator"),)), seen(serving))
 
 
 def test_where_there_is_no_champion_there_is_nothing_to_check(by_hand):
     nowhere = Stores("sqlite:////nowhere/mlflow.db", "sqlite:////nowhere/mlflow.db", "")
-    assert check_champion(by_hand, nowhere, own_trust(by_hand)) is None
+    assert check_champion(by_hand, nowhere, own_trust(by_hand), seen(by_hand)) is None

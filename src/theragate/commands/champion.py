@@ -33,17 +33,20 @@ def name_champion(root: Path, study: str, settings: Settings, environ: Mapping[s
         If the champion's attestation signs another recipe, or is signed by a key that does not count.
     """
     from theragate.publishing.champion_recipe import check_recipe  # MLflow takes seconds to import
+    from theragate.registry.pinned_head import consumer_memory
+    from theragate.registry.session import check_ledger
     from theragate.tracking.champion import find_champion
     from theragate.tracking.store import Stores
 
     workspace = Workspace(root, study)
     load_study(workspace.params, study)
-    released = find_champion(Stores.of(settings), study)
+    stores, trust = Stores.of(settings), present_trust(settings, environ)
+    memory = consumer_memory(settings, environ, Path.home(), development=trust.development)
+    check_ledger(stores, trust, memory)
+    released = find_champion(stores, study)
     champion = None if released is None else _champion(study, *released)
     if champion is not None:
-        check_recipe(
-            champion, study, Stores.of(settings), present_trust(settings, environ), source="its run's recipe.json"
-        )
+        check_recipe(champion, study, stores, trust, memory, source="its run's recipe.json")
     path = workspace.decided("champion.json")
     before = path.read_bytes() if path.is_file() else None
     write_champion(path, study, champion)

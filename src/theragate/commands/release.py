@@ -1,9 +1,10 @@
 """The commands `theragate release` and `theragate predict`: tables for people, JSON for programs."""
 
+import getpass
 import json
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,10 +19,16 @@ _EXIT = """exit codes: 0 done; 1 an error (a registry out of reach, an invalid f
 2 a wrong command line; 3 refused by a rule of release"""
 
 
-def _in_session(act: "Callable[[Call, Session], int | str]") -> Callable[[Call], int | str]:
-    """Let a command act in a session with the registry, under the name that ``--as`` gives where nobody signs in."""
+def _in_session(
+    act: "Callable[[Call, Session], int | str]", *, remembers: Callable[[Call], bool] = lambda _: True
+) -> Callable[[Call], int | str]:
+    """Let a command act in a session with the registry, under the name that ``--as`` gives where nobody signs in.
+
+    The ledger is held against what was seen of it, unless `remembers` says otherwise.
+    """
 
     def run(call: Call) -> int | str:
+        from theragate.registry.pinned_head import consumer_memory
         from theragate.registry.session import open_session
         from theragate.release.trust import present_trust
         from theragate.tracking.store import Stores
@@ -31,7 +38,9 @@ def _in_session(act: "Callable[[Call, Session], int | str]") -> Callable[[Call],
                 raise MisuseError("--as is for a local registry; a server knows who has signed in")
             call.environ["THERAGATE_USER"] = call.parsed.person
         trust = present_trust(call.settings, call.environ)
-        with open_session(Stores.of(call.settings), trust) as session:
+        memory = consumer_memory(call.settings, call.environ, Path.home(), development=trust.development)
+        seen = memory if remembers(call) else None
+        with open_session(Stores.of(call.settings), trust, seen) as session:
             return act(call, session)
 
     return run
@@ -129,9 +138,46 @@ def _audit(call: Call, session: "Session") -> int | str:
 
     if call.parsed.study is not None:
         session.check(call.parsed.study)
+    for done in _pinned(call, session):
+        print(done, file=sys.stderr)
     rows = [row for row in session.rows if call.parsed.study in (None, row.event.study)]
     content = [row.model_dump(mode="json") for row in rows]
     return _answer(call, content, lambda: ledger_table(rows, verified=len(session.rows)))
+
+
+def _pinned(call: Call, session: "Session") -> Iterator[str]:
+    """Do what the options of `audit` ask for with the last row, and say it on standard error, beside the table."""
+    from theragate.registry.outside_pins import add_pin, check_pins
+
+    if call.parsed.against is not None:
+        yield check_pins(call.parsed.against, session.rows)
+    if call.parsed.accept_head is not None:
+        yield from _accepted(call, session)
+    if call.parsed.pin is not None:
+        yield add_pin(call.parsed.pin, session.rows, session.now)
+
+
+def _accepted(call: Call, session: "Session") -> Iterator[str]:
+    from theragate.registry.pinned_head import consumer_memory, server_memory
+    from theragate.release.new_events import checked_reason
+
+    if call.parsed.reason is None:
+        raise MisuseError("--accept-head needs --reason")
+    settings, environ, development = call.settings, call.environ, session.trust.development
+    reason = checked_reason("the registry's ledger", call.parsed.reason)
+    memories = [consumer_memory(settings, environ, Path.home(), development=development)]
+    if not settings.registry.startswith(("http://", "https://")):  # then this is the server's machine
+        memories.append(server_memory(settings, environ, development=development))
+    for memory in dict.fromkeys(memories):
+        memory.accept(
+            settings.registry,
+            session.rows,
+            call.parsed.accept_head,
+            by=environ.get("THERAGATE_USER") or getpass.getuser(),
+            reason=reason,
+            now=session.now.replace(microsecond=0),
+        )
+        yield f"accepted: the ledger as it is now, in {memory.path}"
 
 
 def _predict(call: Call) -> str:
@@ -244,8 +290,14 @@ RELEASE = Command(
         _action(
             "audit",
             "verify every row of the ledger and show it",
-            _in_session(_audit),
+            _in_session(_audit, remembers=lambda call: call.parsed.accept_head is None),
             argument("study", nargs="?", metavar="STUDY"),
+            argument("--pin", metavar="FILE", type=Path, help="append the last row to a file, to keep elsewhere"),
+            argument("--against", metavar="FILE", type=Path, help="check that every row of such a file is there"),
+            argument(
+                "--accept-head", metavar="ROW", help="accept a restored ledger: its last row, as in `12:3f9c21ab77d0`"
+            ),
+            argument("--reason", metavar="TEXT", help="why it is accepted, in at least five words"),
         ),
     ),
 )

@@ -47,7 +47,7 @@ class Releases:
     ) -> None:
         self._transactions, self._dossiers = transactions, dossiers
         self._configuration, self._database = configuration, database
-        self._ledger = Ledger(configuration)
+        self._ledger = Ledger(configuration, database=database)
 
     @contextmanager
     def promotion(self, version: ModelVersion, *, files: str) -> Iterator[None]:
@@ -174,6 +174,7 @@ class Releases:
             yield session, event
             row = self._ledger.append(session, state, event, trust)
         self._ledger.remember(state.after(row))
+        self._ledger.pin(state.after(row), trust)
 
     def _present_state(self) -> tuple[LedgerState, Trust]:
         trust = self._configuration.trust()

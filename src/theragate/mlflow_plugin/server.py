@@ -2,12 +2,14 @@
 
 import secrets
 import socket
-from collections.abc import MutableMapping
+import sys
+from collections.abc import Iterator, Mapping, MutableMapping
 from dataclasses import dataclass
 
-from theragate.errors import ConfigurationError, StoreError
+from theragate.errors import ConfigurationError, StoreError, TheragateError
 from theragate.files import write_text
-from theragate.release.trust import trust_path
+from theragate.registry.pinned_head import server_memory
+from theragate.release.trust import present_trust, trust_path
 from theragate.settings import Settings
 
 __all__ = ["Listening", "serve"]
@@ -76,6 +78,8 @@ def serve(settings: Settings, listening: Listening, *, embedded: bool, environ: 
 
     if embedded:
         prepare(Stores.of(settings))
+    for warning in _ledger_warnings(settings, environ):
+        print(warning, file=sys.stderr, flush=True)
     print(_embedded_notice(listening) if embedded else f"Release server: {listening.address}", flush=True)
     cli.main(args=server_arguments(settings, listening, embedded=embedded), prog_name="mlflow", standalone_mode=False)
     return 0
@@ -138,6 +142,18 @@ def _check_stores(settings: Settings) -> None:
             received=f"`{settings.registry.partition(':')[0]}:…`",
             remedy="Put `gated+` before the address, or unset the variable.",
         )
+
+
+def _ledger_warnings(settings: Settings, environ: Mapping[str, str]) -> Iterator[str]:
+    """Say at the start what would otherwise be said at the first decision, which this server will refuse."""
+    from theragate.registry.session import check_ledger
+    from theragate.tracking.store import Stores
+
+    try:
+        trust = present_trust(settings, environ)
+        check_ledger(Stores.of(settings), trust, server_memory(settings, environ, development=trust.development))
+    except TheragateError as error:
+        yield f"warning: no release is decided here until this is mended: {error}"
 
 
 def _check_port(listening: Listening) -> None:

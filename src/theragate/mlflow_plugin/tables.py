@@ -30,6 +30,7 @@ __all__ = [
     "add_row",
     "create_tables",
     "find_dossier",
+    "hash_of_row",
     "is_mentioned",
     "lock",
     "rows_after",
@@ -103,6 +104,11 @@ def rows_after(session: Session, seq: int) -> list[Row]:
     """
     stored = session.execute(select(LEDGER).where(LEDGER.c.seq > seq).order_by(LEDGER.c.seq)).mappings()
     return [_row(dict(columns)) for columns in stored]
+
+
+def hash_of_row(session: Session, seq: int) -> str | None:
+    """Return the hash of a row of the ledger by its number; None where there is none."""
+    return session.execute(select(LEDGER.c.hash).where(LEDGER.c.seq == seq)).scalar()
 
 
 def _row(columns: dict[str, object]) -> Row:

@@ -10,6 +10,8 @@ from theragate.publishing.champion_recipe import check_recipe
 from theragate.publishing.gather import gather
 from theragate.publishing.recompute import recomputed
 from theragate.publishing.signing import Signer, development_signer, draft, put_to_version
+from theragate.registry.pinned_head import Memory, consumer_memory
+from theragate.registry.session import check_ledger
 from theragate.release.champion import read_champion
 from theragate.release.keys import read_key
 from theragate.release.trust import Trust, deployed_trust
@@ -49,9 +51,11 @@ def attest(root: Path, study: str, settings: Settings, environ: Mapping[str, str
     here = take_snapshot(root, environ)
     signer = _signer(settings, environ, here)
     commit = _commit(study, here)
+    memory = consumer_memory(settings, environ, Path.home(), development=signer.trust.development)
+    check_ledger(Stores.of(settings), signer.trust, memory)
     with recomputed(root, study, commit=commit, private=settings.private, environ=environ) as (clone, own):
         workspace, snapshot = Workspace(clone, study), take_snapshot(clone, environ)
-        check_champion(workspace, Stores.of(settings), signer.trust)
+        check_champion(workspace, Stores.of(settings), signer.trust, memory)
         judged = read_judged(workspace)
         bundle = gather(judged, own, snapshot)
         version = version_of(Stores.of(settings), bundle)
@@ -62,7 +66,7 @@ def attest(root: Path, study: str, settings: Settings, environ: Mapping[str, str
     return f"{study}: {made}; version {version} {state} ({signer.words})"
 
 
-def check_champion(workspace: Workspace, stores: Stores, trust: Trust) -> None:
+def check_champion(workspace: Workspace, stores: Stores, trust: Trust, memory: Memory) -> None:
     """Refuse a champion.json whose recipe is not the one that the champion's own attestation signs.
 
     Raises
@@ -73,7 +77,7 @@ def check_champion(workspace: Workspace, stores: Stores, trust: Trust) -> None:
     champion = read_champion(workspace.decided("champion.json"), workspace.study)
     if champion is not None:
         source = f"release/{workspace.study}/champion.json"
-        check_recipe(champion, workspace.study, stores, trust, source=source)
+        check_recipe(champion, workspace.study, stores, trust, memory, source=source)
 
 
 def _signer(settings: Settings, environ: Mapping[str, str], here: Snapshot) -> Signer:

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 from theragate.errors import EvidenceError
+from theragate.registry.pinned_head import Memory
 from theragate.registry.session import ATTESTATION, open_session
 from theragate.registry.verification import check_statement
 from theragate.release.attestation import Attestation
@@ -16,7 +17,9 @@ from theragate.tracking.store import Stores
 __all__ = ["check_recipe"]
 
 
-def check_recipe(champion: ChampionRecipe, study: str, stores: Stores, trust: Trust, *, source: str) -> None:
+def check_recipe(
+    champion: ChampionRecipe, study: str, stores: Stores, trust: Trust, memory: Memory, *, source: str
+) -> None:
     """Hold the recipe of `champion` against what was signed of its version.
 
     Where the ledger knows the version as released, its attestation has to be the one that was released, signed by a key
@@ -25,6 +28,8 @@ def check_recipe(champion: ChampionRecipe, study: str, stores: Stores, trust: Tr
 
     Parameters
     ----------
+    memory
+        What was seen of the registry's ledger before.
     source
         Where the recipe was read, for the message.
 
@@ -35,7 +40,7 @@ def check_recipe(champion: ChampionRecipe, study: str, stores: Stores, trust: Tr
     Refusal, StoreError
         If the attestation is signed by a key that does not count, or is another than the one that was released.
     """
-    signed = _attestation(champion.version, study, stores, trust)
+    signed = _attestation(champion.version, study, stores, trust, memory)
     if signed is None:
         if trust.development:
             return
@@ -46,12 +51,12 @@ def check_recipe(champion: ChampionRecipe, study: str, stores: Stores, trust: Tr
         raise _other(champion, study, source, rule, f"the recipe {own[:12]}")
 
 
-def _attestation(number: str, study: str, stores: Stores, trust: Trust) -> Attestation | None:
+def _attestation(number: str, study: str, stores: Stores, trust: Trust, memory: Memory) -> Attestation | None:
     with connected(stores) as registry:
         guarded, facts = registry.api.guarded, registry.version(study, number)
     envelope = facts.tags.get(ATTESTATION, "")
     if guarded:
-        with open_session(stores, trust) as session:
+        with open_session(stores, trust, memory) as session:
             released = releasing(study, number, session.rows)
             if released is not None:
                 day = first_day(released, session.rows)

@@ -7,6 +7,8 @@ from theragate.errors import TheragateError
 from theragate.project.current_verdict import read_judged
 from theragate.project.snapshot import Snapshot, take_snapshot
 from theragate.publishing.gather import Registration, gather, registration_of
+from theragate.registry.pinned_head import consumer_memory
+from theragate.release.trust import present_trust
 from theragate.runner.outputs import read_output
 from theragate.runner.workspace import Workspace
 from theragate.settings import Settings
@@ -23,6 +25,11 @@ def sync(root: Path, settings: Settings, environ: Mapping[str, str]) -> Iterator
     was a candidate by waivers that no longer count loses the alias.
     """
     snapshot = take_snapshot(root, environ)
+    try:
+        _check_ledger(settings, environ)
+    except TheragateError as error:
+        yield f"error: {error}", False
+        return
     for name in study_names(root / "params.yaml"):
         workspace = Workspace(root, name)
         if not workspace.report("registration.json").is_file():
@@ -32,6 +39,15 @@ def sync(root: Path, settings: Settings, environ: Mapping[str, str]) -> Iterator
             yield f"{workspace.study}: {_sync(workspace, settings, snapshot, environ)}", True
         except TheragateError as error:
             yield f"error: {error}", False
+
+
+def _check_ledger(settings: Settings, environ: Mapping[str, str]) -> None:
+    from theragate.registry.session import check_ledger  # MLflow takes seconds to import
+    from theragate.tracking.store import Stores
+
+    trust = present_trust(settings, environ)
+    memory = consumer_memory(settings, environ, Path.home(), development=trust.development)
+    check_ledger(Stores.of(settings), trust, memory)
 
 
 def _sync(workspace: Workspace, settings: Settings, snapshot: Snapshot, environ: Mapping[str, str]) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from theragate.personal.identity import CHAMPION
-from theragate.registry.pinned_head import memory_path, remember
+from theragate.registry.pinned_head import Memory, consumer_memory
 from theragate.registry.session import ATTESTATION, open_session
 from theragate.registry.verification import check_package, check_statement
 from theragate.release.attestation import Attestation
@@ -104,7 +104,8 @@ def load_champion(
         The trust file with the keys to verify with; by default ``THERAGATE_TRUST``, or ``release/trust.json`` of the
         project, or the project's development key, which proves nothing to others.
     memory
-        The file in which the ledger's last row is pinned; by default ``~/.local/state/theragate/ledgers.json``.
+        The file in which the ledger's last row is pinned; by default ``THERAGATE_MEMORY``, or
+        ``~/.local/state/theragate/ledgers.json``.
     environ
         Environment variables; by default those of the process.
 
@@ -123,9 +124,12 @@ def load_champion(
         environ.pop("MLFLOW_REGISTRY_URI", None)
     settings = read_settings(environ, Path.cwd())
     pinned = read_trust(Path(trust), development=None) if trust is not None else present_trust(settings, environ)
-    with open_session(Stores.of(settings), pinned) as session, tempfile.TemporaryDirectory() as folder:
-        path = Path(memory) if memory is not None else memory_path(environ, Path.home())
-        remember(path, settings.registry, session.rows)
+    seen = (
+        Memory(Path(memory))
+        if memory is not None
+        else consumer_memory(settings, environ, Path.home(), development=pinned.development)
+    )
+    with open_session(Stores.of(settings), pinned, seen) as session, tempfile.TemporaryDirectory() as folder:
         event = session.champion(study)
         envelope = session.version(study, event.version).tags.get(ATTESTATION, "")
         statement = check_statement(event, envelope, pinned, day=first_day(event, session.rows))

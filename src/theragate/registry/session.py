@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 from theragate.errors import ConfigurationError, StoreError, did_you_mean
+from theragate.registry.pinned_head import Memory
 from theragate.release.attestation import ParsedStatement
 from theragate.release.examination import verify_statement
 from theragate.release.ledger import Event, Row, releasing, verify_rows
@@ -18,7 +19,16 @@ from theragate.tracking.champion import CHAMPION
 from theragate.tracking.registry import RegisteredVersion, Registry, connected
 from theragate.tracking.store import Stores
 
-__all__ = ["ATTESTATION", "CHAMPION", "AttestationStatus", "Session", "author_of", "open_session", "read_rows"]
+__all__ = [
+    "ATTESTATION",
+    "CHAMPION",
+    "AttestationStatus",
+    "Session",
+    "author_of",
+    "check_ledger",
+    "open_session",
+    "read_rows",
+]
 
 _AUTHOR = "theragate.author"  # only a guarded registry writes it: who had signed in when the version was registered
 
@@ -158,20 +168,49 @@ def author_of(version: RegisteredVersion) -> str:
 
 
 @contextmanager
-def open_session(stores: Stores, trust: Trust, now: datetime | None = None) -> Iterator[Session]:
-    """Open the registry and verify its whole ledger.
+def open_session(stores: Stores, trust: Trust, memory: Memory | None, now: datetime | None = None) -> Iterator[Session]:
+    """Open the registry, verify its whole ledger, and hold it against what was seen of it before.
+
+    Parameters
+    ----------
+    memory
+        Where the last row is pinned; None only for whoever is about to accept another ledger.
 
     Raises
     ------
     StoreError
-        If the registry cannot be used, or a row of the ledger is invalid; the first one is named.
+        If the registry cannot be used, or a row of the ledger is invalid, of which the first one is named; or the
+        ledger lacks a row that was seen before.
     StoreRefusal
         If the registry refuses what the block asks for.
     """
     with connected(stores) as registry:
+        seen = None if memory is None else memory.recall()
         rows = read_rows(registry.api.ledger())
         verify_rows(rows, trust)
+        if seen is not None:
+            seen.check(stores.registry, rows)
         yield Session(registry, trust, rows, fold(rows), now or datetime.now(UTC))
+
+
+def check_ledger(stores: Stores, trust: Trust, memory: Memory) -> None:
+    """Hold the ledger of a guarded registry against what was seen of it, before anything is written there.
+
+    Without a trust file nobody can tell whose rows a server has signed; whoever reads its ledger is told so.
+
+    Raises
+    ------
+    StoreError
+        If the registry cannot be used, or its ledger is not the one that was seen, grown or as it was.
+    """
+    if trust.development and stores.registry.startswith(("http://", "https://")):
+        return
+    with connected(stores) as registry:
+        if registry.api.guarded:
+            seen = memory.recall()
+            rows = read_rows(registry.api.ledger())
+            verify_rows(rows, trust)
+            seen.check(stores.registry, rows)
 
 
 def read_rows(raw: Sequence[object]) -> tuple[Row, ...]:

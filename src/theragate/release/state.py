@@ -94,10 +94,11 @@ class StudyState:
 
 @dataclass(frozen=True)
 class LedgerState:
-    """The release state of every study, and the last row of the ledger that it rests on."""
+    """The release state of every study, and the first and the last row of the ledger that it rests on."""
 
     studies: Mapping[str, StudyState] = field(default_factory=dict)
     head: Row | None = None
+    first: Row | None = None
 
     def of(self, study: str) -> StudyState:
         """Return the state of one study; empty where the ledger has no event about it."""
@@ -106,7 +107,7 @@ class LedgerState:
     def after(self, row: Row) -> "LedgerState":
         """Return the state after one more row."""
         study = row.event.study
-        return LedgerState({**self.studies, study: self.of(study).after(row.event)}, head=row)
+        return LedgerState({**self.studies, study: self.of(study).after(row.event)}, head=row, first=self.first or row)
 
 
 def fold(rows: Iterable[Row], *, start: LedgerState | None = None) -> LedgerState:

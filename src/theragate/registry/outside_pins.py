@@ -1,0 +1,103 @@
+"""Rows of a ledger pinned outside: one line of JSON each, in a file that is kept where the server cannot write."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, ValidationError
+
+from theragate.errors import DataError, StoreError
+from theragate.numbers import plural
+from theragate.release.attestation import Moment
+from theragate.release.ledger import Row
+from theragate.release.waivers import Digest
+from theragate.study import Spec
+
+__all__ = ["add_pin", "check_pins"]
+
+_MOST_BYTES = 64 << 20  # 300,000 lines
+
+
+class _Pin(Spec):
+    """The last row of a ledger as it was at a moment; ``first`` is the hash of its first row, which names the ledger."""
+
+    at: Moment
+    first: Digest
+    seq: Annotated[int, Field(ge=1)]
+    hash: Digest
+
+
+def add_pin(path: Path, rows: Sequence[Row], now: datetime) -> str:
+    """Append the last row of a verified ledger to a file; return one line for the user.
+
+    Raises
+    ------
+    StoreError
+        If the ledger is empty.
+    """
+    if not rows:
+        raise StoreError(
+            "the registry's ledger",
+            rule="its last row is pinned",
+            received="a ledger without a row",
+            remedy="Pin it after the first approval.",
+        )
+    last = rows[-1]
+    pin = _Pin(at=now.replace(microsecond=0), first=rows[0].hash, seq=last.seq, hash=last.hash)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a", encoding="utf-8", newline="\n") as stream:  # one short write: whole, or not at all
+        stream.write(f"{pin.model_dump_json()}\n")
+    return f"row {last.seq} is pinned in {path}: {last.hash}"
+
+
+def check_pins(path: Path, rows: Sequence[Row]) -> str:
+    """Check that a verified ledger has every row that is pinned in a file; return one line for the user.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read, or a line of it is no pin.
+    StoreError
+        If a pinned row is missing, is another one, or belongs to another ledger.
+    """
+    pins = _read(path)
+    for number, pin in enumerate(pins, start=1):
+        if not rows or rows[0].hash != pin.first:
+            received = f"another ledger, {f'whose first row is {rows[0].hash[:12]}' if rows else 'without a row'}"
+        elif len(rows) < pin.seq:
+            received = f"a ledger that ends at row {len(rows)}"
+        elif rows[pin.seq - 1].hash != pin.hash:
+            received = f"another row {pin.seq}, {rows[pin.seq - 1].hash[:12]}"
+        else:
+            continue
+        raise StoreError(
+            "the registry's ledger",
+            rule=f"it has row {pin.seq}, {pin.hash[:12]}, which was pinned on {pin.at:%Y-%m-%d} "
+            f"(line {number} of {path.name})",
+            received=received,
+            remedy="Release nothing and use no model from it; find out who restored or replaced it.",
+        )
+    return f"{plural(len(pins), 'pinned row')} of {path} found in the ledger"
+
+
+def _read(path: Path) -> tuple[_Pin, ...]:
+    remedy = "Name a file that `theragate release audit --pin` has written."
+    try:
+        if path.stat().st_size > _MOST_BYTES:
+            raise DataError(str(path), rule=f"it has {_MOST_BYTES:,} bytes at most", received="more", remedy=remedy)
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeError) as error:
+        received = getattr(error, "strerror", None) or "bytes that are no text"
+        raise DataError(str(path), rule="it can be read", received=received, remedy=remedy) from error
+    if not lines:
+        raise DataError(str(path), rule="it holds pinned rows", received="an empty file", remedy=remedy)
+    pins = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            pins.append(_Pin.model_validate_json(line))
+        except ValidationError as error:
+            raise DataError(
+                f"{path}, line {number}", rule="it is a pinned row", received="something else", remedy=remedy
+            ) from error
+    return tuple(pins)
