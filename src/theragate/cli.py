@@ -11,6 +11,7 @@ from theragate.commands.frame import Call, MisuseError, Parser, add_commands
 from theragate.commands.table import COMMANDS
 from theragate.errors import ConfigurationError, TheragateError
 from theragate.files import refused_by_disk
+from theragate.printing import say
 from theragate.project.own_environment import check_own_environment
 from theragate.settings import project_root, read_settings
 
@@ -32,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())  # Python writes what is left when it ends
         return 1
     except KeyboardInterrupt:
-        print("\ninterrupted; run the same command again, since no file was left half-written", file=sys.stderr)
+        say("\ninterrupted; run the same command again, since no file was left half-written", to=sys.stderr)
         return 130
 
 
@@ -50,7 +51,7 @@ def _run(arguments: Sequence[str] | None) -> int:
         settings = read_settings(os.environ, root)
         outcome = parsed.run(Call(parsed, root, settings, os.environ, today=datetime.now(UTC).date()))
         if isinstance(outcome, str):
-            print(outcome)
+            say(outcome)
         sys.stdout.flush()
     except TheragateError as error:
         return _failed(str(error), error.exit_code)
@@ -92,7 +93,7 @@ def _current_folder() -> Path:
 
 
 def _failed(message: str, code: int) -> int:
-    print(f"error: {message}", file=sys.stderr, flush=True)
+    say(f"error: {message}", to=sys.stderr)
     return code
 
 

@@ -5,12 +5,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console, Group
+from rich.console import Group
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from theragate.gates import CONDITIONS, Policy, read_policy
+from theragate.printing import plain_console
 from theragate.runner.workspace import Workspace
 from theragate.study import Study, load_study
 
@@ -28,7 +29,7 @@ def show_policy(root: Path, name: str) -> None:
         If there is no such study, or its policy is wrong.
     """
     study, policy = _read(root, name)
-    console = Console(highlight=False)
+    console = plain_console()
     console.print(Text.assemble((study.name, "bold"), "  policy ", policy.sha256[:12]))
     for gate, limits in _gates(policy):
         kind = (policy.asked | CONDITIONS)[gate]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from theragate.commands.frame import STUDY, Argument, Call, Command, MisuseError, argument
+from theragate.printing import plain_console, say
 
 if TYPE_CHECKING:  # MLflow takes seconds to import
     from theragate.registry.session import Session
@@ -139,7 +140,7 @@ def _audit(call: Call, session: "Session") -> int | str:
     if call.parsed.study is not None:
         session.check(call.parsed.study)
     for done in _pinned(call, session):
-        print(done, file=sys.stderr)
+        say(done, to=sys.stderr)
     rows = [row for row in session.rows if call.parsed.study in (None, row.event.study)]
     content = [row.model_dump(mode="json") for row in rows]
     return _answer(call, content, lambda: ledger_table(rows, verified=len(session.rows)))
@@ -202,11 +203,8 @@ def _answer(call: Call, content: Any, words: Callable[[], Any]) -> int | str:
     """Answer a program with JSON, and a person with `words`."""
     if call.parsed.json:
         return json.dumps(content, indent=1, ensure_ascii=False)
-    from rich.console import Console
-
     # Lines are folded for a person only.
-    width = None if sys.stdout.isatty() else 200
-    Console(highlight=False, markup=False, width=width).print(words())
+    plain_console(markup=False, width=None if sys.stdout.isatty() else 200).print(words())
     return 0
 
 

@@ -12,6 +12,7 @@ from theragate.commands.waive import renewal
 from theragate.errors import TheragateError
 from theragate.evidence.types import Evidence
 from theragate.gates.types import Finding, Status, Verdict
+from theragate.printing import plain_console
 from theragate.project.current_verdict import read_judged
 from theragate.project.former_policies import Former, former_policies
 from theragate.project.limits_words import limits_words
@@ -43,7 +44,7 @@ def show_summary(root: Path, settings: Settings, environ: Mapping[str, str]) -> 
 
     Returns whether every study that has a verdict has one that follows from its files.
     """
-    console, snapshot = Console(highlight=False), take_snapshot(root, environ)
+    console, snapshot = plain_console(), take_snapshot(root, environ)
     well, names = True, study_names(root / "params.yaml")
     if not names:
         console.print(NO_STUDY, soft_wrap=True)
@@ -99,7 +100,7 @@ def show_verdict(root: Path, study: str, settings: Settings, environ: Mapping[st
     workspace = Workspace(root, study)
     judged = read_judged(workspace)
     verdict, state = judged.verdict, assess_readiness(judged, settings, take_snapshot(root, environ))
-    console = Console(highlight=False)
+    console = plain_console()
     console.print(_heading(verdict, state))
     console.print(looks_words(state.looks))
     _show_former_limits(console, former_policies(root, settings, judged.policy, verdict))

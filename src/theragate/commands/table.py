@@ -7,6 +7,7 @@ from pathlib import Path
 
 from theragate.commands.frame import STUDY, Call, Command, MisuseError, argument, count, day
 from theragate.commands.release import PREDICT, RELEASE
+from theragate.printing import say
 
 __all__ = ["COMMANDS"]
 
@@ -41,7 +42,7 @@ def _repro(call: Call) -> int:
     from theragate.study import NO_STUDY, read_parameters
 
     if not call.parsed.targets and not read_parameters(call.root / "params.yaml")["studies"]:
-        print(NO_STUDY)
+        say(NO_STUDY)
         return 0
     # The stages run the Python that runs here, whether its environment was activated or not.
     call.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), call.environ.get("PATH", os.defpath)])
@@ -103,7 +104,7 @@ def _attest(call: Call) -> int:
     from theragate.publishing.attest import attest
 
     for study in _asked_studies(call):
-        print(attest(call.root, study, call.settings, call.environ), flush=True)
+        say(attest(call.root, study, call.settings, call.environ))
     return 0
 
 
@@ -113,7 +114,7 @@ def _asked_studies(call: Call) -> Sequence[str]:
 
     studies: Sequence[str] = call.parsed.studies or study_names(call.root / "params.yaml")
     if not studies:
-        print(NO_STUDY)
+        say(NO_STUDY)
     return studies
 
 
@@ -212,7 +213,7 @@ def _show(lines: Iterable[tuple[str, bool]]) -> int:
     """Print lines as they come, those about a failure on standard error; return the exit code."""
     code = 0
     for line, good in lines:
-        print(line, file=sys.stdout if good else sys.stderr)
+        say(line, to=sys.stdout if good else sys.stderr)
         code = code if good else 1
     return code
 

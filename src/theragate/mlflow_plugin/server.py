@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from theragate.errors import ConfigurationError, StoreError, TheragateError
 from theragate.files import write_text
+from theragate.printing import say
 from theragate.registry.pinned_head import server_memory
 from theragate.release.trust import present_trust, trust_path
 from theragate.settings import Settings
@@ -79,8 +80,8 @@ def serve(settings: Settings, listening: Listening, *, embedded: bool, environ: 
     if embedded:
         prepare(Stores.of(settings))
     for warning in _ledger_warnings(settings, environ):
-        print(warning, file=sys.stderr, flush=True)
-    print(_embedded_notice(listening) if embedded else f"Release server: {listening.address}", flush=True)
+        say(warning, to=sys.stderr)
+    say(_embedded_notice(listening) if embedded else f"Release server: {listening.address}")
     cli.main(args=server_arguments(settings, listening, embedded=embedded), prog_name="mlflow", standalone_mode=False)
     return 0
 

@@ -20,7 +20,7 @@ _MOST_BYTES = 64 << 20  # 300,000 lines
 
 
 class _Pin(Spec):
-    """The last row of a ledger as it was at a moment; ``first`` is the hash of its first row, which names the ledger."""
+    """The last row of a ledger at a moment; ``first`` is the hash of its first row, which names the ledger."""
 
     at: Moment
     first: Digest

@@ -1,8 +1,8 @@
 """The last row of a ledger that was seen here, pinned so that nobody can later show an older or another ledger.
 
 A registry restored to a former state, or a server that replays yesterday's champion, has a ledger with valid
-signatures. It lacks the row that was seen. A ledger is known by the hash of its first row, whatever the address at which
-it is read; and an address is known by the ledger that was read there, so that no other takes its place.
+signatures. It lacks the row that was seen. A ledger is known by the hash of its first row, whatever the address at
+which it is read; and an address is known by the ledger that was read there, so that no other takes its place.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -60,8 +60,8 @@ class Acceptance(Spec):
 class _Content(Spec):
     """The file: the last row of each ledger by its first row's hash, and the first row's hash by address."""
 
-    ledgers: dict[Digest, Head] = {}
-    addresses: dict[str, Digest] = {}
+    ledgers: dict[Digest, Head] = Field(default_factory=dict)
+    addresses: dict[str, Digest] = Field(default_factory=dict)
     accepted: tuple[Acceptance, ...] = ()
 
 

@@ -7,6 +7,7 @@ from typing import TextIO
 
 from theragate.errors import TheragateError
 from theragate.files import refused_by_disk
+from theragate.printing import say
 
 __all__ = ["reported"]
 
@@ -37,6 +38,6 @@ def reported(act: Callable[[], str]) -> int:
 
 def _say(line: str, stream: TextIO) -> None:
     try:
-        print(line, file=stream, flush=True)
+        say(line, to=stream)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())  # Python writes what is left when it ends

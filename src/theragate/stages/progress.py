@@ -7,6 +7,8 @@ from contextlib import contextmanager, suppress
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from theragate.printing import say
+
 __all__ = ["show_progress"]
 
 
@@ -32,6 +34,6 @@ def _lines(title: str) -> Callable[[int, int, str], None]:
         if quarter > shown:
             shown = quarter
             with suppress(BrokenPipeError):  # nobody may read any more, which does no harm
-                print(f"{title}: {done} of {total} {text}", file=sys.stderr, flush=True)
+                say(f"{title}: {done} of {total} {text}", to=sys.stderr)
 
     return show
