@@ -201,10 +201,14 @@ def _ui(call: Call) -> int:
     return serve(call.settings, Listening(port=call.parsed.port), embedded=True, environ=call.environ)
 
 
-def _server(call: Call) -> int:
+def _server(call: Call) -> int | str:
+    parsed = call.parsed
+    if parsed.clean is not None:
+        from theragate.mlflow_plugin.used_dossiers import clean_dossiers
+
+        return clean_dossiers(call.settings, call.environ, days=parsed.clean)
     from theragate.mlflow_plugin.server import Listening, serve
 
-    parsed = call.parsed
     listening = Listening(parsed.host, parsed.port, parsed.workers)
     return serve(call.settings, listening, embedded=parsed.embedded, environ=call.environ)
 
@@ -382,6 +386,15 @@ COMMANDS: tuple[Command, ...] = (
         _server,
         (
             argument("--embedded", action="store_true", help="for one person on this machine; nobody signs in"),
+            argument(
+                "--clean",
+                nargs="?",
+                type=int,
+                choices=range(10_000),
+                const=30,
+                metavar="DAYS",
+                help="start nothing; remove dossiers older than DAYS (30) that no attestation refers to",
+            ),
             argument("--host", default="127.0.0.1", help="where to listen (127.0.0.1)"),
             argument("--workers", type=int, choices=range(1, 65), default=1, metavar="N", help="processes (1)"),
             _PORT,

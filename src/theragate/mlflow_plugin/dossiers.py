@@ -1,13 +1,18 @@
 """The dossiers of versions, kept so that the server can judge again, and shown to few people."""
 
+from collections.abc import Collection
+
 from mlflow.entities.model_registry import ModelVersion
+from sqlalchemy.orm import Session
 
 from theragate.digests import sha256_bytes
 from theragate.mlflow_plugin.configuration import Configuration
 from theragate.mlflow_plugin.identity import present_actor
+from theragate.mlflow_plugin.limits import Limits, read_limits
 from theragate.mlflow_plugin.names import ATTESTATION, AUTHOR
-from theragate.mlflow_plugin.tables import add_dossier, find_dossier
+from theragate.mlflow_plugin.tables import add_dossier, dossiers_of, find_dossier
 from theragate.mlflow_plugin.transactions import Transactions
+from theragate.mlflow_plugin.used_dossiers import used_dossiers
 from theragate.release.dossier import read_dossier
 from theragate.release.examination import Submission, read_unverified
 from theragate.release.refusals import Refusal
@@ -37,9 +42,30 @@ class Dossiers:
         sha256 = sha256_bytes(content)
         if named not in (None, sha256):
             raise _unusable(f"it is named by its SHA-256 ({sha256[:12]}…)", f"another digest, `{named}`"[:80])
+        sender = present_actor(self._configuration.environ).name
         with self._transactions.decision() as session:
-            add_dossier(session, sha256, content, sender=present_actor(self._configuration.environ).name)
+            if find_dossier(session, sha256) is None:
+                self._check_share(session, sender, len(content))
+                add_dossier(session, sha256, content, sender=sender)
         return sha256
+
+    def _check_share(self, session: Session, sender: str, size: int) -> None:
+        """Refuse a dossier of somebody who has sent many that nobody has signed."""
+        limits = read_limits(self._configuration.environ)
+        sent = dossiers_of(session, sender)
+        if _fits(sent.values(), size, limits):
+            return
+        used = used_dossiers(session, self._configuration.trust())
+        sizes = [length for sha256, length in sent.items() if sha256 not in used]
+        if _fits(sizes, size, limits):
+            return
+        raise Refusal(
+            "the dossier",
+            rule=f"of dossiers to which no signed attestation refers, the server keeps {limits.unused_dossiers} of "
+            f"each person, of {limits.unused_dossier_bytes:,} bytes at most",
+            received=f"one more from `{sender}`, who has sent {len(sizes)} of {sum(sizes):,} bytes",
+            remedy="Let whoever runs the server remove old ones: `theragate server --clean`.",
+        )
 
     def get(self, sha256: str) -> bytes:
         """Return a dossier.
@@ -92,6 +118,10 @@ class Dossiers:
         if content is None:
             raise _missing(f"dossier {sha256[:12]}…", "the server has it", "no dossier with this digest")
         return content
+
+
+def _fits(sizes: Collection[int], size: int, limits: Limits) -> bool:
+    return len(sizes) < limits.unused_dossiers and sum(sizes) + size <= limits.unused_dossier_bytes
 
 
 def _study_of(content: bytes) -> str | None:

@@ -1,7 +1,7 @@
 """The ledger and the dossiers: two tables of our own beside MLflow's, in the same database and transactions."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import (
     Column,
@@ -29,10 +29,12 @@ __all__ = [
     "add_dossier",
     "add_row",
     "create_tables",
+    "dossiers_of",
     "find_dossier",
     "hash_of_row",
     "is_mentioned",
     "lock",
+    "remove_dossiers",
     "rows_after",
     "was_in_service",
 ]
@@ -167,3 +169,23 @@ def find_dossier(session: Session, sha256: str) -> bytes | None:
     """Return the content of a dossier, or None."""
     content = session.execute(select(DOSSIERS.c.content).where(DOSSIERS.c.sha256 == sha256)).scalar()
     return None if content is None else bytes(content)
+
+
+def dossiers_of(session: Session, sender: str) -> dict[str, int]:
+    """Return the digests of the dossiers that somebody has sent, each with its size in bytes."""
+    query = select(DOSSIERS.c.sha256, func.length(DOSSIERS.c.content)).where(DOSSIERS.c.sender == sender[:256])
+    return {str(sha256): int(size) for sha256, size in session.execute(query)}
+
+
+def remove_dossiers(session: Session, used: Collection[str], *, before: int) -> tuple[int, int]:
+    """Remove the dossiers received before a time (seconds since 1970), except those in `used`.
+
+    Returns
+    -------
+    How many were removed, and how many bytes they had.
+    """
+    query = select(DOSSIERS.c.sha256, func.length(DOSSIERS.c.content)).where(DOSSIERS.c.received < before)
+    found = {str(sha256): int(size) for sha256, size in session.execute(query) if sha256 not in used}
+    for sha256 in found:
+        session.execute(DOSSIERS.delete().where(DOSSIERS.c.sha256 == sha256))
+    return len(found), sum(found.values())
