@@ -123,6 +123,7 @@ class Server:
     deployment: Deployment
     workers: int = 1
     cache: int = 900  # seconds for which a password that was right need not be hashed again
+    limits: str = ""  # as in THERAGATE_LIMITS
     command: tuple[str, ...] = (str(BIN / "theragate"), "server")
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
@@ -145,6 +146,7 @@ class Server:
             "MLFLOW_FLASK_SERVER_SECRET_KEY": "a secret for tests",
             "MLFLOW_TRACKING_URI": self.database,
             "THERAGATE_ARTIFACTS": self.artifacts.as_uri(),
+            "THERAGATE_LIMITS": self.limits,
             "THERAGATE_LEDGER_KEY": str(self.deployment.ledger_file),
             "THERAGATE_TRUST": str(self.deployment.trust_file),
         }

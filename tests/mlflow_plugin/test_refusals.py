@@ -205,7 +205,7 @@ def test_only_a_manager_promotes_rolls_back_withdraws_and_revokes(release):
 def test_a_name_in_the_request_is_nobody(release):
     version, attested = release.register("candidate")
     mallory = release.person("mallory")
-    mallory.session.headers.update({"X-Forwarded-User": "ada", "X-Remote-User": "ada", "THERAGATE_USER": "ada"})
+    mallory.session.headers.update({"X-Forwarded-User": "ada", "X-Remote-User": "ada", "THERAGATE-USER": "ada"})
     mallory.session.cookies.update({"user": "ada", "username": "ada"})
     refuses(mallory.tag(release.study, version, "theragate.approve", attested.approval), "`mallory`, who is not one")
     nobody = release.person("ada")

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from theragate.mlflow_plugin.request_filter import MOST_REQUEST_BYTES, RequestFilter, why_refused
+from theragate.mlflow_plugin.limits import Limits
+from theragate.mlflow_plugin.request_filter import RequestFilter, why_refused
 from theragate.mlflow_plugin.sealed_location import is_sealed
 
 
@@ -78,7 +79,7 @@ def test_the_folder_and_the_name_are_read_together():
 
 
 FILES = "/api/2.0/mlflow-artifacts/artifacts/"
-MUCH = (b"content-length", str(MOST_REQUEST_BYTES + 1).encode())
+MUCH = (b"content-length", str(Limits.request_bytes + 1).encode())
 ENDLESS = (b"transfer-encoding", b"chunked")
 
 
@@ -89,12 +90,15 @@ def status_of(method, path, header):
     async def send(message):
         told.append(message)
 
+    async def receive():
+        return {"type": "http.request", "body": b"", "more_body": False}
+
     async def application(scope, receive, send):
         await send({"type": "http.response.start", "status": 200, "headers": []})
 
-    closed = RequestFilter(application, streamed=(FILES,))
+    closed = RequestFilter(application, limits=Limits(), streamed=(FILES,))
     scope = {"type": "http", "method": method, "path": path, "headers": [(b"host", b"127.0.0.1"), header]}
-    asyncio.run(closed(scope, None, send))
+    asyncio.run(closed(scope, receive, send))
     return told[0]["status"]
 
 
@@ -111,6 +115,14 @@ def test_what_would_be_read_into_memory_whole_is_not_endless(header):
 
 def test_requests_of_a_usual_size_and_files_of_any_size():
     assert (
-        status_of("POST", "/api/2.0/mlflow/runs/create", (b"content-length", str(MOST_REQUEST_BYTES).encode())) == 200
+        status_of("POST", "/api/2.0/mlflow/runs/create", (b"content-length", str(Limits.request_bytes).encode())) == 200
     )
     assert [status_of("PUT", f"{FILES}1/run/model.ubj", header) for header in (MUCH, ENDLESS)] == [200, 200]
+
+
+@pytest.mark.parametrize(
+    ("header", "status"),
+    [((b"content-encoding", b"gzip"), 415), ((b"x_forwarded_user", b"ada"), 400), ((b"content-encoding", b""), 200)],
+)
+def test_headers_that_hide_something(header, status):
+    assert status_of("PUT", f"{FILES}1/run", header) == status

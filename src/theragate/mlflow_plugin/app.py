@@ -1,6 +1,7 @@
 """MLflow's server, guarded where no store can: with sign-in for a team, embedded for one person."""
 
 import os
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -23,9 +24,12 @@ from mlflow.server.handlers import _add_static_prefix, _get_request_message, cat
 from theragate.mlflow_plugin.accounts import guard_accounts
 from theragate.mlflow_plugin.configuration import Configuration
 from theragate.mlflow_plugin.errors import refusal
+from theragate.mlflow_plugin.guesses import Guesses, guesses_path
+from theragate.mlflow_plugin.limits import Limits, read_limits
 from theragate.mlflow_plugin.request_filter import Application, RequestFilter
 from theragate.mlflow_plugin.routes import ENDPOINTS, add_routes
-from theragate.mlflow_plugin.sealed_location import SCHEME, is_sealed
+from theragate.mlflow_plugin.sealed_location import SCHEME, is_sealed, local_path, served_destination
+from theragate.mlflow_plugin.sign_in import SignIn
 
 __all__ = ["create_app", "create_embedded_app"]
 
@@ -53,7 +57,10 @@ def create_app() -> Application:
     if not guarded or _CREATE_EXPERIMENT not in flask_application.view_functions:
         raise _wrong_start("MLflow has the routes that are guarded here", "a version of MLflow with other routes")
     flask_application.before_request(_refuse_artifact_locations)
-    return _filtered(application)
+    limits = read_limits(os.environ)
+    guesses = Guesses(guesses_path(configuration.settings), limits)
+    sign_in = SignIn(flask_application, auth, guesses, together=limits.guesses)
+    return _filtered(application, limits, sign_in=sign_in, disk=_disk(os.environ))
 
 
 def create_embedded_app() -> Application:
@@ -66,12 +73,28 @@ def create_embedded_app() -> Application:
     """
     _check_start(os.environ, artifacts=False)
     add_routes(flask_application)
-    return _filtered(create_fastapi_app(flask_application))
+    return _filtered(create_fastapi_app(flask_application), read_limits(os.environ))
 
 
-def _filtered(application: Application) -> RequestFilter:
+def _filtered(application: Application, limits: Limits, **more: Any) -> RequestFilter:
     paths = [f"/{api}/2.0/mlflow-artifacts/artifacts/" for api in ("api", "ajax-api")]
-    return RequestFilter(application, streamed=tuple(map(_add_static_prefix, paths)))
+    streamed = tuple(map(_add_static_prefix, paths))
+    return RequestFilter(application, limits=limits, streamed=streamed, **more)
+
+
+def _disk(environ: Mapping[str, str]) -> Path | None:
+    """Return a folder on the disk to which files are written that clients send; None where no client sends any.
+
+    It is the nearest one that exists at or above that of the artifacts. On the way to a bucket, MLflow puts each file
+    into a temporary folder first.
+    """
+    destination = served_destination(environ)
+    if destination is None:
+        return None
+    if "://" in destination and not destination.startswith("file:"):
+        return Path(tempfile.gettempdir())
+    folder = local_path(destination)
+    return next((path for path in (folder, *folder.parents) if path.is_dir()), None)
 
 
 def _check_start(environ: Mapping[str, str], *, artifacts: bool) -> None:

@@ -1,18 +1,24 @@
 """Requests that never reach MLflow, whoever sends them: they are refused before any route is looked up."""
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from contextlib import nullcontext, suppress
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-__all__ = ["MOST_REQUEST_BYTES", "RequestFilter", "why_refused"]
+from theragate.mlflow_plugin.bodies import BodyError, Budget, GoneError, Message, Receive, Stream, replayed, whole
+from theragate.mlflow_plugin.limits import Limits
+from theragate.mlflow_plugin.sign_in import Answer, SignIn
+
+__all__ = ["RequestFilter", "why_refused"]
 
 Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-MOST_REQUEST_BYTES = 64 << 20  # MLflow reads a whole request into memory before it asks who has sent it
+_LINGER = 2  # seconds for which what is not taken is read all the same
 
 _READING = {"GET", "HEAD", "OPTIONS"}
 _ASSISTANT = "The assistant is closed on a release server, because it can run commands on it."
@@ -36,43 +42,123 @@ def why_refused(method: str, path: str) -> str:
 
 
 class RequestFilter:
-    """ASGI middleware that refuses requests and passes all others on to the application.
+    """ASGI middleware that refuses requests, reads the others in bounded time and memory, and passes them on.
 
     Parameters
     ----------
     streamed
-        Prefixes of paths to which files of any size may be sent with PUT, because they are written to the disk in
-        chunks.
+        Prefixes of paths to which files may be sent with PUT, because they are written to the disk in pieces.
+    sign_in
+        Who has sent a request; None where nobody signs in.
+    disk
+        A folder on the disk to which files are written; None where they go elsewhere.
     """
 
-    def __init__(self, application: Application, *, streamed: tuple[str, ...] = ()) -> None:
-        self._application, self._streamed = application, streamed
+    def __init__(
+        self,
+        application: Application,
+        *,
+        limits: Limits,
+        streamed: tuple[str, ...] = (),
+        sign_in: SignIn | None = None,
+        disk: Path | None = None,
+    ) -> None:
+        self._application, self._streamed, self._limits = application, streamed, limits
+        self._sign_in, self._disk, self._budget = sign_in, disk, Budget(limits)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse a request, or pass it on."""
-        method, path = scope.get("method", "GET"), scope.get("path", "")
-        why, status = why_refused(method, path), 403
-        if not why and not (method == "PUT" and path.startswith(self._streamed)):
-            why, status = _why_too_large(scope.get("headers", ())), 413
-        if not why:
-            await self._application(scope, receive, send)
-        elif scope["type"] == "http":
-            body = json.dumps({"error_code": "PERMISSION_DENIED", "message": why}).encode()
-            headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-            await send({"type": "http.response.start", "status": status, "headers": headers})
-            await send({"type": "http.response.body", "body": body})
-        else:
+        if scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008})
+        elif scope["type"] != "http":
+            await self._application(scope, receive, send)
+        else:
+            with suppress(GoneError):
+                try:
+                    await self._serve(scope, receive, send)
+                except BodyError as error:
+                    await self._answer(_refusal(error.status, error.why), receive, send)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        method, path, headers = scope["method"], scope["path"], scope["headers"]
+        if why := why_refused(method, path):
+            raise BodyError(403, why)
+        streams = method == "PUT" and path.startswith(self._streamed)
+        size = _size(headers, most=self._limits.file_bytes if streams else self._limits.request_bytes, open_end=streams)
+        user = await self._user(scope, large=streams or size > self._limits.bytes_before_sign_in)
+        if isinstance(user, Answer):
+            await self._answer(user, receive, send)
+        elif streams:
+            with self._budget.upload(user):
+                await self._stream(scope, receive, send)
+        else:
+            # What strangers may send is bounded by the number of connections.
+            with self._budget.body(user, size) if size > self._limits.bytes_before_sign_in else nullcontext():
+                body = await whole(receive, most=size, limits=self._limits)
+                await self._application(scope, replayed(body, receive), send)
+
+    async def _user(self, scope: Scope, *, large: bool) -> str | Answer:
+        if self._sign_in is None or (self._sign_in.is_open(scope["path"]) and not large):
+            return ""
+        return await self._sign_in.user(scope, must=large)
+
+    async def _stream(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let the application write a file, and answer in its place where the file has not come whole."""
+        stream = Stream(receive, limits=self._limits, disk=self._disk)
+
+        async def answer(message: Message) -> None:
+            if stream.refused is None:
+                await send(message)
+
+        try:
+            await self._application(scope, stream, answer)
+        except Exception:
+            if stream.refused is None:
+                raise
+        if stream.refused is not None:
+            raise stream.refused
+
+    async def _answer(self, answer: Answer, receive: Receive, send: Send) -> None:
+        """Answer at once, read on for a moment, so that whoever sends sees the answer, and close."""
+        kept = [header for header in answer.headers if header[0] not in (b"connection", b"content-length")]
+        kept += [(b"content-length", str(len(answer.body)).encode()), (b"connection", b"close")]
+        await send({"type": "http.response.start", "status": answer.status, "headers": kept})
+        await send({"type": "http.response.body", "body": answer.body, "more_body": True})
+        with suppress(TimeoutError):
+            async with asyncio.timeout(min(_LINGER, self._limits.body_seconds)):
+                while (await receive()).get("more_body"):
+                    pass
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-def _why_too_large(headers: Iterable[tuple[bytes, bytes]]) -> str:
-    """Return why a request's size is refused; without a stated length it would have to be read to be measured."""
+def _size(headers: Iterable[tuple[bytes, bytes]], *, most: int, open_end: bool) -> int:
+    """Return how many bytes a request may bring, as its headers say: `most` where its end may be open.
+
+    Raises
+    ------
+    BodyError
+        If it says that it is too large, or does not say how large it is: it would have to be read to be measured. Or
+        if it is compressed, so that its size says nothing, or a header passes for
+        another.
+    """
+    size = 0
     for name, value in headers:
         chunked = name.lower() == b"transfer-encoding"
-        if chunked or (
-            name.lower() == b"content-length" and not (value.isdigit() and int(value) <= MOST_REQUEST_BYTES)
-        ):
-            return (
-                f"A request states its length, and has {MOST_REQUEST_BYTES:,} bytes at most; send files as artifacts."
+        sized = name.lower() == b"content-length"
+        if (chunked and not open_end) or (sized and not (value.isdigit() and int(value[:20]) <= most)):
+            raise BodyError(
+                413, f"A request states its length, and has {most:,} bytes at most; send files as artifacts."
             )
-    return ""
+        if b"_" in name:
+            raise BodyError(400, "The name of a header has no `_`, which MLflow reads as a `-`; leave the header out.")
+        if name.lower() == b"content-encoding" and value.strip().lower() not in (b"", b"identity"):
+            raise BodyError(415, "A request is not compressed, because its size would say nothing; send it as it is.")
+        size = most if chunked else int(value) if sized else size
+    return size
+
+
+def _refusal(status: int, why: str) -> Answer:
+    code = "PERMISSION_DENIED" if status == 403 else "TEMPORARILY_UNAVAILABLE" if status == 503 else "BAD_REQUEST"
+    body = json.dumps({"error_code": code, "message": why}).encode()
+    later = ((b"retry-after", b"1"),) if status == 503 else ()
+    return Answer(status, ((b"content-type", b"application/json"), *later), body)

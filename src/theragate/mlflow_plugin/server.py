@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from theragate.errors import ConfigurationError, StoreError, TheragateError
 from theragate.files import write_text
+from theragate.mlflow_plugin.guesses import Guesses, guesses_path
+from theragate.mlflow_plugin.limits import read_limits
 from theragate.printing import say
 from theragate.registry.pinned_head import server_memory
 from theragate.release.trust import present_trust, trust_path
@@ -18,6 +20,7 @@ __all__ = ["Listening", "serve"]
 # Settings of MLflow; those that the user has set stay.
 _QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
 
+_CONNECTION = "theragate.mlflow_plugin.connections:Connection"  # with deadlines
 _USERS = "server/users.db"  # below the private folder
 _SIGN_IN = """[mlflow]
 default_permission = READ
@@ -67,11 +70,13 @@ def serve(settings: Settings, listening: Listening, *, embedded: bool, environ: 
             received=f"the host `{listening.host}`",
             remedy="Start `theragate server` without --embedded.",
         )
+    limits = read_limits(environ)
     _check_port(listening)
     for name, value in _QUIET.items():
         environ.setdefault(name, value)
     if not embedded:
         _pin_trust(settings, environ)
+        Guesses(guesses_path(settings), limits)  # or say now why it cannot be written
         _prepare_sign_in(settings, environ)
     from mlflow.cli import cli
 
@@ -115,7 +120,7 @@ def server_arguments(settings: Settings, listening: Listening, *, embedded: bool
         str(listening.workers),
         # What MLflow does at startup and shutdown serves only its assistant, which is closed here.
         "--uvicorn-opts",
-        "--lifespan off",
+        f"--lifespan off --ws none --http {_CONNECTION}",
         *artifacts,
     ]
 
