@@ -44,7 +44,7 @@ def estimator(tmp_path_factory):
 @pytest.fixture(scope="module")
 def package(estimator, tmp_path_factory):
     """The same model, packaged as the tracking room does it."""
-    from theragate.tracking.models import answer_signature
+    from theragate.tracking.packages import answer_signature
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

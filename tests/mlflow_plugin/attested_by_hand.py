@@ -11,27 +11,33 @@ from gates.evidence_by_hand import STUDIES, changed, good_evidence
 from theragate.digests import sha256_json, sha256_tree
 from theragate.evidence.types import Evidence
 from theragate.gates import Policy, decide, read_policy
+from theragate.package_form import environment, written
 from theragate.release.attestation import Attestation, sign_attestation
 from theragate.release.dossier import dossier_bytes
 from theragate.release.keys import SigningKey
 from theragate.release.trust import Holder, Trust, TrustedKey, write_trust
 
 FIRST = "none: first release"
-MLMODEL = """flavors:
-  python_function:
-    data: data/estimator
-    loader_module: theragate.serving
-    python_version: 3.11.7
-model_uuid: {content}
-"""
+DESCRIPTION = {
+    "flavors": {
+        "python_function": {
+            "data": "data/estimator",
+            "env": {"conda": "conda.yaml", "virtualenv": "python_env.yaml"},
+            "loader_module": "theragate.serving",
+            "python_version": "3.11",
+            "streamable": False,
+        }
+    }
+}
 
 
 def write_package(folder: Path, content: str, *, size: int = 0) -> Path:
     """A model directory; `size` bytes more than the least."""
     estimator = folder / "data" / "estimator"
     estimator.mkdir(parents=True)
-    (folder / "MLmodel").write_text(MLMODEL.format(content=content))
-    (folder / "requirements.txt").write_text("theragate\n")
+    (folder / "MLmodel").write_bytes(written(DESCRIPTION | {"metadata": {"key": content}}))
+    for name, text in environment("3.11", ["theragate==0.1.0"]).items():
+        (folder / name).write_bytes(text)
     (estimator / "model.json").write_text(json.dumps(content))
     if size:
         (estimator / "model.ubj").write_bytes(content.encode() * (size // len(content)))

@@ -9,6 +9,8 @@ from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 from mlflow_plugin.attested_by_hand import write_package
 
+from theragate.release.package_rules import TEXTS
+
 DIGEST = "d" * 64
 INSIDE = [f"sealed/{DIGEST}", "sealed", "x/../sealed", "SEALED/x", "%73ealed/x", ""]
 
@@ -31,7 +33,7 @@ def test_sealed_models_are_read(repository, sealed, tmp_path):
     model = f"sealed/{DIGEST}/data/estimator/model.json"
     assert repository.get_local_path(model) == str(sealed / model)
     listed = {item.path for item in repository.list_artifacts(f"sealed/{DIGEST}")}
-    assert listed == {f"sealed/{DIGEST}/{name}" for name in ("MLmodel", "data", "requirements.txt")}
+    assert listed == {f"sealed/{DIGEST}/{name}" for name in ("data", *TEXTS)}
     copy = tmp_path / "copy"
     copy.mkdir()
     repository.download_artifacts(f"sealed/{DIGEST}", str(copy))

@@ -53,5 +53,5 @@ def test_a_laptop_has_the_same_rules(tmp_path, monkeypatch):
         f"models:/{STUDY}@champion", tracking_uri=address, registry_uri=f"gated+{address}"
     )
     assert place.endswith(loaded.rstrip("/")), "MLflow loads from the sealed copy itself, and writes a note into it"
-    assert Vault(tmp_path / "sealed").find(attested.attestation.package_sha256) is not None
+    assert Vault(tmp_path / "sealed", loaded_in_place=True).find(attested.attestation.package_sha256) is not None
     store._dispose_engine()

@@ -31,13 +31,38 @@ def test_a_copy_is_named_by_the_digest_of_what_was_copied(vault, package):
     assert [path.name for path in vault.folder.iterdir()] == [expected]
 
 
-def test_a_copy_is_read_only_but_for_what_mlflow_writes_into_it(vault, package):
+def test_a_copy_is_read_only_and_holds_what_was_attested_alone(vault, package):
+    expected = sha256_tree(package)
+    (package / "registered_model_meta").write_text("model_version: '7'\n")
+    (package / "an empty folder").mkdir()
+    vault.seal(package, expected=expected)
+    place = vault.path(expected)
+    assert sha256_tree(place) == expected
+    assert {path.name for path in place.iterdir()} == {path.name for path in package.iterdir()} - {
+        "registered_model_meta",
+        "an empty folder",
+    }
+    assert not [path for path in (place, *place.rglob("*")) if path.stat().st_mode & 0o222]
+
+
+def test_a_file_that_appears_beside_a_sealed_model_is_found_out(vault, package):
     expected = sha256_tree(package)
     vault.seal(package, expected=expected)
     place = vault.path(expected)
-    writable = {path.name for path in place.rglob("*") if path.stat().st_mode & 0o222}
+    place.chmod(0o755)
+    (place / "registered_model_meta").write_text("model_version: '7'\n")
+    with pytest.raises(StoreError, match="never changes; received a copy with a file beside it"):
+        vault.find(expected)
+
+
+def test_where_mlflow_loads_from_the_copy_itself_it_can_write_its_note_and_nothing_else(tmp_path, package):
+    vault, expected = Vault(tmp_path / "own", loaded_in_place=True), sha256_tree(package)
+    (package / "registered_model_meta").write_text("model_version: '7'\n")
+    vault.seal(package, expected=expected)
+    place = vault.path(expected)
+    writable = {path.name for path in (place, *place.rglob("*")) if path.stat().st_mode & 0o222}
     assert writable == {"registered_model_meta"}
-    assert not place.stat().st_mode & 0o222
+    assert (place / "registered_model_meta").read_bytes() == b"", "not what came with the package"
     (place / "registered_model_meta").write_text("model_name: x\n")
     assert vault.find(expected) is not None
 

@@ -1,7 +1,12 @@
 """What `register` signs on a laptop: loudly, once, about the package as it lies in MLflow; never in a deployment."""
 
 import json
+import platform
+import re
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
 from gates.evidence_by_hand import STUDIES, changed, good_evidence
@@ -12,13 +17,16 @@ from release.submission_by_hand import key_entry, trust
 from theragate import cli
 from theragate.digests import sha256_bytes, sha256_tree
 from theragate.gates import read_policy
+from theragate.package_form import environment, written
 from theragate.project.current_verdict import read_judged
 from theragate.project.snapshot import take_snapshot
 from theragate.publishing.gather import gather
-from theragate.publishing.signing import Signer, draft, put_to_version, sign_for_development
+from theragate.publishing.signing import Signer, development_signer, draft, put_to_version, sign_for_development
 from theragate.release.admission import Actor, approve, promote
+from theragate.release.attestation import Attestation, sign_attestation
 from theragate.release.examination import Submission, read_unverified
 from theragate.release.keys import SigningKey, development_key
+from theragate.release.model_files import inspect_package
 from theragate.release.state import LedgerState
 from theragate.release.trust import development_trust, write_trust
 from theragate.runner.command import exit_code
@@ -161,12 +169,103 @@ def test_a_package_that_may_not_be_released_is_registered_and_not_attested(signe
     assert ATTESTATION not in version_of(signed).tags
 
 
-def test_an_estimator_that_was_exchanged_in_mlflow_is_not_attested(signed, capsys):
-    source = client_of(signed).get_model_version_download_uri(signed.study, "1").removeprefix("file://")
-    (type(signed.root)(source) / "data" / "estimator" / "model.json").write_text("[]")
+def package_of(workspace) -> Path:
+    return Path(client_of(workspace).get_model_version_download_uri(workspace.study, "1").removeprefix("file://"))
+
+
+def rewritten(folder: Path, change: Callable[[dict[str, Any]], None]) -> None:
+    description = json.loads((folder / "MLmodel").read_bytes())
+    change(description)
+    (folder / "MLmodel").write_bytes(written(description))
+
+
+def more_requirements(folder: Path) -> None:
+    lines = [*(folder / "requirements.txt").read_text().splitlines(), "zlib-fast==6.6.6"]
+    for name, content in environment(".".join(platform.python_version_tuple()[:2]), lines).items():
+        (folder / name).write_bytes(content)
+
+
+# Each is a package that the rules for packages let through: only the commit knows better.
+CHANGED = {
+    "a package more": (more_requirements, "file `conda.yaml`: .* received other content in line"),
+    "a version": (
+        lambda folder: (folder / "MLmodel").write_bytes(
+            (folder / "MLmodel").read_bytes().replace(b'"mlflow_version": "3', b'"mlflow_version": "2')
+        ),
+        "file `MLmodel`: .* received other content in the field `mlflow_version`",
+    ),
+    "its status": (
+        lambda folder: rewritten(folder, lambda text: text["metadata"].update(status="BLOCKED")),
+        "in the field `metadata.status`",
+    ),
+    "a type of its inputs": (
+        lambda folder: rewritten(folder, lambda text: text["metadata"]["inputs"].update(zzz="text")),
+        "in the field `metadata.inputs`",
+    ),
+    "its signature": (
+        lambda folder: rewritten(folder, lambda text: text["signature"].update(outputs="[]")),
+        "in the field `signature.outputs`",
+    ),
+    "a key less": (
+        lambda folder: rewritten(folder, lambda text: text.pop("prompts")),
+        "in the field `prompts`",
+    ),
+    "the estimator": (
+        lambda folder: (folder / "data" / "estimator" / "model.json").write_text("[]"),
+        r"file `data/estimator/model\.json`: .* received other content\.",
+    ),
+    "a file more": (
+        lambda folder: (folder / "data" / "estimator" / "more.json").write_text("[]"),
+        r"file `data/estimator/more\.json`: .* received a file that it does not make",
+    ),
+    "another file": (
+        lambda folder: (folder / "data" / "estimator" / "model.json").rename(
+            folder / "data" / "estimator" / "other.json"
+        ),
+        r"file `data/estimator/model\.json`: .* received no such file",
+    ),
+}
+
+
+@pytest.mark.parametrize(("change", "message"), CHANGED.values(), ids=CHANGED)
+def test_only_the_package_that_the_files_make_is_attested(signed, capsys, change, message):
+    folder = package_of(signed)
+    inspect_package(folder)
+    change(folder)
+    inspect_package(folder)
     client_of(signed).delete_model_version_tag(signed.study, "1", ATTESTATION)
+    capsys.readouterr()
     assert exit_code(register, [signed.study]) == 0
-    assert "the registered package holds the estimator that was judged; received the" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "not attested" in said
+    assert re.search(message, said), said
+    assert "zlib-fast" not in said
+    assert ATTESTATION not in version_of(signed).tags
+
+
+def test_what_was_attested_of_another_package_does_not_stay(signed):
+    """As an evaluator would find it who signed whatever was registered."""
+    settings, snapshot = settings_of(signed), take_snapshot(signed.root, {})
+    judged = read_judged(signed)
+    prepared = draft(judged, gather(judged, settings, snapshot), snapshot, recomputed=True)
+    signer = development_signer(settings)
+    other = prepared.fields | {"package_sha256": "7" * 64}
+    stood = Attestation(**other, issued=datetime.now(UTC), expires=datetime.now(UTC) + signer.validity)
+    client_of(signed).set_model_version_tag(signed.study, "1", ATTESTATION, sign_attestation(stood, signer.key).text)
+    assert put_to_version(settings, prepared, signer, version="1", snapshot=snapshot, renew=True)
+    about = read_unverified(version_of(signed).tags[ATTESTATION])
+    assert about.package_sha256 == sha256_tree(package_of(signed))
+
+
+def test_a_package_that_somebody_changed_is_registered_again_as_the_remedy_says(signed, capsys):
+    client, folder = client_of(signed), package_of(signed)
+    CHANGED["a package more"][0](folder)
+    client.delete_run(version_of(signed).run_id)
+    client.delete_model_version(signed.study, "1")
+    assert cli.main(["sync"]) == 0
+    assert "DEVELOPMENT KEY" in version_of(signed, "2").tags[SIGNER]
+    about = read_unverified(version_of(signed, "2").tags[ATTESTATION])
+    assert about.package_sha256 != sha256_tree(folder)
 
 
 def test_the_guarded_registry_gets_the_dossier(signed):

@@ -186,7 +186,7 @@ class Releases:
     def _seal(self, files: str, expected: str) -> _SealedCopy:
         environ = self._configuration.environ
         location = sealed_location(environ, self._database)
-        vault = Vault(location.folder)
+        vault = Vault(location.folder, loaded_in_place=location.uri.startswith("file:"))
         package = vault.find(expected)
         if package is None:
             with original(files, environ) as source:

@@ -9,14 +9,14 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from theragate.errors import StoreError
-from theragate.release.model_files import Package, inspect_package, listing
-from theragate.release.package_rules import META, File, check_description, check_files
+from theragate.release.model_files import Package, inspect_package, listing, read_texts
+from theragate.release.package_rules import META, File, check_files, check_texts
 from theragate.release.refusals import Refusal
 
 __all__ = ["Vault"]
@@ -32,9 +32,14 @@ class Vault:
 
     Only the server may write there. A copy is made under a temporary name, flushed to the disk, and renamed when it is
     complete; a server that dies in between leaves an unfinished copy, which a later one removes.
+
+    ``loaded_in_place`` is set where MLflow loads a model from the folder itself, on one person's machine without a
+    server: MLflow then writes a note of its own beside the model, and fails where it cannot. Elsewhere a sealed copy
+    holds what was attested and nothing beside it.
     """
 
     folder: Path
+    loaded_in_place: bool = False
 
     def path(self, sha256: str) -> Path:
         """Return the folder that holds, or would hold, the package with this digest."""
@@ -55,8 +60,9 @@ class Vault:
             package = inspect_package(path)
         except Refusal as error:
             raise _damaged(sha256) from error
-        if package.sha256 != sha256:
-            raise _damaged(sha256)
+        beside = not self.loaded_in_place and (path / META).exists()
+        if package.sha256 != sha256 or beside:
+            raise _damaged(sha256, "a copy with a file beside it" if beside else "a copy that has changed")
         return package
 
     def seal(self, source: Path, *, expected: str) -> Package:
@@ -76,10 +82,10 @@ class Vault:
         with _writing(self.folder), self._part(expected) as part:
             package = Package(tuple(_copy(source, part, path) for path in paths))
             check_files(package.files)
-            check_description((part / "MLmodel").read_bytes())
+            check_texts(read_texts(part))
             if package.sha256 != expected:
                 raise _mismatch(package.sha256, expected)
-            _finish(part)
+            _finish(part, writable=(META,) if self.loaded_in_place else ())
             self._publish(part, expected)
         return package
 
@@ -135,16 +141,14 @@ def _opened(file: Path, path: str) -> int:
         raise _changing(path) from error
 
 
-def _finish(part: Path) -> None:
-    """Make the copy read-only, and durable.
-
-    One file stays writable: MLflow writes it into a folder from which it loads a model. It is not part of the package
-    or of its digest.
-    """
-    (part / META).touch()
+def _finish(part: Path, *, writable: Collection[str]) -> None:
+    """Make the copy read-only, and durable; `writable` are files beside the model, which are made empty."""
+    for name in writable:
+        (part / name).touch(mode=0o644)
     for folder, _, files in os.walk(part, topdown=False):
         for name in files:
-            Path(folder, name).chmod(0o644 if Path(folder, name) == part / META else 0o444)
+            if Path(folder) != part or name not in writable:
+                Path(folder, name).chmod(0o444)
         _flush(Path(folder))
         Path(folder).chmod(0o555)
 
@@ -195,10 +199,10 @@ def _changing(path: str) -> Refusal:
     )
 
 
-def _damaged(sha256: str) -> StoreError:
+def _damaged(sha256: str, received: str = "a copy that has changed") -> StoreError:
     return StoreError(
         f"sealed model {sha256[:12]}…",
         rule="a sealed copy never changes",
-        received="a copy that has changed",
+        received=received,
         remedy="Restore it from the backup of the server's disk, and find out who changed it.",
     )

@@ -45,7 +45,7 @@ def attest(root: Path, study: str, settings: Settings, environ: Mapping[str, str
     StoreError
         If MLflow cannot be used, or has no version of these results.
     Refusal
-        If the registered package is not the model that was judged.
+        If the registered package is not the one that the clone makes, byte for byte.
     """
     load_study(Workspace(root, study).params, study)
     here = take_snapshot(root, environ)

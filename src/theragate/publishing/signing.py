@@ -1,6 +1,7 @@
 """What is signed about a registered version, and by which key: drafted from the files, bound to the packaged model."""
 
 import getpass
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -14,7 +15,7 @@ from theragate.release.attestation import VALIDITY, Attestation, sign_attestatio
 from theragate.release.dossier import dossier_bytes
 from theragate.release.examination import read_unverified, verify_statement
 from theragate.release.keys import SigningKey, development_key
-from theragate.release.model_files import inspect_package
+from theragate.release.rebuilt import InspectedPackage, check_rebuilt
 from theragate.release.refusals import Refusal
 from theragate.release.trust import Trust, development_trust, trust_path
 from theragate.release.waivers import mismatch
@@ -22,6 +23,7 @@ from theragate.settings import Settings
 from theragate.tracking.attested import DEVELOPMENT, AttestationTags, SignedAttestation, attach
 from theragate.tracking.bundle import Bundle
 from theragate.tracking.content import recipe
+from theragate.tracking.packages import write_package
 from theragate.tracking.store import Stores
 
 __all__ = ["Draft", "Signer", "development_signer", "draft", "put_to_version", "sign_for_development"]
@@ -43,14 +45,15 @@ class Signer:
 
 @dataclass(frozen=True)
 class Draft:
-    """All that is signed but the package and the time, and the dossier that goes with it."""
+    """All that is signed but the time, with the package and the dossier that it is about."""
 
     fields: Mapping[str, Any]
+    package: InspectedPackage
     dossier: bytes
 
-    def about(self, package_sha256: str, *, issued: datetime, validity: timedelta) -> Attestation:
-        """Return the attestation of one package, issued at one snapshot."""
-        return Attestation(**self.fields, package_sha256=package_sha256, issued=issued, expires=issued + validity)
+    def issued(self, issued: datetime, *, validity: timedelta) -> Attestation:
+        """Return the attestation, issued at one moment."""
+        return Attestation(**self.fields, issued=issued, expires=issued + validity)
 
 
 def development_signer(settings: Settings) -> Signer:
@@ -61,7 +64,18 @@ def development_signer(settings: Settings) -> Signer:
 
 
 def draft(judged: JudgedStudy, bundle: Bundle, snapshot: Snapshot, *, recomputed: bool) -> Draft:
-    """Draft what is to be signed of a judged study, which `bundle` was gathered from."""
+    """Draft what is to be signed of a judged study, which `bundle` was gathered from.
+
+    The package is made here, from the study's own files, and nothing else is ever signed.
+
+    Raises
+    ------
+    Refusal
+        If such a package may not be released.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        write_package(bundle, Path(folder, "package"))
+        package = InspectedPackage.of(Path(folder, "package"))
     verdict, study = judged.verdict, judged.study
     dossier = dossier_bytes(judged.evidence.model_dump(mode="json"), judged.policy.document)
     fields = {
@@ -69,6 +83,7 @@ def draft(judged: JudgedStudy, bundle: Bundle, snapshot: Snapshot, *, recomputed
         "task": study.task,
         "simulated": bundle.evidence.cohort.simulated,
         "model_sha256": verdict.model_sha256,
+        "package_sha256": package.package.sha256,
         "cohort_sha256": verdict.cohort_sha256,
         "predictions_sha256": verdict.predictions_sha256,
         "evidence_sha256": verdict.evidence_sha256,
@@ -87,7 +102,7 @@ def draft(judged: JudgedStudy, bundle: Bundle, snapshot: Snapshot, *, recomputed
         "author": _author(snapshot),
         "recomputed": recomputed,
     }
-    return Draft(fields, dossier)
+    return Draft(fields, package, dossier)
 
 
 def sign_for_development(
@@ -110,8 +125,8 @@ def sign_for_development(
     if trust_path(environ, settings.home) is not None:
         return f"; not attested here: the evaluator does it, with `theragate attest {judged.study.name}`"
     signer = development_signer(settings)
-    prepared = draft(judged, bundle, snapshot, recomputed=False)
     try:
+        prepared = draft(judged, bundle, snapshot, recomputed=False)
         put_to_version(settings, prepared, signer, version=version, snapshot=snapshot, renew=False)
     except Refusal as refusal:  # it stays in MLflow as evidence, and is never released
         return f"; not attested: {refusal}"
@@ -121,7 +136,7 @@ def sign_for_development(
 def put_to_version(
     settings: Settings, prepared: Draft, signer: Signer, *, version: str, snapshot: Snapshot, renew: bool
 ) -> bool:
-    """Sign a draft about the packaged model of `version`, unless what stands there is as good.
+    """Sign a draft about `version`, which holds the drafted package, unless what stands there is as good.
 
     Parameters
     ----------
@@ -135,20 +150,14 @@ def put_to_version(
     Raises
     ------
     Refusal
-        If the package may not be released, or holds another estimator than was judged.
+        If the registered package may not be released, or is another than the drafted one.
     """
     now = datetime.fromtimestamp(snapshot.now // 1000, UTC)
 
     def sign(folder: Path) -> SignedAttestation:
-        package = inspect_package(folder)
-        if package.model_sha256 != prepared.fields["model_sha256"]:
-            raise Refusal(
-                f"`{prepared.fields['study']}` version {version}",
-                rule="the registered package holds the estimator that was judged",
-                received=f"the estimator {package.model_sha256[:12]}, expected {prepared.fields['model_sha256'][:12]}",
-                remedy="Somebody has changed the files in MLflow: find out who, and register the model again.",
-            )
-        attestation = prepared.about(package.sha256, issued=now, validity=signer.validity)
+        about = f"`{prepared.fields['study']}` version {version}"
+        check_rebuilt(InspectedPackage.of(folder), prepared.package, version=about)
+        attestation = prepared.issued(now, validity=signer.validity)
         return SignedAttestation(sign_attestation(attestation, signer.key).text, signer.words, prepared.dossier)
 
     def keep(tagged: AttestationTags) -> bool:
@@ -164,7 +173,7 @@ def _stands(tagged: AttestationTags, prepared: Draft, signer: Signer, *, now: da
     except Refusal:
         return not renew and not tagged.signer.startswith(DEVELOPMENT) and _is_statement(tagged.envelope)
     signed = stated.attestation
-    fresh = prepared.about(signed.package_sha256, issued=now, validity=signer.validity)
+    fresh = prepared.issued(now, validity=signer.validity)
     if renew:
         return signed.same_but_for_time(fresh) and now < signed.expires - signer.validity / 3
     if now >= signed.expires:

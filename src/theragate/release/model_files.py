@@ -9,19 +9,19 @@ from itertools import islice
 from pathlib import Path, PurePosixPath
 
 from theragate.digests import sha256_json
+from theragate.package_form import ESTIMATOR
 from theragate.release.package_rules import (
-    DESCRIPTION,
-    ESTIMATOR,
     META,
+    TEXTS,
     File,
     Limits,
     check_amount,
-    check_description,
     check_files,
+    check_texts,
     refused_file,
 )
 
-__all__ = ["Package", "inspect_package", "listing"]
+__all__ = ["Package", "inspect_package", "listing", "read_texts"]
 
 _CHUNK = 1 << 20
 
@@ -34,8 +34,8 @@ class Package:
 
     @property
     def sha256(self) -> str:
-        """The digest of the package as `theragate.digests.sha256_tree` gives it, without what MLflow writes into it."""
-        return _digest(file for file in self.files if file.path != META)
+        """The digest of the package as `theragate.digests.sha256_tree` gives it."""
+        return _digest(self.files)
 
     @property
     def model_sha256(self) -> str:
@@ -60,12 +60,20 @@ def inspect_package(directory: Path, *, limits: Limits | None = None) -> Package
     """
     files = tuple(_hashed(directory, path) for path in listing(directory, limits=limits))
     check_files(files, limits=limits)
-    check_description((directory / DESCRIPTION).read_bytes())
+    check_texts(read_texts(directory))
     return Package(files)
+
+
+def read_texts(directory: Path) -> dict[str, bytes]:
+    """Return the texts of a package whose files have been checked."""
+    return {name: (directory / name).read_bytes() for name in TEXTS}
 
 
 def listing(directory: Path, *, limits: Limits | None = None) -> tuple[str, ...]:
     """Return the paths of the files below `directory`, in the order in which they are hashed, without reading them.
+
+    What MLflow writes into a model that it has downloaded is left out, whatever it is: it is no part of the model, and
+    is neither copied nor served.
 
     Raises
     ------
@@ -77,6 +85,8 @@ def listing(directory: Path, *, limits: Limits | None = None) -> tuple[str, ...]
     for entry in _entries(directory, most=limits.count + 1):
         count += 1
         path = Path(entry.path).relative_to(directory).as_posix()
+        if path == META:
+            continue
         status = entry.stat(follow_symlinks=False)
         if stat.S_ISDIR(status.st_mode):
             check_amount(path, 0, total=total, count=count, limits=limits)

@@ -1,41 +1,51 @@
-"""What a packaged model may consist of: judged by its list of files and by one text, without loading anything.
+"""What a packaged model may consist of: judged by its list of files and by its texts, without loading anything.
 
 A package is data for a loader that is installed: no pickle, no code, no link. MLflow itself would run code that a
-package contains, as a loader or in a folder `code`, whatever its settings say about pickle.
+package contains, as a loader or in a folder `code`, whatever its settings say about pickle; and whoever lets it make an
+environment installs what the package's texts ask for. So each text has one spelling (`theragate.package_form`), and
+asks for named versions from wherever the reader's own pip gets them.
 """
 
-from collections.abc import Sequence
+import json
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
-from ruamel.yaml.events import AliasEvent, NodeEvent
-
+from theragate.package_form import (
+    CONDA,
+    DESCRIPTION,
+    ENVIRONMENT,
+    ESTIMATOR,
+    PYTHON,
+    REQUIREMENTS,
+    environment,
+    written,
+)
 from theragate.release.refusals import Refusal
 
-__all__ = [
-    "DESCRIPTION",
-    "ESTIMATOR",
-    "META",
-    "File",
-    "Limits",
-    "check_amount",
-    "check_description",
-    "check_files",
-    "refused_file",
-]
+__all__ = ["META", "TEXTS", "File", "Limits", "check_amount", "check_files", "check_texts", "refused_file"]
 
-DESCRIPTION = "MLmodel"
-ESTIMATOR = "data/estimator"
 META = "registered_model_meta"  # what MLflow writes into a download; it is no part of the model
+TEXTS = (DESCRIPTION, REQUIREMENTS, CONDA, PYTHON)
 LOADER = "theragate.serving"
 
-_BESIDE = {DESCRIPTION, "conda.yaml", "python_env.yaml", "requirements.txt"}
 _DATA = {".json", ".npz", ".skops", ".ubj"}
-_FLAVOR = {"code", "data", "env", "loader_module", "python_version", "streamable"}
-_MOST_BYTES = 1 << 20  # of a description
+_DESCRIPTION = {
+    "flavors",
+    "is_signature_from_type_hint",
+    "metadata",
+    "mlflow_version",
+    "model_size_bytes",
+    "prompts",
+    "signature",
+    "type_hint_from_example",
+}
+_METADATA = {"inputs", "key", "model_sha256", "status", "study"}
+_FLAVOR = {"data", "env", "loader_module", "python_version", "streamable"}
+_MOST_BYTES = 1 << 20  # of a text
+_REQUIREMENT = re.compile(r"([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)==([0-9][A-Za-z0-9.+!_-]*)")
 
 
 @dataclass(frozen=True)
@@ -65,44 +75,43 @@ def check_files(files: Sequence[File], *, limits: Limits | None = None) -> None:
         If a file is not allowed, or a required one is missing.
     """
     limits = limits or Limits()
-    total = 0
+    total, seen = 0, set[str]()
     for count, file in enumerate(files, start=1):
         total += file.size
         check_amount(file.path, file.size, total=total, count=count, limits=limits)
         _check_name(file.path)
-        if file.path == DESCRIPTION:
-            _check_length(file.size)
+        if file.path.lower() in seen:
+            raise refused_file(file.path, "names differ in more than capitals", "a second file of that name")
+        seen.add(file.path.lower())
+        if file.path in TEXTS:
+            _check_length(file.path, file.size)
     paths = {file.path for file in files}
-    if DESCRIPTION not in paths:
-        raise refused_file(DESCRIPTION, "a model has a description", "no such file")
+    for name in TEXTS:
+        if name not in paths:
+            raise refused_file(name, f"a model has {', '.join(TEXTS)}", "no such file")
     if not any(path.startswith(f"{ESTIMATOR}/") for path in paths):
         raise refused_file(ESTIMATOR, "a model has an estimator", "no such folder")
 
 
-def check_description(content: bytes) -> None:
-    """Check the text ``MLmodel``: one flavour, loaded by installed code, from the estimator's folder.
+def check_texts(texts: Mapping[str, bytes]) -> None:
+    """Check the texts of a package, by their names.
+
+    ``MLmodel`` has one flavour, loaded by installed code, from the estimator's folder; ``requirements.txt`` names
+    versions, and the other two files follow from it.
 
     Raises
     ------
     Refusal
-        If it says anything else, or can be read in more than one way.
+        If one of them says anything else, or is written in another way.
     """
-    _check_length(len(content))
-    document = _yaml(content)
-    flavors = document.get("flavors") if isinstance(document, dict) else None
-    if not isinstance(flavors, dict) or set(flavors) != {"python_function"}:
-        raise refused_file(DESCRIPTION, "its only flavour is `python_function`", _names(flavors))
-    flavor = flavors["python_function"]
-    if not isinstance(flavor, dict) or set(flavor) - _FLAVOR:
-        others = _names(sorted(set(flavor) - _FLAVOR, key=str) if isinstance(flavor, dict) else flavor)
-        raise refused_file(DESCRIPTION, f"the keys of its flavour are {', '.join(sorted(_FLAVOR))}", others)
-    if flavor.get("loader_module") != LOADER:
-        received = _names([flavor.get("loader_module")])
-        raise refused_file(DESCRIPTION, f"the model is loaded by `{LOADER}`", received)
-    if flavor.get("data") != ESTIMATOR:
-        raise refused_file(DESCRIPTION, f"the model is loaded from `{ESTIMATOR}`", _names([flavor.get("data")]))
-    if flavor.get("code") is not None:
-        raise refused_file(DESCRIPTION, "a model contains no code", _names([flavor.get("code")]))
+    for name in TEXTS:
+        _check_length(name, len(texts[name]))
+    python = _checked_description(texts[DESCRIPTION])
+    expected = environment(python, _checked_requirements(texts[REQUIREMENTS]))
+    for name in (CONDA, PYTHON):
+        if texts[name] != expected[name]:
+            rule = f"it follows from `{REQUIREMENTS}` and the version of Python in `{DESCRIPTION}`"
+            raise refused_file(name, rule, "another text")
 
 
 def check_amount(path: str, size: int, *, total: int, count: int, limits: Limits) -> None:
@@ -133,18 +142,70 @@ def refused_file(path: str, rule: str, received: str) -> Refusal:
     )
 
 
-def _yaml(content: bytes) -> Any:
-    """Read YAML that every reader reads alike: no anchors, aliases, tags of types, or repeated keys."""
-    reader = YAML(typ="safe", pure=True)
+def _checked_description(content: bytes) -> str:
+    """Check ``MLmodel``; return the version of Python that it names."""
+    document = _document(content)
+    _check_keys(document, _DESCRIPTION, "the description")
+    _check_keys(document.get("metadata") or {}, _METADATA, "`metadata`")
+    if document.get("prompts") is not None:
+        raise refused_file(DESCRIPTION, "a model has no `prompts`", _names(document["prompts"]))
+    flavors = document.get("flavors")
+    if not isinstance(flavors, dict) or set(flavors) != {"python_function"}:
+        raise refused_file(DESCRIPTION, "its only flavour is `python_function`", _names(flavors))
+    flavor = flavors["python_function"]
+    _check_keys(flavor, _FLAVOR, "its flavour")
+    if flavor.get("loader_module") != LOADER:
+        received = _names([flavor.get("loader_module")])
+        raise refused_file(DESCRIPTION, f"the model is loaded by `{LOADER}`", received)
+    if flavor.get("data") != ESTIMATOR:
+        raise refused_file(DESCRIPTION, f"the model is loaded from `{ESTIMATOR}`", _names([flavor.get("data")]))
+    if flavor.get("env") != ENVIRONMENT:
+        rule = f"what loads the model is installed from {' or '.join(sorted(ENVIRONMENT.values()))}"
+        raise refused_file(DESCRIPTION, rule, "another `env`")
+    python = flavor.get("python_version")
+    if not isinstance(python, str) or not re.fullmatch(r"3\.[0-9]{1,2}", python):
+        raise refused_file(DESCRIPTION, "`python_version` is written like `3.11`", _names([python]))
+    return python
+
+
+def _checked_requirements(content: bytes) -> list[str]:
+    """Check ``requirements.txt``: no option, address, file or marker can be written as a name and a version."""
+    lines, names = content.decode("latin-1").split("\n"), set[str]()
+    if lines.pop() != "":
+        raise refused_file(REQUIREMENTS, "its last line ends with a newline", "one that does not")
+    for number, line in enumerate(lines, start=1):
+        found = _REQUIREMENT.fullmatch(line)
+        if found is None:
+            raise refused_file(REQUIREMENTS, "each line is `name==version` and nothing else", f"line {number}")
+        name = re.sub(r"[-_.]+", "-", found[1]).lower()
+        if name in names:
+            raise refused_file(REQUIREMENTS, "each package is named once", f"line {number}, which repeats a name")
+        names.add(name)
+    return lines
+
+
+def _document(content: bytes) -> dict[str, Any]:
+    """Read a description that every reader reads alike."""
+    rule = "it is written as Theragate writes it: JSON with sorted keys, in ASCII"
     try:
-        text = content.decode("utf-8")
-        for event in reader.parse(text):
-            tagged = isinstance(event, NodeEvent) and (event.anchor or getattr(event, "tag", None))
-            if isinstance(event, AliasEvent) or tagged:
-                raise refused_file(DESCRIPTION, "it is plain YAML", "anchors or tags")
-        return reader.load(text)
-    except (YAMLError, ValueError, RecursionError) as error:
-        raise refused_file(DESCRIPTION, "it is plain YAML", f"text that is not ({type(error).__name__})") from error
+        document = json.loads(content, parse_float=_no_such_number, parse_constant=_no_such_number)
+        if written(document) != content:
+            raise refused_file(DESCRIPTION, rule, "the same in another spelling, or more than that")
+    except (ValueError, RecursionError) as error:
+        raise refused_file(DESCRIPTION, rule, f"text that is not ({type(error).__name__})") from error
+    if not isinstance(document, dict):
+        raise refused_file(DESCRIPTION, "it is a mapping", _names(document))
+    return document
+
+
+def _no_such_number(text: str) -> Any:  # noqa: ARG001 - json passes it
+    raise ValueError("readers of YAML and JSON differ about fractions")
+
+
+def _check_keys(value: Any, known: set[str], what: str) -> None:
+    if not isinstance(value, dict) or set(value) - known:
+        others = _names(sorted(set(value) - known) if isinstance(value, dict) else value)
+        raise refused_file(DESCRIPTION, f"the keys of {what} are {', '.join(sorted(known))}", others)
 
 
 def _names(value: Any) -> str:
@@ -155,20 +216,21 @@ def _names(value: Any) -> str:
     return ", ".join(f"`{name[:40]}`" for name in names)
 
 
-def _check_length(size: int) -> None:
-    """Refuse a description that is too long before anything reads all of it."""
+def _check_length(name: str, size: int) -> None:
+    """Refuse a text that is too long before anything reads all of it."""
     if size > _MOST_BYTES:
-        raise refused_file(DESCRIPTION, f"it has {_MOST_BYTES:,} bytes at most", f"{size:,} bytes")
+        raise refused_file(name, f"it has {_MOST_BYTES:,} bytes at most", f"{size:,} bytes")
 
 
 def _check_name(path: str) -> None:
     plain = PurePosixPath(path)
-    if plain.is_absolute() or ".." in plain.parts or str(plain) != path or "\\" in path or not path.isprintable():
-        raise refused_file(path, "a file's path lies below the model and is plain text", "a path that is not")
-    if path in _BESIDE or path == META:
+    spelled = path.isascii() and path.isprintable() and "\\" not in path
+    if plain.is_absolute() or ".." in plain.parts or str(plain) != path or not spelled:
+        raise refused_file(path, "a file's path lies below the model and is plain ASCII", "a path that is not")
+    if path in TEXTS:
         return
     if not path.startswith(f"{ESTIMATOR}/"):
-        raise refused_file(path, f"a model holds {', '.join(sorted(_BESIDE))} and `{ESTIMATOR}`", "another file")
+        raise refused_file(path, f"a model holds {', '.join(TEXTS)} and `{ESTIMATOR}`", "another file")
     if plain.suffix not in _DATA:
         received = f"the suffix `{plain.suffix}`" if plain.suffix else "no suffix"
         raise refused_file(path, f"an estimator's files are {', '.join(sorted(_DATA))}", received)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
+from importlib.metadata import version
 from pathlib import Path
 
 from theragate.cohorts.provenance import Provenance
@@ -104,10 +105,18 @@ class Bundle:
         return sha256_tree(self.estimator)
 
     @cached_property
+    def requirements(self) -> tuple[str, ...]:
+        """What loads the model, each as ``name==version``."""
+        own = {name: version(name) for name in ("mlflow", "theragate")}
+        libraries = {name: value for name, value in self.record.versions.items() if name != "python"}
+        return tuple(f"{name}=={value}" for name, value in sorted((libraries | own).items()))
+
+    @cached_property
     def key(self) -> str:
         """The SHA-256 that names this bundle: the same files have the same key wherever they are published."""
         return sha256_json(
             {
+                "requirements": list(self.requirements),
                 "artifacts": {name: sha256_file(path) for name, path in self.artifacts.items()},
                 "estimator": self.model_sha256,
                 "record": sha256_json(self.record.model_dump(mode="json")),

@@ -1,73 +1,34 @@
-"""The model in MLflow: packaged without pickle, and registered as a version."""
+"""The model in MLflow: logged with its run, and registered as a version."""
 
 import json
 import tempfile
-import warnings
-from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 
-import mlflow
 from mlflow import MlflowClient
 from mlflow.entities import LoggedModelOutput
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
-from mlflow.models import Model, ModelSignature
-from mlflow.types import ColSpec, DataType, Schema, TensorSpec
 
 from theragate.errors import StoreError
-from theragate.personal.answer_table import COLUMNS
-from theragate.personal.identity import CANDIDATE
 from theragate.tracking.bundle import Bundle
 from theragate.tracking.candidate import name_candidate, restore_candidate
 from theragate.tracking.content import experiment_text, run_text, tags
+from theragate.tracking.packages import write_package
 
-with warnings.catch_warnings():
-    warnings.filterwarnings("ignore", message=".*Any type hint is inferred")  # MLflow warns about its own types
-    import mlflow.pyfunc
-
-__all__ = ["answer_signature", "find_version", "log_model", "register_version"]
+__all__ = ["find_version", "log_model", "register_version"]
 
 _PENDING = "theragate.pending"
-_ANSWERS = {float: DataType.double, str: DataType.string}
 
 
-def log_model(client: MlflowClient, bundle: Bundle, experiment_id: str, *, run_id: str, now: int) -> str:
-    """Package the estimator for the loader `theragate.serving` and log it as the run's model; return its id.
-
-    The package has the estimator's files unchanged, the types of the inputs and the versions of the libraries; no
-    pickle, no code, and no patient as an example.
-    """
+def log_model(client: MlflowClient, bundle: Bundle, experiment_id: str, *, run_id: str) -> str:
+    """Package the estimator (`theragate.tracking.packages`) and log it as the run's model; return its id."""
     logged = client.create_logged_model(
         experiment_id, bundle.evidence.family, source_run_id=run_id, tags=tags(bundle), model_type=bundle.study.task
     )
     client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
-    created = datetime.fromtimestamp(now / 1000, UTC).replace(tzinfo=None)
-    package = Model(
-        artifact_path=logged.artifact_location,
-        run_id=run_id,
-        model_id=logged.model_id,
-        model_uuid=logged.model_id,
-        utc_time_created=str(created),
-        metadata={
-            "study": bundle.study.name,
-            "key": bundle.key,
-            "model_sha256": bundle.model_sha256,
-            "status": CANDIDATE if bundle.may_be_candidate else bundle.verdict.decision,
-            "inputs": {column.name: column.type for column in bundle.record.input_schema},
-        },
-    )
-    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*input example was not provided")  # it would be a patient
+    with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "model")
-        mlflow.pyfunc.save_model(
-            path,
-            loader_module="theragate.serving",
-            data_path=str(bundle.estimator),
-            mlflow_model=package,
-            signature=answer_signature(),
-            pip_requirements=_requirements(bundle),
-        )
+        write_package(bundle, path)
         client.log_model_artifacts(logged.model_id, str(path))
     client.finalize_logged_model(logged.model_id, "READY")
     return str(logged.model_id)
@@ -134,21 +95,3 @@ def _ensure_registered_model(client: MlflowClient, bundle: Bundle) -> None:
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
-
-
-def answer_signature() -> ModelSignature:
-    """Return the signature: that of an answer, and none of the inputs.
-
-    MLflow would hold every request against types of inputs: it refuses whole numbers for decimal ones, and quotes the
-    patients' rows when it refuses. The loader reads the inputs in the model's types; the package's metadata, and the
-    run's data set, have their names and types.
-    """
-    answers: list[ColSpec | TensorSpec] = [ColSpec(_ANSWERS[kind], name) for name, kind in COLUMNS.items()]
-    return ModelSignature(outputs=Schema(answers))
-
-
-def _requirements(bundle: Bundle) -> list[str]:
-    """Return what loads the model; MLflow would take ten seconds to infer it."""
-    versions = {name: version for name, version in bundle.record.versions.items() if name != "python"}
-    own = {"mlflow": mlflow.__version__, "theragate": metadata.version("theragate")}
-    return [f"{name}=={version}" for name, version in sorted((versions | own).items())]

@@ -97,7 +97,7 @@ def _day(now: int) -> date:
 
 def _write_run(client: MlflowClient, bundle: Bundle, experiment_id: str, *, now: int) -> str:
     run_id = start_run(client, bundle, experiment_id, now=now)
-    model_id = log_model(client, bundle, experiment_id, run_id=run_id, now=now)
+    model_id = log_model(client, bundle, experiment_id, run_id=run_id)
     log_trials(client, bundle.record.trials, experiment_id=experiment_id, parent=run_id, now=now)
     complete_run(client, bundle, run_id, model_id=model_id, now=now)
     return run_id
