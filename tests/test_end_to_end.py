@@ -18,6 +18,7 @@ from clones import run
 from mlflow import MlflowClient
 from support import STUDY, environment
 
+from theragate.package_form import environment as environment_files
 from theragate.release.examination import read_unverified
 
 pytestmark = pytest.mark.xdist_group("pipeline")  # one clone serves all of these tests
@@ -98,6 +99,26 @@ def test_an_evaluator_makes_everything_again_and_attests_it(clone):
     assert about.conditions == {"lineage": "pass", "held_out_use": "pass"}
     assert about.commit == run(clone, "git", "rev-parse", "HEAD").strip()
     assert run(clone, "git", "status", "--porcelain") == ""
+
+
+def test_an_evaluator_does_not_sign_a_package_that_somebody_changed(clone):
+    (requirements,) = (clone / "mlflow-store" / "artifacts" / STUDY).rglob("requirements.txt")
+    before, signed = {path: path.read_bytes() for path in requirements.parent.glob("*.*")}, tags_of(clone)
+    python = json.loads((requirements.parent / "python_env.yaml").read_bytes())["python"]
+    files = environment_files(python, [*requirements.read_text().splitlines(), "zlib-fast==6.6.6"])
+    client = MlflowClient(*[f"sqlite:///{clone / 'mlflow-store' / 'mlflow.db'}"] * 2)
+    client.delete_model_version_tag(STUDY, "1", "theragate.attestation")
+    try:
+        for name, content in files.items():
+            (requirements.parent / name).write_bytes(content)
+        said = run(clone, "theragate", "attest", STUDY, code=3)
+        assert "the registered package is the one that the commit makes, byte for byte; received other content" in said
+        assert "zlib-fast" not in said
+        assert "theragate.attestation" not in tags_of(clone)
+    finally:
+        for path, content in before.items():
+            path.write_bytes(content)
+        client.set_model_version_tag(STUDY, "1", "theragate.attestation", signed["theragate.attestation"])
 
 
 def tags_of(folder: Path) -> dict[str, str]:

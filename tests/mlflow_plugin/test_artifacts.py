@@ -25,8 +25,11 @@ def sealed(tmp_path, monkeypatch):
 
 
 @pytest.fixture(params=["file", "s3"])
-def repository(request, sealed):
-    return get_artifact_repository("sealed+s3://bucket/a" if request.param == "s3" else f"sealed+{sealed.as_uri()}")
+def repository(request, sealed, monkeypatch):
+    if request.param == "s3":
+        return get_artifact_repository("sealed+s3://bucket/a")
+    monkeypatch.setenv("_MLFLOW_SERVER_ARTIFACT_DESTINATION", f"sealed+{sealed.as_uri()}")
+    return get_artifact_repository(f"sealed+{sealed.as_uri()}")
 
 
 def test_sealed_models_are_read(repository, sealed, tmp_path):
@@ -38,6 +41,50 @@ def test_sealed_models_are_read(repository, sealed, tmp_path):
     copy.mkdir()
     repository.download_artifacts(f"sealed/{DIGEST}", str(copy))
     assert (copy / model).read_bytes() == (sealed / model).read_bytes()
+
+
+@pytest.fixture(params=["file", "elsewhere", "s3"])
+def anywhere(request, sealed, tmp_path, monkeypatch):
+    """A repository with the sealed folder below the artifacts, in a folder of its own, and beside a bucket."""
+    if request.param == "s3":
+        return get_artifact_repository("sealed+s3://bucket/a")
+    root = tmp_path if request.param == "file" else tmp_path / "artifacts"
+    root.mkdir(exist_ok=True)
+    monkeypatch.setenv("_MLFLOW_SERVER_ARTIFACT_DESTINATION", f"sealed+{root.as_uri()}")
+    return get_artifact_repository(f"sealed+{root.as_uri()}")
+
+
+def test_of_the_sealed_folder_only_what_was_attested_is_handed_out(anywhere, sealed, tmp_path):
+    model, part = sealed / "sealed" / DIGEST, sealed / "sealed" / ".dddddddddddddddd.x.part"
+    write_package(part, "unfinished")
+    (model / "registered_model_meta").write_text("model_version: '7'\n")
+    (sealed / "sealed" / "note.json").write_text("1")
+    assert {item.path for item in anywhere.list_artifacts("sealed")} == {f"sealed/{DIGEST}"}
+    listed = {item.path for item in anywhere.list_artifacts(f"sealed/{DIGEST}")}
+    assert listed == {f"sealed/{DIGEST}/{name}" for name in ("data", *TEXTS)}
+    assert anywhere.get_local_path(f"sealed/{DIGEST}/MLmodel") == str(model / "MLmodel")
+    for path in (
+        f"sealed/{DIGEST}/registered_model_meta",
+        f"sealed/{DIGEST}/./registered_model_meta",
+        f"sealed/{DIGEST}/registered%5fmodel_meta",
+        f"sealed//{DIGEST}//registered_model_meta",
+        f"SEALED/{DIGEST}/MLmodel",
+        f"sealed/{part.name}/MLmodel",
+        f"sealed/{DIGEST}/../{part.name}/MLmodel",
+        f"sealed/{DIGEST}/..\\{part.name}/MLmodel",
+        "sealed/note.json",
+        "sealed/../sealed/note.json",
+    ):
+        for read in (anywhere.get_local_path, anywhere.list_artifacts):
+            with pytest.raises(MlflowException, match=r"No such artifact|Invalid path"):
+                read(path)
+        with pytest.raises(MlflowException, match=r"No such artifact|Invalid path"):
+            anywhere._download_file(path, str(tmp_path / "stolen"))
+        assert not (tmp_path / "stolen").exists()
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    anywhere.download_artifacts(f"sealed/{DIGEST}", str(copy))
+    assert {path.name for path in (copy / "sealed" / DIGEST).iterdir()} == {"data", *TEXTS}
 
 
 @pytest.mark.parametrize("path", INSIDE)

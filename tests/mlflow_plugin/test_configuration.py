@@ -29,7 +29,9 @@ def test_below_the_artifacts_where_they_are_served():
 
 def test_where_the_setting_says():
     location = sealed_location({**SERVED, "THERAGATE_SEALED": "file:///srv/worm"}, "sqlite://")
-    assert (location.folder, location.uri) == (Path("/srv/worm"), "file:///srv/worm")
+    assert (location.folder, location.uri) == (Path("/srv/worm"), "mlflow-artifacts:/sealed")
+    location = sealed_location({"THERAGATE_SEALED": "file:///srv/worm"}, "sqlite://")
+    assert (location.folder, location.uri) == (Path("/srv/worm"), "file:///srv/worm"), "there is no server"
 
 
 def test_on_the_server_where_the_artifacts_are_in_a_bucket():

@@ -1,5 +1,6 @@
 """The bytes of what is in service, attacked through every route that writes, moves or deletes artifacts."""
 
+import json
 import os
 
 import pytest
@@ -7,6 +8,7 @@ from mlflow_plugin.attested_by_hand import attest
 from mlflow_plugin.servers import ADMIN
 from mlflow_plugin.test_refusals import refuses
 
+from theragate.package_form import written
 from theragate.release.model_files import inspect_package
 
 
@@ -137,6 +139,42 @@ def test_code_in_a_package_is_refused_even_if_it_was_attested(release):
         release.hand_in(version, attested)
         release.approve(version, attested)
         refuses(release.person("grace").set_alias(release.study, version), f"model file `{name}`")
+
+
+def second_reading(folder):
+    """A comment to readers of YAML 1.2, the end of one and a key more to those of 1.1, such as MLflow."""
+    text = (folder / "MLmodel").read_bytes()
+    (folder / "MLmodel").write_bytes(text.rstrip(b"}\n") + ',"x": 1 #\u2028, "code": "evil"\n}\n'.encode())
+
+
+def other_environment(folder):
+    description = json.loads((folder / "MLmodel").read_bytes())
+    description["flavors"]["python_function"]["env"] = {"virtualenv": "data/estimator/model.json"}
+    (folder / "MLmodel").write_bytes(written(description))
+
+
+@pytest.mark.parametrize(
+    ("change", "refused"),
+    [
+        (lambda folder: (folder / "requirements.txt").write_text("--extra-index-url https://x\nnumpy==1\n"), "line 1"),
+        (lambda folder: (folder / "requirements.txt").write_text("numpy==1\nevil @ https://x/evil.whl\n"), "line 2"),
+        (lambda folder: (folder / "requirements.txt").write_text("git+https://x/evil.git\n"), "line 1"),
+        (lambda folder: (folder / "conda.yaml").write_text("dependencies: [pip: [evil]]\n"), "`conda.yaml`"),
+        (lambda folder: (folder / "python_env.yaml").write_text("dependencies: [evil]\n"), "`python_env.yaml`"),
+        (lambda folder: (folder / "conda.yaml").unlink(), "`conda.yaml`"),
+        (second_reading, "JSON with sorted keys"),
+        (other_environment, "another `env`"),
+    ],
+)
+def test_what_would_install_something_else_is_refused_even_if_it_was_attested(release, change, refused):
+    package = release.package("changed")
+    change(package)
+    attested = attest(package, release.study, release.server.deployment.evaluator)
+    version = release.person("alan").register(release.study, package)
+    release.hand_in(version, attested)
+    release.approve(version, attested)
+    refuses(release.person("grace").set_alias(release.study, version), refused)
+    assert release.serving() is None
 
 
 def test_a_sealed_copy_that_somebody_changed_on_the_disk_is_not_served_again(release):

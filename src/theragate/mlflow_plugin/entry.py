@@ -25,7 +25,7 @@ def sealed_file_repository(artifact_uri: str, tracking_uri: str | None = None, r
     """Open the artifacts at ``sealed+file:///…``."""
     from theragate.mlflow_plugin.artifacts import SealedFileRepository
 
-    return SealedFileRepository(artifact_uri, tracking_uri, registry_uri)
+    return SealedFileRepository(artifact_uri, tracking_uri, registry_uri, environ=os.environ)
 
 
 def sealed_s3_repository(artifact_uri: str, tracking_uri: str | None = None, registry_uri: str | None = None) -> Any:

@@ -39,8 +39,8 @@ def sealed_location(environ: Mapping[str, str], database: str) -> SealedLocation
     """Return where the sealed copies of a registry are.
 
     ``THERAGATE_SEALED`` names a folder. Otherwise it is `sealed`: below the artifacts that this server hands out, or
-    beside the SQLite file. Where the artifacts are in a bucket, the server hands out the folder instead of the
-    bucket's `sealed` (`theragate.mlflow_plugin.artifacts_s3`).
+    beside the SQLite file. A server hands it out as `sealed` among its artifacts, wherever it is
+    (`theragate.mlflow_plugin.artifacts`), so that clients need not reach the folder.
 
     Raises
     ------
@@ -58,11 +58,10 @@ def sealed_location(environ: Mapping[str, str], database: str) -> SealedLocation
             raise _unusable("no folder, while the artifacts are in a bucket")
         return SealedLocation(folder, proxied)
     root = local_path(destination).resolve()
-    if folder is None or folder == root / SEALED:
-        return SealedLocation(root / SEALED, proxied)
-    if folder.is_relative_to(root):
+    folder = folder or root / SEALED
+    if folder != root / SEALED and folder.is_relative_to(root):
         raise _unusable(f"`{folder}`, which is below the artifacts")
-    return SealedLocation(folder, folder.as_uri())
+    return SealedLocation(folder, proxied)
 
 
 def _beside(database: str) -> Path:
