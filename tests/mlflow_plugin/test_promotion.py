@@ -129,7 +129,7 @@ def test_the_pipeline_notes_on_a_champion_only_what_says_nothing_about_it(releas
     alan = release.person("alan")
     assert alan.tag(release.study, version, "theragate.candidate_taken", "true").status_code == 200
     assert alan.tag(release.study, version, "note", "seen in the round").status_code == 200
-    for key in ("theragate.verdict", "sha256.model", "git.commit", "theragate.attestation"):
+    for key in ("theragate.looks", "sha256.model", "git.commit", "theragate.attestation"):
         answer = alan.tag(release.study, version, key, "x")
         assert answer.status_code == 403, key
         assert "a version that is or was champion is kept" in answer.json()["message"]

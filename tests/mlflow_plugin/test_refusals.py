@@ -54,7 +54,9 @@ def test_forged_evidence(release, forger):
     else:
         release.hand_in(version, attested)
         text = attested.envelope.replace('"sig":"', '"sig":"AAAA', 1)
-        release.person("mallory").tag(release.study, version, "theragate.attestation", text)
+        answer = release.person("mallory").tag(release.study, version, "theragate.attestation", text)
+        refuses(answer, "an attestation that counts is replaced only by another one that counts")
+        return
     refuses(release.person("ada").tag(release.study, version, "theragate.approve", attested.approval))
     refuses_champion(release, version)
 

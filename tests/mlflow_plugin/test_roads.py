@@ -90,13 +90,35 @@ def test_a_copied_version_brings_no_attestation_that_counts(release, person):
         kept = person.tags(name, made["version"])
         assert kept["theragate.author"] == person.name
         assert not {"theragate.approved", "theragate.released"} & set(kept)
-        assert kept["theragate.attestation"] == attested.envelope
+        assert "theragate.attestation" not in kept
+        assert person.version(name, made["version"])["description"].startswith("NOT ATTESTED")
+        refuses(person.set_alias(name, made["version"]))
+        answer = person.tag(name, made["version"], "theragate.attestation", attested.envelope)
+        assert answer.status_code == 200
         refuses(person.set_alias(name, made["version"]))
     assert release.serving() == version
 
 
-WRITTEN = ["theragate.author", "theragate.approved", "theragate.released", "theragate.revoked"]
-SPELT = ["Theragate.approved", "theragate.author ", "ＴＨＥＲＡＧＡＴＥ.released", "THERAGATE.APPROVE"]
+WRITTEN = [
+    "theragate.author",
+    "theragate.approved",
+    "theragate.released",
+    "theragate.revoked",
+    "theragate.attested_by",
+    "theragate.verdict",
+    "theragate.blocked_by",
+    "theragate.waivers",
+]
+SPELT = [
+    "theragate_verdict",
+    "theragate verdict",
+    "_theragate-verdict",
+    "Theragate/attested_by",
+    "Theragate.approved",
+    "theragate.author ",
+    "ＴＨＥＲＡＧＡＴＥ.released",
+    "THERAGATE.APPROVE",
+]
 
 
 def test_tags_that_the_server_alone_writes(release, person):

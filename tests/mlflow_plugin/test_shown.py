@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from datetime import timedelta
 
 import pytest
 from mlflow_plugin.attested_by_hand import AttestedPackage, attest, evidence_of
@@ -153,3 +154,137 @@ def test_a_statement_other_than_the_released_one_is_not_shown_of_what_is_in_serv
     page = shown.say("show", release.study, shown.version)
     assert "another statement than the one that was released" in page
     assert "Concordance" not in page
+
+
+# What MLflow's own pages say
+
+
+def described(release, version):
+    return release.person("ada").version(release.study, version)["description"]
+
+
+def change(person, release, version, **fields):
+    return person.api("PATCH", "model-versions/update", name=release.study, version=version, **fields)
+
+
+LIE = "**PASS**: attested by ci, approved by ada; promote at once."
+
+
+def test_before_it_is_attested_a_version_says_that_nobody_has_signed_its_words(release):
+    alan = release.person("alan")
+    version = alan.register(
+        release.study,
+        release.package("claimed"),
+        description=LIE,
+        tags=[{"key": "theragate.verdict", "value": "PASS"}, {"key": "theragate.attestation", "value": "{}"}],
+    )
+    first = "NOT ATTESTED: what follows are its author's words, which nobody has signed.\n\n"
+    assert described(release, version) == first + LIE
+    assert not {"theragate.verdict", "theragate.attestation"} & set(alan.tags(release.study, version))
+    for text in (LIE, first + LIE, "", first):
+        assert change(alan, release, version, description=text).status_code == 200
+        assert described(release, version).startswith(first.strip())
+        assert described(release, version).count("NOT ATTESTED") == 1
+
+
+def test_once_it_is_attested_the_registry_writes_what_was_signed(release):
+    alan, package = release.person("alan"), release.package("candidate")
+    attested = attest(package, release.study, release.server.deployment.evaluator, commit="c" * 40)
+    claims = {"sha256.evidence": "0" * 64, "git.commit": "d" * 40, "theragate.looks": "0", "theragate.praise": "PASS"}
+    tags = [{"key": key, "value": value} for key, value in claims.items()]
+    version = alan.register(release.study, package, description=LIE, tags=tags)
+    release.hand_in(version, attested)
+    signed, said = attested.attestation, alan.tags(release.study, version)
+    assert said["theragate.verdict"] == "PASS"
+    assert said["sha256.evidence"] == signed.evidence_sha256
+    assert (said["git.commit"], said["theragate.looks"]) == ("c" * 40, "1")
+    assert (said["theragate.author"], said["theragate.committed_by"]) == ("alan", "Alan <alan@hospital.example>")
+    assert said["theragate.attested_by"].startswith("attested by the key `evaluator`, ")
+    assert "theragate.praise" not in said
+    text = described(release, version)
+    assert text.startswith("Attested by the key `evaluator`")
+    assert "| TG003 " in text
+    assert LIE not in text
+
+
+def test_what_an_attested_version_says_is_changed_by_nobody(shown, release):
+    name, version = release.study, shown.version
+    before = (described(release, version), release.person("ada").tags(name, version))
+    for who in ("alan", "mallory", "ada", "admin", "evaluator"):
+        person = release.person(who)
+        answers = [change(person, release, version, description=LIE)]
+        keys = ("theragate.verdict", "sha256.evidence", "git.commit", "theragate.looks", "theragate.key", "git.dirty")
+        spelt = ("theragate_verdict", "theragate verdict", "Theragate.Verdict", "ｔheragate.verdict", "sha256_evidence")
+        for key in (*keys, *spelt, "theragate", "theragate.praise"):
+            answers.append(person.tag(name, version, key, "PASS"))
+            if key in before[1]:
+                deletion = {"name": name, "version": version, "key": key}
+                answers.append(person.api("DELETE", "model-versions/delete-tag", **deletion))
+        answers.append(person.tag(name, version, "theragate.attestation", "{}"))
+        assert {answer.status_code for answer in answers} <= {400, 403}, who  # MLflow itself refuses some spellings
+    assert (described(release, version), release.person("ada").tags(name, version)) == before
+    assert "the registry alone says what it is" in change(release.person("alan"), release, version).json()["message"]
+
+
+def test_the_attestation_of_another_version_makes_no_version_attested(shown, release):
+    """The package is another one: the numbers of a good model do not stand on the page of a bad one."""
+    bad = release.person("mallory").register(release.study, release.package("bad"), description=LIE)
+    answer = release.person("mallory").tag(release.study, bad, "theragate.attestation", shown.attested.envelope)
+    assert answer.status_code == 200
+    assert "theragate.attested_by" not in release.person("ada").tags(release.study, bad)
+    head = described(release, bad).partition("\n\n")[0]
+    assert head.startswith("NOT ATTESTED: what follows")
+    assert "the files of the version are those that were attested" in head
+
+
+def test_an_attestation_without_its_evidence_is_none(release):
+    package = release.package("candidate")
+    attested = attest(package, release.study, release.server.deployment.evaluator)
+    version = release.person("alan").register(release.study, package)
+    answer = release.person("evaluator").tag(release.study, version, "theragate.attestation", attested.envelope)
+    assert answer.status_code == 200
+    assert "no dossier with this digest" in described(release, version)
+    release.hand_in(version, attested)
+    assert described(release, version).startswith("Attested by")
+
+
+def test_an_older_or_expired_attestation_does_not_come_back(shown, release):
+    key, package = release.server.deployment.evaluator, release.folder / "candidate"
+    now = shown.attested.attestation.issued
+    expired = attest(package, release.study, key, issued=now - timedelta(days=9), expires=now - timedelta(days=1))
+    answer = release.person("alan").tag(release.study, shown.version, "theragate.attestation", expired.envelope)
+    assert answer.status_code == 403
+    assert "expired" in answer.json()["message"]
+    assert release.person("ada").tags(release.study, shown.version)["theragate.attestation"] == shown.attested.envelope
+
+
+def test_words_about_a_whole_model_say_that_nobody_has_signed_them(shown, release):
+    def words():
+        found = release.person("ada").must("GET", "registered-models/get", name=release.study)
+        return found["registered_model"]["description"]
+
+    first = "Whoever may edit this model has written this, and nobody has signed it"
+    assert words().startswith(first)
+    for who in ("alan", "admin"):
+        for text in (LIE, f"{words()}\n\n{LIE}", ""):
+            answer = release.person(who).api("PATCH", "registered-models/update", name=release.study, description=text)
+            assert answer.status_code == 200
+            assert words().startswith(first)
+            assert words().count(first) == 1
+    other = f"{release.study}_new"
+    release.person("alan").must("POST", "registered-models/create", name=other, description=LIE)
+    found = release.person("ada").must("GET", "registered-models/get", name=other)["registered_model"]
+    assert found["description"].startswith(first)
+
+
+def test_a_version_that_is_deleted_and_made_again_is_not_attested(shown, release):
+    name = release.study
+    release.person("alan").must("DELETE", "model-versions/delete", name=name, version=shown.version)
+    again = release.person("alan").register(name, release.package("again"), description=LIE)
+    assert described(release, again).startswith("NOT ATTESTED")
+    assert "theragate.attested_by" not in release.person("ada").tags(name, again)
+    release.person("alan").must("DELETE", "registered-models/delete", name=name)
+    again = release.person("mallory").register(name, release.package("once more"), description=LIE)
+    assert again == "1"
+    assert described(release, again).startswith("NOT ATTESTED")
+    assert release.person("ada").tags(name, again) == {"theragate.author": "mallory"}

@@ -9,7 +9,7 @@ import sqlalchemy
 from mlflow.entities.model_registry import ModelVersionTag
 from mlflow.exceptions import MlflowException
 from mlflow.store.db.utils import _all_tables_exist
-from mlflow_plugin.attested_by_hand import Deployment
+from mlflow_plugin.attested_by_hand import Deployment, attest
 from mlflow_plugin.conftest import KINDS
 from mlflow_plugin.dying import opened, prepared, signed_in
 
@@ -154,10 +154,10 @@ def test_an_attestation_that_is_exchanged_while_the_files_are_sealed_is_noticed(
     store, deployment, folder = database
     study = "study_swapped"
     version, seal = prepared(store, deployment, folder, study), Vault.seal
-    envelope = store.get_model_version(study, version).tags["theragate.attestation"]
+    other = attest(folder / study, study, deployment.evaluator, looks=2)
 
     def swapping(vault, source, *, expected):
-        store.set_model_version_tag(study, version, ModelVersionTag("theragate.attestation", "{}"))
+        store.set_model_version_tag(study, version, ModelVersionTag("theragate.attestation", other.envelope))
         return seal(vault, source, expected=expected)
 
     before = rows_of(store)
@@ -166,8 +166,6 @@ def test_an_attestation_that_is_exchanged_while_the_files_are_sealed_is_noticed(
         store.set_registered_model_alias(study, "champion", version)
     assert store.get_registered_model(study).aliases == {}
     assert rows_of(store) == before
-    monkeypatch.undo()
-    store.set_model_version_tag(study, version, ModelVersionTag("theragate.attestation", envelope))
 
 
 def test_threads_decide_one_after_the_other(database):

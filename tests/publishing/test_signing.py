@@ -16,6 +16,7 @@ from release.submission_by_hand import key_entry, trust
 
 from theragate import cli
 from theragate.digests import sha256_bytes, sha256_tree
+from theragate.errors import TheragateError
 from theragate.gates import read_policy
 from theragate.package_form import environment, written
 from theragate.project.current_verdict import read_judged
@@ -131,12 +132,18 @@ def test_a_forged_tag_is_replaced_and_another_signers_is_not(signed):
     judged = read_judged(signed)
     prepared = draft(judged, gather(judged, settings, snapshot), snapshot, recomputed=True)
     key = SigningKey.generate()
-    evaluator = Signer(key, "key `ci`", trust(keys=(key_entry(key, "evaluator"),)))
+    deployed = trust(keys=(key_entry(key, "evaluator", name="ci"),))
+    evaluator, trust_file = Signer(key, "key `ci`", deployed), signed.root / "release" / "trust.json"
+    with pytest.raises(TheragateError, match="an attestation that counts is replaced only by another one that counts"):
+        put_to_version(settings, prepared, evaluator, version="1", snapshot=snapshot, renew=True)
+    write_trust(trust_file, deployed)
     assert put_to_version(settings, prepared, evaluator, version="1", snapshot=snapshot, renew=True)
-    assert version_of(signed).tags[SIGNER] == "key `ci`"
+    assert version_of(signed).tags[SIGNER] == f"attested by the key `ci`, {key.key_id[:12]}"
     assert "DEVELOPMENT" not in version_of(signed).description
     theirs = version_of(signed).tags[ATTESTATION]
+    trust_file.unlink()
     assert signed_again(signed) == theirs
+    write_trust(trust_file, deployed)
     assert not put_to_version(settings, prepared, evaluator, version="1", snapshot=snapshot, renew=True)
     soon = type(snapshot)(snapshot.code, snapshot.environment, snapshot.now + 70 * 86_400_000)
     assert put_to_version(settings, prepared, evaluator, version="1", snapshot=soon, renew=True)

@@ -83,8 +83,13 @@ class Dossiers:
             raise _not_shown(actor.name)
         return content
 
-    def submission(self, version: ModelVersion) -> Submission:
+    def submission(self, version: ModelVersion, *, envelope: str | None = None) -> Submission:
         """Return a version with its attestation and its dossier, unverified.
+
+        Parameters
+        ----------
+        envelope
+            The attestation that is being handed in; None takes the one that the version has.
 
         Raises
         ------
@@ -92,6 +97,8 @@ class Dossiers:
             If it has no attestation, its dossier was never sent, or its author is not recorded.
         """
         subject, tags = f"`{version.name}` version {version.version}", dict(version.tags)
+        if envelope is not None:
+            tags[ATTESTATION] = envelope
         if ATTESTATION not in tags:
             raise _missing(subject, "an evaluator has attested it", "a version without attestation")
         if AUTHOR not in tags:

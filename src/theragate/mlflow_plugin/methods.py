@@ -23,6 +23,7 @@ GUARDED = frozenset(
         "set_registered_model_tag",
         "transition_model_version_stage",
         "update_model_version",
+        "update_registered_model",
     }
 )
 
@@ -67,7 +68,6 @@ FREE = frozenset(
         "set_prompt_tag",
         "set_prompt_version_tag",
         "test_webhook",
-        "update_registered_model",
         "update_webhook",
     }
 )

@@ -1,5 +1,7 @@
 """The protected alias, and the tags by which people act and the server answers."""
 
+import re
+
 from mlflow.prompt.constants import IS_PROMPT_TAG_KEY
 
 from theragate.release.names import folded
@@ -10,13 +12,16 @@ __all__ = [
     "ATTESTATION",
     "AUTHOR",
     "CHAMPION",
+    "KEY",
     "OF_THE_PIPELINE",
     "RELEASED",
     "REVOKE",
     "REVOKED",
+    "SIGNER",
     "WITHDRAW",
     "hides",
     "is_action",
+    "is_of_a_claim",
     "is_reserved",
     "is_written_by_server",
 ]
@@ -24,15 +29,25 @@ __all__ = [
 CHAMPION = "champion"
 
 ATTESTATION = "theragate.attestation"
+KEY = "theragate.key"  # by which the pipeline finds the version of its files again
 APPROVE, REVOKE, WITHDRAW = "theragate.approve", "theragate.revoke", "theragate.withdraw"
 AUTHOR, APPROVED = "theragate.author", "theragate.approved"
 RELEASED, REVOKED = "theragate.released", "theragate.revoked"
+SIGNER = "theragate.attested_by"  # its version is attested, and what the reserved tags say was signed
 
 # The pipeline's notes about its own work, also on a version in service: neither says anything about the model.
 OF_THE_PIPELINE = frozenset({"theragate.candidate_taken", "theragate.pending"})
 
 _ACTIONS = frozenset({APPROVE, REVOKE, WITHDRAW})
-_WRITTEN = frozenset({AUTHOR, APPROVED, RELEASED, REVOKED})
+_JUDGED = (
+    "verdict",
+    "blocked_by",
+    "waivers",
+    "comparator",
+    "committed_by",
+)  # what only a signature makes more than words
+_WRITTEN = frozenset({AUTHOR, APPROVED, RELEASED, REVOKED, SIGNER, *(f"theragate.{name}" for name in _JUDGED)})
+_OF_PEOPLE = frozenset({AUTHOR, APPROVED, RELEASED, REVOKED})
 _RESERVED = ("theragate.", "sha256.", "git.")
 
 
@@ -43,7 +58,7 @@ def is_action(key: str) -> bool:
 
 def is_written_by_server(key: str) -> bool:
     """Return whether a tag, in any spelling, passes for one that only the server writes, or for an action."""
-    return folded(key) in _WRITTEN or (folded(key) in _ACTIONS and key not in _ACTIONS)
+    return _plain(key) in _WRITTEN or (_plain(key) in _ACTIONS and key not in _ACTIONS)
 
 
 def hides(key: str) -> bool:
@@ -53,4 +68,15 @@ def hides(key: str) -> bool:
 
 def is_reserved(key: str) -> bool:
     """Return whether a tag, in any spelling, states something about the model that a release may rest on."""
-    return folded(key).startswith(_RESERVED) and key not in OF_THE_PIPELINE
+    return f"{_plain(key)}.".startswith(_RESERVED) and key not in OF_THE_PIPELINE
+
+
+def is_of_a_claim(key: str) -> bool:
+    """Return whether a tag gives way to what was signed, once a version is attested."""
+    return is_reserved(key) and key not in _OF_PEOPLE | {ATTESTATION, KEY}
+
+
+def _plain(key: str) -> str:
+    """Return a tag as people read it: `Theragate_verdict` and `theragate verdict` pass for `theragate.verdict`."""
+    prefix, *rest = re.split(r"[\W_]+", folded(key).strip("._-/ "), maxsplit=1)
+    return ".".join([prefix, *rest])

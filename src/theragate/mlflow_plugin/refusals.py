@@ -1,11 +1,19 @@
 """What the guarded registry refuses whatever the ledger says: spellings of the alias, and tags of its own."""
 
+from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
 from theragate.mlflow_plugin.errors import refusal
 from theragate.mlflow_plugin.names import APPROVE, CHAMPION, hides, is_action, is_reserved, is_written_by_server
 
-__all__ = ["check_alias", "check_model_tag", "check_version_tag", "keeps_name"]
+__all__ = [
+    "check_alias",
+    "check_model_tag",
+    "check_version_tag",
+    "does_not_count",
+    "keeps_name",
+    "states_what_was_signed",
+]
 
 
 def check_alias(alias: str) -> None:
@@ -25,7 +33,7 @@ def check_version_tag(key: str) -> None:
     if is_action(key) or is_written_by_server(key):
         raise refusal(
             f"tag `{key}`",
-            rule="only the server writes it, about what people did",
+            rule="only the server writes it, about what was signed and what people did",
             received="a value or a deletion by hand",
             remedy=f"Nothing needs to be done; to approve a version, set the tag `{APPROVE}`.",
         )
@@ -41,6 +49,26 @@ def check_model_tag(model: str, key: str) -> None:
             received="a reserved tag on the whole model",
             remedy="Choose another name for the tag.",
         )
+
+
+def states_what_was_signed(version: ModelVersion, part: str) -> MlflowException:
+    """Return the refusal of a change to what an attested version says."""
+    return refusal(
+        f"`{version.name}` version {version.version}, {part}",
+        rule="once a version is attested, the registry alone says what it is, from what was signed",
+        received="a change by hand",
+        remedy="Leave it; put a note into a tag of another name, or let `theragate attest` sign something new.",
+    )
+
+
+def does_not_count(version: ModelVersion, why: str) -> MlflowException:
+    """Return the refusal of an attestation that does not count, in place of one that does."""
+    return refusal(
+        f"`{version.name}` version {version.version}",
+        rule="an attestation that counts is replaced only by another one that counts",
+        received=f"one that does not ({why.rstrip('.')})",
+        remedy=f"Let the evaluator sign: `theragate attest {version.name}`.",
+    )
 
 
 def keeps_name(model: str, received: str) -> MlflowException:

@@ -14,6 +14,7 @@ from theragate.mlflow_plugin.identity import present_actor
 from theragate.mlflow_plugin.ledger import Ledger, now
 from theragate.mlflow_plugin.names import APPROVED, ATTESTATION, RELEASED, REVOKED
 from theragate.mlflow_plugin.originals import original
+from theragate.mlflow_plugin.presentation import Presentation, presentation_of
 from theragate.mlflow_plugin.sealed_location import sealed_location
 from theragate.mlflow_plugin.sealing import Vault
 from theragate.mlflow_plugin.transactions import Transactions
@@ -22,7 +23,7 @@ from theragate.release import admission
 from theragate.release.admission import Actor
 from theragate.release.examination import Submission, read_unverified
 from theragate.release.ledger import Event
-from theragate.release.model_files import Package
+from theragate.release.model_files import Package, inspect_package
 from theragate.release.refusals import Refusal
 from theragate.release.state import LedgerState
 from theragate.release.trust import Trust
@@ -104,6 +105,26 @@ class Releases:
 
         with self._event(decide) as (session, event):
             tag_with_event(session, event, APPROVED)
+
+    def examined(self, version: ModelVersion, envelope: str, *, files: str) -> Presentation:
+        """Return how a version is presented with the attestation `envelope`; its files are hashed where they lie.
+
+        Raises
+        ------
+        TheragateError
+            If the attestation does not count.
+        """
+        submission, trust = self._dossiers.submission(version, envelope=envelope), self._configuration.trust()
+        claimed = read_unverified(envelope)
+        sha256 = (claimed.package_sha256, claimed.model_sha256)
+        # First with the claimed digests: nothing is hashed for what no trusted key has signed.
+        admission.accept(submission, trust, package_sha256=sha256[0], model_sha256=sha256[1], now=now())
+        with original(files, self._configuration.environ) as folder:
+            package = inspect_package(folder)
+        examination = admission.accept(
+            submission, trust, package_sha256=package.sha256, model_sha256=package.model_sha256, now=now()
+        )
+        return presentation_of(examination, trust, now())
 
     @contextmanager
     def withdrawal(self, study: str, *, reason: str, version: str | None = None) -> Iterator[None]:

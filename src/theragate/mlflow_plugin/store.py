@@ -8,6 +8,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.prompt.registry_utils import has_prompt_tag
 from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore
 
+from theragate.errors import TheragateError
 from theragate.mlflow_plugin.configuration import Configuration
 from theragate.mlflow_plugin.dossiers import Dossiers
 from theragate.mlflow_plugin.errors import refusal, translated_errors
@@ -15,14 +16,25 @@ from theragate.mlflow_plugin.identity import present_actor
 from theragate.mlflow_plugin.methods import check_methods
 from theragate.mlflow_plugin.names import (
     APPROVE,
+    ATTESTATION,
     AUTHOR,
     CHAMPION,
     REVOKE,
+    SIGNER,
     is_action,
+    is_of_a_claim,
     is_reserved,
     is_written_by_server,
 )
-from theragate.mlflow_plugin.refusals import check_alias, check_model_tag, check_version_tag, keeps_name
+from theragate.mlflow_plugin.presentation import Presentation, model_text, unattested_text
+from theragate.mlflow_plugin.refusals import (
+    check_alias,
+    check_model_tag,
+    check_version_tag,
+    does_not_count,
+    keeps_name,
+    states_what_was_signed,
+)
 from theragate.mlflow_plugin.releases import Releases
 from theragate.mlflow_plugin.tables import create_tables, is_mentioned, rows_after, was_in_service
 from theragate.mlflow_plugin.transactions import Transactions
@@ -103,19 +115,31 @@ class GatedStore(SqlAlchemyStore):
         local_model_path: str | None = None,
         model_id: str | None = None,
     ) -> ModelVersion:
-        """Create a version; its author is the person who acts, and tags that only the server writes are dropped."""
-        kept = [tag for tag in tags or [] if not (is_action(tag.key) or is_written_by_server(tag.key))]
+        """Create a version; its author is the person who acts, and tags that only the server writes are dropped.
+
+        Nothing is attested that is not there yet: an attestation is handed in afterwards.
+        """
+        kept = [
+            tag
+            for tag in tags or []
+            if not (is_action(tag.key) or is_written_by_server(tag.key)) and tag.key != ATTESTATION
+        ]
         if not has_prompt_tag({tag.key: tag.value for tag in kept}):
             kept.append(ModelVersionTag(AUTHOR, present_actor(self._configuration.environ).name))
+            description = unattested_text(description)
         return super().create_model_version(
             name, source, run_id, kept, run_link, description, local_model_path, model_id=model_id
         )
 
     def update_model_version(self, name: str, version: str, description: str | None = None) -> ModelVersion:
-        """Change the description, unless the version is or was champion: people have released it by what it says."""
+        """Change the description, unless the version is attested: the registry then has written it."""
         with translated_errors(), self._transactions.decision():
             self._check_not_released(name, version, "its description stays as it is")
-            return super().update_model_version(name, version, description)
+            about = self.get_model_version(name, version)
+            if SIGNER in about.tags:
+                raise states_what_was_signed(about, "description")
+            text = description if AUTHOR not in about.tags else unattested_text(description)
+            return super().update_model_version(name, version, text)
 
     def transition_model_version_stage(
         self, name: str, version: str, stage: str, archive_existing_versions: bool
@@ -152,7 +176,17 @@ class GatedStore(SqlAlchemyStore):
                 if is_mentioned(session, name) and not self._exists(name):
                     raise keeps_name(name, "a new model of that name")
             kept = [tag for tag in tags or [] if not (is_action(tag.key) or is_written_by_server(tag.key))]
+            if not has_prompt_tag({tag.key: tag.value for tag in kept}):
+                description = model_text(description)
             return super().create_registered_model(name, kept, description, deployment_job_id)
+
+    def update_registered_model(
+        self, name: str, description: str | None, deployment_job_id: str | None = None
+    ) -> RegisteredModel:
+        """Change the description, under a line that says that nobody has signed it."""
+        if not has_prompt_tag(self.get_registered_model(name)._tags):
+            description = model_text(description)
+        return super().update_registered_model(name, description, deployment_job_id)
 
     def rename_registered_model(self, name: str, new_name: str) -> RegisteredModel:
         """Rename a model, unless the ledger mentions the old or the new name."""
@@ -176,23 +210,26 @@ class GatedStore(SqlAlchemyStore):
                 self._act(name, version, tag)
                 return
             check_version_tag(tag.key)
+            if tag.key == ATTESTATION:
+                self._attach(name, version, tag)
+                return
             if not is_reserved(tag.key):
                 super().set_model_version_tag(name, version, tag)
                 return
             with self._transactions.decision():
                 if not self._has(name, version, tag):
-                    self._check_not_released(name, version, f"its tag `{tag.key}` stays as it is")
+                    self._check_own(name, version, tag.key)
                 super().set_model_version_tag(name, version, tag)
 
     def delete_model_version_tag(self, name: str, version: str, key: str) -> None:
-        """Delete a tag, unless only the server writes it, or it states something about a released version."""
+        """Delete a tag, unless only the server writes it, or it states something about an attested version."""
         with translated_errors():
             check_version_tag(key)
             if not is_reserved(key):
                 super().delete_model_version_tag(name, version, key)
                 return
             with self._transactions.decision():
-                self._check_not_released(name, version, f"its tag `{key}` stays as it is")
+                self._check_own(name, version, key)
                 super().delete_model_version_tag(name, version, key)
 
     def set_registered_model_tag(self, name: str, tag: RegisteredModelTag) -> None:
@@ -238,6 +275,39 @@ class GatedStore(SqlAlchemyStore):
         else:
             with self._releases.withdrawal(name, reason=tag.value, version=str(version)):
                 super().delete_registered_model_alias(name, CHAMPION)
+
+    def _attach(self, name: str, version: str, tag: ModelVersionTag) -> None:
+        """Keep an attestation; let the version say what was signed if it counts, and otherwise that it does not."""
+        found: Presentation | None = None
+        version_before = self.get_model_version(name, version)
+        if SIGNER in version_before.tags and version_before.tags.get(ATTESTATION) == tag.value:
+            return
+        try:
+            files = self.get_model_version_download_uri(name, version)
+            found, why = self._releases.examined(version_before, tag.value, files=files), ""
+        except TheragateError as error:
+            why = str(error)
+        with self._transactions.decision():
+            self._check_not_released(name, version, f"its tag `{tag.key}` stays as it is")
+            about = self.get_model_version(name, version)
+            if found is None and SIGNER in about.tags:
+                raise does_not_count(about, why)
+            super().set_model_version_tag(name, version, tag)
+            if found is None:
+                super().update_model_version(name, version, unattested_text(about.description, why=why))
+                return
+            for key in filter(is_of_a_claim, set(about.tags) - set(found.tags)):
+                super().delete_model_version_tag(name, version, key)
+            for key, value in found.tags.items():
+                super().set_model_version_tag(name, version, ModelVersionTag(key, value))
+            super().update_model_version(name, version, found.description)
+
+    def _check_own(self, name: str, version: str, key: str) -> None:
+        """Refuse a change to a reserved tag of a version that is attested, or that is or was in service."""
+        self._check_not_released(name, version, f"its tag `{key}` stays as it is")
+        about = self.get_model_version(name, version)
+        if SIGNER in about.tags:
+            raise states_what_was_signed(about, f"tag `{key}`")
 
     def _has(self, name: str, version: str, tag: ModelVersionTag) -> bool:
         return bool(self.get_model_version(name, version).tags.get(tag.key) == tag.value)

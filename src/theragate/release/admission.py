@@ -9,7 +9,7 @@ import re
 from datetime import datetime
 
 from theragate.release.attestation import Attestation, ParsedStatement
-from theragate.release.examination import Submission, verify_statement
+from theragate.release.examination import Examination, Submission, examine, verify_statement
 from theragate.release.ledger import Event
 from theragate.release.names import same_person
 from theragate.release.new_events import checked_reason, event_about, event_repeating
@@ -27,7 +27,48 @@ from theragate.release.rules import (
 from theragate.release.state import Approval, LedgerState
 from theragate.release.trust import Trust
 
-__all__ = ["FEWEST_DIGITS", "Actor", "Refusal", "Submission", "approve", "promote", "revoke", "rollback", "withdraw"]
+__all__ = [
+    "FEWEST_DIGITS",
+    "Actor",
+    "Refusal",
+    "Submission",
+    "accept",
+    "approve",
+    "promote",
+    "revoke",
+    "rollback",
+    "withdraw",
+]
+
+
+def accept(
+    submission: Submission, trust: Trust, *, package_sha256: str, model_sha256: str, now: datetime
+) -> Examination:
+    """Return the examination of a version whose attestation counts: what it states may be presented as attested.
+
+    That is less than a release needs: what is attested may be BLOCKED, or wait for an approval.
+
+    Parameters
+    ----------
+    package_sha256, model_sha256
+        The digests of the version's files and of the estimator among them, computed by the caller.
+
+    Raises
+    ------
+    Refusal
+        If no trusted key has signed it, it has expired, or it is about another study, evidence, policy or package.
+    """
+    examination = examine(submission, trust, today_of(now))
+    signed = examination.attestation
+    if now >= signed.expires:
+        raise Refusal(
+            subject_of(submission),
+            rule="what is presented as attested is still valid",
+            received=f"an attestation that expired on {signed.expires:%Y-%m-%d}",
+            remedy=f"Attest it again: `theragate attest {submission.study}`.",
+        )
+    _check_files(submission, signed, package_sha256=package_sha256, model_sha256=model_sha256)
+    return examination
 
 
 def approve(

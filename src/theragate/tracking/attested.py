@@ -24,6 +24,7 @@ ATTESTATION = "theragate.attestation"
 SIGNER = "theragate.attested_by"
 DEVELOPMENT = "DEVELOPMENT KEY"  # the first words of the signer, where it is one
 _RELEASED = "theragate.released"
+_AUTHOR = "theragate.author"  # only a guarded registry writes it, which also describes what is attested
 
 
 @dataclass(frozen=True)
@@ -89,24 +90,39 @@ def attach(
     Raises
     ------
     StoreError
-        If a store cannot be used, or the package cannot be read.
+        If a store cannot be used, the package cannot be read, or a guarded registry does not count what was signed.
     """
     with opened(stores) as client:
         version = client.get_model_version(study, number)
         if CHAMPION in version.aliases or _RELEASED in version.tags:
             return None
         tagged = AttestationTags(version.tags.get(ATTESTATION, ""), version.tags.get(SIGNER, ""))
-        if tagged.envelope and keep(tagged):
-            _warn(client, version, tagged.signer)
+        if tagged.envelope and tagged.signer and keep(tagged):
+            if _AUTHOR not in version.tags:
+                _warn(client, version, tagged.signer)
             return None
         registry = Registry(client)
         with tempfile.TemporaryDirectory() as folder:
             signed = sign(registry.fetch_package(study, number, Path(folder)))
-        registry.api.put_dossier(signed.dossier)
+        if registry.api.put_dossier(signed.dossier):
+            client.set_model_version_tag(study, number, ATTESTATION, signed.envelope)
+            _check_accepted(client.get_model_version(study, number))
+            return signed
         client.set_model_version_tag(study, number, ATTESTATION, signed.envelope)
         client.set_model_version_tag(study, number, SIGNER, signed.signer)
         _warn(client, version, signed.signer)
         return signed
+
+
+def _check_accepted(version: ModelVersion) -> None:
+    """Refuse to call a version attested that its guarded registry does not."""
+    if SIGNER not in version.tags:
+        raise StoreError(
+            f"MLflow, `{version.name}` version {version.version}",
+            rule="the registry counts what was signed",
+            received=(version.description or "").partition("\n\n")[0],
+            remedy="Compare its trust file with yours, and whether somebody has changed the version's files.",
+        )
 
 
 def _warn(client: MlflowClient, version: ModelVersion, signer: str) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from theragate.evidence.catalogue import report_only
 from theragate.evidence.types import Estimate
 from theragate.tracking.bundle import Bundle
+from theragate.tracking.description import LONGEST_TEXT, cut, described, design_words
 from theragate.tracking.names import group_names
 
 __all__ = [
@@ -24,9 +25,6 @@ __all__ = [
 ]
 
 WAIVED_UNTIL = "theragate.waived_until"
-_NOT_COMMITTED = "No commit holds all that this was made from, so no command reproduces it yet."
-_LONGEST_TEXT = 5000  # the size of MLflow's smallest description column
-_ROOM_FOR_SIGNER = 200  # in the description, for who has attested the version
 
 
 def run_name(bundle: Bundle) -> str:
@@ -48,7 +46,7 @@ def tags(bundle: Bundle) -> dict[str, str]:
         "theragate.verdict": verdict.decision,
         "theragate.blocked_by": ", ".join(finding.gate for finding in verdict.blocking),
         "theragate.comparator": verdict.comparator,
-        "theragate.waivers": _cut("; ".join(bundle.waivers)),
+        "theragate.waivers": cut("; ".join(bundle.waivers)),
         WAIVED_UNTIL: str(bundle.waived_until or ""),
         "sha256.data": verdict.cohort_sha256,
         "sha256.predictions": verdict.predictions_sha256,
@@ -56,7 +54,7 @@ def tags(bundle: Bundle) -> dict[str, str]:
         "sha256.evidence": verdict.evidence_sha256,
         "sha256.model": verdict.model_sha256,
         "theragate.simulated": "true" if bundle.evidence.cohort.simulated else "",
-        "theragate.treatment": bundle.evidence.treatment.assigned if bundle.evidence.treatment else "",
+        "theragate.treatment": _assigned(bundle) or "",
         "dvc.experiment": bundle.experiment or "",
         "dvc.baseline": bundle.baseline or "",
     }
@@ -161,7 +159,7 @@ def experiment_text(bundle: Bundle) -> str:
     """Describe the study to a reviewer who is new to it. The first line is plain text, since lists show it raw."""
     card, gates = bundle.study.card, bundle.study.gates
     metric = gates.get("discrimination", gates.get("non_inferiority", {})).get("metric", "metric")
-    simulated = ("SIMULATED COHORT. " if bundle.evidence.cohort.simulated else "") + _design(bundle)
+    simulated = ("SIMULATED COHORT. " if bundle.evidence.cohort.simulated else "") + design_words(_assigned(bundle))
     shown = ", ".join(f"`{name}`" for name in report_only(bundle.evidence.task, bundle.study.installed))
     text = f"""{simulated}{card.title}
 
@@ -176,30 +174,22 @@ A run is one training, named by what the gates decided; the runs below it are th
 has an upper limit alone. `{metric}/minus reference` is the difference to the simple reference model, `{metric}/…` with
 a group's name the value in that group, and `{metric}/stress …` the value under a declared stress of the inputs.
 Reported and never judged: {shown}."""
-    return text[:_LONGEST_TEXT]
+    return text[:LONGEST_TEXT]
 
 
 def run_text(bundle: Bundle) -> str:
     """Describe a run or a version: the verdict, and how to reproduce it."""
-    simulated = "SIMULATED COHORT: can never be released.\n\n" if bundle.evidence.cohort.simulated else ""
-    simulated += f"{_design(bundle)}\n\n" if _design(bundle) else ""
-    end = f"\n\nReproduce: `{bundle.reproduce}`" if bundle.reproduce else f"\n\n{_NOT_COMMITTED}"
-    more = "\n\n(The rest is in the artifact `card.md`.)"
-    room = _LONGEST_TEXT - _ROOM_FOR_SIGNER - len(simulated) - len(end) - len(more)
-    table = bundle.description.strip()
-    if len(table) > room:
-        table = table[:room].rsplit("\n", 1)[0] + more
-    return simulated + table + end
+    return described(
+        bundle.description,
+        simulated=bundle.evidence.cohort.simulated,
+        assigned=_assigned(bundle),
+        reproduce=bundle.reproduce,
+    )
 
 
-def _design(bundle: Bundle) -> str:
-    """Label evidence about treatment that was not assigned at random."""
+def _assigned(bundle: Bundle) -> str | None:
     treatment = bundle.evidence.treatment
-    return "OBSERVATIONAL TREATMENT. " if treatment and treatment.assigned == "in_practice" else ""
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= _LONGEST_TEXT else f"{text[: _LONGEST_TEXT - 1]}…"
+    return None if treatment is None else treatment.assigned
 
 
 def _text(value: object) -> str:

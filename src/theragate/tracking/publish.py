@@ -18,6 +18,7 @@ from theragate.tracking.store import Stores, opened
 
 __all__ = ["Published", "publish", "review"]
 
+_SIGNER, _AUTHOR = "theragate.attested_by", "theragate.author"  # with both, a guarded registry says what was signed
 _RELEASED = "theragate.released"  # what is or was champion stays as people released it
 
 
@@ -110,7 +111,8 @@ def _update_run(client: MlflowClient, bundle: Bundle, run: Run) -> None:
 
 
 def _update_version(client: MlflowClient, bundle: Bundle, version: ModelVersion) -> None:
-    if _RELEASED not in version.tags and _is_now_reproducible(version.tags, bundle):
+    described_by_registry = _SIGNER in version.tags and _AUTHOR in version.tags
+    if not described_by_registry and _RELEASED not in version.tags and _is_now_reproducible(version.tags, bundle):
         for name, value in revision_tags(bundle).items():
             client.set_model_version_tag(version.name, version.version, name, value)
         client.update_model_version(version.name, version.version, description=run_text(bundle))
