@@ -4,11 +4,8 @@ import re
 
 import pytest
 from browsers import MARKS, need_browser, new_browser, new_page
-from mlflow_plugin.attested_by_hand import Deployment, attest, evidence_of, policy_of, write_package
+from mlflow_plugin.attested_by_hand import Deployment, attest, policy_of, write_package
 from mlflow_plugin.servers import PASSWORD, Server, running
-
-from theragate.gates import decide
-from theragate.reports.verdict import verdict_table
 
 pytestmark = MARKS
 AUTHOR, MANAGER = "grace", "ada"  # both are release managers
@@ -35,15 +32,7 @@ def register(server: Server, study: str) -> None:
     server.deployment.accept(policy_of(study))
     package = write_package(server.folder / study, study)
     attested = attest(package, study, server.deployment.evaluator)
-    signed = attested.attestation
-    verdict = decide(evidence_of(study, signed.model_sha256), policy_of(study), evidence_sha256=signed.evidence_sha256)
-    tags = {"sha256.evidence": signed.evidence_sha256, "theragate.verdict": signed.decision}
-    version = server.person(AUTHOR).register(
-        study,
-        package,
-        description=verdict_table(verdict),
-        tags=[{"key": key, "value": value} for key, value in tags.items()],
-    )
+    version = server.person(AUTHOR).register(study, package)
     evaluator = server.person("evaluator")
     assert evaluator.put_dossier(attested).status_code == 200
     assert evaluator.tag(study, version, "theragate.attestation", attested.envelope).status_code == 200

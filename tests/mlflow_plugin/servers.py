@@ -20,7 +20,7 @@ ADMIN, PASSWORD = "admin", "a long password for tests"
 # Two managers, the author, a stranger, the evaluator, a reader of full evidence.
 PEOPLE = ("ada", "grace", "alan", "mallory", "evaluator", "reader")
 SIGN_IN = """[mlflow]
-default_permission = MANAGE
+default_permission = {permission}
 database_uri = sqlite:///{folder}/users.db
 admin_username = admin
 authorization_function = mlflow.server.auth:authenticate_request_basic_auth
@@ -124,6 +124,7 @@ class Server:
     workers: int = 1
     cache: int = 900  # seconds for which a password that was right need not be hashed again
     limits: str = ""  # as in THERAGATE_LIMITS
+    permission: str = "MANAGE"  # everybody's, on every model and experiment
     command: tuple[str, ...] = (str(BIN / "theragate"), "server")
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
@@ -138,7 +139,7 @@ class Server:
 
     def environ(self) -> dict[str, str]:
         sign_in = self.folder / "sign-in.ini"
-        sign_in.write_text(SIGN_IN.format(folder=self.folder, cache=self.cache))
+        sign_in.write_text(SIGN_IN.format(folder=self.folder, cache=self.cache, permission=self.permission))
         kept = {key: value for key, value in os.environ.items() if not key.startswith(("MLFLOW_", "THERAGATE_"))}
         return kept | {
             "MLFLOW_AUTH_ADMIN_PASSWORD": PASSWORD,

@@ -27,6 +27,7 @@ from theragate.mlflow_plugin.errors import refusal
 from theragate.mlflow_plugin.guesses import Guesses, guesses_path
 from theragate.mlflow_plugin.limits import Limits, read_limits
 from theragate.mlflow_plugin.request_filter import Application, RequestFilter
+from theragate.mlflow_plugin.rights import name_missing_rights
 from theragate.mlflow_plugin.routes import ENDPOINTS, add_routes
 from theragate.mlflow_plugin.sealed_location import SCHEME, is_sealed, local_path, served_destination
 from theragate.mlflow_plugin.sign_in import SignIn
@@ -57,6 +58,7 @@ def create_app() -> Application:
     if not guarded or _CREATE_EXPERIMENT not in flask_application.view_functions:
         raise _wrong_start("MLflow has the routes that are guarded here", "a version of MLflow with other routes")
     flask_application.before_request(_refuse_artifact_locations)
+    name_missing_rights(flask_application)
     limits = read_limits(os.environ)
     guesses = Guesses(guesses_path(configuration.settings), limits)
     sign_in = SignIn(flask_application, auth, guesses, together=limits.guesses)

@@ -104,7 +104,7 @@ class Session:
             rule="a version of a registered model is named by its number or an alias",
             received=f"`{number}`, while the registry has {numbers}"
             if number and versions
-            else "no registered version",
+            else "no registered version" + (", or none that you may READ" if self.registry.signs_in else ""),
             remedy=f"{'' if versions else self.near(study)}See `theragate release list`.",
         )
 

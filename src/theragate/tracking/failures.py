@@ -3,7 +3,10 @@
 import re
 from urllib.parse import parse_qsl, unquote
 
-from theragate.errors import StoreError
+from mlflow.exceptions import MlflowException
+
+from theragate.errors import StoreError, TheragateError
+from theragate.tracking.release_api import StoreRefusal, refusal_text
 
 __all__ = ["no_store", "store_error", "store_name"]
 
@@ -47,9 +50,18 @@ _KNOWN = (
 )
 
 
-def store_error(error: Exception, url: str) -> StoreError:
-    """Translate a failure of the store at `url`, leaving out user and password in every spelling."""
+def store_error(error: Exception, url: str) -> TheragateError:
+    """Translate a failure of the store at `url`, leaving out user and password in every spelling.
+
+    A server's own refusal is passed on in its words: they say who lacks which right, or what no rule allows.
+    """
     message = str(error)
+    if isinstance(error, MlflowException) and error.error_code == "PERMISSION_DENIED" and "403 !=" not in message:
+        return StoreRefusal(refusal_text(error))
+    if url.startswith(("http://", "https://")):
+        refused = _refused_by_server(message, url)
+        if refused is not None:
+            return refused
     for sign, received, remedy in _KNOWN:
         if sign in message.lower():
             return StoreError(_subject(url), rule="the store can be used", received=received, remedy=remedy)
@@ -60,6 +72,40 @@ def store_error(error: Exception, url: str) -> StoreError:
         received=f"this error from MLflow: {_without_secrets(first, url)[:300]}",
         remedy=f"Check the store, {_AGAIN}",
     )
+
+
+def _refused_by_server(message: str, url: str) -> TheragateError | None:
+    """Return what a server has refused without a word; None for any other failure."""
+    status = message + _http(message)
+    if "error code 401" in status:
+        return StoreError(
+            _subject(url),
+            rule="whoever uses it has signed in",
+            received="no user, or a rejected user or password",
+            remedy=f"Set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, {_AGAIN}",
+        )
+    if "error code 403" not in status:
+        return None
+    sealed, artifacts = "/sealed" in message, "/mlflow-artifacts/" in message
+    right = (
+        "READ as everybody's right (`default_permission` of its sign-in), because sealed models belong to no experiment"
+        if sealed
+        else "EDIT on the experiment whose artifacts these are, or READ to read them"
+        if artifacts
+        else "READ to read, EDIT to write and MANAGE to delete, on this experiment or registered model"
+    )
+    return StoreError(
+        _subject(url),
+        rule=f"whoever has signed in has the right that this needs: {right}",
+        received="a user without it",
+        remedy=f"Ask an administrator of MLflow for it, {_AGAIN}",
+    )
+
+
+def _http(message: str) -> str:
+    """Return the status in a message of the library `requests` in the words of MLflow's."""
+    status = re.search(r"\b(40[13]) Client Error", message)
+    return f" error code {status.group(1)}" if status else ""
 
 
 def no_store(url: str) -> StoreError:

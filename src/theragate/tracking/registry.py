@@ -13,7 +13,7 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
 from theragate.study import NAME
-from theragate.tracking.release_api import ReleaseApi, StoreRefusal
+from theragate.tracking.release_api import ReleaseApi, StoreRefusal, refusal_text
 from theragate.tracking.store import Stores, opened
 
 __all__ = ["RegisteredVersion", "Registry", "connected"]
@@ -71,9 +71,11 @@ def connected(stores: Stores) -> Iterator["Registry"]:
         try:
             yield Registry(client)
         except MlflowException as error:
-            if error.error_code not in _DECISIONS:
+            if error.error_code not in _DECISIONS or "403 !=" in str(
+                error.message
+            ):  # the latter says not what is missing
                 raise
-            raise StoreRefusal(_sentence(error)) from error
+            raise StoreRefusal(refusal_text(error)) from error
 
 
 class Registry:
@@ -85,6 +87,11 @@ class Registry:
     def __init__(self, client: MlflowClient) -> None:
         self._client = client
         self.api = ReleaseApi(client._get_registry_client().store)
+
+    @property
+    def signs_in(self) -> bool:
+        """Whether it is a server, which shows everybody only what that person may READ."""
+        return str(self._client._registry_uri).startswith(("http://", "https://"))
 
     def studies(self) -> list[str]:
         """Return the names of all registered models that can be released, however many there are."""
@@ -143,8 +150,3 @@ class Registry:
             return None
         with tempfile.TemporaryDirectory() as folder:
             return Path(self._client.download_artifacts(run_id, path, folder)).read_bytes()
-
-
-def _sentence(error: MlflowException) -> str:
-    """Return the message without the code that MLflow's client puts before it."""
-    return str(error.message).removeprefix(f"{error.error_code}: ").strip()

@@ -2,12 +2,13 @@
 
 from typing import Any
 
+from mlflow.exceptions import MlflowException
 from mlflow.utils.rest_utils import http_request
 
 from theragate.digests import sha256_bytes
 from theragate.errors import StoreError, TheragateError
 
-__all__ = ["ReleaseApi", "StoreRefusal"]
+__all__ = ["ReleaseApi", "StoreRefusal", "refusal_text"]
 
 _LEDGER, _DOSSIERS = "/api/2.0/theragate/ledger", "/api/2.0/theragate/dossiers"
 _AFTER_ALL = 999_999_999  # the largest row number that a server accepts; no ledger reaches it
@@ -96,6 +97,11 @@ class ReleaseApi:
         if answer.status_code not in (200, 201, 204):
             raise StoreRefusal(_message(answer))
         return answer
+
+
+def refusal_text(error: MlflowException) -> str:
+    """Return a registry's message without the code that MLflow's client puts before it."""
+    return str(error.message).removeprefix(f"{error.error_code}: ").strip()
 
 
 def _message(answer: Any) -> str:
