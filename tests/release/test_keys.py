@@ -1,9 +1,12 @@
 """Keys: read from files that only their owner can read, or from a setting; never shown."""
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption, PrivateFormat
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,7 +14,7 @@ from release.submission_by_hand import a_key
 
 from theragate.digests import sha256_bytes
 from theragate.errors import ConfigurationError
-from theragate.release.keys import VerifyingKey, development_key, read_key, write_key
+from theragate.release.keys import VerifyingKey, _is_open_to_others, development_key, read_key, write_key
 
 KEY, OTHER = a_key(1), a_key(2)
 
@@ -95,3 +98,56 @@ def test_the_development_key_is_made_once_even_by_many_at_once(tmp_path):
     assert len({key.key_id for key, _ in found}) == 1
     assert sum(made for _, made in found) == 1
     assert not development_key(tmp_path / "private")[1]
+
+
+SMALL = [  # the points of small order, as RFC 8032 and libsodium write them, with either first bit
+    "0000000000000000000000000000000000000000000000000000000000000000",
+    "0100000000000000000000000000000000000000000000000000000000000000",
+    "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+    "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+    "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+    "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+    "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+]
+
+
+@pytest.mark.parametrize("text", SMALL)
+@pytest.mark.parametrize("first_bit", [0, 128])
+def test_a_key_for_which_anybody_can_sign_is_none(text, first_bit):
+    raw = bytearray.fromhex(text)
+    raw[31] |= first_bit
+    with pytest.raises(ValueError, match="anybody can sign for it"):
+        VerifyingKey(bytes(raw))
+
+
+def test_for_the_key_of_zeros_anybody_can_sign():
+    """Why it is refused: the library that verifies accepts a signature that was made without a private key."""
+    nobody = Ed25519PublicKey.from_public_bytes(bytes(32))
+    signature = bytes([1]) + bytes(63)
+
+    def accepted(message):
+        try:
+            nobody.verify(signature, message)
+        except InvalidSignature:
+            return False
+        return True
+
+    assert any(accepted(b"champion %d" % number) for number in range(64))
+
+
+@pytest.mark.parametrize(
+    ("mode", "owner", "group", "user", "is_open"),
+    [
+        (0o600, 1000, 1000, 1000, False),
+        (0o400, 0, 0, 1000, False),
+        (0o440, 0, 0, 1000, False),  # a credential of systemd
+        (0o440, 0, 1000, 1000, True),
+        (0o440, 1000, 0, 1000, True),
+        (0o440, 0, 0, 0, True),
+        (0o444, 0, 0, 1000, True),
+        (0o460, 0, 0, 1000, True),
+    ],
+)
+def test_who_else_can_read_a_key(mode, owner, group, user, is_open):
+    status = os.stat_result((mode, 0, 0, 1, owner, group, 0, 0, 0, 0))
+    assert _is_open_to_others(status, user=user) == is_open

@@ -27,6 +27,19 @@ DEVELOPMENT_KEY = Path("keys", "development.pem")  # below the private folder
 _OTHERS = 0o077  # the permissions of everybody except the owner
 _MOST_BYTES = 10_000  # a PEM file of an Ed25519 key has about 120
 _LENGTH = 32  # bytes of a raw public key
+_PRIME = 2**255 - 19  # of the field of Ed25519
+_D = -121665 * pow(121666, -1, _PRIME) % _PRIME  # of its curve
+
+
+def _is_degenerate(raw: bytes) -> bool:
+    """Return whether a key is one of the few points of small order, for which anybody can make signatures.
+
+    On the curve ``y² - x² = 1 + d x² y²`` the order of a point divides 8 exactly if ``x = 0``, ``y = 0`` or
+    ``x² + y² = 0``; ``x²`` follows from ``y``, which is the key without its first bit (RFC 8032, section 5.1.3).
+    """
+    y = int.from_bytes(raw, "little") & ((1 << 255) - 1)
+    x_squared = (y * y - 1) * pow(_D * y * y + 1, -1, _PRIME) % _PRIME
+    return x_squared == 0 or y % _PRIME == 0 or (x_squared + y * y) % _PRIME == 0
 
 
 @dataclass(frozen=True)
@@ -38,6 +51,8 @@ class VerifyingKey:
     def __post_init__(self) -> None:
         if len(self.raw) != _LENGTH:
             raise ValueError("an Ed25519 public key has 32 bytes")
+        if _is_degenerate(self.raw):
+            raise ValueError("a public key of all zeros or the like is nobody's: anybody can sign for it")
 
     @classmethod
     def of(cls, text: str) -> "VerifyingKey":
@@ -140,19 +155,29 @@ def read_key(value: str, *, named: str) -> SigningKey:
     path = Path(value)
     try:
         with path.open("rb") as stream:
-            mode = os.fstat(stream.fileno()).st_mode
+            status = os.fstat(stream.fileno())
             pem = stream.read(_MOST_BYTES)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else None
         raise _wrong(named, f"a file that cannot be read ({reason or type(error).__name__})") from error
-    if os.name == "posix" and mode & _OTHERS:
+    if os.name == "posix" and _is_open_to_others(status, user=os.geteuid()):
         raise ConfigurationError(
             f"{named}, `{path.name}`",
             rule="only the owner can read a private key",
-            received=f"a file with mode {mode & 0o777:o}",
+            received=f"a file with mode {status.st_mode & 0o777:o}",
             remedy="Run `chmod 600` on it; if others may have read it, replace the key with `theragate keys rotate`.",
         )
     return SigningKey.of_pem(pem, named=f"{named}, `{path.name}`")
+
+
+def _is_open_to_others(status: os.stat_result, *, user: int) -> bool:
+    """Return whether somebody else than `user` and root can read a file.
+
+    systemd hands a service its credentials as files of root, with a list of who else may read them; their mode then
+    shows 440, and their group is root's.
+    """
+    of_root = status.st_uid == status.st_gid == 0 != user
+    return bool(status.st_mode & (_OTHERS & ~0o040 if of_root else _OTHERS))
 
 
 def write_key(path: Path, key: SigningKey) -> None:
