@@ -2,8 +2,10 @@
 
 import os
 import sys
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from theragate.commands.frame import STUDY, Call, Command, MisuseError, argument, count, day
 from theragate.commands.release import PREDICT, RELEASE
@@ -207,10 +209,22 @@ def _server(call: Call) -> int | str:
         from theragate.mlflow_plugin.used_dossiers import clean_dossiers
 
         return clean_dossiers(call.settings, call.environ, days=parsed.clean)
-    from theragate.mlflow_plugin.server import Listening, serve
+    from theragate.mlflow_plugin.server import Listening, check, serve
 
     listening = Listening(parsed.host, parsed.port, parsed.workers)
+    if parsed.check:
+        return _show_findings(check(call.settings, listening, call.environ))
     return serve(call.settings, listening, embedded=parsed.embedded, environ=call.environ)
+
+
+def _show_findings(findings: Iterable[Any]) -> int:
+    """Print each finding on a line, and how many there are; return the exit code."""
+    levels: Counter[str] = Counter()
+    for finding in findings:
+        levels[finding.level] += 1
+        say(str(finding))
+    say(f"{levels['error']} errors, {levels['warning']} warnings")
+    return 1 if levels["error"] else 0
 
 
 def _show(lines: Iterable[tuple[str, bool]]) -> int:
@@ -386,6 +400,7 @@ COMMANDS: tuple[Command, ...] = (
         _server,
         (
             argument("--embedded", action="store_true", help="for one person on this machine; nobody signs in"),
+            argument("--check", action="store_true", help="start nothing; name what is missing or too open"),
             argument(
                 "--clean",
                 nargs="?",

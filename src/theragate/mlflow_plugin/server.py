@@ -1,13 +1,16 @@
 """Starting the release server: MLflow's own command, with our registry, artifacts and application."""
 
+import os
 import secrets
 import socket
 import sys
 from collections.abc import Iterator, Mapping, MutableMapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from theragate.errors import ConfigurationError, StoreError, TheragateError
 from theragate.files import write_text
+from theragate.mlflow_plugin.checks import Finding, check_server, refuse_worst
 from theragate.mlflow_plugin.guesses import Guesses, guesses_path
 from theragate.mlflow_plugin.limits import read_limits
 from theragate.printing import say
@@ -15,13 +18,13 @@ from theragate.registry.pinned_head import server_memory
 from theragate.release.trust import present_trust, trust_path
 from theragate.settings import Settings
 
-__all__ = ["Listening", "serve"]
+__all__ = ["Listening", "check", "serve"]
 
 # Settings of MLflow; those that the user has set stay.
 _QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
 
 _CONNECTION = "theragate.mlflow_plugin.connections:Connection"  # with deadlines
-_USERS = "server/users.db"  # below the private folder
+_USERS, _SIGN_IN_FILE = "server/users.db", "server/sign-in.ini"  # below the private folder
 _SIGN_IN = """[mlflow]
 default_permission = READ
 database_uri = {database}
@@ -76,6 +79,8 @@ def serve(settings: Settings, listening: Listening, *, embedded: bool, environ: 
         environ.setdefault(name, value)
     if not embedded:
         _pin_trust(settings, environ)
+        refuse_worst(settings, environ)
+        os.umask(0o077)  # what the server writes is its own: databases, artifacts, temporary files
         Guesses(guesses_path(settings), limits)  # or say now why it cannot be written
         _prepare_sign_in(settings, environ)
     from mlflow.cli import cli
@@ -89,6 +94,13 @@ def serve(settings: Settings, listening: Listening, *, embedded: bool, environ: 
     say(_embedded_notice(listening) if embedded else f"Release server: {listening.address}")
     cli.main(args=server_arguments(settings, listening, embedded=embedded), prog_name="mlflow", standalone_mode=False)
     return 0
+
+
+def check(settings: Settings, listening: Listening, environ: Mapping[str, str]) -> Iterator[Finding]:
+    """Find what is missing in the deployment of a team's server, or too open, as `serve` would start it."""
+    sign_in = environ.get("MLFLOW_AUTH_CONFIG_PATH")
+    path = Path(sign_in) if sign_in else settings.private / _SIGN_IN_FILE
+    return check_server(settings, environ, host=listening.host, workers=listening.workers, sign_in=path)
 
 
 def server_arguments(settings: Settings, listening: Listening, *, embedded: bool) -> list[str]:
@@ -199,7 +211,7 @@ def _prepare_sign_in(settings: Settings, environ: MutableMapping[str, str]) -> N
         users = settings.private / _USERS
         users.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         users.parent.chmod(0o700)
-        sign_in = users.with_name("sign-in.ini")
+        sign_in = settings.private / _SIGN_IN_FILE
         write_text(sign_in, _SIGN_IN.format(database=f"sqlite:///{users}"))
         environ["MLFLOW_AUTH_CONFIG_PATH"] = str(sign_in)
     from mlflow.exceptions import MlflowException

@@ -180,7 +180,7 @@ def _check(url: str) -> None:
 
 def _create(path: Path) -> None:
     """Create the database under a temporary name and rename it, so that a killed process leaves no partial one."""
-    with whole_file(path) as temporary:
+    with whole_file(path, mode=0o600) as temporary:
         engine = sqlalchemy.create_engine(f"sqlite:///{temporary}", poolclass=sqlalchemy.NullPool)
         _initialize_tables(engine)
         engine.dispose()

@@ -1,0 +1,141 @@
+"""The database of a release server: its rules, the rights of the server's role, and the time."""
+
+import re
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import sqlalchemy
+from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
+
+from theragate.mlflow_plugin.checks.findings import Finding, error, warning
+from theragate.mlflow_plugin.tables import LEDGER
+
+__all__ = ["check_database", "rules_of"]
+
+_RULES = Path(__file__).parents[2] / "deployment" / "postgresql.sql"
+_INSTALL = "Run the rules as the owner: `theragate docs postgresql.sql | psql -v ON_ERROR_STOP=1`."
+_TRIGGER = re.compile(
+    r"CREATE\s+(?:OR\s+REPLACE\s+)?(?:CONSTRAINT\s+)?TRIGGER\s+(\w+)\s+.*?\sON\s+(?:\w+\.)?(\w+)", re.DOTALL
+)
+_KEPT = LEDGER.name
+_SKEW = 60  # seconds
+
+
+def rules_of(sql: str) -> set[tuple[str, str]]:
+    """Return the triggers that a file installs, each with its table."""
+    return {(name, table) for name, table in _TRIGGER.findall(sql)}
+
+
+def check_database(address: str) -> Iterator[Finding]:
+    """Check a database at the address with which the server signs in."""
+    engine = sqlalchemy.create_engine(address)
+    try:
+        with engine.connect() as connection:
+            tables = sqlalchemy.inspect(connection).get_table_names()
+            if _KEPT not in tables:
+                yield warning(
+                    "the database",
+                    rule="it has the tables of a release server",
+                    received="none yet",
+                    remedy="Start the server once as the owner; then check again.",
+                )
+                return
+            if engine.dialect.name == "postgresql":
+                yield from _postgresql(connection)
+            yield from _time(connection)
+    except SQLAlchemyError as raised:
+        reason = str(getattr(raised, "orig", None) or type(raised).__name__).splitlines()[0]
+        yield error(
+            "the database",
+            rule="the server can sign in and read it",
+            received=f"this error: {reason[:200]}",
+            remedy="Correct MLFLOW_TRACKING_URI, or the rights of its role.",
+        )
+    finally:
+        engine.dispose()
+
+
+def _postgresql(connection: Connection) -> Iterator[Finding]:
+    role, superuser = connection.execute(
+        sqlalchemy.text("SELECT rolname, rolsuper FROM pg_roles WHERE rolname = current_user")
+    ).one()
+    tables = sorted({table for _, table in rules_of(_RULES.read_text(encoding="utf-8"))} | {_KEPT})
+    owned = connection.execute(
+        sqlalchemy.text(
+            "SELECT relname FROM pg_class WHERE relkind = 'r' AND relname = ANY(:tables) "
+            "AND relnamespace = 'public'::regnamespace AND pg_has_role(current_user, relowner, 'USAGE')"
+        ),
+        {"tables": tables},
+    ).scalars()
+    if superuser:
+        yield _owner(role, "a superuser, whom no rule stops")
+    elif found := sorted(owned):
+        yield _owner(role, f"the owner of {', '.join(found)}, who can drop the rules")
+    else:
+        rights = [
+            right
+            for right in ("UPDATE", "DELETE", "TRUNCATE")
+            if connection.execute(
+                sqlalchemy.text("SELECT has_table_privilege(:table, :right)"), {"table": _KEPT, "right": right}
+            ).scalar()
+        ]
+        if rights:
+            yield error(
+                f"the database role `{role}`",
+                rule="it appends to the ledger, and changes no row",
+                received=f"the right to {', '.join(rights)}",
+                remedy=_INSTALL,
+            )
+    present = {
+        (str(name), str(table))
+        for name, table in connection.execute(
+            sqlalchemy.text(
+                "SELECT tgname, relname FROM pg_trigger JOIN pg_class ON pg_class.oid = tgrelid "
+                "WHERE tgenabled <> 'D' AND NOT tgisinternal"
+            )
+        )
+    }
+    missing = rules_of(_RULES.read_text(encoding="utf-8")) - present
+    if missing:
+        yield error(
+            "the rules in the database",
+            rule="they are installed as the version that runs brings them, and enabled",
+            received="none of " + ", ".join(sorted(f"`{name}` on `{table}`" for name, table in missing)),
+            remedy=_INSTALL,
+        )
+
+
+def _owner(role: str, received: str) -> Finding:
+    return error(
+        f"the database role `{role}`",
+        rule="the server signs in with a role of its own, `theragate_server`",
+        received=received,
+        remedy="Sign in as the owner at the first start and for upgrades only; docs/deployment.md says how.",
+    )
+
+
+def _time(connection: Connection) -> Iterator[Finding]:
+    """Compare the clock with the ledger, whose times never run backwards, and with the database's."""
+    remedy = "Synchronise the clock (NTP): attestations, revocations and the ledger go by it."
+    now = datetime.now(UTC)
+    last = connection.execute(sqlalchemy.select(LEDGER.c.event).order_by(LEDGER.c.seq.desc()).limit(1)).scalar()
+    at = re.search(r'"at":"([^"]+)"', str(last or ""))
+    if at and (ahead := (datetime.fromisoformat(at[1]) - now).total_seconds()) > _SKEW:
+        yield error(
+            "the clock",
+            rule="it is not before the last release",
+            received=f"a time {ahead:,.0f} seconds before it",
+            remedy=remedy,
+        )
+    if connection.dialect.name == "postgresql":
+        theirs = connection.execute(sqlalchemy.text("SELECT extract(epoch FROM clock_timestamp())")).scalar()
+        if abs(float(theirs or 0) - time.time()) > _SKEW:
+            yield warning(
+                "the clock",
+                rule="server and database agree about the time",
+                received=f"{abs(float(theirs or 0) - time.time()):,.0f} seconds between them",
+                remedy=remedy,
+            )
