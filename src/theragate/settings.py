@@ -1,5 +1,6 @@
 """Where the stores are: settings come from environment variables, with defaults that need nothing installed."""
 
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,6 +10,8 @@ from theragate.errors import ConfigurationError
 
 __all__ = ["Settings", "for_experiments", "project_root", "read_settings"]
 
+_TIMEOUT = 1800  # seconds: a large model may have to be copied on the server, and fetched over a slow line
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -17,7 +20,7 @@ class Settings:
     ``home`` is the project's root, also for experiments that DVC runs in a temporary folder: default stores and
     private tables live there. ``tracking``, ``registry`` and ``artifacts`` are MLflow's store URLs: unless it is named,
     the registry is the guarded one beside the tracking store. ``jobs`` is the number of processor cores that training
-    may use.
+    may use, ``timeout`` the seconds that a command waits for a server, all its waiting together.
     """
 
     home: Path
@@ -25,6 +28,7 @@ class Settings:
     registry: str
     artifacts: str
     jobs: int
+    timeout: float
 
     @property
     def private(self) -> Path:
@@ -60,15 +64,15 @@ def read_settings(environ: Mapping[str, str], folder: Path) -> Settings:
     ----------
     environ
         Environment variables. MLflow's own ``MLFLOW_TRACKING_URI`` and ``MLFLOW_REGISTRY_URI`` name the stores,
-        ``THERAGATE_ARTIFACTS`` the artifact location of new experiments, ``THERAGATE_JOBS`` the cores; DVC gives
-        ``DVC_ROOT``.
+        ``THERAGATE_ARTIFACTS`` the artifact location of new experiments, ``THERAGATE_JOBS`` the cores,
+        ``THERAGATE_TIMEOUT`` the seconds that a command waits for a server; DVC gives ``DVC_ROOT``.
     folder
         The current folder: the project around it is meant where DVC does not say otherwise.
 
     Raises
     ------
     ConfigurationError
-        If ``THERAGATE_JOBS`` is not a positive whole number.
+        If ``THERAGATE_JOBS`` is not a positive whole number, or ``THERAGATE_TIMEOUT`` not a positive number.
     """
     home = Path(environ.get("DVC_ROOT") or project_root(folder) or folder).resolve()
     tracking = environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{home / 'mlflow-store' / 'mlflow.db'}"
@@ -80,11 +84,29 @@ def read_settings(environ: Mapping[str, str], folder: Path) -> Settings:
         registry=environ.get("MLFLOW_REGISTRY_URI") or _guarded(tracking),
         artifacts=environ.get("THERAGATE_ARTIFACTS") or local,
         jobs=_jobs(environ.get("THERAGATE_JOBS")),
+        timeout=_timeout(environ.get("THERAGATE_TIMEOUT")),
     )
 
 
 def _guarded(tracking: str) -> str:
     return f"gated+{tracking}" if tracking.startswith(("sqlite:", "postgresql:", "postgresql+")) else tracking
+
+
+def _timeout(text: str | None) -> float:
+    if not text:
+        return _TIMEOUT
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds < math.inf:
+        raise ConfigurationError(
+            "environment variable THERAGATE_TIMEOUT",
+            rule="it is a number of seconds above 0",
+            received=f"`{text}`",
+            remedy=f"Correct it, or unset it to wait {_TIMEOUT} seconds.",
+        )
+    return seconds
 
 
 def _jobs(text: str | None) -> int:

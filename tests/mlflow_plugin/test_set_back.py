@@ -134,6 +134,7 @@ def test_every_command_and_the_server_notice_a_database_that_was_restored(tmp_pa
         evaluator.tag("study_a", version, "theragate.attestation", attested.envelope)
         server.person("ada").tag("study_a", version, "theragate.approve", attested.approval)
         assert manager.set_alias("study_a", version).status_code == 200
+        assert theragate(consumer, "release", "verify", "study_a", **as_grace).count("holds") == 6
         server.stop()
         shutil.copy(database, backup)
         server.start()

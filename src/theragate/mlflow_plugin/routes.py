@@ -11,6 +11,7 @@ from theragate.mlflow_plugin.errors import refusal
 __all__ = ["ENDPOINTS", "add_routes"]
 
 _DOSSIER, _LEDGER = "theragate_dossier", "theragate_ledger"
+_PAGE = 1000  # rows of the ledger in one answer
 ENDPOINTS = frozenset({_DOSSIER, _LEDGER})
 
 
@@ -34,10 +35,15 @@ def _dossier(sha256: str) -> Response:
 
 @catch_mlflow_exception  # type: ignore[untyped-decorator]
 def _ledger() -> Response:
-    after = request.args.get("after", "0")
-    if not (after.isascii() and after.isdecimal() and len(after) < 10):
-        raise _refused("`after` is the number of a row", f"`{ascii(after)[1:-1][:40]}`")
-    return jsonify({"rows": _store().ledger_rows(int(after))})
+    after, limit = _number("after", 0), _number("limit", _PAGE)
+    return jsonify({"rows": _store().ledger_rows(after, min(limit, _PAGE))})
+
+
+def _number(name: str, otherwise: int) -> int:
+    text = request.args.get(name, str(otherwise))
+    if not (text.isascii() and text.isdecimal() and len(text) < 10):
+        raise _refused(f"`{name}` is the number of a row", f"`{ascii(text)[1:-1][:40]}`")
+    return int(text)
 
 
 def _store() -> Any:

@@ -259,10 +259,10 @@ class GatedStore(SqlAlchemyStore):
         with translated_errors():
             return self._dossiers.get(sha256)
 
-    def ledger_rows(self, after: int = 0) -> list[dict[str, Any]]:
-        """Return the ledger's rows after number `after` as JSON, unverified."""
+    def ledger_rows(self, after: int = 0, limit: int | None = None) -> list[dict[str, Any]]:
+        """Return the ledger's rows after number `after`, all or `limit` of them, as JSON, unverified."""
         with translated_errors(), self._transactions.session() as session:
-            return [row.model_dump(mode="json") for row in rows_after(session, after)]
+            return [row.model_dump(mode="json") for row in rows_after(session, after, limit)]
 
     def _act(self, name: str, version: str, tag: ModelVersionTag) -> None:
         about = self.get_model_version(name, version)

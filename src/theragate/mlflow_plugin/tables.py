@@ -96,15 +96,15 @@ def _lock_database(connection: Connection) -> None:
         connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
 
 
-def rows_after(session: Session, seq: int) -> list[Row]:
-    """Return the ledger's rows after number `seq`, in their order, unverified.
+def rows_after(session: Session, seq: int, limit: int | None = None) -> list[Row]:
+    """Return the ledger's rows after number `seq`, all or `limit` of them, in their order, unverified.
 
     Raises
     ------
     StoreError
         If a row is malformed: somebody else has written to the table.
     """
-    stored = session.execute(select(LEDGER).where(LEDGER.c.seq > seq).order_by(LEDGER.c.seq)).mappings()
+    stored = session.execute(select(LEDGER).where(LEDGER.c.seq > seq).order_by(LEDGER.c.seq).limit(limit)).mappings()
     return [_row(dict(columns)) for columns in stored]
 
 

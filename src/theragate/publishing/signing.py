@@ -15,6 +15,7 @@ from theragate.release.attestation import VALIDITY, Attestation, sign_attestatio
 from theragate.release.dossier import dossier_bytes
 from theragate.release.examination import read_unverified, verify_statement
 from theragate.release.keys import SigningKey, development_key
+from theragate.release.package_rules import check_listed
 from theragate.release.rebuilt import InspectedPackage, check_rebuilt
 from theragate.release.refusals import Refusal
 from theragate.release.trust import Trust, development_trust, trust_path
@@ -163,7 +164,8 @@ def put_to_version(
     def keep(tagged: AttestationTags) -> bool:
         return _stands(tagged, prepared, signer, now=now, renew=renew)
 
-    return attach(Stores.of(settings), prepared.fields["study"], version, keep=keep, sign=sign) is not None
+    study, stores = prepared.fields["study"], Stores.of(settings)
+    return attach(stores, study, version, keep=keep, sign=sign, check=check_listed) is not None
 
 
 def _stands(tagged: AttestationTags, prepared: Draft, signer: Signer, *, now: datetime, renew: bool) -> bool:

@@ -13,6 +13,7 @@ from theragate.registry.session import ATTESTATION, open_session
 from theragate.registry.verification import check_package, check_statement
 from theragate.release.attestation import Attestation
 from theragate.release.ledger import Event, first_day
+from theragate.release.package_rules import check_listed
 from theragate.release.trust import present_trust, read_trust
 from theragate.settings import read_settings
 from theragate.tracking.store import Stores
@@ -133,7 +134,9 @@ def load_champion(
         event = session.champion(study)
         envelope = session.version(study, event.version).tags.get(ATTESTATION, "")
         statement = check_statement(event, envelope, pinned, day=first_day(event, session.rows))
-        package = session.registry.fetch_package(study, event.version, Path(folder))
+        package = session.registry.fetch_package(
+            study, event.version, Path(folder), check=check_listed, sealed=event.package_sha256
+        )
         check_package(event, package)
         from theragate.personal.answers import load_personal_model  # scikit-learn takes a second to import
 

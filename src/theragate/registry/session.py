@@ -30,6 +30,7 @@ __all__ = [
     "read_rows",
 ]
 
+_MOST_ROWS = 1_000_000
 _AUTHOR = "theragate.author"  # only a guarded registry writes it: who had signed in when the version was registered
 
 
@@ -186,8 +187,7 @@ def open_session(stores: Stores, trust: Trust, memory: Memory | None, now: datet
     """
     with connected(stores) as registry:
         seen = None if memory is None else memory.recall()
-        rows = read_rows(registry.api.ledger())
-        verify_rows(rows, trust)
+        rows = _verified_rows(registry, trust)
         if seen is not None:
             seen.check(stores.registry, rows)
         yield Session(registry, trust, rows, fold(rows), now or datetime.now(UTC))
@@ -208,13 +208,28 @@ def check_ledger(stores: Stores, trust: Trust, memory: Memory) -> None:
     with connected(stores) as registry:
         if registry.api.guarded:
             seen = memory.recall()
-            rows = read_rows(registry.api.ledger())
-            verify_rows(rows, trust)
+            rows = _verified_rows(registry, trust)
             seen.check(stores.registry, rows)
 
 
-def read_rows(raw: Sequence[object]) -> tuple[Row, ...]:
-    """Parse the rows of a ledger as a registry returns them.
+def _verified_rows(registry: Registry, trust: Trust) -> tuple[Row, ...]:
+    """Return the whole ledger, verified page by page: of a forged one no more than a page is read."""
+    rows: list[Row] = []
+    while page := read_rows(registry.api.ledger(len(rows)), after=len(rows)):
+        verify_rows(page, trust, after=rows[-1] if rows else None)
+        rows += page
+        if len(rows) > _MOST_ROWS:
+            raise StoreError(
+                "the registry's ledger",
+                rule=f"it has {_MOST_ROWS:,} rows at most",
+                received="more",
+                remedy="Find out who writes to it.",
+            )
+    return tuple(rows)
+
+
+def read_rows(raw: Sequence[object], *, after: int = 0) -> tuple[Row, ...]:
+    """Parse the rows of a ledger as a registry returns them, those after number `after`.
 
     Raises
     ------
@@ -224,5 +239,5 @@ def read_rows(raw: Sequence[object]) -> tuple[Row, ...]:
     remedy = "Release nothing; compare the ledger with its backup, and find out who wrote to the database."
     return tuple(
         spec_of(Row, row, subject=f"ledger, row {number}", remedy=remedy, error=StoreError)
-        for number, row in enumerate(raw, start=1)
+        for number, row in enumerate(raw, start=after + 1)
     )

@@ -12,6 +12,7 @@ from theragate.release.dossier import read_dossier
 from theragate.release.examination import Examination, Submission, examine, verify_statement
 from theragate.release.ledger import Event, first_day, releasing, verify_rows
 from theragate.release.model_files import inspect_package
+from theragate.release.package_rules import check_listed
 from theragate.release.state import StudyState, fold
 from theragate.release.trust import Trust
 from theragate.tracking.registry import RegisteredVersion
@@ -139,7 +140,9 @@ def fetch_material(session: Session, version: RegisteredVersion, folder: Path) -
         author=author_of(version),
         envelope=envelope,
         dossier=session.registry.api.dossier(statement.attestation.dossier_sha256),
-        package=session.registry.fetch_package(version.study, version.number, folder),
+        package=session.registry.fetch_package(
+            version.study, version.number, folder, check=check_listed, sealed=event.package_sha256
+        ),
         rows=len(session.rows),
         day=day,
     )

@@ -25,7 +25,17 @@ from theragate.package_form import (
 )
 from theragate.release.refusals import Refusal
 
-__all__ = ["META", "TEXTS", "File", "Limits", "check_amount", "check_files", "check_texts", "refused_file"]
+__all__ = [
+    "META",
+    "TEXTS",
+    "File",
+    "Limits",
+    "check_amount",
+    "check_files",
+    "check_listed",
+    "check_texts",
+    "refused_file",
+]
 
 META = "registered_model_meta"  # what MLflow writes into a download; it is no part of the model
 TEXTS = (DESCRIPTION, REQUIREMENTS, CONDA, PYTHON)
@@ -129,6 +139,26 @@ def check_amount(path: str, size: int, *, total: int, count: int, limits: Limits
     if count > limits.count:
         received = f"{count:,} up to this file"
         raise refused_file(path, f"a model has {limits.count:,} files and folders at most", received)
+
+
+def check_listed(path: str, size: int | None, total: int, count: int) -> None:
+    """Check one path of a package before it is fetched, from what a listing says of it.
+
+    Parameters
+    ----------
+    size
+        Its bytes; None for a folder.
+    total, count
+        The bytes, and the files and folders, up to this one.
+
+    Raises
+    ------
+    Refusal
+        If it makes the package too large, or a package may not contain it.
+    """
+    check_amount(path, size or 0, total=total, count=count, limits=Limits())
+    if size is not None and path != META:
+        _check_name(path)
 
 
 def refused_file(path: str, rule: str, received: str) -> Refusal:

@@ -14,6 +14,7 @@ from mlflow.entities.model_registry import ModelVersion
 from theragate.errors import StoreError
 from theragate.tracking.bundle import Bundle
 from theragate.tracking.champion import CHAMPION
+from theragate.tracking.downloads import Check
 from theragate.tracking.models import find_version
 from theragate.tracking.registry import Registry
 from theragate.tracking.store import Stores, opened
@@ -71,6 +72,7 @@ def attach(
     *,
     keep: Callable[[AttestationTags], bool],
     sign: Callable[[Path], SignedAttestation],
+    check: Check,
 ) -> SignedAttestation | None:
     """Give a version the attestation that `sign` returns for its package.
 
@@ -82,6 +84,8 @@ def attach(
         Tells from the version's tags whether its present attestation may stay.
     sign
         Called with the folder of a copy of the package.
+    check
+        Called with each path of the package before it is fetched; see `theragate.tracking.registry`.
 
     Returns
     -------
@@ -103,7 +107,7 @@ def attach(
             return None
         registry = Registry(client)
         with tempfile.TemporaryDirectory() as folder:
-            signed = sign(registry.fetch_package(study, number, Path(folder)))
+            signed = sign(registry.fetch_package(study, number, Path(folder), check=check))
         if registry.api.put_dossier(signed.dossier):
             client.set_model_version_tag(study, number, ATTESTATION, signed.envelope)
             _check_accepted(client.get_model_version(study, number))

@@ -1,8 +1,6 @@
 """The version with the alias `champion`, and the recipe by which it can be refitted."""
 
 import json
-import tempfile
-from pathlib import Path
 from typing import Any
 
 from mlflow import MlflowClient
@@ -10,6 +8,7 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
 from theragate.errors import StoreError
+from theragate.tracking.registry import read_artifact
 from theragate.tracking.runs import RECIPE
 from theragate.tracking.store import Stores, opened
 
@@ -47,15 +46,13 @@ def find_champion(stores: Stores, study: str) -> tuple[str, dict[str, Any]] | No
 
 
 def _recipe(client: MlflowClient, version: ModelVersion) -> dict[str, Any]:
-    run_id = version.run_id or ""
-    if not run_id or RECIPE not in {item.path for item in client.list_artifacts(run_id)}:
+    content = read_artifact(client, version.run_id or "", RECIPE)
+    if content is None:
         raise _unusable(version, "no such artifact")
-    with tempfile.TemporaryDirectory() as folder:
-        path = client.download_artifacts(run_id, RECIPE, folder)
-        try:
-            recipe = json.loads(Path(path).read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise _unusable(version, "text that is not JSON") from error
+    try:
+        recipe = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise _unusable(version, "text that is not JSON") from error
     model = recipe.get("model_sha256") if isinstance(recipe, dict) else None
     if model is None or (recipe.get("study"), model) != (version.name, version.tags.get("sha256.model")):
         raise _unusable(version, "a recipe of another model" if model else "content that is not a recipe")

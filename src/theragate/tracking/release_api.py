@@ -11,6 +11,7 @@ from theragate.errors import StoreError, TheragateError
 __all__ = ["ReleaseApi", "StoreRefusal", "refusal_text"]
 
 _LEDGER, _DOSSIERS = "/api/2.0/theragate/ledger", "/api/2.0/theragate/dossiers"
+_PAGE = 1000  # rows of the ledger in one answer
 _AFTER_ALL = 999_999_999  # the largest row number that a server accepts; no ledger reaches it
 _TIMEOUT = 600  # seconds in which a server answers; it may have to copy a large model first
 
@@ -46,12 +47,15 @@ class ReleaseApi:
         self._store = store
 
     def ledger(self, after: int = 0) -> list[dict[str, Any]]:
-        """Return the rows of the ledger with a number above `after`, in their order, unverified."""
+        """Return the next rows of the ledger with a number above `after`, in their order, unverified.
+
+        There are 1,000 at most; none means that the ledger has no more.
+        """
         if hasattr(self._store, "ledger_rows"):
-            return list(self._store.ledger_rows(after))
-        answer = self._request(_LEDGER, params={"after": after}).json()
-        rows = answer.get("rows") if isinstance(answer, dict) else answer
-        if not isinstance(rows, list):
+            return list(self._store.ledger_rows(after, _PAGE))
+        answer = self._request(_LEDGER, params={"after": after, "limit": _PAGE}).json()
+        rows = answer.get("rows") if isinstance(answer, dict) else None
+        if not isinstance(rows, list) or len(rows) > _PAGE:
             raise _unguarded()
         return rows
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import mlflow
 import sqlalchemy
 from filelock import FileLock, Timeout
+from google.protobuf.json_format import ParseError
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from mlflow.store.db.utils import _get_latest_schema_revision, _initialize_tables
@@ -25,6 +26,7 @@ from theragate.files import whole_file
 from theragate.settings import Settings
 from theragate.tracking.failures import no_store, store_error, store_name
 from theragate.tracking.relocation import follow_project
+from theragate.tracking.transport import guarded
 
 __all__ = ["Stores", "opened", "prepare"]
 
@@ -32,6 +34,7 @@ _DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
 _LOCK_TIMEOUT = 120  # seconds that one publication waits for another
 # It prints a traceback of each failing transaction, which is reported in one line here.
 _DATABASE_LOG = logging.getLogger("mlflow.store.db.utils")
+_HTTP_LOG = logging.getLogger("urllib3.connection")  # it shows headers that a server has garbled
 
 
 @dataclass(frozen=True)
@@ -40,17 +43,23 @@ class Stores:
 
     ``tracking`` and ``registry`` are a database (``sqlite:///…``, ``postgresql://…``) or a server (``http://…``); the
     registry is guarded where ``gated+`` stands before its database. ``artifacts`` is where the artifacts of a new
-    experiment go; empty leaves it to the server.
+    experiment go; empty leaves it to the server. ``timeout`` is the seconds that a command waits for a server in all.
     """
 
     tracking: str
     registry: str
     artifacts: str
+    timeout: float = 1800
 
     @classmethod
     def of(cls, settings: Settings) -> "Stores":
         """Return the stores of `settings`."""
-        return cls(tracking=settings.tracking, registry=settings.registry, artifacts=settings.artifacts)
+        return cls(
+            tracking=settings.tracking,
+            registry=settings.registry,
+            artifacts=settings.artifacts,
+            timeout=settings.timeout,
+        )
 
 
 def prepare(stores: Stores) -> None:
@@ -80,17 +89,19 @@ def opened(stores: Stores) -> Iterator[MlflowClient]:
         For whatever goes wrong with a store inside the block.
     """
     with ExitStack() as stack:
-        stack.enter_context(_silent(_DATABASE_LOG))
+        for log in (_DATABASE_LOG, _HTTP_LOG):
+            stack.enter_context(_silent(log))
         urls = sorted({_backend(stores.tracking), _backend(stores.registry)})
         for url in urls:
             stack.enter_context(_alone(url))
         try:
-            for url in urls:
-                _check(url)
-            # MLflow remembers the folder of a run by its id alone, which a copied project shares with its original.
-            _artifact_repos_cache.clear()
-            yield MlflowClient(tracking_uri=stores.tracking, registry_uri=stores.registry)
-        except (MlflowException, SQLAlchemyError, RequestException, ImportError, OSError) as error:
+            with guarded(urls, seconds=stores.timeout):
+                for url in urls:
+                    _check(url)
+                # MLflow remembers the folder of a run by its id alone, which a copied project shares with its original.
+                _artifact_repos_cache.clear()
+                yield MlflowClient(tracking_uri=stores.tracking, registry_uri=stores.registry)
+        except (MlflowException, SQLAlchemyError, RequestException, ImportError, OSError, ParseError) as error:
             raise store_error(error, stores.tracking) from error
 
 
