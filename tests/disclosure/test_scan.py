@@ -342,3 +342,13 @@ def test_a_refusal_says_what_can_be_done(tmp_path, file, where, remedy):
         scanned(tmp_path, file, text)
     assert caught.value.remedy.startswith(f"Nothing was written. {remedy}" if not where else "Nothing was written. ")
     assert remedy in caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["x\nP-0003,1\nP-0004,2\n", "x,y\nP-0003,1,2\n", "x,y\n1,2\n1,2,P-0003\n", "x,y\nP-0003\n"],
+    ids=["the first cell of every line", "of one line", "the last cell of one line", "a short line"],
+)
+def test_no_cell_hides_in_a_line_of_another_length(tmp_path, content):
+    with pytest.raises(DataError, match="cannot be read"):
+        scanned(tmp_path, "ids.csv", content, whom=patients(ids=True))

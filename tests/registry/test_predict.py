@@ -1,16 +1,22 @@
 """The champion's answers for a file: ids as they are written, features in the model's types, no value in a message."""
 
+import bz2
+import gzip
+import lzma
 import traceback
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+from cohorts.workbooks import write_workbook
 from patients import make_world
 
 from theragate.errors import DataError
 from theragate.personal.answers import PersonalModel
+from theragate.registry import plain_tables
 from theragate.registry.loading import Champion
 from theragate.registry.predict import InputForm, predict_file
 
@@ -141,9 +147,9 @@ def test_whole_numbers_and_truth_values_are_numbers(champion, tmp_path):
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        (f"age,sex,marker\n60,f,1\n60,f,1,{MARKER},{MARKER}\n", "the file can be read as a table"),
-        (f"age,sex,marker\n60,f,1,{MARKER}\n", "the file can be read as a table"),
-        (f'age,sex,marker\n60,"{MARKER},1\n', "the file can be read as a table"),
+        (f"age,sex,marker\n60,f,1\n60,f,1,{MARKER},{MARKER}\n", "`in.csv`, line 3: it has 3 cells"),
+        (f"age,sex,marker\n60,f,1,{MARKER}\n", "`in.csv`, line 2: it has 3 cells"),
+        (f'age,sex,marker\n60,"{MARKER},1\n', "`in.csv`, line 2: it has 3 cells"),
         ("", "the file can be read as a table"),
         (f"age,sex,age,marker\n60,f,{MARKER},1\n", "every feature of the model is a column of the data, once"),
         (f"{MARKER},sex,marker\n60,f,1\n", "received no columns of that name"),
@@ -237,9 +243,92 @@ def test_a_file_without_patients_is_refused(champion, patients, tmp_path):
     assert not (tmp_path / "answers.csv").exists()
 
 
-@pytest.mark.parametrize(("content", "what"), [("", "an empty file"), ("age,sex\n1,f\n1,f,2,3\n", "too many cells")])
+@pytest.mark.parametrize(("content", "what"), [("", "an empty file"), ("age,sex\n1,f\n1,f,2,3\n", "received 4 cells")])
 def test_what_a_library_says_of_a_file_is_worded(champion, tmp_path, content, what):
     (tmp_path / "in.csv").write_text(content)
     message = str(refused(champion, tmp_path / "in.csv", id_column=None))
     assert what in message
     assert "Error" not in message
+
+
+RAGGED = {
+    "a separator at the end of every line": ("age,sex,marker\n60,f,0.5,\n70,m,1,\n", 2),
+    "one cell more in every line": ("age,sex,marker\n1,60,f,0.5\n2,70,m,1\n", 2),
+    "two cells more in every line": ("age,sex,marker\n1,2,60,f,0.5\n1,2,70,m,1\n", 2),
+    "one more in one line": ("age,sex,marker\n60,f,0.5\n70,m,1,9\n", 3),
+    "one less in one line": ("age,sex,marker\n60,f,0.5\n\n70,m\n", 4),
+    "a decimal comma": ("age,sex,marker\n60,f,0,5\n70,m,1,0\n", 2),
+    "after a cell of two lines": ('age,sex,marker\n60,"f\nf",0.5\n70,m,1,\n', 4),
+}
+
+
+@pytest.mark.parametrize(("text", "line"), RAGGED.values(), ids=RAGGED)
+def test_a_line_of_another_length_shifts_no_column(champion, tmp_path, text, line):
+    (tmp_path / "in.csv").write_text(text, encoding="utf-8")
+    error = refused(champion, tmp_path / "in.csv", id_column=None)
+    assert f"`in.csv`, line {line}: it has 3 cells, as many as the header; received" in str(error)
+    with gzip.open(tmp_path / "in.csv.gz", "wt", encoding="utf-8") as stream:
+        stream.write(text)
+    assert f"line {line}" in str(refused(champion, tmp_path / "in.csv.gz", id_column=None))
+
+
+FORMULAS = [
+    "=1+1",
+    "+1+1",
+    "-1+1",
+    "@SUM(A1)",
+    "\t=1",
+    "\r=1",
+    "\n=1",
+    '=HYPERLINK("http://x")',
+    "＝1+1",
+    "-A1",
+    "+49 1",
+]
+
+
+@pytest.mark.parametrize("cell", FORMULAS, ids=ascii)
+def test_no_spreadsheet_runs_an_identifier(champion, patients, tmp_path, cell):
+    named = patients.assign(**{"Patient ID": ["1", cell, *IDS[2:]]})
+    named.to_parquet(tmp_path / "in.parquet", index=False)
+    error = refused(champion, tmp_path / "in.parquet")
+    assert "received such a cell in line 3, column `Patient ID`" in str(error)
+    assert not (tmp_path / "answers.csv").exists()
+    assert predict(champion, tmp_path / "in.parquet", kind="parquet")["Patient ID"][1] == cell
+    patients.rename(columns={"Patient ID": "=1+1"}).to_parquet(tmp_path / "in.parquet", index=False)
+    assert "received the name of a column" in str(refused(champion, tmp_path / "in.parquet", id_column="=1+1"))
+
+
+@pytest.mark.parametrize("cell", ["-1", "+4.5", "-1,5", "-1e-7", "-", "--", "a=1", " =1", "1-2"])
+def test_a_negative_number_is_no_formula(champion, patients, tmp_path, cell):
+    patients.assign(**{"Patient ID": [cell, *IDS[1:]]}).to_parquet(tmp_path / "in.parquet", index=False)
+    assert predict(champion, tmp_path / "in.parquet")["Patient ID"][0] == cell
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet", "xlsx"])
+@pytest.mark.parametrize("name", ["prediction", "answer", "version", "row", "lower"])
+def test_an_id_of_the_name_of_an_answers_column_is_refused_in_a_sentence(champion, patients, tmp_path, kind, name):
+    named, source = patients.rename(columns={"Patient ID": name}), tmp_path / f"in.{kind}"
+    if kind == "xlsx":
+        write_workbook(source, {"patients": [list(named), *named.to_numpy().tolist()]})
+    elif kind == "parquet":
+        named.to_parquet(source, index=False)
+    else:
+        named.to_csv(source, index=False)
+    if name == "row":
+        assert len(predict(champion, source, id_column=name)) == len(IDS)
+        return
+    assert "has another name than those of an answer" in str(refused(champion, source, id_column=name))
+
+
+def test_a_packed_file_fills_no_memory(champion, tmp_path, monkeypatch):
+    monkeypatch.setattr(plain_tables, "_MOST_UNPACKED", 1 << 20)
+    content = b"age,sex,marker\n" + b"60,f,0.5\n" * (1 << 18)
+    (tmp_path / "in.csv.gz").write_bytes(gzip.compress(content))
+    (tmp_path / "in.csv.bz2").write_bytes(bz2.compress(content))
+    (tmp_path / "in.csv.xz").write_bytes(lzma.compress(content))
+    for name in ("in.csv.zip", "in.xlsx"):
+        with zipfile.ZipFile(tmp_path / name, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("in.csv", content)
+    for name in ("in.csv.gz", "in.csv.bz2", "in.csv.xz", "in.csv.zip", "in.xlsx"):
+        assert "a packed file holds 1,048,576 bytes at most" in str(refused(champion, tmp_path / name, id_column=None))

@@ -1,5 +1,6 @@
 """Any file bound for MLflow, as the tables and lists in it. A kind of file that cannot be searched is refused."""
 
+import csv
 import io
 import json
 import struct
@@ -27,7 +28,16 @@ def read_content(path: Path) -> list[Table]:
     """
     try:
         return list(_read(path.suffix, path.read_bytes()))
-    except (ValueError, KeyError, OSError, EOFError, RecursionError, zipfile.BadZipFile, struct.error) as error:
+    except (
+        ValueError,
+        KeyError,
+        OSError,
+        EOFError,
+        RecursionError,
+        csv.Error,
+        zipfile.BadZipFile,
+        struct.error,
+    ) as error:
         raise _unsearchable(path.name, f"one that cannot be read ({type(error).__name__})") from error
 
 
@@ -42,6 +52,9 @@ def _json(content: bytes, where: str) -> Iterator[Table]:
 
 
 def _csv(content: bytes, where: str) -> Iterator[Table]:
+    lines = [row for row in csv.reader(io.StringIO(content.decode(), newline="")) if row]
+    if len({len(row) for row in lines}) > 1:  # of longer lines pandas would take the first cells for names of rows
+        raise ValueError("lines of other lengths")
     yield _framed(where, pd.read_csv(io.BytesIO(content)))
 
 

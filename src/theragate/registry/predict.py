@@ -14,6 +14,7 @@ from theragate.files import whole_file
 from theragate.numbers import plural
 from theragate.personal.answer_table import COLUMNS
 from theragate.registry.loading import Champion
+from theragate.registry.plain_tables import check_cells, check_lengths, check_unpacked
 from theragate.study import ENDINGS, LAYOUT, Format, Study, TableFile, first_flaw, format_of
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["DeclaredSource", "InputForm", "predict_file"]
 
 _KINDS = (".csv", ".parquet")
-_OF_PANDAS = {"EmptyDataError": "an empty file", "ParserError": "lines with too many cells, or an open quotation mark"}
+_OF_PANDAS = {"EmptyDataError": "an empty file", "ParserError": "an open quotation mark"}
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,7 @@ def predict_file(
     kind = _kind(source)
     _check_kind(target)
     _check_apart(source, target)
+    check_unpacked(source)
     if kind == "csv" and declared is not None and declared.source.table_format == "redcap":
         kind = "redcap"
     if kind == "parquet":
@@ -111,6 +113,8 @@ def predict_file(
     ids = None if id_column is None else _ids(source, written, id_column)
     result = champion.answer(frame)
     result.insert(0, id_column or "row", range(1, len(frame) + 1) if ids is None else ids.array)
+    if target.suffix == ".csv":
+        check_cells(result, target.name)
     with whole_file(target) as temporary:
         if target.suffix == ".csv":
             result.to_csv(temporary, index=False)
@@ -214,12 +218,11 @@ def _cells(path: Path, categories: Mapping[str, Sequence[str]], form: LaterFile)
     # pandas would rename a column that is named twice; whoever reads the columns has to see it.
     header = read(dtype="str", header=None, nrows=1, keep_default_na=False).iloc[0].tolist()
     _check_separator(path, header)
+    check_lengths(path, form)  # pandas would take the first cells of longer lines for names of rows
     written = read(dtype="str", keep_default_na=False)
     # In one piece: in several, a column's type might depend on where a piece ends.
     types = dict.fromkeys(categories, "str")
     frame = read(dtype=types, low_memory=False, decimal=form.decimal, na_values=[*form.missing])
-    if not isinstance(frame.index, pd.RangeIndex):
-        raise ValueError("a line is longer than the header")  # pandas would shift every column by one
     for name in frame.columns:
         if name in categories:  # a category that is called `NA` is none that is missing
             known = [code for code in categories[name] if code not in form.missing]
