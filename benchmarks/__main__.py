@@ -11,6 +11,7 @@ from benchmarks.hashing import sha256_ratio
 from benchmarks.million import million_followed, million_rows
 from benchmarks.pipeline import all_studies, equal_locks, noop_overhead, repro
 from benchmarks.registry import guarded_alias
+from benchmarks.sync import sync_over_http
 from benchmarks.tracking import trial_logging
 
 RESULTS = Path(__file__).parent / "results.json"
@@ -27,6 +28,7 @@ BENCHMARKS = {
     "million_followed": million_followed,
     "sha256": sha256_ratio,
     "guarded_alias": guarded_alias,
+    "sync": sync_over_http,
 }
 
 

@@ -12,6 +12,7 @@ import mlflow
 import pytest
 import yaml
 from mlflow import MlflowClient
+from requests import Session
 
 from theragate.digests import sha256_tree
 from theragate.errors import StoreError
@@ -335,3 +336,30 @@ def test_many_subgroups_fit_into_mlflows_batches(stores, make_bundle):
     bundle = replace(bundle, evidence=bundle.evidence.model_copy(update={"groups": groups}), artifacts={})
     publish(bundle, stores, register=False, now=NOW)
     assert len(parents(stores)[0].data.metrics) > 1400
+
+
+def test_a_server_is_asked_few_questions_about_what_it_has(server, make_bundle, monkeypatch):
+    """Each request over HTTP costs the hash of a password."""
+    stores, asked, send = Stores(server, server, ""), list[str](), Session.send
+
+    def counted(session, request, **options):
+        asked.append(request.path_url.partition("?")[0])
+        return send(session, request, **options)
+
+    bundle = make_bundle(content="asked", trials=9)
+    first = publish(bundle, stores, register=True, now=NOW)
+    monkeypatch.setattr(Session, "send", counted)
+    again = publish(bundle, stores, register=True, now=NOW)
+    assert (again.run_id, again.version, again.created, again.alias) == (first.run_id, first.version, False, True)
+    assert len(asked) <= 4, asked
+
+
+def test_trials_that_are_sent_several_at_once_are_all_there_and_in_order(server, make_bundle):
+    stores = Stores(server, server, "")
+    published = publish(make_bundle(content="many", trials=23), stores, register=False, now=NOW)
+    found = runs(stores, f"tags.`mlflow.parentRunId` = '{published.run_id}'", order_by=["attributes.start_time"])
+    names = [run.info.run_name for run in found]
+    assert len(names) == 23
+    assert names == sorted(names)
+    assert {run.info.status for run in found} <= {"FINISHED", "KILLED", "FAILED"}
+    assert all(run.data.params["family"] for run in found)

@@ -6,6 +6,7 @@ where a person has moved or removed the alias, it stays as that person left it. 
 removed once they no longer count.
 """
 
+from dataclasses import dataclass
 from datetime import date
 
 from mlflow import MlflowClient
@@ -15,7 +16,7 @@ from mlflow.exceptions import MlflowException
 from theragate.tracking.bundle import Bundle
 from theragate.tracking.content import WAIVED_UNTIL
 
-__all__ = ["CANDIDATE", "name_candidate", "restore_candidate", "review_candidate"]
+__all__ = ["CANDIDATE", "Review", "name_candidate", "restore_candidate", "review_candidate"]
 
 CANDIDATE = "candidate"
 _TAKEN = "theragate.candidate_taken"
@@ -35,15 +36,24 @@ def restore_candidate(client: MlflowClient, version: ModelVersion) -> None:
         client.delete_model_version_tag(version.name, version.version, _TAKEN)
 
 
-def review_candidate(client: MlflowClient, bundle: Bundle, *, today: date) -> str | None:
+@dataclass(frozen=True)
+class Review:
+    """Which version has the alias after a review, and which one has lost it; each None where none has."""
+
+    holder: str | None
+    taken: str | None = None
+
+
+def review_candidate(client: MlflowClient, bundle: Bundle, *, today: date, known: ModelVersion | None = None) -> Review:
     """Take the alias from the version that has it if it rests on waivers that no longer count.
 
     Where the version has the evidence and policy of `bundle`, the bundle knows which waivers count; otherwise the last
     day in the version's tag decides.
 
-    Returns
-    -------
-    The number of the version that has lost the alias; None where none has.
+    Parameters
+    ----------
+    known
+        A version that the caller has read already: over a network, every question counts.
     """
     name = bundle.study.name
     try:
@@ -51,15 +61,16 @@ def review_candidate(client: MlflowClient, bundle: Bundle, *, today: date) -> st
     except MlflowException as error:
         if error.error_code != "RESOURCE_DOES_NOT_EXIST":
             raise
-        return None
+        return Review(None)
     if number is None:
-        return None
-    version = client.get_model_version(name, number)
+        return Review(None)
+    holder = str(number)
+    version = known if known is not None and str(known.version) == holder else client.get_model_version(name, holder)
     if WAIVED_UNTIL not in version.tags or _counts(version, bundle, today=today):
-        return None
-    client.set_model_version_tag(name, number, _TAKEN, "true")
+        return Review(holder)
+    client.set_model_version_tag(name, holder, _TAKEN, "true")
     client.delete_registered_model_alias(name, CANDIDATE)
-    return str(number)
+    return Review(None, taken=holder)
 
 
 def _counts(version: ModelVersion, bundle: Bundle, *, today: date) -> bool:

@@ -9,7 +9,7 @@ from mlflow.entities import Run
 from mlflow.entities.model_registry import ModelVersion
 
 from theragate.tracking.bundle import Bundle
-from theragate.tracking.candidate import CANDIDATE, review_candidate
+from theragate.tracking.candidate import review_candidate
 from theragate.tracking.content import revision_tags, run_text
 from theragate.tracking.experiments import ensure_experiment
 from theragate.tracking.models import find_version, log_model, register_version
@@ -74,10 +74,9 @@ def publish(bundle: Bundle, stores: Stores, *, register: bool, now: int) -> Publ
         if registered is not None:
             _update_version(client, bundle, registered)
         number = register_version(client, bundle, run_id=run_id, version=registered)
-        taken = review_candidate(client, bundle, today=_day(now))
-        version = client.get_model_version(bundle.study.name, number)  # a search omits the aliases
+        alias = review_candidate(client, bundle, today=_day(now), known=registered)
         created = not complete or registered is None
-        return Published(run_id, number, created, alias=CANDIDATE in version.aliases, taken_from=taken)
+        return Published(run_id, number, created, alias=alias.holder == number, taken_from=alias.taken)
 
 
 def review(bundle: Bundle, stores: Stores, *, now: int) -> str | None:
@@ -89,7 +88,7 @@ def review(bundle: Bundle, stores: Stores, *, now: int) -> str | None:
         If a store is out of reach, locked, read-only, full, damaged or of another version.
     """
     with opened(stores) as client:
-        return review_candidate(client, bundle, today=_day(now))
+        return review_candidate(client, bundle, today=_day(now)).taken
 
 
 def _day(now: int) -> date:

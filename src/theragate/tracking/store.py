@@ -3,6 +3,7 @@
 import hashlib
 import logging
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -31,6 +32,8 @@ from theragate.tracking.transport import guarded
 __all__ = ["Stores", "opened", "prepare"]
 
 _DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
+_ANSWERED: dict[str, float] = {}  # when a server last answered, by its URL, in seconds of the monotonic clock
+_REMEMBERED = 60.0  # seconds
 _LOCK_TIMEOUT = 120  # seconds that one publication waits for another
 # It prints a traceback of each failing transaction, which is reported in one line here.
 _DATABASE_LOG = logging.getLogger("mlflow.store.db.utils")
@@ -221,6 +224,10 @@ def _check_database(url: str) -> None:
 
 
 def _check_server(url: str) -> None:
+    """Check that a server answers, once a minute: a command that asks about every study asks this once."""
+    now = time.monotonic()
+    if now - _ANSWERED.get(url, -_REMEMBERED) < _REMEMBERED:
+        return
     creds = get_default_host_creds(url)
     answer = http_request(creds, "/version", "GET", max_retries=0, timeout=10, raise_on_status=False)
     mine, theirs = mlflow.__version__, answer.text.strip()
@@ -231,3 +238,4 @@ def _check_server(url: str) -> None:
             received=f"version {theirs[:20]}" if answer.status_code == 200 else f"HTTP status {answer.status_code}",
             remedy="Check MLFLOW_TRACKING_URI and the sign-in, or install the server's version.",
         )
+    _ANSWERED[url] = now
