@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import sqlalchemy
 from mlflow_plugin.attested_by_hand import AttestedPackage, Deployment, attest, policy_of, write_package
+from mlflow_plugin.ruled import rule
 from mlflow_plugin.servers import Person, Server, running
 
 KINDS = [pytest.param(kind, marks=pytest.mark.xdist_group(f"release-{kind}")) for kind in ("sqlite", "postgresql")]
@@ -56,7 +57,10 @@ def server(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, make_database: Callable[[str], str]
 ) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("server")
-    made = Server(folder, make_database(request.param), Deployment(folder / "deployment"))
+    deployment, database = Deployment(folder / "deployment"), make_database(request.param)
+    if request.param == "postgresql":
+        database = rule(database, deployment)
+    made = Server(folder, database, deployment)
     with running(made):
         made.hire()
         yield made

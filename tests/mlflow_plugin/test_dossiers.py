@@ -120,7 +120,8 @@ def test_the_servers_role_cleans_nothing(make_database, tmp_path, monkeypatch, c
     owner = sqlalchemy.create_engine(address)
     with owner.begin() as connection:
         connection.connection.cursor().execute(RULES.read_text())
-        connection.execute(DOSSIERS.insert().values(sha256="0" * 64, content=b"x", received=1, sender="mallory"))
+        sha256 = sha256_bytes(b"x")
+        connection.execute(DOSSIERS.insert().values(sha256=sha256, content=b"x", received=1, sender="mallory"))
     url = sqlalchemy.make_url(address)
     for role, code in (("theragate_server", 1), (url.username, 0)):
         monkeypatch.setenv("MLFLOW_TRACKING_URI", url.set(username=role).render_as_string(hide_password=False))

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import pytest
+import sqlalchemy
 from mlflow_plugin.attested_by_hand import AttestedPackage, attest, evidence_of
+from mlflow_plugin.ruled import OWNER, as_role
 from mlflow_plugin.servers import PASSWORD, experiment_of
 from support import theragate
 
@@ -140,16 +142,19 @@ def test_who_registered_is_not_who_git_says_made_the_commit(shown, release):
 
 def test_a_statement_other_than_the_released_one_is_not_shown_of_what_is_in_service(shown, release):
     """Somebody with the database has put another genuine attestation on the champion."""
-    import sqlalchemy
-
     release.approve(shown.version, shown.attested)
     release.promote(shown.version)
     package = release.folder / "candidate"
     other = attest(package, release.study, release.server.deployment.evaluator, looks=9)
-    engine = sqlalchemy.create_engine(release.server.database)
+    engine = sqlalchemy.create_engine(as_role(release.server.database, OWNER))
     with engine.begin() as connection:
+        ruled = engine.dialect.name == "postgresql"  # nobody but the owner can
+        if ruled:
+            connection.execute(sqlalchemy.text("ALTER TABLE model_version_tags DISABLE TRIGGER USER"))
         query = "UPDATE model_version_tags SET value = :text WHERE name = :study AND key = 'theragate.attestation'"
         connection.execute(sqlalchemy.text(query), {"text": other.envelope, "study": release.study})
+        if ruled:
+            connection.execute(sqlalchemy.text("ALTER TABLE model_version_tags ENABLE TRIGGER USER"))
     engine.dispose()
     page = shown.say("show", release.study, shown.version)
     assert "another statement than the one that was released" in page

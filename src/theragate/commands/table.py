@@ -150,6 +150,12 @@ def _revoke_key(call: Call) -> str:
     return "\n".join(revoke_key(call.settings, call.environ, call.parsed.name, since=since))
 
 
+def _keys_sql(call: Call) -> str:
+    from theragate.commands.keys_sql import keys_sql
+
+    return keys_sql(call.settings, call.environ)
+
+
 def _new_study(call: Call) -> str:
     from theragate.drafting.forms.options import ReadingOptions
     from theragate.drafting.new_study import Request, new_study
@@ -209,6 +215,10 @@ def _server(call: Call) -> int | str:
         from theragate.mlflow_plugin.used_dossiers import clean_dossiers
 
         return clean_dossiers(call.settings, call.environ, days=parsed.clean)
+    if parsed.tables:
+        from theragate.mlflow_plugin.first_start import make_tables
+
+        return make_tables(call.settings, call.environ)
     from theragate.mlflow_plugin.server import Listening, check, serve
 
     listening = Listening(parsed.host, parsed.port, parsed.workers)
@@ -275,6 +285,7 @@ _KEYS = (
         _revoke_key,
         (_KEY, argument("--from", metavar="YYYY-MM-DD", dest="since", type=day, help="default: today (UTC)")),
     ),
+    Command("sql", "list the ledger's keys as SQL, for the rules of a server's database", _keys_sql),
 )
 
 COMMANDS: tuple[Command, ...] = (
@@ -410,6 +421,7 @@ COMMANDS: tuple[Command, ...] = (
                 metavar="DAYS",
                 help="start nothing; remove dossiers older than DAYS (30) that no attestation refers to",
             ),
+            argument("--tables", action="store_true", help="make the tables that are missing, as their owner, and end"),
             argument("--host", default="127.0.0.1", help="where to listen (127.0.0.1)"),
             argument("--workers", type=int, choices=range(1, 65), default=1, metavar="N", help="processes (1)"),
             _PORT,

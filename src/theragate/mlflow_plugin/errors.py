@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import BAD_REQUEST, PERMISSION_DENIED
@@ -9,7 +10,9 @@ from mlflow.protos.databricks_pb2 import BAD_REQUEST, PERMISSION_DENIED
 from theragate.errors import TheragateError
 from theragate.release.refusals import Refusal
 
-__all__ = ["refusal", "translated_errors"]
+__all__ = ["refusal", "refused_by_rules", "translated_errors"]
+
+_BY_RULE = "TG001"  # the SQLSTATE of a refusal in deployment/postgresql.sql
 
 
 def refusal(subject: str, *, rule: str, received: str, remedy: str) -> MlflowException:
@@ -27,6 +30,18 @@ def translated_errors() -> Iterator[None]:
         yield
     except TheragateError as error:
         raise _translated(error) from error
+
+
+@contextmanager
+def refused_by_rules() -> Iterator[None]:
+    """Let a refusal by the rules of the database be a refusal (HTTP status 403) in its one sentence."""
+    try:
+        yield
+    except MlflowException as error:
+        original: Any = getattr(error.__cause__, "orig", None)
+        if getattr(original, "sqlstate", None) != _BY_RULE:
+            raise
+        raise MlflowException(str(original.diag.message_primary), error_code=PERMISSION_DENIED) from error
 
 
 def _translated(error: TheragateError) -> MlflowException:

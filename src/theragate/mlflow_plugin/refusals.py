@@ -1,5 +1,7 @@
 """What the guarded registry refuses whatever the ledger says: spellings of the alias, and tags of its own."""
 
+import re
+
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
@@ -8,12 +10,26 @@ from theragate.mlflow_plugin.names import APPROVE, CHAMPION, hides, is_action, i
 
 __all__ = [
     "check_alias",
+    "check_letters",
     "check_model_tag",
     "check_version_tag",
     "does_not_count",
     "keeps_name",
     "states_what_was_signed",
 ]
+
+_ALIAS = re.compile(r"[A-Za-z0-9._-]+")  # as in deployment/postgresql.sql
+
+
+def check_letters(alias: str) -> None:
+    """Refuse an alias with a letter that could be taken for another, or that is not seen."""
+    if _ALIAS.fullmatch(alias) is None:
+        raise refusal(
+            f"alias {alias[:80]!a}",
+            rule="it is made of letters without accents, digits, dots, dashes and underscores",
+            received="another character",
+            remedy="Choose another alias.",
+        )
 
 
 def check_alias(alias: str) -> None:

@@ -29,6 +29,7 @@ from theragate.mlflow_plugin.names import (
 from theragate.mlflow_plugin.presentation import Presentation, model_text, unattested_text
 from theragate.mlflow_plugin.refusals import (
     check_alias,
+    check_letters,
     check_model_tag,
     check_version_tag,
     does_not_count,
@@ -85,6 +86,7 @@ class GatedStore(SqlAlchemyStore):
         """Set an alias; the protected one promotes a version, or rolls back to one."""
         with translated_errors():
             if not self._configuration.protects(alias):
+                check_letters(alias)
                 super().set_registered_model_alias(name, alias, version)
                 return
             check_alias(alias)

@@ -7,7 +7,7 @@ from contextvars import ContextVar
 
 from sqlalchemy.orm import Session
 
-from theragate.mlflow_plugin.errors import translated_errors
+from theragate.mlflow_plugin.errors import refused_by_rules, translated_errors
 from theragate.mlflow_plugin.tables import lock
 
 __all__ = ["Transactions"]
@@ -41,13 +41,13 @@ class Transactions:
             yield joined
             joined.flush()
             return
-        with self._open(read_only=read_only) as session, translated_errors():
+        with refused_by_rules(), self._open(read_only=read_only) as session, translated_errors():
             yield session
 
     @contextmanager
     def decision(self) -> Iterator[Session]:
         """Yield a session that holds the lock: no other decision is made on this database until the block ends."""
-        with self._queue, self._open(read_only=False) as session:
+        with self._queue, refused_by_rules(), self._open(read_only=False) as session:
             lock(session)
             token = self._joined.set(session)
             try:

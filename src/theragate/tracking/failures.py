@@ -32,6 +32,11 @@ _KNOWN = (
         "a file that cannot be opened",
         f"Correct the folder or its permissions, {_AGAIN}",
     ),
+    (
+        "permission denied for",
+        "a role of the database that has not the right to",
+        f"Sign in to it with the role that docs/deployment.md names, {_AGAIN}",
+    ),
     ("permission denied", "a folder that cannot be written", f"Correct its permissions, {_AGAIN}"),
     ("is full", "a full disk", f"Free space, {_AGAIN}"),
     ("no space left", "a full disk", f"Free space, {_AGAIN}"),
