@@ -1,10 +1,14 @@
 """Who may attest, and what: everything that is refused before anything is made again."""
 
 import pytest
+from records_by_hand import training_record
 from release.submission_by_hand import STRANGER, a_key, key_entry, trust
 from support import run
 
 from theragate import cli
+from theragate.errors import EvidenceError
+from theragate.learning.problem_digest import library_versions
+from theragate.publishing.attest import check_versions
 from theragate.release.keys import development_key
 from theragate.release.trust import write_trust
 
@@ -67,3 +71,16 @@ def test_what_is_not_committed(deployed, capsys, monkeypatch):
     run(deployed.root, "git", "add", "params.yaml")
     run(deployed.root, "git", "commit", "-qm", "A part")
     assert "received files that differ from the commit" in refusal(capsys, deployed.study)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"zlib-fast": "6.6.6"}, {"numpy": "0.1"}, {"numpy": None}],
+    ids=["one more", "another version", "one less"],
+)
+def test_a_record_that_names_what_is_not_installed_here(change):
+    whole = library_versions()
+    check_versions(training_record(versions=whole | {"python": "3.11.7"}))
+    versions = {name: version for name, version in (whole | change).items() if version is not None}
+    with pytest.raises(EvidenceError, match=f"received another `{next(iter(change))}`"):
+        check_versions(training_record(versions=versions))

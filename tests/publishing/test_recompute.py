@@ -26,6 +26,10 @@ pathlib.Path("out.txt").write_text("result")
 """
 
 
+def anything(clone):
+    """Let any pipeline run."""
+
+
 @pytest.fixture(scope="module")
 def committed(tmp_path_factory):
     """A pipeline of one stage, run and committed, beside a private folder with ids and a key."""
@@ -62,7 +66,9 @@ def head(root) -> str:
 
 
 def test_the_same_bytes_without_keys_or_cache(project):
-    with recomputed(project, "mini", commit=head(project), private=project / "private", environ=os.environ) as (
+    with recomputed(
+        project, "mini", commit=head(project), private=project / "private", environ=os.environ, check=anything
+    ) as (
         clone,
         settings,
     ):
@@ -87,7 +93,7 @@ def test_what_a_clone_makes_otherwise_is_refused(project, file, old, new, messag
     changed = commit(project)
     with (
         pytest.raises(EvidenceError, match=message),
-        recomputed(project, "mini", commit=changed, private=project / "private", environ=os.environ),
+        recomputed(project, "mini", commit=changed, private=project / "private", environ=os.environ, check=anything),
     ):
         pass
 
@@ -95,7 +101,7 @@ def test_what_a_clone_makes_otherwise_is_refused(project, file, old, new, messag
 def test_an_unknown_commit_is_refused(project):
     with (
         pytest.raises(EvidenceError, match="a failure of `--quiet --detach"),
-        recomputed(project, "mini", commit="0" * 40, private=project / "private", environ=os.environ),
+        recomputed(project, "mini", commit="0" * 40, private=project / "private", environ=os.environ, check=anything),
     ):
         pass
 
@@ -108,7 +114,9 @@ def test_a_source_that_git_ignores_is_the_one_beside_the_pipeline(project):
     (source / "table.csv").write_text("secret\n")
     (project / ".gitignore").write_text("/private/\n/out.txt\n*.csv\n")
     described = commit(project)
-    with recomputed(project, "mini", commit=described, private=project / "private", environ=os.environ) as (clone, _):
+    with recomputed(
+        project, "mini", commit=described, private=project / "private", environ=os.environ, check=anything
+    ) as (clone, _):
         assert (clone / "sources" / "mini" / "table.csv").read_text() == "secret\n"
     assert (source / "table.csv").is_file()
 
@@ -118,7 +126,25 @@ def test_a_project_may_lie_in_a_folder_of_its_repository(project, tmp_path):
     shutil.copytree(project, inner, ignore=shutil.ignore_patterns(".git", "tmp"))
     run(tmp_path / "Alle Modelle", "git", "init", "-q", "-b", "main")
     whole = commit(tmp_path / "Alle Modelle")
-    with recomputed(inner, "mini", commit=whole, private=inner / "private", environ=os.environ) as (clone, settings):
+    with recomputed(inner, "mini", commit=whole, private=inner / "private", environ=os.environ, check=anything) as (
+        clone,
+        settings,
+    ):
         assert clone.name == "für Herzen"
         assert (clone / "out.txt").read_text() == "result"
         assert settings.home == clone
+
+
+def test_a_clone_that_is_refused_runs_nothing(project, tmp_path):
+    def refuse(clone):
+        assert (clone / "dvc.yaml").is_file()
+        raise EvidenceError("the pipeline", rule="it is ours", received="another", remedy="Look.")
+
+    (project / "stage.py").write_text(f"import pathlib; pathlib.Path({str(tmp_path / 'ran')!r}).touch()")
+    arguments = {"commit": commit(project), "private": project / "private", "environ": os.environ}
+    with pytest.raises(EvidenceError, match="it is ours"), recomputed(project, "mini", **arguments, check=refuse):
+        pass
+    assert not (tmp_path / "ran").exists()
+    with pytest.raises(EvidenceError, match="repro"), recomputed(project, "mini", **arguments, check=anything):
+        pass
+    assert (tmp_path / "ran").exists(), "it would have run"

@@ -4,7 +4,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from theragate.errors import ConfigurationError, EvidenceError
+from theragate.learning.problem_digest import library_versions
+from theragate.learning.record import TrainingRecord
 from theragate.project.current_verdict import read_judged
+from theragate.project.pipeline_files import check_pipeline
 from theragate.project.snapshot import Snapshot, take_snapshot
 from theragate.publishing.champion_recipe import check_recipe
 from theragate.publishing.gather import gather
@@ -21,7 +24,7 @@ from theragate.study import load_study
 from theragate.tracking.attested import version_of
 from theragate.tracking.store import Stores
 
-__all__ = ["attest", "check_champion"]
+__all__ = ["attest", "check_champion", "check_versions"]
 
 _KEY = "THERAGATE_EVALUATOR_KEY"
 
@@ -41,7 +44,7 @@ def attest(root: Path, study: str, settings: Settings, environ: Mapping[str, str
     ConfigurationError
         If there is no such study, or no key that counts.
     EvidenceError
-        If something is not committed, or a fresh clone does not make the same results.
+        If something is not committed, the stages are not Theragate's, or a fresh clone does not make the same results.
     StoreError
         If MLflow cannot be used, or has no version of these results.
     Refusal
@@ -53,17 +56,41 @@ def attest(root: Path, study: str, settings: Settings, environ: Mapping[str, str
     commit = _commit(study, here)
     memory = consumer_memory(settings, environ, Path.home(), development=signer.trust.development)
     check_ledger(Stores.of(settings), signer.trust, memory)
-    with recomputed(root, study, commit=commit, private=settings.private, environ=environ) as (clone, own):
+    with recomputed(root, study, commit=commit, private=settings.private, environ=environ, check=check_pipeline) as (
+        clone,
+        own,
+    ):
         workspace, snapshot = Workspace(clone, study), take_snapshot(clone, environ)
         check_champion(workspace, Stores.of(settings), signer.trust, memory)
         judged = read_judged(workspace)
         bundle = gather(judged, own, snapshot)
+        check_versions(bundle.record)
         version = version_of(Stores.of(settings), bundle)
         prepared = draft(judged, bundle, snapshot, recomputed=True)
         signed = put_to_version(settings, prepared, signer, version=version, snapshot=snapshot, renew=True)
     state = "attested" if signed else "attested already, or in service; nothing changed"
     made = f"made again from commit {commit[:12]} to the same bytes"
     return f"{study}: {made}; version {version} {state} ({signer.words})"
+
+
+def check_versions(record: TrainingRecord) -> None:
+    """Refuse a record that was made here and names other libraries: what it names is installed by whoever loads it.
+
+    Raises
+    ------
+    EvidenceError
+        If a library is another, or of another version, than those that Theragate trains with here.
+    """
+    here = library_versions()
+    named = {name: version for name, version in record.versions.items() if name != "python"}
+    differing = sorted(name for name in here.keys() | named.keys() if here.get(name) != named.get(name))
+    if differing:
+        raise EvidenceError(
+            f"study `{record.study}`, `versions` in record.json",
+            rule="they are the libraries, and their versions, with which it was made again here",
+            received=f"another `{differing[0][:60]}`",
+            remedy="Find out what has written it: `theragate.stages.train` writes what is installed.",
+        )
 
 
 def check_champion(workspace: Workspace, stores: Stores, trust: Trust, memory: Memory) -> None:

@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,7 +22,7 @@ _SHOWN = 5
 
 @contextmanager
 def recomputed(
-    root: Path, study: str, *, commit: str, private: Path, environ: Mapping[str, str]
+    root: Path, study: str, *, commit: str, private: Path, environ: Mapping[str, str], check: Callable[[Path], None]
 ) -> Iterator[tuple[Path, Settings]]:
     """Yield a clone of `commit` in which the study was made again to the same verdict and bytes, and its settings.
 
@@ -38,6 +38,8 @@ def recomputed(
         The folder with the tables of random ids, if the project has one.
     environ
         The environment variables, of which the pipeline gets no secret.
+    check
+        Called with the project in the clone before anything of it runs; raises to refuse it.
 
     Raises
     ------
@@ -59,6 +61,7 @@ def recomputed(
             environ=kept,
         )
         _run(["git", "checkout", "--quiet", "--detach", commit], whole, study=study, environ=kept)
+        check(clone)
         link_sources(root, clone)
         if private.is_dir():
             shutil.copytree(private, clone / "private", ignore=shutil.ignore_patterns("keys"))
