@@ -54,6 +54,7 @@ def test_a_stage_of_ours_is_ours(project, name):
         ("sources/dvc.yaml", "stages: {x: {cmd: evil, outs: [mini]}}\n"),
         ("data/deep/dvc.yaml", ""),
         ("Dvcfile", "cmd: evil\n"),
+        ("matplotlibrc", "backend: module://evil\n"),
         ("mini.dvc", "cmd: evil\nouts: [{path: sources/mini}]\n"),
         ("mini.dvc", "{cmd: evil}"),
         ("mini.dvc", "outs: [\n"),
@@ -102,5 +103,5 @@ def test_a_source_folder_that_is_a_link(project):
     (project / "elsewhere").mkdir()
     (project / "elsewhere" / "json.py").touch()
     (project / "src").symlink_to(project / "elsewhere")
-    with pytest.raises(EvidenceError, match="file `src`: .* received a link"):
+    with pytest.raises(EvidenceError, match=r"file `src`: .* received a link"):
         check_pipeline(project)

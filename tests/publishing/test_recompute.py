@@ -135,6 +135,29 @@ def test_a_project_may_lie_in_a_folder_of_its_repository(project, tmp_path):
         assert settings.home == clone
 
 
+@pytest.mark.parametrize("name", ["dvc.py", "configparser.py", "joblib/__init__.py", "multiprocessing/__init__.py"])
+def test_no_module_of_the_commit_is_imported(project, tmp_path, name):
+    """Not by DVC, which Python runs as a module, and not by a worker, which it runs in the same folder."""
+    planted = project / name
+    planted.parent.mkdir(exist_ok=True)
+    planted.write_text(f"import pathlib; pathlib.Path({str(tmp_path / 'ran')!r}).touch()\n")
+    worker = '[sys.executable, "-c", "import joblib, multiprocessing.resource_tracker"]'
+    (project / "stage.py").write_text(f"import subprocess, sys; subprocess.run({worker}, check=True)\n{STAGE}")
+    with (
+        pytest.raises(EvidenceError, match="would change"),  # the stage's own file is another one now
+        recomputed(
+            project,
+            "mini",
+            commit=commit(project),
+            private=project / "private",
+            environ=os.environ | {"PYTHONPATH": f".{os.pathsep}"},
+            check=anything,
+        ),
+    ):
+        pass
+    assert not (tmp_path / "ran").exists()
+
+
 def test_a_clone_that_is_refused_runs_nothing(project, tmp_path):
     def refuse(clone):
         assert (clone / "dvc.yaml").is_file()

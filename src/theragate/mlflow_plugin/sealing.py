@@ -59,7 +59,7 @@ class Vault:
         try:
             package = inspect_package(path)
         except Refusal as error:
-            raise _damaged(sha256) from error
+            raise _damaged(sha256, f"one whose {error.subject} may not be in a model ({error.received})") from error
         beside = not self.loaded_in_place and (path / META).exists()
         if package.sha256 != sha256 or beside:
             raise _damaged(sha256, "a copy with a file beside it" if beside else "a copy that has changed")
@@ -204,5 +204,6 @@ def _damaged(sha256: str, received: str = "a copy that has changed") -> StoreErr
         f"sealed model {sha256[:12]}…",
         rule="a sealed copy never changes",
         received=received,
-        remedy="Restore it from the backup of the server's disk, and find out who changed it.",
+        remedy="Restore it from the backup of the server's disk, and find out who changed it; if an older version of "
+        "Theragate has sealed it, release the model anew.",
     )

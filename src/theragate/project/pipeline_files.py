@@ -13,6 +13,7 @@ __all__ = ["check_pipeline"]
 
 _PIPELINES, _SOURCE = "pipelines", "src"
 _INSTALLED = Path(__file__).resolve().parents[1]  # the package that runs this
+_READ_BY_NAME = {"dvc.yaml", "Dvcfile", "matplotlibrc"}  # stages of DVC's, and what figures look like
 _LOCK = f"{_PIPELINES}/dvc.lock"  # what the first stage has made, not what it runs
 
 
@@ -49,13 +50,13 @@ def check_pipeline(project: Path) -> None:
 
 
 def _that_can_run(project: Path) -> Iterator[str]:
-    """Yield the files from which DVC or Python would run something, by their path below the project."""
+    """Yield the files from which something would run, or be drawn otherwise, by their path below the project."""
     for path in project.rglob("*"):
         name = path.relative_to(project).as_posix()
         if name.startswith((".git/", ".dvc/")):
             continue
         inside = name.startswith(f"{_PIPELINES}/")
-        if inside or path.name in ("dvc.yaml", "Dvcfile") or (path.suffix == ".dvc" and _runs(path)):
+        if inside or path.name in _READ_BY_NAME or (path.suffix == ".dvc" and _runs(path)):
             yield name
 
 

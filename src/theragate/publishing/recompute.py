@@ -65,7 +65,8 @@ def recomputed(
         link_sources(root, clone)
         if private.is_dir():
             shutil.copytree(private, clone / "private", ignore=shutil.ignore_patterns("keys"))
-        _run([sys.executable, "-m", "dvc", "repro", "--force", f"gate@{study}"], clone, study=study, environ=kept)
+        isolated = _without_the_folder(kept, clone)
+        _run([sys.executable, "-m", "dvc", "repro", "--force", f"gate@{study}"], clone, study=study, environ=isolated)
         differing = _run(["git", "status", "--porcelain"], clone, study=study, environ=kept).splitlines()
         if differing:
             names = ", ".join(f"`{line[3:]}`" for line in differing[:_SHOWN])
@@ -88,6 +89,17 @@ def _without_secrets(environ: Mapping[str, str]) -> dict[str, str]:
     """Return the variables without secrets, with which `python` is the one that runs here."""
     kept = {name: value for name, value in environ.items() if name not in _WITHHELD and not name.startswith("DVC_")}
     return kept | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{kept.get('PATH', '')}"}
+
+
+def _without_the_folder(environ: Mapping[str, str], clone: Path) -> dict[str, str]:
+    """Return variables with which no Python, nor a worker that it starts, imports a module from the project's folder.
+
+    Python looks there first when it runs a module or a worker, so that a `dvc.py` of the commit would run as DVC. Only
+    the stages' own folder stays, whose files are known.
+    """
+    others = [path for path in environ.get("PYTHONPATH", "").split(os.pathsep) if Path(path).is_absolute()]
+    paths = os.pathsep.join([str(clone / "pipelines"), *others])
+    return {**environ, "PYTHONSAFEPATH": "1", "PYTHONPATH": paths}
 
 
 def _not_reproduced(study: str, received: str) -> TheragateError:
