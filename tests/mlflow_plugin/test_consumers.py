@@ -140,9 +140,15 @@ def test_mlflow_alone_gets_the_sealed_bytes(release, served, alone, tmp_path, tr
 
 
 def test_mlflow_with_our_loader_answers_and_does_not_call_it_champion(release, served, tmp_path):
-    done = Consumer(release, tmp_path).run("-c", LOAD, f"models:/{release.study}@champion")
-    assert done.returncode == 0, done.stderr
-    (answer,) = json.loads(done.stdout.splitlines()[-1])
+    consumer = Consumer(release, tmp_path)
+    assert consumer.follow("mlflow").returncode == 0
+    answers = []
+    for address in (f"models:/{release.study}@champion", "champion"):
+        done = consumer.run("-c", LOAD, address)
+        assert done.returncode == 0, done.stderr
+        answers += json.loads(done.stdout.splitlines()[-1])
+    answer, from_the_folder = answers
+    assert answer == from_the_folder
     assert (answer["version"], answer["status"]) == (served[0], "SIMULATED, unregistered")
     expected = make_world("binary", "logistic").fitted.personal.answer(pd.DataFrame(PATIENT))
     assert answer["prediction"] == pytest.approx(float(expected.loc[0, "prediction"]), abs=1e-9)

@@ -74,13 +74,20 @@ def test_other_files_than_expected_leave_nothing(vault, package):
     assert vault.find("0" * 64) is None
 
 
-def test_a_copy_that_changed_is_found_out(vault, package):
+@pytest.mark.parametrize(
+    ("name", "received"),
+    [
+        ("data/estimator/model.json", "a copy that has changed"),
+        ("MLmodel", r"one whose model file `MLmodel` may not be in a model \(.*if an older version of Theragate"),
+    ],
+)
+def test_a_copy_that_changed_is_found_out(vault, package, name, received):
     expected = sha256_tree(package)
     vault.seal(package, expected=expected)
-    file = vault.path(expected) / "MLmodel"
+    file = vault.path(expected) / name
     file.chmod(0o600)
     file.write_text(file.read_text() + "run_id: x\n")
-    with pytest.raises(StoreError, match="a sealed copy never changes; received a copy that has changed"):
+    with pytest.raises(StoreError, match=f"a sealed copy never changes; received {received}"):
         vault.find(expected)
     with pytest.raises(StoreError, match="never changes"):
         vault.seal(package, expected=expected)
