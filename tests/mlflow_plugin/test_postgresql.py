@@ -188,6 +188,16 @@ ATTACKS = {
         f"UPDATE registered_models SET name = 'away' WHERE name = '{OTHER}'",
         f"UPDATE registered_models SET name = '{OTHER}' WHERE name = '{BYSTANDER}'",
     ],
+    "deletes a model that is only approved": [
+        f"DELETE FROM model_version_tags WHERE name = '{OTHER}'",
+        f"DELETE FROM model_versions WHERE name = '{OTHER}'",
+        f"DELETE FROM registered_models WHERE name = '{OTHER}'",
+    ],
+    "reads rules in another way": [
+        "SET LOCAL standard_conforming_strings = off",
+        "SET LOCAL transform_null_equals = on",
+        f"INSERT INTO model_version_tags (name, version, key, value) VALUES ('{STUDY}', 1, ' git.more', 'x')",
+    ],
     "makes a second model of the name": [
         f"INSERT INTO registered_models (workspace, name) VALUES ('other', '{STUDY}')",
         f"INSERT INTO {ALIASES} (workspace, name, alias, version) VALUES ('other', '{STUDY}', 'mine', 1)",
@@ -519,6 +529,16 @@ def test_the_server_releases_under_the_rules(ruled, tmp_path):
     assert kinds == ["approve", "promote", "withdraw", "rollback", "revoke"]
 
 
+def test_a_prompt_is_not_released(ruled, tmp_path):
+    study = f"study_{len(ruled.rows())}"
+    version = prepared(ruled.store, ruled.deployment, tmp_path, study)
+    forget = "ALTER TABLE registered_model_tags {} TRIGGER USER"
+    tag = f"INSERT INTO registered_model_tags (name, key, value) VALUES ('{study}', 'mlflow.prompt.is_prompt', 'true')"
+    ruled.do(OWNER, forget.format("DISABLE"), tag, forget.format("ENABLE"))
+    with signed_in("grace"), pytest.raises(MlflowException, match="what is released is a model; received a prompt"):
+        ruled.store.set_registered_model_alias(study, "champion", version)
+
+
 def test_what_no_release_rests_on_is_free(ruled, tmp_path):
     store = ruled.store
     with signed_in("alan"):
@@ -558,6 +578,7 @@ BROKEN = {
     "ALTER ROLE theragate_server CREATEROLE": "is a superuser, makes roles or replicates",
     "GRANT pg_write_all_data TO theragate_server": "is a member of pg_write_all_data",
     "CREATE TABLE mine (a int); ALTER TABLE mine OWNER TO theragate_server": "owns mine",
+    "CREATE SCHEMA mine AUTHORIZATION theragate_server": "owns the schema mine",
     "ALTER TABLE registered_model_aliases DISABLE TRIGGER USER; "
     "UPDATE registered_model_aliases SET version = 2 WHERE alias = 'champion'": "is not what the ledger says",
     "ALTER TABLE registered_model_aliases DISABLE TRIGGER USER; "

@@ -305,6 +305,10 @@ BEGIN
   IF TG_TABLE_NAME = 'theragate_ledger' THEN
     PERFORM theragate.alone();
     PERFORM theragate.check_champion_of(NEW.study);
+    IF EXISTS (SELECT FROM public.registered_model_tags WHERE name = NEW.study AND key = 'mlflow.prompt.is_prompt') THEN
+      PERFORM theragate.refuse(format('`%s`', NEW.study), 'what is released is a model', 'a prompt',
+        'Register the model under another name.');
+    END IF;
     RETURN NULL;
   END IF;
   IF TG_OP <> 'INSERT' AND OLD.alias = 'champion' THEN
@@ -412,7 +416,7 @@ END $$;
 -- of other alphabets could be taken for one of them.
 CREATE OR REPLACE FUNCTION theragate.reserved(key text) RETURNS boolean
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT (lower(key COLLATE "C") ~ '^\s*(theragate|sha256|git)\s*(\.|$)' OR key = 'mlflow.prompt.is_prompt'
+  SELECT (lower(key COLLATE "C") ~ '^ *(theragate|sha256|git) *([.]|$)' OR key = 'mlflow.prompt.is_prompt'
       OR key COLLATE "C" !~ '^[ -~]*$')
     AND key NOT IN ('theragate.candidate_taken', 'theragate.pending')
 $$;
@@ -467,8 +471,11 @@ END $$;
 CREATE OR REPLACE FUNCTION theragate.check_model_tag() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-  IF theragate.reserved(NEW.key) AND (NEW.key <> 'mlflow.prompt.is_prompt' OR theragate.mentioned(NEW.name)) THEN
-    PERFORM theragate.keeps(NEW.name, 'a tag of the whole model that is reserved');
+  IF theragate.reserved(NEW.key) THEN
+    PERFORM theragate.alone();
+    IF NEW.key <> 'mlflow.prompt.is_prompt' OR theragate.mentioned(NEW.name) THEN
+      PERFORM theragate.keeps(NEW.name, 'a tag of the whole model that is reserved');
+    END IF;
   END IF;
   RETURN NULL;
 END $$;
@@ -523,6 +530,10 @@ BEGIN
       WHERE datname = current_database() AND datdba = 'theragate_server'::regrole
     UNION ALL SELECT format('the role theragate_server owns %s', oid::regclass) FROM pg_catalog.pg_class
       WHERE relowner = 'theragate_server'::regrole
+    UNION ALL SELECT format('the role theragate_server owns the schema %s', nspname) FROM pg_catalog.pg_namespace
+      WHERE nspowner = 'theragate_server'::regrole
+    UNION ALL SELECT format('the role theragate_server owns the function %s', oid::regprocedure) FROM pg_catalog.pg_proc
+      WHERE proowner = 'theragate_server'::regrole
     UNION ALL SELECT format('the role theragate_server has the right %s on the database', privilege)
       FROM unnest('{CREATE,TEMPORARY}'::text[]) AS privilege
       WHERE has_database_privilege('theragate_server', current_database(), privilege)
