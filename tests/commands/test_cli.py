@@ -133,3 +133,19 @@ def test_a_current_folder_that_is_gone_is_one_line(tmp_path, monkeypatch, capsys
     shown = capsys.readouterr().err
     assert shown.startswith("error: the current folder: it exists; received one that was removed")
     assert len(shown.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("verdict", "--accept-waivers"), "--accept-waivers goes with --require-pass"),
+        (("server", "--clean", "--check"), "--clean goes alone"),
+        (("server", "--clean", "9", "--embedded"), "--clean goes alone"),
+        (("server", "--check", "--embedded"), "goes without --embedded"),
+        (("release", "verify", "a_study", "--saved", "folder", "--as", "Ada"), "--as is for a registry"),
+    ],
+)
+def test_an_option_that_would_be_ignored_is_a_wrong_command_line(tmp_path, monkeypatch, capsys, words, told):
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(words) == 2
+    assert told in capsys.readouterr().err

@@ -65,7 +65,7 @@ def attach_as(server, monkeypatch, who, attested):
         monkeypatch.setenv(name, value)
     stores = Stores(server.address, server.address, "")
     signed = SignedAttestation(attested.envelope, "key `evaluator`", attested.dossier)
-    return attach(stores, STUDY, "1", keep=lambda _: False, sign=lambda _: signed)
+    return attach(stores, STUDY, "1", keep=lambda _: False, check=lambda *_: None, sign=lambda _: signed)
 
 
 def test_ci_is_told_that_it_needs_edit_on_the_model(server, attested, monkeypatch):

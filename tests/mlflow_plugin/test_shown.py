@@ -240,6 +240,15 @@ def test_the_attestation_of_another_version_makes_no_version_attested(shown, rel
     head = described(release, bad).partition("\n\n")[0]
     assert head.startswith("NOT ATTESTED: what follows")
     assert "the files of the version are those that were attested" in head
+    shown.version = bad
+    shown.overwrite(json.dumps(shown.evidence).encode(), by="mallory")  # the good one's, with the signed digest
+    page = shown.say("show", release.study, bad)
+    assert "what was signed is not about these files" in page
+    assert "Concordance" not in page
+    assert json.loads(shown.say("list", release.study, "--json"))[0]["verdict"] == ""
+    answer = release.person("ada").tag(release.study, bad, "theragate.approve", shown.attested.approval)
+    assert answer.status_code == 403
+    assert "what was signed is about the files of this version" in answer.json()["message"]
 
 
 def test_an_attestation_without_its_evidence_is_none(release):
@@ -293,3 +302,15 @@ def test_a_version_that_is_deleted_and_made_again_is_not_attested(shown, release
     assert again == "1"
     assert described(release, again).startswith("NOT ATTESTED")
     assert release.person("ada").tags(name, again) == {"theragate.author": "mallory"}
+
+
+def test_a_version_that_calls_itself_a_prompt_is_a_version_like_any_other(release):
+    tags = [{"key": "mlflow.prompt.is_prompt", "value": "true"}, {"key": "mlflow.prompt.text", "value": "Hello"}]
+    alan = release.person("alan")
+    alan.must("POST", "registered-models/create", name=release.study)
+    fields = {"name": release.study, "source": "dummy-source", "description": LIE, "tags": tags}
+    version = alan.must("POST", "model-versions/create", **fields)["model_version"]["version"]
+    assert described(release, version).startswith("NOT ATTESTED")
+    said = release.person("ada").tags(release.study, version)
+    assert said["theragate.author"] == "alan"
+    assert "mlflow.prompt.is_prompt" not in said

@@ -14,7 +14,7 @@ import pytest
 from cohorts.workbooks import write_workbook
 from patients import make_world
 
-from theragate.errors import DataError
+from theragate.errors import ConfigurationError, DataError
 from theragate.personal.answers import PersonalModel
 from theragate.registry import plain_tables
 from theragate.registry.loading import Champion
@@ -332,3 +332,16 @@ def test_a_packed_file_fills_no_memory(champion, tmp_path, monkeypatch):
             archive.writestr("in.csv", content)
     for name in ("in.csv.gz", "in.csv.bz2", "in.csv.xz", "in.csv.zip", "in.xlsx"):
         assert "a packed file holds 1,048,576 bytes at most" in str(refused(champion, tmp_path / name, id_column=None))
+
+
+@pytest.mark.parametrize(
+    "said", [{"separator": ";"}, {"encoding": "cp1252"}, {"decimal": ","}, {"missing": ("fehlt",)}]
+)
+def test_an_option_that_a_parquet_file_cannot_heed_is_refused_and_not_ignored(champion, patients, tmp_path, said):
+    patients.to_parquet(tmp_path / "in.parquet")
+    (option,) = said
+    with pytest.raises(ConfigurationError, match=f"`--{option}`: .*; received a Parquet file"):
+        predict_file(
+            champion, tmp_path / "in.parquet", tmp_path / "out.csv", id_column="Patient ID", form=InputForm(**said)
+        )
+    assert not (tmp_path / "out.csv").exists()

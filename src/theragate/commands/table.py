@@ -76,6 +76,8 @@ def _policy(call: Call) -> int | str:
 def _verdict(call: Call) -> int:
     from theragate.commands.summary import show_verdict
 
+    if call.parsed.accept_waivers and not call.parsed.require_pass:
+        raise MisuseError("--accept-waivers goes with --require-pass, whose exit code it changes")
     shown = [show_verdict(call.root, study, call.settings, call.environ) for study in _asked_studies(call)]
     good = all(verdict.passed or (call.parsed.accept_waivers and verdict.accepted) for verdict in shown)
     return 0 if good or not call.parsed.require_pass else 1
@@ -211,6 +213,10 @@ def _ui(call: Call) -> int:
 
 def _server(call: Call) -> int | str:
     parsed = call.parsed
+    if parsed.clean is not None and (parsed.check or parsed.embedded):
+        raise MisuseError("--clean goes alone: it starts and checks nothing")
+    if parsed.check and parsed.embedded:
+        raise MisuseError("--check is about the server on which everybody signs in, and goes without --embedded")
     if parsed.clean is not None:
         from theragate.mlflow_plugin.used_dossiers import clean_dossiers
 

@@ -12,7 +12,7 @@ from theragate.mlflow_plugin.configuration import Configuration
 from theragate.mlflow_plugin.dossiers import Dossiers
 from theragate.mlflow_plugin.identity import present_actor
 from theragate.mlflow_plugin.ledger import Ledger, now
-from theragate.mlflow_plugin.names import APPROVED, ATTESTATION, RELEASED, REVOKED
+from theragate.mlflow_plugin.names import APPROVED, ATTESTATION, RELEASED, REVOKED, SIGNER
 from theragate.mlflow_plugin.originals import original
 from theragate.mlflow_plugin.presentation import Presentation, presentation_of
 from theragate.mlflow_plugin.sealed_location import sealed_location
@@ -101,7 +101,15 @@ class Releases:
         digest, reason = approval.groups()
 
         def decide(state: LedgerState, trust: Trust) -> Event:
-            return admission.approve(submission, state, trust, self._actor(), digest=digest, reason=reason, now=now())
+            event = admission.approve(submission, state, trust, self._actor(), digest=digest, reason=reason, now=now())
+            if SIGNER not in version.tags:
+                raise Refusal(
+                    f"`{version.name}` version {version.version}",
+                    rule="what is approved is attested, and what was signed is about the files of this version",
+                    received="an attestation that the registry did not count when it was handed in",
+                    remedy=f"Let the evaluator sign: `theragate attest {version.name}`.",
+                )
+            return event
 
         with self._event(decide) as (session, event):
             tag_with_event(session, event, APPROVED)

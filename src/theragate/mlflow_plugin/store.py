@@ -21,6 +21,7 @@ from theragate.mlflow_plugin.names import (
     CHAMPION,
     REVOKE,
     SIGNER,
+    hides,
     is_action,
     is_of_a_claim,
     is_reserved,
@@ -121,12 +122,9 @@ class GatedStore(SqlAlchemyStore):
 
         Nothing is attested that is not there yet: an attestation is handed in afterwards.
         """
-        kept = [
-            tag
-            for tag in tags or []
-            if not (is_action(tag.key) or is_written_by_server(tag.key)) and tag.key != ATTESTATION
-        ]
-        if not has_prompt_tag({tag.key: tag.value for tag in kept}):
+        is_prompt = has_prompt_tag(self.get_registered_model(name)._tags)
+        kept = [tag for tag in tags or [] if not _is_dropped(tag.key, is_prompt=is_prompt)]
+        if not is_prompt:
             kept.append(ModelVersionTag(AUTHOR, present_actor(self._configuration.environ).name))
             description = unattested_text(description)
         return super().create_model_version(
@@ -338,3 +336,8 @@ class GatedStore(SqlAlchemyStore):
         with self._transactions.session() as session:
             if is_mentioned(session, name):
                 raise keeps_name(name, received)
+
+
+def _is_dropped(key: str, *, is_prompt: bool) -> bool:
+    """Return whether a new version does not keep a tag that it comes with."""
+    return is_action(key) or is_written_by_server(key) or key == ATTESTATION or (hides(key) and not is_prompt)

@@ -97,6 +97,7 @@ def predict_file(
     if kind == "csv" and declared is not None and declared.source.table_format == "redcap":
         kind = "redcap"
     if kind == "parquet":
+        _check_nothing_said(form)
         with _readable(source, "utf-8"):
             frame = written = _parquet(source)
     elif kind == "csv" and (declared is None or _is_plain(declared.source)):
@@ -134,6 +135,18 @@ def _is_plain(source: TableFile) -> bool:
     laid_out = ("header", "footer", "row_names", "units", "thousands")
     usual = all(getattr(source, key) == TableFile.model_fields[key].default for key in laid_out)
     return usual and not source.columns and source.decimal != "either"
+
+
+def _check_nothing_said(form: InputForm) -> None:
+    """Refuse options about a Parquet file, which says itself what its cells are."""
+    for key, value in vars(form).items():
+        if value is not None:
+            raise ConfigurationError(
+                f"`--{key}`",
+                rule="it is said of files that may differ in it; a Parquet file says it all by itself",
+                received="a Parquet file",
+                remedy="Omit it.",
+            )
 
 
 def _said(declared: DeclaredSource | None, form: InputForm, kind: Format) -> LaterFile:

@@ -14,7 +14,7 @@ from theragate.release.refusals import Refusal
 from theragate.release.state import LedgerState, StudyState, fold
 from theragate.release.trust import Trust
 from theragate.study import spec_of
-from theragate.tracking.attested import ATTESTATION
+from theragate.tracking.attested import ATTESTATION, SIGNER
 from theragate.tracking.champion import CHAMPION
 from theragate.tracking.registry import RegisteredVersion, Registry, connected
 from theragate.tracking.store import Stores
@@ -119,6 +119,10 @@ class Session:
         except Refusal as error:
             return AttestationStatus(None, "", f"attested by {error.received}")
         key, signed = self.trust.key_name(key_id), statement.attestation
+        if author_of(version) and SIGNER not in version.tags:
+            return AttestationStatus(
+                None, key, "not attested: what was signed is not about these files, or has expired"
+            )
         if signed.study != version.study:
             return AttestationStatus(None, key, f"attested for another study, {signed.study}")
         event = releasing(version.study, version.number, self.rows)
