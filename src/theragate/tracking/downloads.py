@@ -17,6 +17,7 @@ from mlflow.utils.credentials import get_default_host_creds
 from mlflow.utils.rest_utils import http_request
 
 from theragate.errors import StoreError
+from theragate.tracking.failures import refused_by_server
 from theragate.tracking.transport import MOST_BYTES, expecting
 
 __all__ = ["Check", "fetch_file", "fetch_folder"]
@@ -153,6 +154,9 @@ class _Served:
         answer = http_request(creds, route, "GET", timeout=_PATIENCE, raise_on_status=False, **options)
         if answer.status_code != 200:
             answer.close()
+            refused = refused_by_server(f"error code {answer.status_code} of {route}/{self.root}", self.server)
+            if refused is not None:
+                raise refused
             raise _unexpected("the server hands out its artifacts", f"HTTP status {answer.status_code}")
         return answer
 

@@ -8,7 +8,7 @@ from mlflow.exceptions import MlflowException
 from theragate.errors import StoreError, TheragateError
 from theragate.tracking.release_api import StoreRefusal, refusal_text
 
-__all__ = ["no_store", "store_error", "store_name"]
+__all__ = ["no_store", "refused_by_server", "store_error", "store_name"]
 
 _AGAIN = "then run the same command again; nothing was lost."
 
@@ -64,7 +64,7 @@ def store_error(error: Exception, url: str) -> TheragateError:
     if isinstance(error, MlflowException) and error.error_code == "PERMISSION_DENIED" and "403 !=" not in message:
         return StoreRefusal(refusal_text(error))
     if url.startswith(("http://", "https://")):
-        refused = _refused_by_server(message, url)
+        refused = refused_by_server(message, url)
         if refused is not None:
             return refused
     for sign, received, remedy in _KNOWN:
@@ -79,8 +79,14 @@ def store_error(error: Exception, url: str) -> TheragateError:
     )
 
 
-def _refused_by_server(message: str, url: str) -> TheragateError | None:
-    """Return what a server has refused without a word; None for any other failure."""
+def refused_by_server(message: str, url: str) -> TheragateError | None:
+    """Return what a server has refused without a word; None for any other failure.
+
+    Parameters
+    ----------
+    message
+        What MLflow's client or the library `requests` says of it, with the status and the route.
+    """
     status = message + _http(message)
     if "error code 401" in status:
         return StoreError(
