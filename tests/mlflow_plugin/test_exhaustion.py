@@ -18,6 +18,7 @@ MIB = 1 << 20
 FILES = "/api/2.0/mlflow-artifacts/artifacts"
 LIMITS = (
     "header_seconds=2 body_seconds=2 body_rate=1000000 answer_seconds=2 connections=60 uploads_of_one_user=4 "
+    "requests_of_one_user=20 "
     f"bytes_in_flight={48 * MIB} bytes_of_one_user={32 * MIB} file_bytes={64 * MIB}"
 )
 
@@ -242,6 +243,28 @@ def test_connections_of_strangers_make_room(server):
         assert server.person("ada").api("GET", "experiments/get", experiment_id="0").status_code == 200
         assert established(server) <= 61
         assert not answered(strangers[0])
+
+
+def test_connections_with_a_wrong_password_make_room(server):
+    """Whoever sends a password is not yet somebody."""
+    with contextlib.ExitStack() as stack:
+        for number in range(100):
+            data = head(*POST, length=20 * MIB, user=f"nobody{number}", password="a guess") + b"{"  # noqa: S106
+            dialled(server, data, stack=stack)
+        assert server.person("ada").api("GET", "experiments/get", experiment_id="0").status_code == 200
+        assert established(server) <= 61
+
+
+def test_one_user_holds_only_a_share_of_the_connections(server):
+    mallory = server.person("mallory")
+    experiment = experiment_of(mallory)
+    path = f"{FILES}/{experiment}/{mallory.run(experiment)}/artifacts/slow"
+    assert mallory.send("PUT", path, data=b"x" * (30 * MIB)).status_code == 200
+    with contextlib.ExitStack() as stack:
+        ends = [dialled(server, head("GET", path, user="mallory"), stack=stack) for _ in range(30)]
+        begun = [one.recv(12) for one in ends]  # nobody reads on
+        assert begun.count(b"HTTP/1.1 503") == 10, begun
+        assert server.person("ada").api("GET", "experiments/get", experiment_id="0").status_code == 200
 
 
 def test_compressed_bodies_are_refused(server):

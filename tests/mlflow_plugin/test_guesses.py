@@ -1,6 +1,7 @@
 """Guessed passwords: whoever guesses waits, and the owner does not."""
 
 import concurrent.futures
+import contextlib
 import os
 
 import pytest
@@ -72,6 +73,21 @@ def test_the_right_password_starts_anew(guesses):
     guesses.right("ada", "192.0.2.1")
     guesses.wrong("ada", "192.0.2.1")
     assert wait(guesses, "ada", "192.0.2.1") == 0
+
+
+def test_on_a_full_disk_people_still_sign_in(guesses):
+    guesses.wrong("ada", "192.0.2.1")
+    limited = guesses._open
+
+    @contextlib.contextmanager
+    def full():
+        with limited() as database:
+            database.execute("PRAGMA query_only = 1")
+            yield database
+
+    guesses._open = full
+    guesses.right("ada", "192.0.2.9")
+    assert guesses.standing("ada", "192.0.2.9") == (0, False)
 
 
 def test_one_subscriber_of_ipv6_is_one_address(guesses):

@@ -12,11 +12,12 @@ from typing import Any
 
 from theragate.mlflow_plugin.limits import Limits
 
-__all__ = ["BodyError", "Budget", "GoneError", "Message", "Receive", "Stream", "replayed", "whole"]
+__all__ = ["SIGNED_IN", "BodyError", "Budget", "GoneError", "Message", "Receive", "Stream", "replayed", "whole"]
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 
+SIGNED_IN = "theragate_signed_in"  # in the state of a request: its connection does not give way to others
 _LOOK = 64 << 20  # after so many bytes of a file, the disk is looked at again
 
 
@@ -39,6 +40,7 @@ class Budget:
     limits: Limits
     _bytes: Counter[str] = field(default_factory=Counter)
     _uploads: Counter[str] = field(default_factory=Counter)
+    _requests: Counter[str] = field(default_factory=Counter)
 
     @contextmanager
     def body(self, user: str, size: int) -> Iterator[None]:
@@ -64,11 +66,28 @@ class Budget:
         BodyError
             If the user sends as many files at the same time as anybody may.
         """
-        most = self.limits.uploads_of_one_user
-        if self._uploads[user] >= most:
-            raise BodyError(503, f"Nobody sends more than {most} files at the same time; send this one again.")
-        with _held(self._uploads, user, 1):
+        with _place(self._uploads, user, most=self.limits.uploads_of_one_user, named="files"):
             yield
+
+    @contextmanager
+    def request(self, user: str) -> Iterator[None]:
+        """Hold one of the places for requests, until the answer has been read.
+
+        Raises
+        ------
+        BodyError
+            If the user has as many requests under way as anybody may.
+        """
+        with _place(self._requests, user, most=self.limits.requests_of_one_user, named="requests"):
+            yield
+
+
+@contextmanager
+def _place(counter: Counter[str], user: str, *, most: int, named: str) -> Iterator[None]:
+    if counter[user] >= most:
+        raise BodyError(503, f"Nobody sends more than {most} {named} at the same time; send this one again.")
+    with _held(counter, user, 1):
+        yield
 
 
 @contextmanager

@@ -10,6 +10,7 @@ import os
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from theragate.mlflow_plugin.bodies import SIGNED_IN
 from theragate.mlflow_plugin.limits import read_limits
 
 __all__ = ["Connection"]
@@ -72,6 +73,8 @@ class Connection(H11Protocol):
         """Let the client take only so long from one answer to the last header of the next request."""
         answered = self.cycle is None or self.cycle.response_complete
         if not (answered and self.conn.their_state in (h11.IDLE, h11.SEND_BODY)):
+            if self._for_request is not None:
+                self._since = self.loop.time()
             _cancel(self._for_request)
             self._for_request = None
         elif self._for_request is None and not self.transport.is_closing():
@@ -89,13 +92,9 @@ class Connection(H11Protocol):
         min(others, key=lambda one: one._since, default=self).transport.abort()
 
     def _gives_way(self) -> bool:
-        """Return whether no request is being carried out; who has sent a password waits for the answer."""
-        if self.transport.is_closing():
-            return False
-        if self.cycle is None or self.cycle.response_complete:
-            return True
-        told = any(name == b"authorization" for name, _ in self.headers)
-        return self.conn.their_state is h11.SEND_BODY and not told
+        """Return whether this connection serves nobody who has signed in."""
+        waits = self.cycle is None or self.cycle.response_complete
+        return not self.transport.is_closing() and (waits or not self.scope["state"].get(SIGNED_IN))
 
 
 def _cancel(timer: asyncio.TimerHandle | None) -> None:

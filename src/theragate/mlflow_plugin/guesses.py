@@ -10,7 +10,7 @@ import ipaddress
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from theragate.errors import ConfigurationError
@@ -97,7 +97,8 @@ class Guesses:
     def right(self, user: str, address: str) -> None:
         """Forget the wrong passwords for `user` from `address`, which is familiar now."""
         pair, now = _names(user, address)[0], self._clock()
-        with self._open() as database:
+        # On a full disk people still sign in: the address only does not become familiar.
+        with suppress(sqlite3.OperationalError), self._open() as database:
             last = database.execute("SELECT last FROM familiar WHERE what = ?", (pair,)).fetchone()
             if database.execute("SELECT 1 FROM wrong WHERE what = ?", (pair,)).fetchone():
                 database.execute("DELETE FROM wrong WHERE what = ?", (pair,))

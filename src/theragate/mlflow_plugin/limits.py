@@ -35,6 +35,8 @@ class Limits:
         Of one file that is sent as an artifact.
     uploads_of_one_user
         Such files at the same time.
+    requests_of_one_user
+        Requests of any kind at the same time, each until its answer has been read.
     free_bytes
         What stays free on the disk of the artifacts: no more is taken from anybody.
     guesses
@@ -56,6 +58,7 @@ class Limits:
     bytes_of_one_user: int = 64 << 20
     file_bytes: int = 8 << 30
     uploads_of_one_user: int = 32
+    requests_of_one_user: int = 100  # a fifth of the connections
     free_bytes: int = 512 << 20
     guesses: int = 5
     guess_seconds: float = 1

@@ -8,7 +8,17 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from theragate.mlflow_plugin.bodies import BodyError, Budget, GoneError, Message, Receive, Stream, replayed, whole
+from theragate.mlflow_plugin.bodies import (
+    SIGNED_IN,
+    BodyError,
+    Budget,
+    GoneError,
+    Message,
+    Receive,
+    Stream,
+    replayed,
+    whole,
+)
 from theragate.mlflow_plugin.limits import Limits
 from theragate.mlflow_plugin.sign_in import Answer, SignIn
 
@@ -88,19 +98,21 @@ class RequestFilter:
         user = await self._user(scope, large=streams or size > self._limits.bytes_before_sign_in)
         if isinstance(user, Answer):
             await self._answer(user, receive, send)
-        elif streams:
-            with self._budget.upload(user):
-                await self._stream(scope, receive, send)
-        else:
-            # What strangers may send is bounded by the number of connections.
-            with self._budget.body(user, size) if size > self._limits.bytes_before_sign_in else nullcontext():
-                body = await whole(receive, most=size, limits=self._limits)
-                await self._application(scope, replayed(body, receive), send)
+            return
+        if user:
+            scope.setdefault("state", {})[SIGNED_IN] = True
+        # What strangers hold is bounded by the number of connections, which give way.
+        with self._budget.request(user) if user else nullcontext():
+            if streams:
+                with self._budget.upload(user):
+                    await self._stream(scope, receive, send)
+            else:
+                with self._budget.body(user, size) if size > self._limits.bytes_before_sign_in else nullcontext():
+                    body = await whole(receive, most=size, limits=self._limits)
+                    await self._application(scope, replayed(body, receive), send)
 
     async def _user(self, scope: Scope, *, large: bool) -> str | Answer:
-        if self._sign_in is None or (self._sign_in.is_open(scope["path"]) and not large):
-            return ""
-        return await self._sign_in.user(scope, must=large)
+        return "" if self._sign_in is None else await self._sign_in.user(scope, must=large)
 
     async def _stream(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let the application write a file, and answer in its place where the file has not come whole."""

@@ -71,10 +71,6 @@ class SignIn:
         if self._by_password:
             _hash_once(auth)
 
-    def is_open(self, path: str) -> bool:
-        """Return whether MLflow serves a path to everybody, such as the files of its pages."""
-        return bool(self._auth.is_unprotected_route(path))
-
     async def user(self, scope: Scope, *, must: bool) -> str | Answer:
         """Return who has signed in, empty where nobody tried, or why nobody has.
 
@@ -89,11 +85,13 @@ class SignIn:
             _CHECKED.set(checked)
             if len(told) > 1 or not all(value.isascii() for value in told):
                 return _answer(400, "A request has one header `Authorization`, in ASCII; send it so.")
-        if not must and not (self._by_password and told):
+        # Some paths are open to everybody, such as those of the files of MLflow's pages.
+        tries = self._by_password and told and not self._auth.is_unprotected_route(scope["path"])
+        if not must and not tries:
             return ""
         user = _named(told)
         if not self._by_password or user is None:
-            return await anyio.to_thread.run_sync(self._ask, scope, limiter=self._lanes[False])
+            return await anyio.to_thread.run_sync(self._ask, scope)
         checked.user = user
         return await self._try(scope, user)
 
