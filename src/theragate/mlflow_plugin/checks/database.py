@@ -17,16 +17,17 @@ __all__ = ["check_database", "rules_of"]
 
 _RULES = Path(__file__).parents[2] / "deployment" / "postgresql.sql"
 _INSTALL = "Run the rules as the owner: `theragate docs postgresql.sql | psql -v ON_ERROR_STOP=1`."
-_TRIGGER = re.compile(
-    r"CREATE\s+(?:OR\s+REPLACE\s+)?(?:CONSTRAINT\s+)?TRIGGER\s+(\w+)\s+.*?\sON\s+(?:\w+\.)?(\w+)", re.DOTALL
-)
+_RULE = re.compile(r"\('(\w+)', '(\w+)', '(?:BEFORE|AFTER) ")  # a line of the table of rules in that file
+_TABLES = re.compile(r"tables CONSTANT text\[\] := '\{([\w,'\s]*)\}'")
 _KEPT = LEDGER.name
 _SKEW = 60  # seconds
 
 
 def rules_of(sql: str) -> set[tuple[str, str]]:
-    """Return the triggers that a file installs, each with its table."""
-    return {(name, table) for name, table in _TRIGGER.findall(sql)}
+    """Return the triggers that the file with the rules installs, each with its table."""
+    tables = [name for found in _TABLES.findall(sql) for name in re.findall(r"\w+", found)]
+    kept = {("theragate_keep", table) for table in tables}
+    return kept | {(f"theragate_{name}", table) for table, name in _RULE.findall(sql)}
 
 
 def check_database(address: str) -> Iterator[Finding]:
