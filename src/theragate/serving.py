@@ -86,6 +86,6 @@ def _said(path: Path, *keys: str) -> Mapping[str, Any]:
         content: Any = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
         for key in keys:
             content = content[key]
-    except (OSError, ValueError, LookupError, TypeError, YAMLError):
+    except (OSError, ValueError, LookupError, TypeError, RecursionError, YAMLError):
         return {}
     return content if isinstance(content, Mapping) else {}

@@ -142,6 +142,9 @@ def test_every_command_and_the_server_notice_a_database_that_was_restored(tmp_pa
         assert manager.delete_alias("study_a").status_code == 200
         pins = consumer / "pins.jsonl"
         assert "row 3 is pinned" in theragate(consumer, "release", "audit", "--pin", str(pins), **as_grace)
+        note = ("--key", str(server.deployment.ledger_file))
+        theragate(consumer, "release", "audit", "--checkpoint", "note", *note, **as_grace)
+        theragate(consumer, "release", "audit", "--against", "note", *note, **as_grace)
         server.stop()
         shutil.copy(backup, database)
         server.start()
@@ -160,6 +163,8 @@ def test_every_command_and_the_server_notice_a_database_that_was_restored(tmp_pa
         accept = ("--accept-head", f"2:{manager.ledger()[-1]['hash'][:12]}", "--reason", "The server's disk was lost.")
         said = theragate(consumer, "release", "audit", *accept, "--against", str(pins), code=1, **as_grace)
         assert "it has row 3, " in said, "what is pinned outside is not accepted away"
+        said = theragate(consumer, "release", "audit", *accept, "--against", "note", *note, code=1, **as_grace)
+        assert "its first 3 rows are those of the checkpoint; received a ledger that ends at row 2" in said
         theragate(consumer, "release", "audit", *accept, **as_grace)
         theragate(consumer, "release", "list", **as_grace)
         assert manager.delete_alias("study_a").status_code == 400, "the server has to accept it for itself"

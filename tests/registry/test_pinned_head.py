@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -179,6 +180,12 @@ def test_passwords_are_not_written(memory):
         see(memory, ledger(3), address)
     assert "secret" not in memory.path.read_text(encoding="utf-8")
     assert place_of("HTTP://Ada@Localhost:5000/") == "http://localhost:5000"
+    assert place_of("postgresql:///x?host=/run/a&password=secret") != place_of("postgresql:///x?host=/run/b")
+    assert (
+        place_of("gated+sqlite:///x.db")
+        == f"sqlite:///{Path.cwd() / 'x.db'}"
+        == place_of(f"sqlite:///{Path.cwd()}/x.db")
+    )
 
 
 def test_a_team_remembers_in_the_users_folder_and_a_development_key_in_the_project(tmp_path):

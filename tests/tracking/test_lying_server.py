@@ -8,9 +8,11 @@ import pytest
 from tracking.lying import content, endless, lying, raw, redirect, text
 
 from theragate.errors import StoreError, TheragateError
+from theragate.learning.record import Trial
 from theragate.tracking.downloads import fetch_file, fetch_folder
 from theragate.tracking.registry import connected
-from theragate.tracking.store import Stores
+from theragate.tracking.runs import log_trials
+from theragate.tracking.store import Stores, opened
 
 MODELS = "/api/2.0/mlflow/registered-models/search"
 VERSIONS = "/api/2.0/mlflow/model-versions/search"
@@ -30,8 +32,28 @@ def fresh(liar, monkeypatch):
     """A server that answers as it should, and a user with a password."""
     monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "ada")
     monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "a long password")
+    monkeypatch.setattr("theragate.tracking.store._ANSWERED", {})  # each test asks for the version
     liar.routes.clear()
     liar.asked.clear()
+
+
+WHERE = ["file://HERE", "HERE", "s3://bucket/x", "http://127.0.0.1:9/x", "mlflow-artifacts://127.0.0.1:9/x"]
+
+
+@pytest.mark.parametrize("where", WHERE)
+def test_nothing_is_written_where_a_server_says(liar, tmp_path, where):
+    where = where.replace("HERE", str(tmp_path / "written"))
+    info = {"run_id": "a" * 32, "artifact_uri": where, "experiment_id": "1"}
+    liar.routes["/api/2.0/mlflow/runs/get"] = content({"run": {"info": info, "data": {}}})
+    (tmp_path / "evidence.json").write_text("{}")
+    for ask in (
+        lambda client: client.log_artifact("a" * 32, str(tmp_path / "evidence.json")),
+        lambda client: client.log_artifacts("a" * 32, str(tmp_path)),
+        lambda client: client.download_artifacts("a" * 32, "evidence.json", str(tmp_path)),
+    ):
+        with pytest.raises(StoreError, match="handed out by itself"), opened(stores(liar)) as client:
+            ask(client)
+    assert not (tmp_path / "written").exists()
 
 
 def stores(liar, seconds: float = 20.0) -> Stores:
@@ -109,6 +131,18 @@ def test_no_redirect_is_followed_and_no_password_goes_elsewhere(liar, status):
         for where in (f"{other.address}/x", "file:///etc/passwd", "//elsewhere/x", liar.address, "http://[bad"):
             liar.routes[MODELS] = redirect(where, status)
             refused(liar, r"it answers by itself; received a redirect|Invalid|another form")
+        assert other.asked == []
+
+
+def test_requests_side_by_side_go_nowhere_else_either(liar):
+    trials = [
+        Trial(number=number, state="complete", family="logistic", params={}, value=1.0, folds=(1.0,))
+        for number in range(8)
+    ]
+    with lying() as other:
+        liar.routes["/api/2.0/mlflow/runs/create"] = redirect(f"{other.address}/x", 307)
+        with pytest.raises(StoreError, match="it answers by itself"), opened(stores(liar)) as client:
+            log_trials(client, trials, experiment_id="1", parent="a" * 32, now=1)
         assert other.asked == []
 
 

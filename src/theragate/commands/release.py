@@ -148,14 +148,21 @@ def _audit(call: Call, session: "Session") -> int | str:
 
 def _pinned(call: Call, session: "Session") -> Iterator[str]:
     """Do what the options of `audit` ask for with the last row, and say it on standard error, beside the table."""
-    from theragate.registry.outside_pins import add_pin, check_pins
+    from theragate.registry.outside_pins import add_pin, check_pins, write_checkpoint
+    from theragate.release.keys import read_key
 
+    named = call.parsed.key
+    key = None if named is None else read_key(str(named), named="--key")
     if call.parsed.against is not None:
-        yield check_pins(call.parsed.against, session.rows)
+        yield check_pins(call.parsed.against, session.rows, None if key is None else key.public)
     if call.parsed.accept_head is not None:
         yield from _accepted(call, session)
     if call.parsed.pin is not None:
         yield add_pin(call.parsed.pin, session.rows, session.now)
+    if call.parsed.checkpoint is not None:
+        if key is None:
+            raise MisuseError("--checkpoint needs --key")
+        yield write_checkpoint(call.parsed.checkpoint, session.rows, key)
 
 
 def _accepted(call: Call, session: "Session") -> Iterator[str]:
@@ -292,6 +299,10 @@ RELEASE = Command(
             argument("study", nargs="?", metavar="STUDY"),
             argument("--pin", metavar="FILE", type=Path, help="append the last row to a file, to keep elsewhere"),
             argument("--against", metavar="FILE", type=Path, help="check that every row of such a file is there"),
+            argument(
+                "--checkpoint", metavar="FILE", type=Path, help="write the ledger's state as a signed C2SP checkpoint"
+            ),
+            argument("--key", metavar="FILE", type=Path, help="a key of yours, for checkpoints"),
             argument(
                 "--accept-head", metavar="ROW", help="accept a restored ledger: its last row, as in `12:3f9c21ab77d0`"
             ),

@@ -85,7 +85,7 @@ def _entry(text: str, stage: str) -> Any:
         return None
     try:
         entry = YAML(typ="safe").load(lines[1])
-    except YAMLError:
+    except (YAMLError, ValueError, RecursionError):
         return None
     return entry if isinstance(entry, dict) else None
 

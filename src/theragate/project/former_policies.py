@@ -115,7 +115,7 @@ def _policy_in(text: str, study: str) -> Policy | None:
         resolved = resolve_gates(content, study)
         rest = {key: value for key, value in entry.items() if key not in ("policy", "gates")}
         return read_policy(Study.read(rest | {"gates": resolved.gates}, name=study, gate_keys=resolved.keys))
-    except (YAMLError, TheragateError, LookupError, TypeError, AttributeError, ValueError):
+    except (YAMLError, TheragateError, LookupError, TypeError, AttributeError, ValueError, RecursionError):
         return None
 
 

@@ -8,13 +8,16 @@ from typing import Annotated
 from pydantic import Field, ValidationError
 
 from theragate.errors import DataError, StoreError
+from theragate.files import write_text
 from theragate.numbers import plural
+from theragate.registry.checkpoint import read_checkpoint, signed_checkpoint
 from theragate.release.attestation import Moment
+from theragate.release.keys import SigningKey, VerifyingKey
 from theragate.release.ledger import Row
 from theragate.release.waivers import Digest
 from theragate.study import Spec
 
-__all__ = ["add_pin", "check_pins"]
+__all__ = ["add_pin", "check_pins", "write_checkpoint"]
 
 _MOST_BYTES = 64 << 20  # 300,000 lines
 
@@ -37,12 +40,7 @@ def add_pin(path: Path, rows: Sequence[Row], now: datetime) -> str:
         If the ledger is empty.
     """
     if not rows:
-        raise StoreError(
-            "the registry's ledger",
-            rule="its last row is pinned",
-            received="a ledger without a row",
-            remedy="Pin it after the first approval.",
-        )
+        raise _empty()
     last = rows[-1]
     pin = _Pin(at=now.replace(microsecond=0), first=rows[0].hash, seq=last.seq, hash=last.hash)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -51,8 +49,36 @@ def add_pin(path: Path, rows: Sequence[Row], now: datetime) -> str:
     return f"row {last.seq} is pinned in {path}: {last.hash}"
 
 
-def check_pins(path: Path, rows: Sequence[Row]) -> str:
+def write_checkpoint(path: Path, rows: Sequence[Row], key: SigningKey) -> str:
+    """Write the state of a verified ledger as a signed checkpoint; return one line for the user.
+
+    Raises
+    ------
+    StoreError
+        If the ledger is empty, or the file cannot be written.
+    """
+    if not rows:
+        raise _empty()
+    write_text(path, signed_checkpoint(rows, key))
+    return f"{plural(len(rows), 'row')} signed in {path}"
+
+
+def _empty() -> StoreError:
+    return StoreError(
+        "the registry's ledger",
+        rule="its last row is pinned",
+        received="a ledger without a row",
+        remedy="Pin it after the first approval.",
+    )
+
+
+def check_pins(path: Path, rows: Sequence[Row], key: VerifyingKey | None = None) -> str:
     """Check that a verified ledger has every row that is pinned in a file; return one line for the user.
+
+    Parameters
+    ----------
+    key
+        The key that has signed a checkpoint; None for a file of pinned rows.
 
     Raises
     ------
@@ -61,6 +87,10 @@ def check_pins(path: Path, rows: Sequence[Row]) -> str:
     StoreError
         If a pinned row is missing, is another one, or belongs to another ledger.
     """
+    if key is not None:
+        checkpoint = read_checkpoint("\n".join(_lines(path)) + "\n", key)
+        checkpoint.check(rows)
+        return f"{plural(checkpoint.size, 'row')} of the checkpoint {path} found in the ledger"
     pins = _read(path)
     for number, pin in enumerate(pins, start=1):
         if not rows or rows[0].hash != pin.first:
@@ -81,8 +111,11 @@ def check_pins(path: Path, rows: Sequence[Row]) -> str:
     return f"{plural(len(pins), 'pinned row')} of {path} found in the ledger"
 
 
-def _read(path: Path) -> tuple[_Pin, ...]:
-    remedy = "Name a file that `theragate release audit --pin` has written."
+_REMEDY = "Name a file that `theragate release audit --pin` has written, or a checkpoint and its --key."
+
+
+def _lines(path: Path) -> list[str]:
+    remedy = _REMEDY
     try:
         if path.stat().st_size > _MOST_BYTES:
             raise DataError(str(path), rule=f"it has {_MOST_BYTES:,} bytes at most", received="more", remedy=remedy)
@@ -92,7 +125,11 @@ def _read(path: Path) -> tuple[_Pin, ...]:
         raise DataError(str(path), rule="it can be read", received=received, remedy=remedy) from error
     if not lines:
         raise DataError(str(path), rule="it holds pinned rows", received="an empty file", remedy=remedy)
-    pins = []
+    return lines
+
+
+def _read(path: Path) -> tuple[_Pin, ...]:
+    pins, lines, remedy = [], _lines(path), _REMEDY
     for number, line in enumerate(lines, start=1):
         try:
             pins.append(_Pin.model_validate_json(line))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from filelock import FileLock, Timeout
 from pydantic import Field
@@ -267,10 +267,13 @@ class Recollection:
 
 
 def place_of(url: str) -> str:
-    """Return a URL without `gated+`, user, password and query, the host in small letters."""
+    """Return a URL without `gated+`, user and password, the host in small letters; of a SQLite file the whole path."""
     parts = urlsplit(url.removeprefix("gated+"))
+    if parts.scheme.startswith("sqlite"):
+        return f"{parts.scheme}:///{Path(parts.path.removeprefix('/')).absolute()}"
     host = parts.netloc.rpartition("@")[2].casefold()
-    return f"{parts.scheme}://{host}{parts.path.rstrip('/')}"
+    where = [value for key, value in parse_qsl(parts.query) if key in ("host", "port")]  # of a database's socket
+    return f"{parts.scheme}://{','.join([host, *where])}{parts.path.rstrip('/')}"
 
 
 def _hashes(rows: Sequence[Row]) -> Callable[[int], str | None]:

@@ -18,6 +18,7 @@ from theragate.errors import ConfigurationError, did_you_mean
 __all__ = ["as_mapping", "read_parameters"]
 
 KEYS = ("seed", "policies", "studies")
+_MOST_ENTRIES = 1_000_000
 
 
 def read_parameters(path: Path) -> dict[str, Any]:
@@ -84,6 +85,13 @@ def _read(path: Path) -> Any:
             received=f"{_key(error)} twice, again at {_place(error)}",
             remedy="Remove one of the two.",
         ) from error
+    except RecursionError as error:
+        raise ConfigurationError(
+            path.name,
+            rule="its entries are nested in few levels",
+            received="hundreds",
+            remedy="Correct it; docs/studies.md shows what belongs there.",
+        ) from error
     # A date that no calendar has is a ValueError.
     except (YAMLError, ValueError) as error:
         raise ConfigurationError(
@@ -97,7 +105,26 @@ def _read(path: Path) -> Any:
 @lru_cache(maxsize=1)
 def _parsed(content: bytes) -> Any:
     """Parse a file once, however often a process asks for it: it takes a third of a second for ten studies."""
-    return YAML(typ="safe").load(content)
+    found = YAML(typ="safe").load(content)
+    if _size(found, {}) > _MOST_ENTRIES:
+        raise ConfigurationError(
+            "params.yaml",
+            rule=f"it has {_MOST_ENTRIES:,} entries at most, those counted again that an alias (`*name`) repeats",
+            received="more",
+            remedy="Write them once.",
+        )
+    return found
+
+
+def _size(value: Any, known: dict[int, int]) -> int:
+    """Return the number of entries as a reader meets them who knows nothing of aliases; endless ones are too many."""
+    if not isinstance(value, dict | list):
+        return 1
+    if id(value) not in known:
+        known[id(value)] = _MOST_ENTRIES + 1  # while it is counted: what holds itself has no end
+        entries = value.values() if isinstance(value, dict) else value
+        known[id(value)] = 1 + sum(_size(entry, known) for entry in entries)
+    return known[id(value)]
 
 
 def _key(error: DuplicateKeyError) -> str:

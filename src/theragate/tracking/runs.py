@@ -4,6 +4,7 @@ import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from pathlib import Path
 from typing import Any
 
@@ -95,8 +96,9 @@ def log_trials(client: MlflowClient, trials: Sequence[Trial], *, experiment_id: 
             log(trial)
         return
     with ThreadPoolExecutor(_TOGETHER, thread_name_prefix="trial") as pool:
-        for _ in pool.map(log, trials):  # raises what one of them has raised
-            pass
+        contexts = [copy_context() for _ in trials]  # a thread of its own would know nothing of the guarded channel
+        for _ in pool.map(lambda context, trial: context.run(log, trial), contexts, trials):
+            pass  # raises what one of them has raised
 
 
 def _log_trial(client: MlflowClient, trial: Trial, *, experiment_id: str, parent: str, moment: int) -> None:

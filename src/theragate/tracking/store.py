@@ -98,7 +98,7 @@ def opened(stores: Stores) -> Iterator[MlflowClient]:
         for url in urls:
             stack.enter_context(_alone(url))
         try:
-            with guarded(urls, seconds=stores.timeout):
+            with guarded(urls, seconds=stores.timeout, artifacts=stores.artifacts):
                 for url in urls:
                     _check(url)
                 # MLflow remembers the folder of a run by its id alone, which a copied project shares with its original.

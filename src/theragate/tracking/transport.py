@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 import requests
 from mlflow.environment_variables import MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD, MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD
+from mlflow.store.artifact import artifact_repository_registry
 from mlflow.utils import request_utils
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -45,10 +46,13 @@ class Channel:
         Scheme, host and port of the servers that may be asked.
     seconds
         The time in which a server answers everything that is asked within `guarded`, all waiting together.
+    artifacts
+        Where else artifacts may be, as somebody here has set it; empty allows the server's own alone.
     """
 
     origins: frozenset[tuple[str, str, int]]
     seconds: float
+    artifacts: str = ""
     most_bytes: int = MOST_BYTES
     fault: StoreError | None = None
     sessions: dict[tuple[Any, ...], requests.Session] = field(default_factory=dict)
@@ -91,6 +95,18 @@ class Channel:
                 "them out (docs/deployment.md).",
             )
 
+    def check_artifacts(self, uri: str) -> None:
+        """Refuse to read or write artifacts where a server says, but at that server or where somebody here has said."""
+        parts = urlsplit(uri)
+        if parts.scheme == "mlflow-artifacts" and not parts.netloc:
+            return
+        if not self.artifacts or not uri.startswith(f"{self.artifacts.rstrip('/')}/"):
+            raise self.broken(
+                "artifacts are handed out by itself, at `mlflow-artifacts:/…`, or lie where THERAGATE_ARTIFACTS says",
+                f"an address of another kind, `{parts.scheme}:…`"[:80],
+                "Start it so that it serves artifacts, or set THERAGATE_ARTIFACTS to their place if that is meant.",
+            )
+
     def session(self, retry_codes: Sequence[int], *, retries: int, raise_on_status: bool) -> requests.Session:
         """Return the session for requests that are tried again on some status codes."""
         key = (frozenset(retry_codes), retries, raise_on_status)
@@ -109,8 +125,10 @@ class Channel:
 
 
 @contextmanager
-def guarded(urls: Sequence[str], *, seconds: float) -> Iterator[Channel]:
+def guarded(urls: Sequence[str], *, seconds: float, artifacts: str) -> Iterator[Channel]:
     """Let MLflow's client, and ours, reach the servers of `urls` alone in the block, on the terms of a `Channel`.
+
+    Databases of one's own are reached as ever.
 
     Raises
     ------
@@ -118,7 +136,7 @@ def guarded(urls: Sequence[str], *, seconds: float) -> Iterator[Channel]:
         If a server leads elsewhere, answers with more than is expected, in another form, or not in time.
     """
     origins = frozenset(_origin(url) for url in urls if url.startswith(("http://", "https://")))
-    channel = Channel(origins, seconds)
+    channel = Channel(origins, seconds, artifacts)
     if origins:
         # Presigned addresses are of other servers, and MLflow asks them from threads that know nothing of this block.
         MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD.set(False)
@@ -168,6 +186,19 @@ def _sessions_of(original: Any) -> Any:
     return session
 
 
+def _repositories_of(original: Any) -> Any:
+    def repository(artifact_uri: str, *more: Any, **named: Any) -> Any:
+        channel = _CHANNEL.get()
+        if channel is not None:
+            channel.check_artifacts(str(artifact_uri))
+        return original(artifact_uri, *more, **named)
+
+    return repository
+
+
+# All its repositories come from this registry's method.
+_REPOSITORIES: Any = artifact_repository_registry._artifact_repository_registry
+_REPOSITORIES.get_artifact_repository = _repositories_of(_REPOSITORIES.get_artifact_repository)
 # MLflow takes all its sessions from this function, and has no setting for another one.
 request_utils._get_request_session = _sessions_of(request_utils._get_request_session)
 

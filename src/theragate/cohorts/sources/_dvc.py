@@ -68,6 +68,6 @@ def _tracked(pin: Path, name: str, *, subject: str, remedy: str) -> str:
             received = "an entry without `hash: md5`, as DVC 2 wrote it"
         else:
             return str(tracked[name]["md5"])
-    except (OSError, YAMLError, ValueError, LookupError, TypeError, AttributeError) as error:
+    except (OSError, YAMLError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         received = f"a file that is not of that form ({type(error).__name__})"
     raise DataError(subject, rule=f"it names the MD5 of `{name}`, as DVC 3 writes it", received=received, remedy=remedy)
