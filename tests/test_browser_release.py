@@ -114,7 +114,8 @@ def test_the_author_is_told_why_he_cannot_approve(browser, server):
     add_tag(page, "theragate.approve", f"{digest[:12]}: I made it, and I know that it is good.")
     page.get_by_text(
         f"`{study}` version 1: a model is approved by someone other than its author; received an approval by "
-        f"`{AUTHOR}`, who is its author. Ask another release manager to read the evidence and approve it.",
+        f"`{AUTHOR}`, who is its author: registered it. Ask another release manager to read the evidence and approve "
+        "it.",
         exact=False,
     ).wait_for()
     assert study not in {row["event"]["study"] for row in server.person(AUTHOR).ledger()}

@@ -9,11 +9,13 @@ from datetime import date, timedelta
 import pytest
 from gates.evidence_by_hand import STUDIES, good_evidence
 from made_projects import put_evidence
+from release.submission_by_hand import trust
 
 from theragate import cli
 from theragate.commands.waive import renewal, waive, withdraw
 from theragate.errors import ConfigurationError, DataError, EvidenceError
 from theragate.project.current_verdict import read_judged
+from theragate.release.trust import Holder
 from theragate.release.waivers import read_waivers
 from theragate.runner.command import exit_code
 from theragate.stages.gate import gate
@@ -73,7 +75,7 @@ def test_spaces_and_lines_in_a_name_or_a_reason_are_one_space(judged):
         ({"reason": "It is fine."}, "--reason: it says why.*a reason has at least 5 words"),
         ({"reason": ""}, "--reason"),
         ({"by": ""}, "--by: it says who"),
-        ({"by": "Ana \x1b[31mRuiz"}, "--by: .*without control characters"),
+        ({"by": "Ana \x1b[31mRuiz"}, "--by: .*without the character U.001B, which is not seen"),
         ({"by": "\udcff\udcff"}, "--by"),
         ({"expires": "2026-11-23"}, "a day in the past. Name a day from 2026-11-24 to 2027-11-25"),
         ({"expires": "2027-11-26"}, "more than a year away"),
@@ -256,3 +258,17 @@ def test_two_people_at_once_lose_nothing_and_a_killed_one_leaves_a_whole_file(ju
     assert [one.code for one in waivers_of(judged)] == ["TG003", "TG004"]
     assert json.loads(judged.decided("waivers.json").read_text(encoding="utf-8"))["study"] == judged.study
     accept(judged, "TG003")
+
+
+def test_under_a_trust_file_a_release_manager_of_the_study_accepts(judged):
+    listed = trust(
+        release_managers=(Holder(name="ana", studies=(judged.study,)), Holder(name="bob", studies=("other",)))
+    )
+    for by in ("Dr. Ana Ruiz", "bob", "ANA", "an\u0430"):
+        with pytest.raises(
+            ConfigurationError, match=r"--by: it is the sign-in name of a release manager.*Name one of ana"
+        ):
+            waive(judged.root, judged.study, "TG003", **GIVEN | {"by": by}, today=TODAY, trust=listed)
+    assert "ana accepts TG003" in waive(
+        judged.root, judged.study, "TG003", **GIVEN | {"by": "ana"}, today=TODAY, trust=listed
+    )

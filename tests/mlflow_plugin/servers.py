@@ -1,6 +1,7 @@
 """Real servers on free loopback ports, and people who talk to them as any program would: by HTTP."""
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -23,7 +24,7 @@ SIGN_IN = """[mlflow]
 default_permission = {permission}
 database_uri = sqlite:///{folder}/users.db
 admin_username = admin
-authorization_function = mlflow.server.auth:authenticate_request_basic_auth
+authorization_function = {function}
 auth_cache_ttl_seconds = {cache}
 """
 
@@ -125,6 +126,7 @@ class Server:
     cache: int = 900  # seconds for which a password that was right need not be hashed again
     limits: str = ""  # as in THERAGATE_LIMITS
     permission: str = "MANAGE"  # everybody's, on every model and experiment
+    function: str = "mlflow.server.auth:authenticate_request_basic_auth"
     command: tuple[str, ...] = (str(BIN / "theragate"), "server")
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
@@ -139,7 +141,8 @@ class Server:
 
     def environ(self) -> dict[str, str]:
         sign_in = self.folder / "sign-in.ini"
-        sign_in.write_text(SIGN_IN.format(folder=self.folder, cache=self.cache, permission=self.permission))
+        settings = {"folder": self.folder, "cache": self.cache}
+        sign_in.write_text(SIGN_IN.format(**settings, permission=self.permission, function=self.function))
         kept = {key: value for key, value in os.environ.items() if not key.startswith(("MLFLOW_", "THERAGATE_"))}
         return kept | {
             "MLFLOW_AUTH_ADMIN_PASSWORD": PASSWORD,
@@ -177,11 +180,14 @@ class Server:
         return Person(name, self.address)
 
     def hire(self) -> None:
-        """Make the users."""
-        admin = self.person(ADMIN)
+        """Make the users, before the trust file lists any of them."""
+        path, admin = self.deployment.trust_file, self.person(ADMIN)
+        listing = path.read_text(encoding="utf-8")
+        path.write_text(json.dumps(json.loads(listing) | {"release_managers": [], "readers": []}), encoding="utf-8")
         for name in PEOPLE:
             answer = admin.api("POST", "users/create", username=name, password=PASSWORD)
             assert answer.status_code == 200, answer.text
+        path.write_text(listing, encoding="utf-8")
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
         """Stop the whole process tree."""

@@ -27,6 +27,21 @@ SPELLINGS = [
     "prüfling",
     "final",
     "champion ",
+    "champi0n",
+    "champ1on",
+    "charnpion",
+    "champion_",
+    "\u0441hampion",
+    "champi\u03bfn",
+    "champion\u115f",
+    "champion\u1160",
+    "champion\u3164",
+    "champion\uffa0",
+    "champion\u034f",
+    "champion\ufe0f",
+    "champion\U000e0100",
+    "champion\U000e0041",
+    "\u0443es",
 ]
 
 
@@ -36,8 +51,10 @@ def test_aliases_that_could_be_taken_for_the_protected_one(release):
         for api, who in (("api", ADMIN), ("ajax-api", "grace")):
             body = {"name": release.study, "alias": alias, "version": version}
             answer = release.person(who).send("POST", f"/{api}/2.0/mlflow/registered-models/alias", json=body)
-            assert answer.status_code == (200 if alias == "final" else 403), answer.text
+            assert answer.status_code == 200 if alias == "final" else answer.status_code in (400, 403), answer.text
     assert set(release.person("ada").aliases(release.study)) == {"final"}
+    for alias in ("candidate", "challenger", "previous", "pilot-2"):
+        assert release.person("grace").set_alias(release.study, version, alias).status_code == 200
 
 
 def test_no_stage_is_a_second_name_for_what_is_in_service(release, person):
@@ -120,7 +137,9 @@ SPELT = [
     "theragate.author ",
     "ＴＨＥＲＡＧＡＴＥ.released",
     "THERAGATE.APPROVE",
+    "theragate.re1eased",
 ]
+ALIKE = ["thera\u0261ate.attestation", "sha256\u3164.model", "g\u0456t.commit", "theragate.verdict\u115f", "n\u043ete"]
 
 
 def test_tags_that_the_server_alone_writes(release, person):
@@ -131,6 +150,31 @@ def test_tags_that_the_server_alone_writes(release, person):
         deleted = person.api("DELETE", "model-versions/delete-tag", name=release.study, version=version, key=key)
         assert deleted.status_code in (400, 403), key
     assert release.person("ada").tags(release.study, version) == {"theragate.author": "alan"}
+
+
+def test_tags_and_models_are_named_in_ascii_and_like_no_other(release, person):
+    version, _ = release.register("candidate")
+    before = person.tags(release.study, version)
+    for key in ALIKE:
+        answer = person.tag(release.study, version, key, "x")
+        assert answer.status_code in (400, 403), answer.text  # MLflow itself refuses some
+        answer = person.api("POST", "registered-models/set-tag", name=release.study, key=key, value="x")
+        assert answer.status_code in (400, 403), answer.text
+    assert person.tags(release.study, version) == before
+    alike = release.study.replace("study", "stucly"), release.study.upper(), f"{release.study}_"
+    cyrillic, filler = release.study.replace("s", "\u0455"), f"{release.study}\u3164"
+    other = f"{release.study}_other"
+    person.must("POST", "registered-models/create", name=other)
+    for name in (*alike[1:], cyrillic, filler):
+        for answer in (
+            person.api("POST", "registered-models/create", name=name),
+            person.api("POST", "registered-models/rename", name=other, new_name=name),
+        ):
+            assert answer.status_code in (400, 403), (name, answer.text)
+            assert "\n" not in answer.json()["message"]
+    assert person.api("POST", "registered-models/create", name=alike[0]).status_code == 200, "`cl` is no `d` to anybody"
+    person.must("POST", "registered-models/rename", name=other, new_name=f"{other}_2")
+    person.must("DELETE", "registered-models/delete", name=alike[0])
 
 
 def test_tags_that_come_with_a_new_version_or_model_are_dropped(release, person):

@@ -90,7 +90,7 @@ def waiver(verdict: Verdict, code: str, **changes: Any) -> Waiver:
         "evidence_sha256": verdict.evidence_sha256,
         "policy_sha256": verdict.policy_sha256,
         "reason": REASON,
-        "by": "Dr. Ana Ruiz",
+        "by": "bob",
         "issued": NOW.date(),
         "expires": NOW.date() + timedelta(days=30),
     }

@@ -6,7 +6,9 @@ from datetime import date, timedelta
 import pytest
 from gates.evidence_by_hand import changed
 from release.submission_by_hand import (
+    BOB,
     EVALUATOR,
+    EVE,
     LEDGER,
     NAME,
     NOW,
@@ -20,6 +22,7 @@ from release.submission_by_hand import (
     as_json,
     blocked_release,
     first_release,
+    holders,
     key_entry,
     refused,
     waiver,
@@ -29,7 +32,8 @@ from theragate.digests import sha256_bytes
 from theragate.gates import read_policy
 from theragate.release.admission import Actor
 from theragate.release.dossier import dossier_bytes
-from theragate.release.trust import development_trust
+from theragate.release.trust import Holder, development_trust
+from theragate.release.waivers import expired
 
 
 def test_the_helper_lets_a_valid_submission_through():
@@ -220,3 +224,52 @@ def test_a_waiver_counts_for_its_own_finding_and_its_own_time(draft, blocking):
     else:
         with refused(f"BLOCKED, because of .*{blocking}"):
             release.promote(draft)
+
+
+@pytest.mark.parametrize(
+    ("by", "received"),
+    [
+        ("Dr. Ana Ruiz", "`Dr. Ana Ruiz`, who is no release manager of it"),
+        ("BOB", "`BOB`, who is no release manager of it"),
+        ("ada", "`ada`, who registered it"),
+        ("Ada Lovelace", "`Ada Lovelace`, who made the commit"),
+        ("dan", "`dan`, who is no release manager of it"),
+    ],
+)
+def test_a_waiver_is_by_a_manager_who_is_no_author(by, received):
+    draft = waived("TG003", "TG004", by=by)
+    others = Holder(name="dan", studies=("another_study",))
+    release = approved(draft, release_managers=(*holders("bob", "eve", "ada"), others))
+    with refused(f"the waiver of TG003 is by a release manager of the study.*{received}"):
+        release.approve(draft)
+    with refused(received):
+        release.promote(draft)
+
+
+def test_a_waiver_counts_once_its_giver_has_approved_it_signed_in():
+    draft = waived("TG003", "TG004", by="eve")
+    release = Release()
+    release.approve(draft, BOB)
+    with refused("a waiver of TG003 by `eve`, and no approval by `eve`"):
+        release.promote(draft)
+    release.approve(draft, EVE)
+    release.promote(draft)
+    release = Release()
+    release.approve(draft, EVE)
+    release.promote(draft, EVE)  # the author and one release manager: two people
+
+
+def test_what_passes_needs_no_approval_by_whoever_once_waived():
+    draft = DraftSubmission()
+    old = waiver(DraftSubmission(evidence=blocked_release()).verdict, "TG003", by="eve")
+    draft = draft.signing(waivers=(old,))
+    release = Release()
+    release.approve(draft, BOB)
+    release.promote(draft)
+
+
+def test_waivers_that_have_expired():
+    verdict = DraftSubmission(evidence=blocked_release()).verdict
+    short, long = waiver(verdict, "TG003", expires=NOW.date()), waiver(verdict, "TG004")
+    assert expired((short, long), NOW.date()) == ()
+    assert expired((short, long), NOW.date() + timedelta(days=1)) == (short,)

@@ -143,7 +143,8 @@ def _audit(call: Call, session: "Session") -> int | str:
         say(done, to=sys.stderr)
     rows = [row for row in session.rows if call.parsed.study in (None, row.event.study)]
     content = [row.model_dump(mode="json") for row in rows]
-    return _answer(call, content, lambda: ledger_table(rows, verified=len(session.rows)))
+    alerts = {study: session.alerts(study) for study in dict.fromkeys(row.event.study for row in rows)}
+    return _answer(call, content, lambda: ledger_table(rows, verified=len(session.rows), alerts=alerts))
 
 
 def _pinned(call: Call, session: "Session") -> Iterator[str]:

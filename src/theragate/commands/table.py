@@ -85,6 +85,7 @@ def _verdict(call: Call) -> int:
 
 def _waive(call: Call) -> str:
     from theragate.commands.waive import waive, withdraw
+    from theragate.release.trust import deployed_trust
 
     parsed = call.parsed
     given = {name: getattr(parsed, name) for name in ("reason", "by", "expires")}
@@ -95,7 +96,8 @@ def _waive(call: Call) -> str:
     absent = [f"--{name}" for name, value in given.items() if value is None]
     if absent:
         raise MisuseError(f"a waiver needs {', '.join(absent)}")
-    return waive(call.root, parsed.study, parsed.code, **given, today=call.today)
+    trust = deployed_trust(call.settings, call.environ)
+    return waive(call.root, parsed.study, parsed.code, **given, today=call.today, trust=trust)
 
 
 def _champion(call: Call) -> str:

@@ -14,6 +14,8 @@ from theragate.errors import ConfigurationError, did_you_mean
 from theragate.gates import CONDITIONS
 from theragate.gates.types import REVIEW, Finding, Verdict
 from theragate.project.current_verdict import read_judged
+from theragate.release.names import as_seen
+from theragate.release.trust import Trust
 from theragate.release.waivers import LONGEST_VALIDITY, Waiver, read_waivers, write_waivers
 from theragate.runner.workspace import Workspace
 from theragate.study import first_flaw, load_study
@@ -23,7 +25,17 @@ __all__ = ["renewal", "waive", "withdraw"]
 Waivers = tuple[Waiver, ...]
 
 
-def waive(root: Path, study: str, code: str, *, reason: str, by: str, expires: str, today: date) -> str:
+def waive(
+    root: Path,
+    study: str,
+    code: str,
+    *,
+    reason: str,
+    by: str,
+    expires: str,
+    today: date,
+    trust: Trust | None = None,
+) -> str:
     """Accept the finding `code` of a study's present verdict, in `by`'s name, through the day `expires`.
 
     Parameters
@@ -34,6 +46,8 @@ def waive(root: Path, study: str, code: str, *, reason: str, by: str, expires: s
         A day as ``2026-12-31``, from `today` to a year later.
     today
         The day on which this is done.
+    trust
+        Whom the deployment trusts; None where there is no trust file, and the name may be any.
 
     Returns
     -------
@@ -49,6 +63,8 @@ def waive(root: Path, study: str, code: str, *, reason: str, by: str, expires: s
     workspace = Workspace(root, study)
     verdict = read_judged(workspace).verdict
     finding = _finding(verdict, code)
+    if trust is not None:
+        _check_manager(trust, study, by)
     waiver = _made(
         verdict,
         finding,
@@ -89,6 +105,17 @@ def withdraw(root: Path, study: str, code: str) -> str:
         f"{study}: the waiver of {code} by {former[0].by} is withdrawn. Commit release/{study}/waivers.json, and run "
         "`dvc repro`."
     )
+
+
+def _check_manager(trust: Trust, study: str, by: str) -> None:
+    if not trust.is_manager(by, study):
+        names = [entry.name for entry in trust.release_managers if entry.covers(study)]
+        raise ConfigurationError(
+            "--by",
+            rule="it is the sign-in name of a release manager of the study, who then approves the attestation as well",
+            received=f"`{as_seen(by)[:80]}`, who is none",
+            remedy=f"{did_you_mean(by, names)}Name one of {', '.join(names) or 'those that the trust file will list'}.",
+        )
 
 
 def renewal(waiver: Waiver) -> str:

@@ -22,6 +22,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO theragate
 GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO theragate_server;
 REVOKE UPDATE, DELETE ON public.theragate_ledger FROM theragate_server;
 REVOKE UPDATE, DELETE ON public.theragate_dossiers FROM theragate_server;
+REVOKE UPDATE, DELETE ON public.theragate_registrations FROM theragate_server;
 REVOKE INSERT, UPDATE, DELETE ON public.alembic_version FROM theragate_server;
 
 -- 2. What the rules are made of lies in a schema that only the owner can use. Every function names its tables in full and
@@ -487,7 +488,7 @@ REVOKE ALL ON ALL FUNCTIONS IN SCHEMA theragate FROM PUBLIC, theragate_server;
 DO $$
 DECLARE
   rule record;
-  tables CONSTANT text[] := '{theragate_ledger,theragate_dossiers,registered_models,registered_model_aliases,'
+  tables CONSTANT text[] := '{theragate_ledger,theragate_dossiers,theragate_registrations,registered_models,registered_model_aliases,'
     'registered_model_tags,model_versions,model_version_tags}';
   name text;
 BEGIN
@@ -495,7 +496,8 @@ BEGIN
     EXECUTE format('DROP TRIGGER IF EXISTS theragate_keep ON public.%I', name);
     EXECUTE format('CREATE TRIGGER theragate_keep BEFORE TRUNCATE %s ON public.%I FOR EACH STATEMENT '
       'EXECUTE FUNCTION theragate.keep()',
-      CASE name WHEN 'theragate_ledger' THEN 'OR UPDATE OR DELETE' WHEN 'theragate_dossiers' THEN 'OR UPDATE' END, name);
+      CASE name WHEN 'theragate_ledger' THEN 'OR UPDATE OR DELETE'
+        WHEN 'theragate_registrations' THEN 'OR UPDATE OR DELETE' WHEN 'theragate_dossiers' THEN 'OR UPDATE' END, name);
   END LOOP;
   FOR rule IN SELECT * FROM (VALUES
     ('theragate_ledger', 'row', 'BEFORE INSERT'),

@@ -23,9 +23,11 @@ from mlflow.server.handlers import _add_static_prefix, _get_request_message, cat
 
 from theragate.mlflow_plugin.accounts import guard_accounts
 from theragate.mlflow_plugin.configuration import Configuration
+from theragate.mlflow_plugin.confirmation import PASSWORD, PROXY, is_known
 from theragate.mlflow_plugin.errors import refusal
 from theragate.mlflow_plugin.guesses import Guesses, guesses_path
 from theragate.mlflow_plugin.limits import Limits, read_limits
+from theragate.mlflow_plugin.proxy import OneOfEach
 from theragate.mlflow_plugin.request_filter import Application, RequestFilter
 from theragate.mlflow_plugin.rights import name_missing_rights
 from theragate.mlflow_plugin.routes import ENDPOINTS, add_routes
@@ -48,13 +50,15 @@ def create_app() -> Application:
     from mlflow.server import auth
 
     _check_start(os.environ, artifacts=True)
+    if not is_known(auth.auth_config.authorization_function):
+        raise _wrong_start(f"`authorization_function` in sign-in.ini is `{PASSWORD}` or `{PROXY}`", "another one")
     add_routes(flask_application)
     _let_signed_in_through(auth)
     application = auth.create_app(flask_application)
     if isinstance(application, Flask):
         raise _wrong_start("it runs under uvicorn", "a WSGI server")
     configuration = Configuration(os.environ, Path.cwd())
-    guarded = guard_accounts(flask_application, auth, configuration)
+    guarded = guard_accounts(auth, configuration)
     if not guarded or _CREATE_EXPERIMENT not in flask_application.view_functions:
         raise _wrong_start("MLflow has the routes that are guarded here", "a version of MLflow with other routes")
     flask_application.before_request(_refuse_artifact_locations)
@@ -62,7 +66,8 @@ def create_app() -> Application:
     limits = read_limits(os.environ)
     guesses = Guesses(guesses_path(configuration.settings), limits)
     sign_in = SignIn(flask_application, auth, guesses, together=limits.guesses)
-    return _filtered(application, limits, sign_in=sign_in, disk=_disk(os.environ))
+    filtered = _filtered(application, limits, sign_in=sign_in, disk=_disk(os.environ))
+    return OneOfEach(filtered) if auth.auth_config.authorization_function == PROXY else filtered
 
 
 def create_embedded_app() -> Application:

@@ -7,9 +7,10 @@ from sqlalchemy.orm import Session
 
 from theragate.digests import sha256_bytes
 from theragate.mlflow_plugin.configuration import Configuration
-from theragate.mlflow_plugin.identity import present_actor
+from theragate.mlflow_plugin.identity import confirmed_actor, present_actor
 from theragate.mlflow_plugin.limits import Limits, read_limits
 from theragate.mlflow_plugin.names import ATTESTATION, AUTHOR
+from theragate.mlflow_plugin.registrations import Registrations
 from theragate.mlflow_plugin.tables import add_dossier, dossiers_of, find_dossier
 from theragate.mlflow_plugin.transactions import Transactions
 from theragate.mlflow_plugin.used_dossiers import used_dossiers
@@ -25,8 +26,9 @@ MOST_DOSSIER_BYTES = 16 << 20  # the largest studies need about a sixteenth of i
 class Dossiers:
     """The table of dossiers."""
 
-    def __init__(self, transactions: Transactions, configuration: Configuration) -> None:
+    def __init__(self, transactions: Transactions, configuration: Configuration, registrations: Registrations) -> None:
         self._transactions, self._configuration = transactions, configuration
+        self._registrations = registrations
 
     def put(self, content: bytes, *, named: str | None = None) -> str:
         """Keep a dossier and return its digest; everybody who signs in may, since only a signature makes it count.
@@ -75,7 +77,8 @@ class Dossiers:
         Refusal
             If the person is neither a release manager nor a reader of its study, or there is no such dossier.
         """
-        actor, trust = present_actor(self._configuration.environ), self._configuration.trust()
+        trust = self._configuration.trust()
+        actor = confirmed_actor(self._configuration.environ, trust)
         if not trust.development and actor.name not in trust.listed_people:
             raise _not_shown(actor.name)
         content = self._find(sha256)
@@ -117,6 +120,7 @@ class Dossiers:
             envelope=tags[ATTESTATION],
             evidence=evidence,
             policy=policy,
+            others=self._registrations.others(version, attestation),
         )
 
     def _find(self, sha256: str) -> bytes:

@@ -6,8 +6,25 @@ import sys
 from collections.abc import Mapping
 
 from theragate.release.admission import Actor
+from theragate.release.trust import Trust
 
-__all__ = ["present_actor"]
+__all__ = ["confirmed_actor", "present_actor"]
+
+
+def confirmed_actor(environ: Mapping[str, str], trust: Trust) -> Actor:
+    """Return the present actor, for a decision about a release: who has signed in has done so by this very request.
+
+    Raises
+    ------
+    Refusal
+        If the sign-in does not hold when it is asked for anew.
+    """
+    actor = present_actor(environ)
+    if actor.identity == "signed_in":
+        from theragate.mlflow_plugin.confirmation import confirm  # Flask is imported where there is a request
+
+        confirm(actor.name, listed=trust.listed_people)
+    return actor
 
 
 def present_actor(environ: Mapping[str, str]) -> Actor:

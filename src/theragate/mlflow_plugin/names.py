@@ -4,7 +4,7 @@ import re
 
 from mlflow.prompt.constants import IS_PROMPT_TAG_KEY
 
-from theragate.release.names import folded
+from theragate.release.names import skeleton
 
 __all__ = [
     "APPROVE",
@@ -58,7 +58,7 @@ def is_action(key: str) -> bool:
 
 def is_written_by_server(key: str) -> bool:
     """Return whether a tag, in any spelling, passes for one that only the server writes, or for an action."""
-    return _plain(key) in _WRITTEN or (_plain(key) in _ACTIONS and key not in _ACTIONS)
+    return _read(key) in _READ_WRITTEN or (_read(key) in _READ_ACTIONS and key not in _ACTIONS)
 
 
 def hides(key: str) -> bool:
@@ -68,7 +68,7 @@ def hides(key: str) -> bool:
 
 def is_reserved(key: str) -> bool:
     """Return whether a tag, in any spelling, states something about the model that a release may rest on."""
-    return f"{_plain(key)}.".startswith(_RESERVED) and key not in OF_THE_PIPELINE
+    return f"{_read(key)}.".startswith(_READ_RESERVED) and key not in OF_THE_PIPELINE
 
 
 def is_of_a_claim(key: str) -> bool:
@@ -76,7 +76,14 @@ def is_of_a_claim(key: str) -> bool:
     return is_reserved(key) and key not in _OF_PEOPLE | {ATTESTATION, KEY}
 
 
-def _plain(key: str) -> str:
-    """Return a tag as people read it: `Theragate_verdict` and `theragate verdict` pass for `theragate.verdict`."""
-    prefix, *rest = re.split(r"[\W_]+", folded(key).strip("._-/ "), maxsplit=1)
+def _read(key: str) -> str:
+    """Return a tag as people read it: `Theragate_verdict` and `theragate verdict` pass for `theragate.verdict`.
+
+    So does one with letters of another alphabet, or with characters that are not seen.
+    """
+    prefix, *rest = re.split(r"[\W_]+", skeleton(key).strip("._-/ "), maxsplit=1)
     return ".".join([prefix, *rest])
+
+
+_READ_WRITTEN, _READ_ACTIONS = (frozenset(map(_read, names)) for names in (_WRITTEN, _ACTIONS))
+_READ_RESERVED = tuple(f"{_read(prefix)}." for prefix in _RESERVED)

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from theragate.mlflow_plugin.configuration import Configuration
 from theragate.mlflow_plugin.dossiers import Dossiers
-from theragate.mlflow_plugin.identity import present_actor
+from theragate.mlflow_plugin.identity import confirmed_actor
 from theragate.mlflow_plugin.ledger import Ledger, now
 from theragate.mlflow_plugin.names import APPROVED, ATTESTATION, RELEASED, REVOKED, SIGNER
 from theragate.mlflow_plugin.originals import original
@@ -62,18 +62,18 @@ class Releases:
         Refusal
             If the rules of release forbid it.
         """
-        attestation = dict(version.tags).get(ATTESTATION)
+        actor, attestation = self._actor(), dict(version.tags).get(ATTESTATION)
         target = self._present_state()[0].of(str(version.name)).rollback_target
         if target is not None and target.version == str(version.version):
             copy = self._seal(files, target.package_sha256)
-            decide = self._rollback(version)
+            decide = self._rollback(version, actor)
         else:
             submission = self._dossiers.submission(version)
             claimed = read_unverified(submission.envelope)
             # First with the claimed digests: nothing is copied for a version that could not be promoted anyway.
-            self._promote(submission, claimed.package_sha256, claimed.model_sha256)(*self._present_state())
+            self._promote(submission, actor, claimed.package_sha256, claimed.model_sha256)(*self._present_state())
             copy = self._seal(files, claimed.package_sha256)
-            decide = self._promote(submission, copy.package.sha256, copy.package.model_sha256)
+            decide = self._promote(submission, actor, copy.package.sha256, copy.package.model_sha256)
         with self._event(decide) as (session, event):
             if event.package_sha256 != copy.package.sha256 or present_attestation(session, event) != attestation:
                 raise _overtaken(event)
@@ -89,6 +89,7 @@ class Releases:
         Refusal
             If `value` is not written so, or the rules of release forbid the approval.
         """
+        actor = self._actor()
         submission, approval = self._dossiers.submission(version), _APPROVAL.fullmatch(value)
         if approval is None:
             evidence = read_unverified(submission.envelope).evidence_sha256[:12]
@@ -101,7 +102,7 @@ class Releases:
         digest, reason = approval.groups()
 
         def decide(state: LedgerState, trust: Trust) -> Event:
-            event = admission.approve(submission, state, trust, self._actor(), digest=digest, reason=reason, now=now())
+            event = admission.approve(submission, state, trust, actor, digest=digest, reason=reason, now=now())
             if SIGNER not in version.tags:
                 raise Refusal(
                     f"`{version.name}` version {version.version}",
@@ -143,9 +144,10 @@ class Releases:
         Refusal
             If there is no champion, or `version` is not it.
         """
+        actor = self._actor()
 
         def decide(state: LedgerState, trust: Trust) -> Event:
-            event = admission.withdraw(state, trust, self._actor(), study=study, now=now(), reason=reason)
+            event = admission.withdraw(state, trust, actor, study=study, now=now(), reason=reason)
             if version is not None and event.version != version:
                 raise Refusal(
                     f"`{study}` version {version}",
@@ -168,7 +170,7 @@ class Releases:
         Refusal
             If the rules of release forbid it.
         """
-        study, number = str(version.name), str(version.version)
+        actor, study, number = self._actor(), str(version.name), str(version.version)
         submission: Submission | None = None
         with suppress(Refusal):  # a champion can be revoked even where its dossier is lost
             submission = self._dossiers.submission(version)
@@ -179,7 +181,7 @@ class Releases:
             event = admission.revoke(
                 state,
                 trust,
-                self._actor(),
+                actor,
                 study=study,
                 version=number,
                 reason=reason,
@@ -223,15 +225,15 @@ class Releases:
         return _SealedCopy(package, location.uri)
 
     def _actor(self) -> Actor:
-        return present_actor(self._configuration.environ)
+        return confirmed_actor(self._configuration.environ, self._configuration.trust())
 
-    def _promote(self, submission: Submission, package_sha256: str, model_sha256: str) -> Decide:
+    def _promote(self, submission: Submission, actor: Actor, package_sha256: str, model_sha256: str) -> Decide:
         def decide(state: LedgerState, trust: Trust) -> Event:
             return admission.promote(
                 submission,
                 state,
                 trust,
-                self._actor(),
+                actor,
                 package_sha256=package_sha256,
                 model_sha256=model_sha256,
                 now=now(),
@@ -239,10 +241,10 @@ class Releases:
 
         return decide
 
-    def _rollback(self, version: ModelVersion) -> Decide:
+    def _rollback(self, version: ModelVersion, actor: Actor) -> Decide:
         def decide(state: LedgerState, trust: Trust) -> Event:
             return admission.rollback(
-                state, trust, self._actor(), study=str(version.name), version=str(version.version), now=now()
+                state, trust, actor, study=str(version.name), version=str(version.version), now=now()
             )
 
         return decide

@@ -15,7 +15,8 @@ from theragate.mlflow_plugin.guesses import Guesses, guesses_path
 from theragate.mlflow_plugin.limits import read_limits
 from theragate.printing import say
 from theragate.registry.pinned_head import server_memory
-from theragate.release.trust import present_trust, trust_path
+from theragate.release.names import looks_like
+from theragate.release.trust import deployed_trust, present_trust, trust_path
 from theragate.settings import Settings
 
 __all__ = ["Listening", "check", "serve"]
@@ -215,8 +216,14 @@ def _prepare_sign_in(settings: Settings, environ: MutableMapping[str, str]) -> N
         write_text(sign_in, _SIGN_IN.format(database=f"sqlite:///{users}"))
         environ["MLFLOW_AUTH_CONFIG_PATH"] = str(sign_in)
     from mlflow.exceptions import MlflowException
-    from mlflow.server.auth import bootstrap_admin_user
+    from mlflow.server.auth import auth_config, bootstrap_admin_user
 
+    from theragate.mlflow_plugin.confirmation import PROXY
+    from theragate.mlflow_plugin.proxy import read_secret
+
+    _check_administrator(settings, environ, auth_config.admin_username or "")
+    if auth_config.authorization_function == PROXY:
+        read_secret(environ)
     try:
         bootstrap_admin_user()
     except MlflowException as error:
@@ -226,3 +233,15 @@ def _prepare_sign_in(settings: Settings, environ: MutableMapping[str, str]) -> N
             received=f"this error from MLflow: {error.message[:200]}",
             remedy="Set MLFLOW_AUTH_ADMIN_PASSWORD (12 characters or more) for the first start.",
         ) from error
+
+
+def _check_administrator(settings: Settings, environ: Mapping[str, str], name: str) -> None:
+    """Refuse a first administrator whom the trust file lists: whoever starts the server knows the password."""
+    trust = deployed_trust(settings, environ)
+    if trust is not None and looks_like(name, trust.listed_people) is not None:
+        raise ConfigurationError(
+            "sign-in of the release server",
+            rule="its administrator is nobody whom the trust file lists, who could act as two people",
+            received=f"`{name}`",
+            remedy="Give `admin_username` in the file of MLFLOW_AUTH_CONFIG_PATH another name.",
+        )

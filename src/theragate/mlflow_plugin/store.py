@@ -1,12 +1,14 @@
 """The guarded registry: MLflow's own store, in which only evidence moves `champion`."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, TypeVar
 
 from mlflow.entities.model_registry import ModelVersion, ModelVersionTag, RegisteredModel, RegisteredModelTag
 from mlflow.entities.model_registry.model_version_stages import get_canonical_stage
 from mlflow.exceptions import MlflowException
 from mlflow.prompt.registry_utils import has_prompt_tag
 from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore
+from sqlalchemy.orm import Session
 
 from theragate.errors import TheragateError
 from theragate.mlflow_plugin.configuration import Configuration
@@ -32,18 +34,29 @@ from theragate.mlflow_plugin.refusals import (
     check_alias,
     check_letters,
     check_model_tag,
+    check_other_model,
+    check_printable,
     check_version_tag,
     does_not_count,
     keeps_name,
     states_what_was_signed,
 )
+from theragate.mlflow_plugin.registrations import Registrations
 from theragate.mlflow_plugin.releases import Releases
-from theragate.mlflow_plugin.tables import create_tables, is_mentioned, rows_after, was_in_service
+from theragate.mlflow_plugin.tables import (
+    create_tables,
+    is_mentioned,
+    mentioned,
+    registered_models,
+    rows_after,
+    was_in_service,
+)
 from theragate.mlflow_plugin.transactions import Transactions
 
 __all__ = ["GatedStore", "database_url"]
 
 _SCHEME = "gated+"
+T = TypeVar("T", ModelVersionTag, RegisteredModelTag)
 
 
 def database_url(store_uri: str) -> str:
@@ -78,7 +91,8 @@ class GatedStore(SqlAlchemyStore):
         with translated_errors():
             create_tables(self.engine)
         self._configuration = configuration
-        self._dossiers = Dossiers(self._transactions, configuration)
+        self._registrations = Registrations(self._transactions, configuration)
+        self._dossiers = Dossiers(self._transactions, configuration, self._registrations)
         self._releases = Releases(self._transactions, self._dossiers, configuration, database=self.db_uri)
 
     # Aliases
@@ -122,14 +136,20 @@ class GatedStore(SqlAlchemyStore):
 
         Nothing is attested that is not there yet: an attestation is handed in afterwards.
         """
+        person = present_actor(self._configuration.environ).name
         is_prompt = has_prompt_tag(self.get_registered_model(name)._tags)
-        kept = [tag for tag in tags or [] if not _is_dropped(tag.key, is_prompt=is_prompt)]
+        kept = [tag for tag in _free_tags(tags) if not _is_dropped(tag.key, is_prompt=is_prompt)]
         if not is_prompt:
-            kept.append(ModelVersionTag(AUTHOR, present_actor(self._configuration.environ).name))
+            kept.append(ModelVersionTag(AUTHOR, person))
             description = unattested_text(description)
-        return super().create_model_version(
-            name, source, run_id, kept, run_link, description, local_model_path, model_id=model_id
-        )
+        with self._transactions.together() as session:
+            made = super().create_model_version(
+                name, source, run_id, kept, run_link, description, local_model_path, model_id=model_id
+            )
+            location = self.get_model_version_download_uri(name, made.version)
+            self._registrations.record(session, made, location=location, person=person)
+        self._registrations.fingerprint(made, location=location)
+        return made
 
     def update_model_version(self, name: str, version: str, description: str | None = None) -> ModelVersion:
         """Change the description, unless the version is attested: the registry then has written it."""
@@ -170,12 +190,13 @@ class GatedStore(SqlAlchemyStore):
         description: str | None = None,
         deployment_job_id: str | None = None,
     ) -> RegisteredModel:
-        """Create a model; a name that the ledger mentions is never given to another model."""
-        with translated_errors():
-            with self._transactions.session() as session:
-                if is_mentioned(session, name) and not self._exists(name):
+        """Create a model; a name that the ledger mentions, or that looks like another's, is given to none."""
+        with translated_errors(), self._transactions.decision() as session:
+            if not self._exists(name):
+                if is_mentioned(session, name):
                     raise keeps_name(name, "a new model of that name")
-            kept = [tag for tag in tags or [] if not (is_action(tag.key) or is_written_by_server(tag.key))]
+                self._check_new_name(session, name)
+            kept = _free_tags(tags)
             if not has_prompt_tag({tag.key: tag.value for tag in kept}):
                 description = model_text(description)
             return super().create_registered_model(name, kept, description, deployment_job_id)
@@ -189,10 +210,11 @@ class GatedStore(SqlAlchemyStore):
         return super().update_registered_model(name, description, deployment_job_id)
 
     def rename_registered_model(self, name: str, new_name: str) -> RegisteredModel:
-        """Rename a model, unless the ledger mentions the old or the new name."""
-        with translated_errors(), self._transactions.decision():
+        """Rename a model, unless the ledger mentions the old or the new name, or the new one looks like another's."""
+        with translated_errors(), self._transactions.decision() as session:
             self._check_not_mentioned(name, "a new name for it")
             self._check_not_mentioned(new_name, f"that name for the model `{name}`")
+            self._check_new_name(session, new_name, instead_of=name)
             return super().rename_registered_model(name, new_name)
 
     def delete_registered_model(self, name: str) -> None:
@@ -211,8 +233,12 @@ class GatedStore(SqlAlchemyStore):
                 return
             check_version_tag(tag.key)
             if tag.key == ATTESTATION:
+                # Its files are there by now, and may not have been when it was registered.
+                location = self.get_model_version_download_uri(name, version)
+                self._registrations.fingerprint(self.get_model_version(name, version), location=location)
                 self._attach(name, version, tag)
                 return
+            check_printable("tag", tag.key)
             if not is_reserved(tag.key):
                 super().set_model_version_tag(name, version, tag)
                 return
@@ -236,6 +262,7 @@ class GatedStore(SqlAlchemyStore):
         """Set a tag that is not reserved."""
         with translated_errors():
             check_model_tag(name, tag.key)
+            check_printable("tag", tag.key)
             super().set_registered_model_tag(name, tag)
 
     def delete_registered_model_tag(self, name: str, key: str) -> None:
@@ -312,6 +339,10 @@ class GatedStore(SqlAlchemyStore):
     def _has(self, name: str, version: str, tag: ModelVersionTag) -> bool:
         return bool(self.get_model_version(name, version).tags.get(tag.key) == tag.value)
 
+    def _check_new_name(self, session: Session, name: str, *, instead_of: str = "") -> None:
+        check_printable("the model", name)
+        check_other_model(name, ({*registered_models(session)} | {*mentioned(session)}) - {instead_of})
+
     def _exists(self, name: str) -> bool:
         try:
             self.get_registered_model(name)
@@ -341,3 +372,12 @@ class GatedStore(SqlAlchemyStore):
 def _is_dropped(key: str, *, is_prompt: bool) -> bool:
     """Return whether a new version does not keep a tag that it comes with."""
     return is_action(key) or is_written_by_server(key) or key == ATTESTATION or (hides(key) and not is_prompt)
+
+
+def _free_tags(tags: Sequence[T] | None) -> list[T]:
+    """Return tags that may come with a new model or version: those that only the server writes are dropped."""
+    kept = [tag for tag in tags or [] if not (is_action(tag.key) or is_written_by_server(tag.key))]
+    with translated_errors():
+        for tag in kept:
+            check_printable("tag", tag.key)
+    return kept

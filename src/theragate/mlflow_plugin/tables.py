@@ -1,4 +1,4 @@
-"""The ledger and the dossiers: two tables of our own beside MLflow's, in the same database and transactions."""
+"""The ledger, the dossiers and the registrations: our own tables beside MLflow's, in the same transactions."""
 
 import time
 from collections.abc import Collection, Sequence
@@ -26,6 +26,7 @@ from theragate.errors import StoreError
 from theragate.release.ledger import Row
 
 __all__ = [
+    "REGISTRATIONS",
     "add_dossier",
     "add_row",
     "create_tables",
@@ -34,6 +35,8 @@ __all__ = [
     "hash_of_row",
     "is_mentioned",
     "lock",
+    "mentioned",
+    "registered_models",
     "remove_dossiers",
     "rows_after",
     "was_in_service",
@@ -64,13 +67,33 @@ DOSSIERS = Table(
     Column("received", Integer, nullable=False),
     Column("sender", String(256), nullable=False),
 )
+# Who has registered what; a row more where the files of a version were hashed. Rows are only added.
+REGISTRATIONS = Table(
+    "theragate_registrations",
+    _METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("at", Integer, nullable=False),
+    Column("name", String(256), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("person", String(256), nullable=False),
+    Column("runner", Text, nullable=False, default=""),
+    Column("source", String(1000), nullable=False),
+    Column("location", String(1000), nullable=False),
+    Column("run_id", String(64), nullable=False, index=True),
+    Column("model_id", String(64), nullable=False),
+    Column("package_sha256", String(64), nullable=True, index=True),
+    Column("model_sha256", String(64), nullable=True, index=True),
+    Index("theragate_registrations_version", "name", "version"),
+    Index("theragate_registrations_source", "source"),
+    Index("theragate_registrations_location", "location"),
+)
 
 _LOCK = 0x7468657261676174  # PostgreSQL's advisory lock for decisions about releases: "theragat" in ASCII
 _LOCK_TIMEOUT = 60_000  # milliseconds that one decision waits for another
 
 
 def create_tables(engine: Engine) -> None:
-    """Create the two tables where they are missing; of several processes at once, one creates them."""
+    """Create our tables where they are missing; of several processes at once, one creates them."""
     if _exist(engine):
         return
     with engine.begin() as connection:
@@ -151,6 +174,16 @@ def was_in_service(session: Session, study: str, version: int) -> bool:
 def is_mentioned(session: Session, study: str) -> bool:
     """Return whether the ledger mentions a registered model."""
     return _has_row(session, study, [])
+
+
+def mentioned(session: Session) -> list[str]:
+    """Return the registered models that the ledger mentions."""
+    return [str(study) for study in session.execute(select(LEDGER.c.study).distinct()).scalars()]
+
+
+def registered_models(session: Session) -> list[str]:
+    """Return the names of MLflow's registered models, prompts included."""
+    return [str(name) for name in session.execute(text("SELECT name FROM registered_models")).scalars()]
 
 
 def _has_row(session: Session, study: str, conditions: Sequence[object]) -> bool:

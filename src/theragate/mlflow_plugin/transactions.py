@@ -45,6 +45,22 @@ class Transactions:
             yield session
 
     @contextmanager
+    def together(self) -> Iterator[Session]:
+        """Yield a session in which what MLflow's methods write inside the block is committed with the block's own."""
+        if self._joined.get() is not None:
+            with self.session() as session:
+                yield session
+            return
+        with self._open(read_only=False) as session:
+            token = self._joined.set(session)
+            try:
+                with translated_errors():
+                    yield session
+                session.flush()
+            finally:
+                self._joined.reset(token)
+
+    @contextmanager
     def decision(self) -> Iterator[Session]:
         """Yield a session that holds the lock: no other decision is made on this database until the block ends."""
         with self._queue, refused_by_rules(), self._open(read_only=False) as session:

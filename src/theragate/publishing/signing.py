@@ -15,6 +15,7 @@ from theragate.release.attestation import VALIDITY, Attestation, sign_attestatio
 from theragate.release.dossier import dossier_bytes
 from theragate.release.examination import read_unverified, verify_statement
 from theragate.release.keys import SigningKey, development_key
+from theragate.release.names import as_seen
 from theragate.release.package_rules import check_listed
 from theragate.release.rebuilt import InspectedPackage, check_rebuilt
 from theragate.release.refusals import Refusal
@@ -211,5 +212,6 @@ def _author(snapshot: Snapshot) -> str:
             name = getpass.getuser()
         except (KeyError, OSError):
             name = ""
-    plain = " ".join("".join(sign if sign.isprintable() else " " for sign in name).split())[:200]
-    return plain if len(plain) > 1 else f"{plain or 'nobody'} (unnamed)"
+    plain = " ".join(as_seen(name).split())[:200].strip()
+    named = len(plain) > 1 and any(sign.isalnum() for sign in plain)
+    return plain if named else f"{plain or 'nobody'} (unnamed)"

@@ -28,7 +28,7 @@ def shown(session: Session, version: RegisteredVersion) -> dict[str, Any]:
     in the ledger, in a statement that a trusted key has signed, or has the digest that is signed there. ``metrics`` are
     missing where the evidence has another digest, and ``evidence_problem`` then says so in a sentence. ``obstacle`` is
     what, apart from a missing approval, prevents a promotion now: empty where nothing does, None where it cannot be
-    told, because only release managers may read the full evidence.
+    told, because only release managers may read the full evidence. ``alerts`` are about a version in service.
     """
     attested = session.attested(version)
     signed = None if attested.statement is None else attested.statement.attestation
@@ -38,6 +38,7 @@ def shown(session: Session, version: RegisteredVersion) -> dict[str, Any]:
         "version": version.number,
         "unsigned": {"aliases": list(version.aliases), "registered_by": author_of(version)},
         "approved_by": list(session.approvers(version, attested)),
+        "alerts": list(_alerts(session, version)),
         "obstacle": _obstacle(session, version),
         "signed_by": attested.key,
         "why_not": attested.why_not,
@@ -53,6 +54,11 @@ def shown(session: Session, version: RegisteredVersion) -> dict[str, Any]:
     if numbers.evidence is not None:
         details["metrics"] = headline(numbers.evidence)
     return details
+
+
+def _alerts(session: Session, version: RegisteredVersion) -> tuple[str, ...]:
+    champion = session.study(version.study).champion
+    return session.alerts(version.study) if champion is not None and champion.version == version.number else ()
 
 
 def compared(session: Session, version: RegisteredVersion) -> dict[str, Any]:

@@ -84,7 +84,8 @@ def _state(session: Session, version: RegisteredVersion, attested: AttestationSt
     if version.number in known.revoked:
         return "revoked"
     if in_service:
-        return "in service" if CHAMPION in version.aliases else "in service, but without the alias"
+        alert = "".join(f"; {said}" for said in session.alerts(version.study))
+        return ("in service" if CHAMPION in version.aliases else "in service, but without the alias") + alert
     target = known.rollback_target
     if target is not None and target.version == version.number:
         return "rollback target"

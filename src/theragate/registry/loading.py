@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from theragate.personal.identity import CHAMPION
 from theragate.registry.pinned_head import Memory, consumer_memory
-from theragate.registry.session import ATTESTATION, open_session
+from theragate.registry.session import ATTESTATION, expiry_alerts, open_session
 from theragate.registry.verification import check_package, check_statement
 from theragate.release.attestation import Attestation
 from theragate.release.ledger import Event, first_day
@@ -140,5 +140,7 @@ def load_champion(
         check_package(event, package)
         from theragate.personal.answers import load_personal_model  # scikit-learn takes a second to import
 
-        personal = load_personal_model(package / "data" / "estimator").known_as(event.version, CHAMPION)
+        personal = load_personal_model(package / "data" / "estimator")
+        alerts = expiry_alerts(statement.attestation.waivers, session.today)
+        personal = personal.known_as(event.version, "; ".join((CHAMPION, *alerts)))
     return Champion(study, event.version, event, statement.attestation, personal)

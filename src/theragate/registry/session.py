@@ -1,6 +1,6 @@
 """An open registry with its ledger, verified by this client."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -13,6 +13,7 @@ from theragate.release.ledger import Event, Row, releasing, verify_rows
 from theragate.release.refusals import Refusal
 from theragate.release.state import LedgerState, StudyState, fold
 from theragate.release.trust import Trust
+from theragate.release.waivers import Waiver, expired
 from theragate.study import spec_of
 from theragate.tracking.attested import ATTESTATION, SIGNER
 from theragate.tracking.champion import CHAMPION
@@ -26,6 +27,7 @@ __all__ = [
     "Session",
     "author_of",
     "check_ledger",
+    "expiry_alerts",
     "open_session",
     "read_rows",
 ]
@@ -44,6 +46,14 @@ class AttestationStatus:
     statement: ParsedStatement | None
     key: str
     why_not: str
+
+
+def expiry_alerts(waivers: Iterable[Waiver], today: date) -> tuple[str, ...]:
+    """Return a sentence, without its full stop, about each of `waivers` that has expired."""
+    return tuple(
+        f"the waiver of {waiver.code} {waiver.gate} by {waiver.by} expired after {waiver.expires}"
+        for waiver in expired(waivers, today)
+    )
 
 
 @dataclass(frozen=True)
@@ -138,6 +148,16 @@ class Session:
             return ()
         approvals = self.study(version.study).approvals.get(attested.statement.sha256, ())
         return tuple(dict.fromkeys(approval.actor for approval in approvals if approval.version == version.number))
+
+    def alerts(self, study: str) -> tuple[str, ...]:
+        """Return what somebody has to look at in the version that is in service: it stays there all the same."""
+        event = self.study(study).champion
+        if event is None:
+            return ()
+        attested = self.attested(self.version(study, event.version))
+        if attested.statement is None or attested.statement.sha256 != event.statement_sha256:
+            return ()
+        return expiry_alerts(attested.statement.attestation.waivers, self.today)
 
     def champion(self, study: str) -> Event:
         """Return the event that put the study's champion into service.

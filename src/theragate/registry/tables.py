@@ -13,7 +13,7 @@ from theragate.registry.listing import PENDING, ListedVersion
 from theragate.release.ledger import Row
 from theragate.release.rules import FEWEST_DIGITS
 
-__all__ = ["comparison_page", "ledger_table", "version_page", "versions_table"]
+__all__ = ["alert_line", "comparison_page", "ledger_table", "version_page", "versions_table"]
 
 _COLOURS = {"PASS": "green", "NOT_PERSONALISED": "cyan", "BLOCKED": "red"}
 
@@ -64,7 +64,16 @@ def version_page(details: Mapping[str, Any]) -> Group:
         answer = f"It only needs an approval of its evidence, {digits}."
     else:
         answer = "Approved, and ready to be promoted."
-    return Group(*parts, Text(answer, "bold"))
+    alerts = [alert_line(str(details["study"]), said) for said in details["alerts"]]
+    return Group(*parts, *alerts, Text(answer, "bold"))
+
+
+def alert_line(study: str, said: str) -> Text:
+    """Return an alert about the version of `study` that is in service."""
+    return Text(
+        f"Alert: {study} is in service, and {said}. Accept the finding again in a new version, or withdraw this one.",
+        "bold yellow",
+    )
 
 
 def _facts(details: Mapping[str, Any]) -> dict[str, str]:
@@ -118,8 +127,8 @@ def comparison_page(details: Mapping[str, Any]) -> Group:
     return Group(*parts, table if details["changed"] else Text("  Nothing else has changed."))
 
 
-def ledger_table(rows: Sequence[Row], *, verified: int) -> Group:
-    """Return `rows`, all or some of a ledger that has `verified` rows, as a table."""
+def ledger_table(rows: Sequence[Row], *, verified: int, alerts: Mapping[str, Sequence[str]]) -> Group:
+    """Return `rows`, all or some of a ledger that has `verified` rows, as a table; below it the alerts by study."""
     table = _table("Row", "When (UTC)", "Study", "Version", "Event", "Who", "Reason")
     for row in rows:
         event = row.event
@@ -127,7 +136,8 @@ def ledger_table(rows: Sequence[Row], *, verified: int) -> Group:
         kind = event.kind if event.replaces is None else f"{event.kind}, replacing {event.replaces}"
         table.add_row(str(row.seq), f"{event.at:%Y-%m-%d %H:%M}", event.study, event.version, kind, who, event.reason)
     checked = f"{plural(verified, 'row')}, each signed and chained to the one before."
-    return Group(*([table] if rows else []), Text(checked if verified else "The ledger is empty."))
+    lines = [alert_line(study, said) for study, found in alerts.items() for said in found]
+    return Group(*([table] if rows else []), Text(checked if verified else "The ledger is empty."), *lines)
 
 
 def _fields(facts: Mapping[str, str]) -> Padding:

@@ -19,6 +19,7 @@ from theragate.release.rules import (
     Actor,
     admissible,
     approvals_of,
+    author_among,
     check_approved,
     check_manager,
     subject_of,
@@ -81,18 +82,19 @@ def approve(
     Raises
     ------
     Refusal
-        If `actor` is not a release manager or is the author, the reason is too short, the digest is of other evidence,
+        If `actor` is not a release manager or is an author, the reason is too short, the digest is of other evidence,
         or anything but a missing approval stands in the way of a promotion.
     """
     check_manager(trust, actor, submission.study, "approves")
     _check_challenger(submission, state, "approved")
     examination = admissible(submission, state, trust, now)
     signed, subject = examination.attestation, subject_of(submission)
-    if same_person(actor.name, submission.author) or same_person(actor.name, signed.author):
+    author = author_among(actor.name, submission, signed)
+    if author is not None:
         raise Refusal(
             subject,
             rule="a model is approved by someone other than its author",
-            received=f"an approval by `{actor.name}`, who is its author",
+            received=f"an approval by `{actor.name}`, who is its author: {author.part}",
             remedy="Ask another release manager to read the evidence and approve it.",
         )
     _check_digest(subject, digest, signed.evidence_sha256)

@@ -19,7 +19,15 @@ from theragate.release.refusals import Refusal
 from theragate.release.trust import Trust
 from theragate.study import spec_of
 
-__all__ = ["Examination", "Submission", "examine", "read_unverified", "verify_statement"]
+__all__ = ["Author", "Examination", "Submission", "examine", "read_unverified", "verify_statement"]
+
+
+@dataclass(frozen=True)
+class Author:
+    """Somebody who had a part in making a version, and which: `registered it`."""
+
+    name: str
+    part: str
 
 
 @dataclass(frozen=True)
@@ -36,6 +44,9 @@ class Submission:
         The text of the tag ``theragate.attestation``, which anybody may have written.
     evidence, policy
         The content of the dossier: the full evidence, and the policy as `Policy.document` returns it.
+    others
+        Who else had a part in the same model, as recorded by the server: registered it under any name or number, or
+        made its run.
     """
 
     study: str
@@ -44,6 +55,12 @@ class Submission:
     envelope: str
     evidence: Any
     policy: Any
+    others: tuple[Author, ...] = ()
+
+    def authors(self, signed: Attestation) -> tuple[Author, ...]:
+        """Return everybody who had a part in making the version, of which `signed` is attested."""
+        own = Author(self.author, "registered it"), Author(signed.author, "made the commit")
+        return (*own, *self.others)
 
 
 @dataclass(frozen=True)

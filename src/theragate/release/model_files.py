@@ -21,14 +21,14 @@ from theragate.release.package_rules import (
     refused_file,
 )
 
-__all__ = ["Package", "inspect_package", "listing", "read_texts"]
+__all__ = ["Package", "hash_files", "inspect_package", "listing", "read_texts"]
 
 _CHUNK = 1 << 20
 
 
 @dataclass(frozen=True)
 class Package:
-    """A package that may be released: its files, its digest, and that of its estimator's directory."""
+    """The files of a packaged model, their digest, and that of the estimator's directory."""
 
     files: tuple[File, ...]
 
@@ -36,6 +36,11 @@ class Package:
     def sha256(self) -> str:
         """The digest of the package as `theragate.digests.sha256_tree` gives it."""
         return _digest(self.files)
+
+    @property
+    def has_model(self) -> bool:
+        """Whether there is an estimator's directory."""
+        return any(file.path.startswith(f"{ESTIMATOR}/") for file in self.files)
 
     @property
     def model_sha256(self) -> str:
@@ -58,10 +63,21 @@ def inspect_package(directory: Path, *, limits: Limits | None = None) -> Package
     Refusal
         If a rule is broken; the message names the file.
     """
-    files = tuple(_hashed(directory, path) for path in listing(directory, limits=limits))
-    check_files(files, limits=limits)
+    package = hash_files(directory, limits=limits)
+    check_files(package.files, limits=limits)
     check_texts(read_texts(directory))
-    return Package(files)
+    return package
+
+
+def hash_files(directory: Path, *, limits: Limits | None = None) -> Package:
+    """Hash the files below `directory`, whatever they are: to find the same ones elsewhere, and never to serve them.
+
+    Raises
+    ------
+    Refusal
+        If there is anything but files and folders, or too many of them, or they are too large.
+    """
+    return Package(tuple(_hashed(directory, path) for path in listing(directory, limits=limits)))
 
 
 def read_texts(directory: Path) -> dict[str, bytes]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from theragate.release.confusables import PROTOTYPES
 
-__all__ = ["folded", "is_ignorable", "looks_like", "same_alias", "same_person", "skeleton", "unseen_in"]
+__all__ = ["as_seen", "folded", "is_ignorable", "looks_like", "same_alias", "same_person", "skeleton", "unseen_in"]
 
 # Default_Ignorable_Code_Point of Unicode 17: drawn as nothing, though not all are format characters.
 _IGNORABLE = (
@@ -31,6 +31,7 @@ _IGNORABLE = (
 _BLANK = 0x2800  # a Braille pattern without dots: a symbol that is drawn as nothing
 # Control, format, surrogate, private use and unassigned characters, and those that end a line or a paragraph.
 _UNSEEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+_JOINERS, _VIRAMA = "\u200c\u200d", 9  # the combining class of a virama
 _WORD = re.compile(r"[^\W\d_]+")
 _LATIN_ALIKE = str.maketrans({"0": "o", "1": "l", "i": "l", "|": "l", "!": "l"})
 
@@ -44,16 +45,55 @@ def unseen_in(text: str) -> str:
     """Return what in `text` a reader would not see, or would take for something else; empty where nothing is.
 
     The characters are those that are drawn as nothing, control or reorder a line, or have no agreed form; and a word
-    of Latin letters with others among them that are drawn alike, as UTS #39 refuses them.
+    of Latin letters with others among them that are drawn alike, as UTS #39 refuses them. What joins letters or keeps
+    them apart in Arabic, Persian and Indian scripts is part of how a word is spelt there (UAX #31).
     """
-    for sign in text:
-        if unicodedata.category(sign) in _UNSEEN or is_ignorable(sign) or ord(sign) == _BLANK:
+    if text.isascii() and text.isprintable():
+        return ""
+    for place, sign in enumerate(text):
+        if _is_unseen(sign) and not _joins(text, place):
             return f"the character U+{ord(sign):04X}, which is not seen"
     for word in _WORD.findall(unicodedata.normalize("NFC", text)):
-        foreign = [sign for sign in word if ord(sign) in PROTOTYPES and not _is_latin(sign)]
-        if foreign and any(_is_latin(sign) for sign in word):
-            return f"the letter {unicodedata.name(foreign[0], 'of no name')} within a word of Latin letters"
+        if _is_mixed(word):
+            sign = next(sign for sign in word if _passes_for_latin(sign))
+            return f"the letter {unicodedata.name(sign, 'of no name')} within a word of Latin letters"
     return ""
+
+
+def as_seen(text: str) -> str:
+    """Return `text` as a reader sees it: without what is not seen, and of letters drawn alike the Latin ones."""
+    seen = "".join(
+        sign if not _is_unseen(sign) or _joins(text, place) else "" if _takes_no_room(sign) else " "
+        for place, sign in enumerate(text)
+    )
+    seen = unicodedata.normalize("NFC", seen)
+    return _WORD.sub(lambda word: _latin(word[0]) if _is_mixed(word[0]) else word[0], seen)
+
+
+def _is_unseen(sign: str) -> bool:
+    return unicodedata.category(sign) in _UNSEEN or is_ignorable(sign) or ord(sign) == _BLANK
+
+
+def _takes_no_room(sign: str) -> bool:
+    return unicodedata.category(sign) == "Cf" or is_ignorable(sign)
+
+
+def _joins(text: str, place: int) -> bool:
+    """Whether a joiner stands where spelling needs it: after a virama, or between two Arabic letters."""
+    if text[place] not in _JOINERS or not 0 < place < len(text) - 1:
+        return False
+    before, behind = text[place - 1], text[place + 1]
+    if unicodedata.combining(before) == _VIRAMA:
+        return True
+    return all(sign.isalpha() and unicodedata.name(sign, "").startswith("ARABIC") for sign in (before, behind))
+
+
+def _is_mixed(word: str) -> bool:
+    return any(map(_passes_for_latin, word)) and any(map(_is_latin, word))
+
+
+def _passes_for_latin(sign: str) -> bool:
+    return ord(sign) in PROTOTYPES and not _is_latin(sign)
 
 
 def _is_latin(sign: str) -> bool:

@@ -7,9 +7,10 @@ from pydantic import TypeAdapter, ValidationError
 from theragate.numbers import plural
 from theragate.release.attestation import ParsedStatement
 from theragate.release.ledger import Event, Kind
+from theragate.release.names import unseen_in
 from theragate.release.refusals import Refusal
 from theragate.release.rules import Actor
-from theragate.release.waivers import FEWEST_WORDS, Reason, plain
+from theragate.release.waivers import FEWEST_WORDS, Reason
 
 __all__ = ["checked_reason", "event_about", "event_repeating"]
 
@@ -102,15 +103,11 @@ def _checked(**fields: object) -> Event:
             f"release event, {key.replace('_', ' ')}",
             rule="it is one line of plain text, and not too long",
             received=_described(fields[key]),
-            remedy="Shorten it, or leave out line breaks and control characters.",
+            remedy="Shorten it, or leave out line breaks and what is not seen.",
         ) from error
 
 
 def _described(value: object) -> str:
     """Return what is wrong with a text without repeating it: it may be long, or hold control characters."""
     text = str(value).strip()
-    try:
-        plain(text)
-    except ValueError:
-        return "several lines, or control characters"
-    return f"{len(text):,} characters"
+    return unseen_in(text) or f"{len(text):,} characters"

@@ -1,22 +1,25 @@
 """The rules that a version must meet before it is approved or promoted, each with the sentence that refuses it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from theragate.gates import CONDITIONS, ReleaseFacts, conditions
-from theragate.release.examination import Examination, Submission, examine
+from theragate.release.attestation import Attestation
+from theragate.release.examination import Author, Examination, Submission, examine
 from theragate.release.ledger import Event, Identity
 from theragate.release.names import same_person
 from theragate.release.refusals import Refusal
 from theragate.release.state import Approval, LedgerState, StudyState
 from theragate.release.trust import Trust
-from theragate.release.waivers import standing
+from theragate.release.waivers import Waiver, standing
 
 __all__ = [
     "FEWEST_DIGITS",
     "Actor",
     "admissible",
     "approvals_of",
+    "author_among",
     "check_approved",
     "check_manager",
     "subject_of",
@@ -45,7 +48,7 @@ def admissible(submission: Submission, state: LedgerState, trust: Trust, now: da
     examination = examine(submission, trust, today_of(now))
     _check_time(submission, trust, examination, now)
     _check_trusted(submission, trust, examination)
-    _check_findings(submission, examination, now)
+    _check_findings(submission, trust, examination, now)
     _check_conditions(submission, examination)
     _check_state(submission, state.of(submission.study), examination)
     return examination
@@ -87,7 +90,7 @@ def _check_trusted(submission: Submission, trust: Trust, examination: Examinatio
         )
 
 
-def _check_findings(submission: Submission, examination: Examination, now: datetime) -> None:
+def _check_findings(submission: Submission, trust: Trust, examination: Examination, now: datetime) -> None:
     if examination.attestation.simulated:
         raise Refusal(
             subject_of(submission),
@@ -105,6 +108,26 @@ def _check_findings(submission: Submission, examination: Examination, now: datet
             rule="every gate passes, or valid waivers accept the findings that block",
             received=f"the verdict {examination.verdict.decision}, because of {blocking}",
             remedy="Improve the model or have each finding waived, then attest it again.",
+        )
+    if not trust.development:
+        _check_accepting(submission, trust, examination, waived.counting)
+
+
+def _check_accepting(submission: Submission, trust: Trust, examination: Examination, waivers: Sequence[Waiver]) -> None:
+    """Refuse a waiver in the name of nobody who could confirm it: a name in a file is what somebody typed."""
+    for waiver in waivers:
+        by = waiver.by
+        author = author_among(by, submission, examination.attestation)
+        manager = trust.is_manager(by, submission.study)
+        if manager and author is None:
+            continue
+        raise Refusal(
+            subject_of(submission),
+            rule=f"the waiver of {waiver.code} is by a release manager of the study, under the sign-in name, who is "
+            "not its author",
+            received=f"`{by}`, who is no release manager of it" if author is None else f"`{by}`, who {author.part}",
+            remedy=f"Let a release manager accept the finding: `theragate waive {submission.study} {waiver.code} "
+            "--by NAME`, then attest it again.",
         )
 
 
@@ -176,13 +199,12 @@ def _check_recipe(submission: Submission, incumbent: Event | None, examination: 
 def check_approved(submission: Submission, state: LedgerState, trust: Trust, examination: Examination) -> None:
     """Refuse what no release manager other than its author has approved."""
     signed = examination.attestation
-    authors = (submission.author, signed.author)
     counting = [
         approval
         for approval in approvals_of(submission, state, examination)
         if trust.is_manager(approval.actor, submission.study)
         and (trust.development or approval.identity == "signed_in")
-        and not any(same_person(approval.actor, author) for author in authors)
+        and author_among(approval.actor, submission, signed) is None
     ]
     if not counting:
         raise Refusal(
@@ -192,6 +214,28 @@ def check_approved(submission: Submission, state: LedgerState, trust: Trust, exa
             remedy="Let one read the evidence and approve it: `theragate release approve`, or the tag "
             f"`theragate.approve` with the value `{signed.evidence_sha256[:FEWEST_DIGITS]}: reason`.",
         )
+    if not trust.development:
+        _check_confirmed(submission, examination, {approval.actor for approval in counting})
+
+
+def _check_confirmed(submission: Submission, examination: Examination, approvers: set[str]) -> None:
+    """Refuse waivers of people who have not approved this attestation, which lists them, under their own sign-in."""
+    waivers = examination.attestation.waivers if examination.verdict.decision != "PASS" else ()
+    for waiver in waivers:
+        if waiver.by in approvers:
+            continue
+        raise Refusal(
+            subject_of(submission),
+            rule="whoever accepts a finding by a waiver has approved this attestation, signed in",
+            received=f"a waiver of {waiver.code} by `{waiver.by}`, and no approval by `{waiver.by}`",
+            remedy=f"Let `{waiver.by}` read the evidence and approve it: `theragate release approve "
+            f"{submission.study} {submission.version}`.",
+        )
+
+
+def author_among(person: str, submission: Submission, signed: Attestation) -> Author | None:
+    """Return the author of the version who may be `person`; None where no author may."""
+    return next((author for author in submission.authors(signed) if same_person(person, author.name)), None)
 
 
 def check_manager(trust: Trust, actor: Actor, study: str, verb: str) -> None:

@@ -1,7 +1,7 @@
 """A named person's expiring acceptance of one finding: in a file that git tracks and people review."""
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -12,6 +12,7 @@ from pydantic import AfterValidator, Field, StringConstraints, model_validator
 from theragate.errors import ConfigurationError
 from theragate.files import write_json
 from theragate.gates.types import REVIEW, Finding, Verdict
+from theragate.release.names import unseen_in
 from theragate.study import Spec, read_spec
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "Standing",
     "Waiver",
     "WaiverFile",
+    "expired",
     "mismatch",
     "plain",
     "read_waivers",
@@ -32,9 +34,6 @@ __all__ = [
 
 LONGEST_VALIDITY = timedelta(days=366)
 FEWEST_WORDS = 5
-# Characters that control the direction of text could show a reviewer another name or reason than the file holds.
-_DIRECTIONS = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
-
 Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -44,15 +43,18 @@ def plain(text: str) -> str:
     Raises
     ------
     ValueError
-        If it has more than one line, or control characters.
+        If it has more than one line, or holds what a reader does not see or takes for something else.
     """
-    if any(_is_control(sign) for sign in text):
-        raise ValueError("it is one line of plain text, without control characters")
+    unseen = unseen_in(text)
+    if unseen:
+        raise ValueError(f"it is one line of plain text, without {unseen}")
     return unicodedata.normalize("NFC", text)
 
 
-def _is_control(sign: str) -> bool:
-    return unicodedata.category(sign) in ("Cc", "Cs", "Zl", "Zp") or unicodedata.bidirectional(sign) in _DIRECTIONS
+def _named(text: str) -> str:
+    if not any(sign.isalnum() for sign in text):
+        raise ValueError("a name has letters or digits")
+    return text
 
 
 def _explained(text: str) -> str:
@@ -61,7 +63,12 @@ def _explained(text: str) -> str:
     return text
 
 
-Person = Annotated[str, StringConstraints(strip_whitespace=True, min_length=2, max_length=200), AfterValidator(plain)]
+Person = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=2, max_length=200),
+    AfterValidator(plain),
+    AfterValidator(_named),
+]
 Reason = Annotated[
     str, StringConstraints(strip_whitespace=True, max_length=2000), AfterValidator(plain), AfterValidator(_explained)
 ]
@@ -148,6 +155,11 @@ def standing(waivers: Sequence[Waiver], verdict: Verdict, today: date) -> Standi
     codes = {waiver.code for waiver in counting}
     unaccepted = tuple(finding for finding in verdict.blocking if finding.code not in codes)
     return Standing(counting=tuple(counting), others=tuple(others), open=unaccepted)
+
+
+def expired(waivers: Iterable[Waiver], today: date) -> tuple[Waiver, ...]:
+    """Return those of `waivers` that have expired: what rests on them stays in service, and somebody has to look."""
+    return tuple(waiver for waiver in waivers if today > waiver.expires)
 
 
 def mismatch(waiver: Waiver, verdict: Verdict) -> str:

@@ -1,0 +1,139 @@
+"""Who has ever registered which model: recorded for good, so that nobody passes for a stranger to a copy.
+
+A version is found again by its files, its location, its run and its logged model, under any name and number, and also
+after it was deleted.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from mlflow.entities.model_registry import ModelVersion
+from mlflow.exceptions import MlflowException
+from mlflow.store.model_registry.dbmodels.models import SqlModelVersion
+from mlflow.store.tracking.dbmodels.models import SqlRun, SqlTag
+from mlflow.utils.file_utils import local_file_uri_to_path
+from mlflow.utils.mlflow_tags import MLFLOW_USER
+from mlflow.utils.uri import is_local_uri
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+
+from theragate.mlflow_plugin.configuration import Configuration
+from theragate.mlflow_plugin.names import AUTHOR
+from theragate.mlflow_plugin.originals import original
+from theragate.mlflow_plugin.tables import REGISTRATIONS
+from theragate.mlflow_plugin.transactions import Transactions
+from theragate.release.attestation import Attestation
+from theragate.release.examination import Author
+from theragate.release.model_files import Package, hash_files
+from theragate.release.refusals import Refusal
+
+__all__ = ["Registrations"]
+
+_LONGEST = 1000  # characters of a location that are kept and compared
+
+
+class Registrations:
+    """The table of registrations, to which rows are only added."""
+
+    def __init__(self, transactions: Transactions, configuration: Configuration) -> None:
+        self._transactions, self._configuration = transactions, configuration
+
+    def record(self, session: Session, version: ModelVersion, *, location: str, person: str) -> None:
+        """Add that `person` registers `version`, within the transaction that creates it."""
+        runner = _runner(session, version.run_id)
+        session.execute(REGISTRATIONS.insert().values(**_keys(version, location), person=person, runner=runner))
+
+    def fingerprint(self, version: ModelVersion, *, location: str) -> None:
+        """Add what the files of `version` are now, where this server keeps them; nothing where they cannot be read."""
+        person = dict(version.tags).get(AUTHOR)
+        package = None if person is None else _hashed(location, self._configuration.environ, self._root)
+        if person is None or package is None:
+            return
+        digests = {"package_sha256": package.sha256}
+        if package.has_model:
+            digests["model_sha256"] = package.model_sha256
+        with self._transactions.session(read_only=False) as session:
+            row = {**_keys(version, location), **digests, "person": person}
+            known = select(REGISTRATIONS.c.id).filter_by(**{key: row[key] for key in row if key != "at"}).limit(1)
+            if session.execute(known).first() is None:
+                session.execute(REGISTRATIONS.insert().values(**row))
+
+    def others(self, version: ModelVersion, signed: Attestation) -> tuple[Author, ...]:
+        """Return who else had a part in the model of `version`: everybody who has registered it anywhere, or its run.
+
+        Parameters
+        ----------
+        signed
+            What is attested of the version, whose digests are those of the files that will be served.
+        """
+        with self._transactions.session() as session:
+            location = session.execute(
+                select(SqlModelVersion.storage_location).filter_by(name=version.name, version=int(version.version))
+            ).scalar()
+            keys = _keys(version, location or "")
+            columns = REGISTRATIONS.c
+            same = [
+                (columns.name == keys["name"]) & (columns.version == keys["version"]),
+                columns.package_sha256 == signed.package_sha256,
+                columns.model_sha256 == signed.model_sha256,
+            ]
+            same += [columns[name] == keys[name] for name in ("source", "location", "run_id", "model_id") if keys[name]]
+            rows = session.execute(select(REGISTRATIONS).where(or_(*same)).order_by(columns.id)).mappings().all()
+        return tuple(dict.fromkeys(author for row in rows for author in _authors(dict(row))))
+
+    @property
+    def _root(self) -> Path | None:
+        artifacts = self._configuration.settings.artifacts
+        return Path(local_file_uri_to_path(artifacts)).resolve() if is_local_uri(artifacts) else None
+
+
+def _authors(row: Mapping[str, object]) -> Sequence[Author]:
+    where = f"`{row['name']}` version {row['version']}"
+    found = [Author(str(row["person"]), f"registered the same model as {where}")]
+    if row["runner"]:
+        found += [Author(name, f"made the run of {where}") for name in str(row["runner"]).split("\n")]
+    return found
+
+
+def _keys(version: ModelVersion, location: str) -> dict[str, object]:
+    return {
+        "name": str(version.name),
+        "version": int(version.version),
+        "source": str(version.source or "")[:_LONGEST],
+        "location": location[:_LONGEST],
+        "run_id": str(version.run_id or "")[:64],
+        "model_id": str(getattr(version, "model_id", None) or "")[:64],
+        "at": int(time.time()),
+    }
+
+
+def _runner(session: Session, run_id: str | None) -> str:
+    """Return who made a run, as its client says: that can only keep somebody from approving."""
+    if not run_id:
+        return ""
+    user = session.execute(select(SqlRun.user_id).filter_by(run_uuid=run_id)).scalar()
+    tag = session.execute(select(SqlTag.value).filter_by(run_uuid=run_id, key=MLFLOW_USER)).scalar()
+    names = {" ".join(str(name).split())[:200] for name in (user, tag) if name} - {"", "unknown"}
+    return "\n".join(sorted(names))
+
+
+def _hashed(location: str, environ: Mapping[str, str], root: Path | None) -> Package | None:
+    """Hash files that this server keeps: whoever registers a version must not let the server fetch anything else."""
+    if not _is_kept_here(location, root):
+        return None
+    with suppress(Refusal, MlflowException, OSError), original(location, environ) as folder:
+        package = hash_files(folder)
+        return package if package.files else None
+    return None
+
+
+def _is_kept_here(location: str, root: Path | None) -> bool:
+    parts = urlsplit(location)
+    if parts.scheme == "mlflow-artifacts":
+        return not parts.netloc
+    if not location or root is None or not is_local_uri(location):
+        return False
+    return Path(local_file_uri_to_path(location)).resolve().is_relative_to(root)
