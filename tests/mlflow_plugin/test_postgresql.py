@@ -33,6 +33,7 @@ pytestmark = [
 STUDY, OTHER, BYSTANDER = "study_ruled", "study_attested", "study_unknown"
 TABLES = (
     "theragate_ledger",
+    "theragate_registrations",
     "theragate_dossiers",
     "registered_models",
     "registered_model_aliases",
@@ -271,6 +272,8 @@ ATTACKS = {
         "INSERT INTO theragate_ledger SELECT seq + 100, study, 'promote', 2, event, reverse(hash), previous_hash, "
         "key_id, signature FROM theragate_ledger WHERE seq = 1"
     ],
+    "forgets who has registered a model": ["DELETE FROM theragate_registrations"],
+    "says that another has registered a model": ["UPDATE theragate_registrations SET person = 'eve'"],
     "changes a dossier": ["UPDATE theragate_dossiers SET content = ''"],
     "deletes a dossier that a release rests on": ["DELETE FROM theragate_dossiers"],
     "hands in a dossier of another digest": [f"INSERT INTO theragate_dossiers VALUES ('{'0' * 64}', 'abc', 1, 'eve')"],
