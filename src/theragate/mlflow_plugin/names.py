@@ -2,8 +2,6 @@
 
 import re
 
-from mlflow.prompt.constants import IS_PROMPT_TAG_KEY
-
 from theragate.release.names import skeleton
 
 __all__ = [
@@ -63,7 +61,9 @@ def is_written_by_server(key: str) -> bool:
 
 def hides(key: str) -> bool:
     """Return whether this tag makes MLflow list its bearer as a prompt and not as a model."""
-    return key == IS_PROMPT_TAG_KEY
+    from mlflow.prompt.constants import IS_PROMPT_TAG_KEY  # here, so that the names alone are light
+
+    return bool(key == IS_PROMPT_TAG_KEY)
 
 
 def is_reserved(key: str) -> bool:
