@@ -110,6 +110,16 @@ def test_our_tables_do_not_disturb_mlflows(database):
     opened(f"gated+{store.db_uri}")._dispose_engine()
 
 
+@pytest.mark.parametrize("description", [None, "The same again."])
+def test_a_model_that_is_there_is_said_to_be_there(database, description):
+    """Whoever registers a second version asks for the model first, and goes on at this answer."""
+    store, _, _ = database
+    with signed_in("ada"), pytest.raises(MlflowException, match="already exists") as raised:
+        store.create_registered_model("study_a", description=description)
+    assert raised.value.error_code == "RESOURCE_ALREADY_EXISTS"
+    assert store.get_registered_model("study_a").name == "study_a"
+
+
 def test_whoever_has_not_signed_in_decides_nothing_where_there_is_a_trust_file(database, monkeypatch):
     store, _, _ = database
     monkeypatch.setenv("THERAGATE_USER", "ada")

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 from mlflow.entities.model_registry import ModelVersion, ModelVersionTag, RegisteredModel, RegisteredModelTag
 from mlflow.entities.model_registry.model_version_stages import get_canonical_stage
 from mlflow.exceptions import MlflowException
-from mlflow.prompt.registry_utils import has_prompt_tag
+from mlflow.prompt.registry_utils import handle_resource_already_exist_error, has_prompt_tag
 from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore
 from sqlalchemy.orm import Session
 
@@ -191,13 +191,17 @@ class GatedStore(SqlAlchemyStore):
         deployment_job_id: str | None = None,
     ) -> RegisteredModel:
         """Create a model; a name that the ledger mentions, or that looks like another's, is given to none."""
+        kept = _free_tags(tags)
+        is_prompt = has_prompt_tag({tag.key: tag.value for tag in kept})
         with translated_errors(), self._transactions.decision() as session:
-            if not self._exists(name):
-                if is_mentioned(session, name):
-                    raise keeps_name(name, "a new model of that name")
-                self._check_new_name(session, name)
-            kept = _free_tags(tags)
-            if not has_prompt_tag({tag.key: tag.value for tag in kept}):
+            if self._exists(name):
+                # MLflow would find out by a row that the database refuses, after which this session reads nothing.
+                known = has_prompt_tag(self.get_registered_model(name)._tags)
+                handle_resource_already_exist_error(name, known, is_prompt)
+            if is_mentioned(session, name):
+                raise keeps_name(name, "a new model of that name")
+            self._check_new_name(session, name)
+            if not is_prompt:
                 description = model_text(description)
             return super().create_registered_model(name, kept, description, deployment_job_id)
 
