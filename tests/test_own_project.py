@@ -204,6 +204,7 @@ def test_two_projects_share_a_server(user, run_once, own, tmp_path):
         ]
         said = [process.communicate(timeout=300)[0] for process in both]
         assert [process.returncode for process in both] == [0, 0], said
+        assert any("this registry does not count the DEVELOPMENT KEY" in text for text in said)
         assert f"{STUDY}: " in user.run(own, "theragate", "sync", **signed_in)
         assert ada.version(STUDY, "1")["tags"]
         assert ada.version("nieren", "1")["tags"]

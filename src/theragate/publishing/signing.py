@@ -22,7 +22,7 @@ from theragate.release.refusals import Refusal
 from theragate.release.trust import Trust, development_trust, trust_path
 from theragate.release.waivers import mismatch
 from theragate.settings import Settings
-from theragate.tracking.attested import DEVELOPMENT, AttestationTags, SignedAttestation, attach
+from theragate.tracking.attested import DEVELOPMENT, AttestationTags, SignedAttestation, UncountedError, attach
 from theragate.tracking.bundle import Bundle
 from theragate.tracking.content import recipe
 from theragate.tracking.packages import write_package
@@ -132,6 +132,11 @@ def sign_for_development(
         put_to_version(settings, prepared, signer, version=version, snapshot=snapshot, renew=False)
     except Refusal as refusal:  # it stays in MLflow as evidence, and is never released
         return f"; not attested: {refusal}"
+    except UncountedError:  # a team's server knows no development key
+        return (
+            f"; not attested: this registry does not count the {signer.words}; let its evaluator run `theragate attest "
+            f"{judged.study.name}`"
+        )
     return f"; attested with the {signer.words}"
 
 

@@ -19,7 +19,16 @@ from theragate.tracking.models import find_version
 from theragate.tracking.registry import Registry
 from theragate.tracking.store import Stores, opened
 
-__all__ = ["ATTESTATION", "DEVELOPMENT", "SIGNER", "AttestationTags", "SignedAttestation", "attach", "version_of"]
+__all__ = [
+    "ATTESTATION",
+    "DEVELOPMENT",
+    "SIGNER",
+    "AttestationTags",
+    "SignedAttestation",
+    "UncountedError",
+    "attach",
+    "version_of",
+]
 
 ATTESTATION = "theragate.attestation"
 SIGNER = "theragate.attested_by"
@@ -94,7 +103,9 @@ def attach(
     Raises
     ------
     StoreError
-        If a store cannot be used, the package cannot be read, or a guarded registry does not count what was signed.
+        If a store cannot be used, or the package cannot be read.
+    UncountedError
+        If a guarded registry does not count what was signed.
     """
     with opened(stores) as client:
         version = client.get_model_version(study, number)
@@ -118,10 +129,14 @@ def attach(
         return signed
 
 
+class UncountedError(StoreError):
+    """A guarded registry has kept an attestation, and does not count it."""
+
+
 def _check_accepted(version: ModelVersion) -> None:
     """Refuse to call a version attested that its guarded registry does not."""
     if SIGNER not in version.tags:
-        raise StoreError(
+        raise UncountedError(
             f"MLflow, `{version.name}` version {version.version}",
             rule="the registry counts what was signed",
             received=(version.description or "").partition("\n\n")[0],
