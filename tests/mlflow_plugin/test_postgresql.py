@@ -21,10 +21,12 @@ from mlflow_plugin.dying import opened, prepared, signed_in
 from mlflow_plugin.ruled import OWNER, SERVER, as_role, psql, rule
 
 from theragate.digests import canonical_json
+from theragate.mlflow_plugin.names import is_reserved
 from theragate.mlflow_plugin.store import GatedStore
 from theragate.project.templates import pages
 from theragate.release.keys import SigningKey
 from theragate.release.ledger import Event, Row, append
+from theragate.release.names import skeleton
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:The ``noload``"),  # MLflow 3.17 uses what SQLAlchemy 2.1 deprecates
@@ -237,6 +239,31 @@ ATTACKS = {
     "gives the author another key": [
         f"UPDATE model_version_tags SET key = 'note' WHERE name = '{OTHER}' AND key = 'theragate.author'"
     ],
+    "gives the version another number, and another author": [
+        f"DELETE FROM model_version_tags WHERE name = '{OTHER}' AND key IN ('theragate.author', 'theragate.approved')",
+        f"UPDATE model_versions SET version = 77 WHERE name = '{OTHER}'",
+        f"INSERT INTO model_version_tags (name, version, key, value) VALUES ('{OTHER}', 77, 'theragate.author', 'eve')",
+    ],
+    "moves a version to another model, and gives it another author": [
+        f"DELETE FROM model_version_tags WHERE name = '{OTHER}' AND key IN ('theragate.author', 'theragate.approved')",
+        f"UPDATE model_versions SET name = '{BYSTANDER}', version = 50 WHERE name = '{OTHER}'",
+        f"INSERT INTO model_version_tags (name, version, key, value) VALUES ('{BYSTANDER}', 50, 'theragate.author', 'e')",
+    ],
+    "gives the model another name, and its version another author": [
+        f"DELETE FROM model_version_tags WHERE name = '{BYSTANDER}' AND key = 'theragate.author'",
+        f"UPDATE registered_models SET name = 'away' WHERE name = '{BYSTANDER}'",
+        "INSERT INTO model_version_tags (name, version, key, value) VALUES ('away', 1, 'theragate.author', 'eve')",
+    ],
+    "gives the model another name and back, and its version another author": [
+        f"UPDATE registered_models SET name = 'away' WHERE name = '{BYSTANDER}'",
+        "DELETE FROM model_version_tags WHERE name = 'away' AND key = 'theragate.author'",
+        f"UPDATE registered_models SET name = '{BYSTANDER}' WHERE name = 'away'",
+        f"INSERT INTO model_version_tags (name, version, key, value) VALUES ('{BYSTANDER}', 1, 'theragate.author', 'e')",
+    ],
+    "names a model like a released one": [f"INSERT INTO registered_models (name) VALUES ('{STUDY.upper()}')"],
+    "names a model with a character that is not seen": [
+        f"INSERT INTO registered_models (name) VALUES ('{STUDY}\u200b')"
+    ],
     "makes a note a statement": [f"UPDATE model_version_tags SET key = 'git.note' WHERE {V1} AND key = 'note'"],
     "moves a tag to what is in service": [
         f"INSERT INTO model_version_tags (name, version, key, value) VALUES ('{OTHER}', 1, 'git.more', 'x')",
@@ -263,6 +290,20 @@ ATTACKS = {
     "states it in capitals": [
         f"INSERT INTO model_version_tags (name, version, key, value) VALUES ('{STUDY}', 1, 'Git.Commit', 'x')"
     ],
+    **{
+        f"states it as {key}": [
+            f"INSERT INTO model_version_tags (name, version, key, value) VALUES ('{STUDY}', 1, '{key}', 'x')"
+        ]
+        for key in ("theragate_verdict", "Theragate Verdict", ".theragate.more", "sha256-model", "g1t.commit", "git")
+    },
+    "says that another was released, in another spelling": [
+        "INSERT INTO model_version_tags (name, version, key, value) "
+        f"VALUES ('{BYSTANDER}', 1, 'Theragate_released', 'promoted by ada')"
+    ],
+    "says that another has registered it, in another spelling": [
+        "INSERT INTO model_version_tags (name, version, key, value) "
+        f"VALUES ('{BYSTANDER}', 1, 'theragate author', 'eve')"
+    ],
     "states it with a look-alike letter": [
         f"INSERT INTO model_version_tags (name, version, key, value) VALUES ('{STUDY}', 1, 'gіt.commit', 'x')"
     ],
@@ -279,7 +320,7 @@ ATTACKS = {
     "hands in a dossier of another digest": [f"INSERT INTO theragate_dossiers VALUES ('{'0' * 64}', 'abc', 1, 'eve')"],
     **{f"empties {name}": [f"TRUNCATE {name} CASCADE"] for name in TABLES},
 }
-REFUSED = r"says the ledger|permission denied|stays|follows from|in service|is named by its|isolation level"
+REFUSED = r"says the ledger|permission denied|stays|follows from|in service|is named by its|isolation level|visible ASCII"
 WHO = pytest.mark.parametrize("who", [SERVER, OWNER])
 
 
@@ -433,6 +474,20 @@ def test_signatures_are_verified_as_everybody_else_does(ruled):
         point = key.public.raw
         for forged in ((bytes(64), bytes(32)), (bytes(64), b"\xff" * 32), (bytes(63), point), (bytes(64), point[1:])):
             assert not signed(b"", *forged)
+
+
+SPELT = ("theragate", "Theragate", "THERAGATE", "sha256", "git", "g1t", "g!t", "note", "thera", "gate", "released", "author")
+BETWEEN = ("", ".", "_", "-", " ", "/", "..", ". ", "0", "rn", "vv", ":")
+
+
+def test_the_database_reads_tags_as_the_server_does(ruled):
+    """Each name and separator with each other: what one of them reserves, the other reserves too."""
+    keys = [f"{a}{one}{b}{two}{c}" for one in SPELT for two in SPELT for b in BETWEEN for a in ("", ".", " _") for c in ("", "-")]
+    keys += ["theragate.candidate_taken", "theragate.pending"]
+    with connected(ruled.addresses[OWNER]) as connection:
+        query = "SELECT theragate.reserved(key), theragate.seen(key) FROM unnest(%s::text[]) AS key"
+        found = connection.execute(query, (keys,)).fetchall()
+    assert [(is_reserved(key), skeleton(key)) for key in keys] == [tuple(row) for row in found]
 
 
 FOR_THE_OWNER = [

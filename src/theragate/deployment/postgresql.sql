@@ -253,6 +253,12 @@ END $$;
 
 -- 6. When a transaction ends, `champion` is what the ledger says, and no other alias can be taken for it.
 
+-- A name of ASCII as theragate.release.names compares it: capitals, digits and pairs of letters that are drawn like others.
+CREATE OR REPLACE FUNCTION theragate.seen(name text) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT btrim(replace(replace(translate(lower(name COLLATE "C"), '01i|!', 'ollll'), 'rn', 'm'), 'vv', 'w'), '._- ')
+$$;
+
 CREATE OR REPLACE FUNCTION theragate.check_alias() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -260,9 +266,7 @@ BEGIN
     PERFORM theragate.refuse('an alias', 'it is made of letters without accents, digits, dots, dashes and underscores',
       'another character', 'Choose another alias.');
   END IF;
-  -- As theragate.release.names compares them: capitals, digits and pairs of letters that are drawn like others.
-  IF NEW.alias <> 'champion' AND btrim(replace(replace(
-      translate(lower(NEW.alias COLLATE "C"), '01i', 'oll'), 'rn', 'm'), 'vv', 'w'), '._-') = 'champlon' THEN
+  IF NEW.alias <> 'champion' AND theragate.seen(NEW.alias) = theragate.seen('champion') THEN
     PERFORM theragate.refuse(format('alias `%s`', NEW.alias),
       'what is in service has the alias `champion`, and no name that could be taken for it', 'another spelling',
       'Choose another alias.');
@@ -365,7 +369,34 @@ BEGIN
   IF TG_OP <> 'DELETE' AND theragate.mentioned(NEW.name) THEN
     PERFORM theragate.keeps(NEW.name, 'another model of that name');
   END IF;
+  IF TG_OP <> 'DELETE' AND (NEW.name COLLATE "C" !~ '^[ -~]+$'
+      OR EXISTS (SELECT FROM public.theragate_ledger WHERE theragate.seen(study) = theragate.seen(NEW.name))) THEN
+    PERFORM theragate.refuse('a model', 'its name is of visible ASCII characters, and none that could be taken for that '
+      'of a model that the ledger mentions', 'another name', 'Choose another name.');
+  END IF;
   RETURN NULL;
+END $$;
+
+-- What a transaction has done to tags is checked before a model gets another name, under which they would not be found.
+CREATE OR REPLACE FUNCTION theragate.check_new_name() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF (OLD.workspace, OLD.name) <> (NEW.workspace, NEW.name) THEN
+    SET CONSTRAINTS ALL IMMEDIATE;
+    SET CONSTRAINTS ALL DEFERRED;
+  END IF;
+  RETURN NEW;
+END $$;
+
+-- A version changes its name with its model (by the foreign key, which is a trigger, too), and its number never.
+CREATE OR REPLACE FUNCTION theragate.check_number() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF (OLD.workspace, OLD.name, OLD.version) <> (NEW.workspace, NEW.name, NEW.version) AND pg_trigger_depth() < 2 THEN
+    PERFORM theragate.refuse(format('`%s` version %s', OLD.name, OLD.version), 'it keeps its number and stays with its model',
+      format('`%s` version %s', NEW.name, NEW.version), 'Register something new.');
+  END IF;
+  RETURN NEW;
 END $$;
 
 CREATE OR REPLACE FUNCTION theragate.check_version() RETURNS trigger
@@ -413,11 +444,22 @@ BEGIN
   RETURN NULL;
 END $$;
 
+-- A tag as people read it, like theragate.mlflow_plugin.names: `Theragate_verdict` passes for `theragate.verdict`.
+CREATE OR REPLACE FUNCTION theragate.read(key text) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT regexp_replace(btrim(theragate.seen(key), '._-/ '), '[^a-z0-9]+', '.')
+$$;
+
+CREATE OR REPLACE FUNCTION theragate.by_server(key text) RETURNS boolean
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT theragate.read(key) IN ('theragate.approved', 'theragate.released', 'theragate.revoked')
+$$;
+
 -- Tags that state something about a version, and the one by which MLflow takes a model for a prompt. A name with letters
 -- of other alphabets could be taken for one of them.
 CREATE OR REPLACE FUNCTION theragate.reserved(key text) RETURNS boolean
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT (lower(key COLLATE "C") ~ '^ *(theragate|sha256|git) *([.]|$)' OR key = 'mlflow.prompt.is_prompt'
+  SELECT (theragate.read(key) ~ '^(theragate|sha256|glt)([.]|$)' OR key = 'mlflow.prompt.is_prompt'
       OR key COLLATE "C" !~ '^[ -~]*$')
     AND key NOT IN ('theragate.candidate_taken', 'theragate.pending')
 $$;
@@ -444,7 +486,8 @@ BEGIN
       SELECT version.xmin = pg_current_xact_id()::xid INTO made_now FROM public.model_versions AS version
         WHERE (workspace, name, version.version) = (NEW.workspace, NEW.name, NEW.version);
       IF made_now AND TG_OP = 'INSERT' AND NOT theragate.was_in_service(NEW.name, NEW.version)
-          AND NEW.key NOT IN ('theragate.approved', 'theragate.released', 'theragate.revoked') THEN
+          AND NOT theragate.by_server(NEW.key)
+          AND (NEW.key = 'theragate.author' OR theragate.read(NEW.key) <> 'theragate.author') THEN
         RETURN NULL;
       END IF;
       PERFORM theragate.check_tag_of(NEW.name, NEW.version, NEW.key, TG_OP);
@@ -455,16 +498,14 @@ END $$;
 
 CREATE OR REPLACE FUNCTION theragate.check_tag_of(model text, number integer, key text, operation text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-  by_server boolean := key IN ('theragate.approved', 'theragate.released', 'theragate.revoked');
 BEGIN
   PERFORM theragate.alone();
-  IF by_server
+  IF key IN ('theragate.approved', 'theragate.released', 'theragate.revoked')
       AND theragate.decided_now(model, number, '{approve,promote,rollback,revoke,withdraw}') IS NOT NULL
       AND operation <> 'DELETE' THEN
     RETURN;
   END IF;
-  IF by_server OR key = 'theragate.author' OR theragate.was_in_service(model, number) THEN
+  IF theragate.by_server(key) OR theragate.read(key) = 'theragate.author' OR theragate.was_in_service(model, number) THEN
     PERFORM theragate.keeps(model, format('%s of the tag `%s` of version %s', operation, key, number));
   END IF;
 END $$;
@@ -505,6 +546,8 @@ BEGIN
     ('registered_model_aliases', 'alias', 'BEFORE INSERT OR UPDATE'),
     ('theragate_ledger', 'champion', 'AFTER INSERT'),
     ('registered_model_aliases', 'champion', 'AFTER INSERT OR UPDATE OR DELETE'),
+    ('registered_models', 'new_name', 'BEFORE UPDATE'),
+    ('model_versions', 'number', 'BEFORE UPDATE'),
     ('registered_models', 'model', 'AFTER INSERT OR UPDATE OR DELETE'),
     ('registered_model_tags', 'model_tag', 'AFTER INSERT OR UPDATE'),
     ('model_versions', 'version', 'AFTER INSERT OR UPDATE OR DELETE'),
