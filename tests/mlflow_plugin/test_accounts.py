@@ -102,6 +102,23 @@ def test_a_manager_is_no_administrator(release, admin):
         admin.must("DELETE", "users/delete", username="both")
 
 
+def test_a_manager_with_a_role_makes_no_second_account(release, admin):
+    """Whoever manages a workspace may make accounts, says MLflow, without being an administrator."""
+    roles, listed = "/api/3.0/mlflow/roles", release.person("ada")
+    role = admin.send("POST", f"{roles}/create", json={"name": "everything", "workspace": "default"}).json()["role"]["id"]
+    grant = {"role_id": role, "resource_type": "workspace", "resource_pattern": "*", "permission": "MANAGE"}
+    assert admin.send("POST", f"{roles}/permissions/add", json=grant).status_code == 200
+    for name in ("ada", "mallory"):
+        assert admin.send("POST", f"{roles}/assign", json={"role_id": role, "username": name}).status_code == 200
+    for road in ROADS:
+        body = {"username": "second", "password": PASSWORD}
+        refuses(listed.send("POST", f"{road}/users/create", json=body), "a request of `ada`, who is listed")
+    assert admin.api("GET", "users/get", username="second").status_code == 404
+    release.person("mallory").must("POST", "users/create", username="second", password=PASSWORD)
+    admin.must("DELETE", "users/delete", username="second")
+    assert admin.send("DELETE", f"{roles}/delete", json={"role_id": role}).status_code == 200
+
+
 def test_a_password_that_a_process_remembers_releases_nothing(release):
     """As if another process, or somebody in the database, had changed it: this one has not heard of it."""
     version, attested = release.register("candidate")

@@ -2,7 +2,7 @@
 
 An administrator of MLflow's users could otherwise act as two people. Whoever is to be listed has an account first, and
 has chosen its password. A manager who has forgotten the password is first removed from the trust file, which is a
-change that people review.
+change that people review. Nor does anybody who is listed make accounts: MLflow lets whoever manages a workspace do so.
 """
 
 import re
@@ -58,6 +58,7 @@ def guard_accounts(auth: Any, configuration: Configuration) -> bool:
     create_user, update_user, delete_user = users.create_user, users.update_user, users.delete_user
 
     def create(username: str, password: str, is_admin: bool = False) -> Any:
+        _check_maker(configuration, str(username))
         _check_new(configuration, str(username), [user.username for user in users.list_users()])
         return create_user(username, password, is_admin)
 
@@ -76,6 +77,21 @@ def guard_accounts(auth: Any, configuration: Configuration) -> bool:
 def _listed(configuration: Configuration) -> tuple[str, ...]:
     with translated_errors():
         return configuration.trust().listed_people
+
+
+def _sender() -> str | None:
+    return getattr(g, "mlflow_authenticated_user", None) if has_request_context() else None
+
+
+def _check_maker(configuration: Configuration, user: str) -> None:
+    sender = _sender()
+    if sender in _listed(configuration):
+        raise refusal(
+            f"the account `{ascii(user)[1:-1][:80]}`",
+            rule="whom the trust file lists makes no accounts, and so cannot act as two people",
+            received=f"a request of `{sender}`, who is listed",
+            remedy="Let an administrator make it whom the trust file does not list.",
+        )
 
 
 def _check_new(configuration: Configuration, user: str, others: list[str]) -> None:
@@ -116,7 +132,7 @@ def _check_change(
 ) -> None:
     if folded(user) not in {folded(name) for name in _listed(configuration)}:
         return
-    own = has_request_context() and getattr(g, "mlflow_authenticated_user", None) == user
+    own = _sender() == user
     if deletes or (password and not own):
         raise refusal(
             f"the account `{user}`",
