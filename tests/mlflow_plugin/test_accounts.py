@@ -105,7 +105,9 @@ def test_a_manager_is_no_administrator(release, admin):
 def test_a_manager_with_a_role_makes_no_second_account(release, admin):
     """Whoever manages a workspace may make accounts, says MLflow, without being an administrator."""
     roles, listed = "/api/3.0/mlflow/roles", release.person("ada")
-    role = admin.send("POST", f"{roles}/create", json={"name": "everything", "workspace": "default"}).json()["role"]["id"]
+    role = admin.send("POST", f"{roles}/create", json={"name": "everything", "workspace": "default"}).json()["role"][
+        "id"
+    ]
     grant = {"role_id": role, "resource_type": "workspace", "resource_pattern": "*", "permission": "MANAGE"}
     assert admin.send("POST", f"{roles}/permissions/add", json=grant).status_code == 200
     for name in ("ada", "mallory"):
