@@ -393,8 +393,8 @@ CREATE OR REPLACE FUNCTION theragate.check_number() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   IF (OLD.workspace, OLD.name, OLD.version) <> (NEW.workspace, NEW.name, NEW.version) AND pg_trigger_depth() < 2 THEN
-    PERFORM theragate.refuse(format('`%s` version %s', OLD.name, OLD.version), 'it keeps its number and stays with its model',
-      format('`%s` version %s', NEW.name, NEW.version), 'Register something new.');
+    PERFORM theragate.refuse(format('`%s` version %s', OLD.name, OLD.version),
+      'it keeps its number and stays with its model', format('`%s` version %s', NEW.name, NEW.version), 'Register something new.');
   END IF;
   RETURN NEW;
 END $$;

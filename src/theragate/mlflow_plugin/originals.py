@@ -34,12 +34,14 @@ def original(uri: str, environ: Mapping[str, str]) -> Iterator[Path]:
     Raises
     ------
     Refusal
-        If the files cannot be read, or are more than a package may hold.
+        If the files cannot be read, are more than a package may hold, or are not among the artifacts of this server:
+        whoever registers a version must not let the server fetch anything else, with its own rights.
     """
     uri = _direct(uri, environ)
     if is_local_uri(uri):
         yield Path(local_file_uri_to_path(uri))
         return
+    _check_place(uri, environ)
     with tempfile.TemporaryDirectory(prefix="theragate-") as folder:
         try:
             repository = get_artifact_repository(uri)
@@ -60,6 +62,12 @@ def _direct(uri: str, environ: Mapping[str, str]) -> str:
     if not path or ".." in path.split("/") or unquote(path) != path:
         raise _out_of_reach("a location outside the artifacts")
     return f"{destination.rstrip('/')}/{path}"
+
+
+def _check_place(uri: str, environ: Mapping[str, str]) -> None:
+    places = (served_destination(environ), environ.get("THERAGATE_ARTIFACTS"))
+    if not any(place and uri.startswith(f"{place.rstrip('/')}/") for place in places):
+        raise _out_of_reach(f"a location at `{uri.partition(':')[0]}:…` that is not among its artifacts")
 
 
 def _check_amount(repository: Any, limits: Limits) -> None:
