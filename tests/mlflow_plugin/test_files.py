@@ -129,16 +129,24 @@ def test_what_no_model_may_hold(release, attack, words):
     assert not list((release.server.artifacts / "sealed").glob(f".{attested.attestation.package_sha256[:16]}*"))
 
 
+def is_attested_in_vain(release, package, refused):
+    """Its page says why the attestation does not count, and it is neither approved nor promoted."""
+    attested = attest(package, release.study, release.server.deployment.evaluator)
+    version = release.person("alan").register(release.study, package)
+    release.hand_in(version, attested)
+    said = release.person("ada").version(release.study, version)["description"]
+    assert said.startswith("NOT ATTESTED")
+    assert refused in said
+    refuses(release.person("ada").tag(release.study, version, "theragate.approve", attested.approval), "did not count")
+    refuses(release.person("grace").set_alias(release.study, version), "received no such approval")
+
+
 def test_code_in_a_package_is_refused_even_if_it_was_attested(release):
     for number, name in enumerate(["code/x.py", "data/estimator/model.pkl", "data/estimator/x.so", "conftest.py"]):
         package = release.package(f"code{number}")
         (package / name).parent.mkdir(exist_ok=True)
         (package / name).write_bytes(b"import os")
-        attested = attest(package, release.study, release.server.deployment.evaluator)
-        version = release.person("alan").register(release.study, package)
-        release.hand_in(version, attested)
-        release.approve(version, attested)
-        refuses(release.person("grace").set_alias(release.study, version), f"model file `{name}`")
+        is_attested_in_vain(release, package, f"model file `{name}`")
 
 
 def second_reading(folder):
@@ -169,11 +177,7 @@ def other_environment(folder):
 def test_what_would_install_something_else_is_refused_even_if_it_was_attested(release, change, refused):
     package = release.package("changed")
     change(package)
-    attested = attest(package, release.study, release.server.deployment.evaluator)
-    version = release.person("alan").register(release.study, package)
-    release.hand_in(version, attested)
-    release.approve(version, attested)
-    refuses(release.person("grace").set_alias(release.study, version), refused)
+    is_attested_in_vain(release, package, refused)
     assert release.serving() is None
 
 
