@@ -119,14 +119,12 @@ def test_a_copied_version_brings_no_attestation_that_counts(release, person):
 
 
 @pytest.mark.parametrize("source", ["s3://elsewhere/x", "gs://elsewhere/x", "wasbs://a@elsewhere/x", "dbfs:/x"])
-def test_a_version_whose_files_lie_elsewhere_makes_the_server_fetch_nothing(release, person, source):
-    """It would do so with its own keys, wherever an editor likes, once a genuine attestation is put on the version."""
-    _, attested = release.register("candidate")
-    made = person.must("POST", "model-versions/create", name=release.study, source=source)["model_version"]["version"]
-    answer = person.tag(release.study, made, "theragate.attestation", attested.envelope)
-    assert answer.status_code == 200, answer.text
-    said = person.version(release.study, made)["description"]
-    assert f"received a location at `{source.partition(':')[0]}:…` that is not among its artifacts" in said
+def test_the_server_reads_no_bucket_that_a_version_names(release, person, source):
+    """It would do so with its own keys: for everybody who asks for a file of the version, and to examine it."""
+    release.register("candidate")
+    answer = person.api("POST", "model-versions/create", name=release.study, source=source)
+    refuses(answer, f"received a location at `{source.partition(':')[0]}:…` that is not among its artifacts")
+    assert person.api("GET", "model-versions/get", name=release.study, version="2").status_code == 404
 
 
 WRITTEN = [

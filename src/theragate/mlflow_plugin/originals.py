@@ -16,7 +16,7 @@ from theragate.mlflow_plugin.sealed_location import served_destination
 from theragate.release.package_rules import Limits
 from theragate.release.refusals import Refusal
 
-__all__ = ["original"]
+__all__ = ["check_place", "original"]
 
 
 @contextmanager
@@ -41,7 +41,7 @@ def original(uri: str, environ: Mapping[str, str]) -> Iterator[Path]:
     if is_local_uri(uri):
         yield Path(local_file_uri_to_path(uri))
         return
-    _check_place(uri, environ)
+    check_place(uri, environ)
     with tempfile.TemporaryDirectory(prefix="theragate-") as folder:
         try:
             repository = get_artifact_repository(uri)
@@ -64,7 +64,16 @@ def _direct(uri: str, environ: Mapping[str, str]) -> str:
     return f"{destination.rstrip('/')}/{path}"
 
 
-def _check_place(uri: str, environ: Mapping[str, str]) -> None:
+def check_place(uri: str, environ: Mapping[str, str]) -> None:
+    """Refuse a location in a store that is not that of this server's artifacts: it would be read with its keys.
+
+    Raises
+    ------
+    Refusal
+        If `uri` is such a location; MLflow itself decides about files of this machine, and about other servers.
+    """
+    if is_local_uri(uri) or urlsplit(uri).scheme == "mlflow-artifacts":
+        return
     places = (served_destination(environ), environ.get("THERAGATE_ARTIFACTS"))
     if not any(place and uri.startswith(f"{place.rstrip('/')}/") for place in places):
         raise _out_of_reach(f"a location at `{uri.partition(':')[0]}:…` that is not among its artifacts")

@@ -29,6 +29,7 @@ from theragate.mlflow_plugin.names import (
     is_reserved,
     is_written_by_server,
 )
+from theragate.mlflow_plugin.originals import check_place
 from theragate.mlflow_plugin.presentation import Presentation, model_text, unattested_text
 from theragate.mlflow_plugin.refusals import (
     check_alias,
@@ -142,11 +143,12 @@ class GatedStore(SqlAlchemyStore):
         if not is_prompt:
             kept.append(ModelVersionTag(AUTHOR, person))
             description = unattested_text(description)
-        with self._transactions.together() as session:
+        with translated_errors(), self._transactions.together() as session:
             made = super().create_model_version(
                 name, source, run_id, kept, run_link, description, local_model_path, model_id=model_id
             )
             location = self.get_model_version_download_uri(name, made.version)
+            check_place(location, self._configuration.environ)
             self._registrations.record(session, made, location=location, person=person)
         self._registrations.fingerprint(made, location=location)
         return made
