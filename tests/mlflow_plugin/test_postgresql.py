@@ -255,6 +255,17 @@ ATTACKS = {
         f"UPDATE registered_models SET name = 'away' WHERE name = '{BYSTANDER}'",
         "INSERT INTO model_version_tags (name, version, key, value) VALUES ('away', 1, 'theragate.author', 'eve')",
     ],
+    **{
+        f"{title} the author and gives the model another name at once": [
+            f"WITH done AS ({change} WHERE name = '{BYSTANDER}' AND key = '{AUTHOR}' RETURNING 1) "
+            f"UPDATE registered_models SET name = 'away' WHERE name = '{BYSTANDER}'",
+            f"INSERT INTO model_version_tags (name, version, key, value) VALUES ('away', 1, '{AUTHOR}', 'eve')",
+        ]
+        for title, change in {
+            "deletes": "DELETE FROM model_version_tags",
+            "hides": "UPDATE model_version_tags SET key = 'note'",
+        }.items()
+    },
     "gives the model another name and back, and its version another author": [
         f"UPDATE registered_models SET name = 'away' WHERE name = '{BYSTANDER}'",
         "DELETE FROM model_version_tags WHERE name = 'away' AND key = 'theragate.author'",

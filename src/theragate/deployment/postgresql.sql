@@ -377,13 +377,16 @@ BEGIN
   RETURN NULL;
 END $$;
 
--- What a transaction has done to tags is checked before a model gets another name, under which they would not be found.
+-- Which models have had another name in which transaction: what it has done to their tags would not be found there.
+CREATE TABLE IF NOT EXISTS theragate.renamed (transaction xid8 NOT NULL, name text NOT NULL);
+REVOKE ALL ON theragate.renamed FROM PUBLIC, theragate_server;
+
 CREATE OR REPLACE FUNCTION theragate.check_new_name() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   IF (OLD.workspace, OLD.name) <> (NEW.workspace, NEW.name) THEN
-    SET CONSTRAINTS ALL IMMEDIATE;
-    SET CONSTRAINTS ALL DEFERRED;
+    DELETE FROM theragate.renamed WHERE transaction < pg_snapshot_xmin(pg_current_snapshot());
+    INSERT INTO theragate.renamed VALUES (pg_current_xact_id(), OLD.name);
   END IF;
   RETURN NEW;
 END $$;
@@ -477,7 +480,9 @@ BEGIN
   END IF;
   IF TG_OP <> 'INSERT' THEN
     IF theragate.reserved(OLD.key)
-        AND EXISTS (SELECT FROM public.model_versions WHERE name = OLD.name AND version = OLD.version) THEN
+        AND (EXISTS (SELECT FROM public.model_versions WHERE name = OLD.name AND version = OLD.version)
+             OR ((TG_OP = 'DELETE' OR (OLD.key, OLD.value) IS DISTINCT FROM (NEW.key, NEW.value)) AND EXISTS (
+               SELECT FROM theragate.renamed WHERE transaction = pg_current_xact_id() AND name = OLD.name))) THEN
       PERFORM theragate.check_tag_of(OLD.name, OLD.version, OLD.key, TG_OP);
     END IF;
   END IF;
