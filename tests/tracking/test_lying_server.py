@@ -270,6 +270,39 @@ def test_nothing_is_fetched_from_elsewhere(liar, tmp_path, address):
     assert {path for _, path, _ in liar.asked} == {"/version"}
 
 
+def placed(liar, folder) -> Stores:
+    """The stores of somebody who has said where artifacts lie, as beside an embedded server."""
+    return Stores(liar.address, liar.address, folder.as_uri(), timeout=20.0)
+
+
+def test_files_are_read_where_somebody_here_has_said(liar, tmp_path):
+    place = tmp_path / "store"
+    (place / "1").mkdir(parents=True)
+    (place / "1" / "x").write_bytes(b"abc")
+    (tmp_path / "to").mkdir()
+    with connected(placed(liar, place)):
+        assert fetch_file(liar.address, (place / "1").as_uri(), "x", tmp_path) == b"abc"
+        assert fetch_folder(liar.address, (place / "1").as_uri(), tmp_path / "to", check=unchecked)
+    with pytest.raises(StoreError, match="unset, or set THERAGATE_ARTIFACTS to the place"), connected(stores(liar)):
+        fetch_file(liar.address, (place / "1").as_uri(), "x", tmp_path)
+
+
+OUTSIDE = ["/../secret", "/1/../../secret", "/%2e%2e/secret", "/./secret", "//secret", "", "x/secret", "/a\\b", "/1?y"]
+
+
+@pytest.mark.parametrize("below", OUTSIDE)
+def test_nothing_beside_that_place_is_read_or_written(liar, tmp_path, below):
+    place, where = tmp_path / "store", (tmp_path / "store").as_uri() + below
+    info = {"run_id": "a" * 32, "artifact_uri": where, "experiment_id": "1"}
+    liar.routes["/api/2.0/mlflow/runs/get"] = content({"run": {"info": info, "data": {}}})
+    (tmp_path / "evidence.json").write_text("{}")
+    with pytest.raises(StoreError, match="hands out artifacts itself"), connected(placed(liar, place)):
+        fetch_file(liar.address, where, "x", tmp_path)
+    with pytest.raises(StoreError, match="handed out by itself"), opened(placed(liar, place)) as client:
+        client.log_artifact("a" * 32, str(tmp_path / "evidence.json"))
+    assert {path.name for path in tmp_path.iterdir()} == {"evidence.json"}
+
+
 NAMES = [
     "..",
     ".",

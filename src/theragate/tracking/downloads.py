@@ -1,7 +1,8 @@
 """Files of a registry's versions and runs, fetched within limits that hold while they are read.
 
 Nothing is taken from where an answer of a server points: over HTTP only its own artifacts are read, below a path that
-is plain text, and every name, size and number in a listing is checked before a byte is written.
+is plain text, or those below the place that somebody here has set; and every name, size and number in a listing is
+checked before a byte is written.
 """
 
 import os
@@ -18,13 +19,14 @@ from mlflow.utils.rest_utils import http_request
 
 from theragate.errors import StoreError
 from theragate.tracking.failures import refused_by_server
-from theragate.tracking.transport import MOST_BYTES, expecting
+from theragate.tracking.transport import EMBEDDED, MOST_BYTES, expecting, placed_here
 
 __all__ = ["Check", "fetch_file", "fetch_folder"]
 
 # Of a path, its size (None of a folder), and the bytes and the number of files and folders so far.
 Check = Callable[[str, int | None, int, int], None]
 
+_DOUBT = "Use nothing of it; find out who runs that server or writes to that folder."
 _ROUTE = "/api/2.0/mlflow-artifacts/artifacts"
 _SCHEME = "mlflow-artifacts"
 _PIECE = 1 << 18
@@ -57,7 +59,8 @@ def fetch_folder(server: str, address: str, folder: Path, *, check: Check) -> Pa
     server
         The URL of the tracking server, or of the database of one's own.
     address
-        Where the files are: over HTTP ``mlflow-artifacts:/…`` of that server, otherwise a folder or a bucket.
+        Where the files are: over HTTP ``mlflow-artifacts:/…`` of that server, or below ``THERAGATE_ARTIFACTS`` where
+        that is set here; otherwise a folder or a bucket.
     check
         Called with every path below the address before it is fetched; it raises to stop.
 
@@ -106,14 +109,15 @@ def fetch_file(server: str, address: str, name: str, folder: Path) -> bytes | No
 
 def _source(server: str, address: str) -> _Source:
     parts = urlsplit(address)
-    if server.startswith(("http://", "https://")):
+    if server.startswith(("http://", "https://")) and not placed_here(address):
         path = parts.path.strip("/")
         plain = all(part not in ("", ".", "..") for part in path.split("/")) and path.isprintable()
         bare = not (parts.netloc or parts.query or parts.fragment)
         if parts.scheme != _SCHEME or not bare or not plain or "%" in path or "\\" in path:
             raise _unexpected(
                 "a server hands out artifacts itself, at `mlflow-artifacts:/…`",
-                f"an address of another kind, `{parts.scheme}:…`",
+                f"an address of another kind, `{parts.scheme}:…`"[:80],
+                EMBEDDED,
             )
         return _Served(server, path)
     if parts.scheme in ("", "file"):
@@ -224,10 +228,5 @@ def _check_size(path: str, received: int, size: int) -> None:
         raise _unexpected(f"`{path}` has the {size:,} bytes that were listed", what)
 
 
-def _unexpected(rule: str, received: str) -> StoreError:
-    return StoreError(
-        "files of the registry",
-        rule=rule,
-        received=received,
-        remedy="Use nothing of it; find out who runs that server or writes to that folder.",
-    )
+def _unexpected(rule: str, received: str, remedy: str = _DOUBT) -> StoreError:
+    return StoreError("files of the registry", rule=rule, received=received, remedy=remedy)

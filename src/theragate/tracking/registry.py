@@ -17,6 +17,7 @@ from theragate.study import NAME
 from theragate.tracking.downloads import Check, fetch_file, fetch_folder
 from theragate.tracking.release_api import ReleaseApi, StoreRefusal, refusal_text
 from theragate.tracking.store import Stores, opened
+from theragate.tracking.transport import placed_here
 
 __all__ = ["RegisteredVersion", "Registry", "connected", "read_artifact"]
 
@@ -164,11 +165,11 @@ class Registry:
             If the registry names another place than such a copy, or hands out anything unexpected.
         """
         server, registry, target = str(self._client.tracking_uri), str(self._client._registry_uri), folder / "package"
-        if sealed is not None and registry.startswith(("http://", "https://")):
-            server, address = registry, f"mlflow-artifacts:/sealed/{sealed}"
-        else:
-            address = str(self._client.get_model_version_download_uri(study, number))
-            if sealed is not None and not address.rstrip("/").endswith(f"/{sealed}"):
+        address = str(self._client.get_model_version_download_uri(study, number))
+        if sealed is not None:
+            if registry.startswith(("http://", "https://")) and not placed_here(address):
+                server, address = registry, f"mlflow-artifacts:/sealed/{sealed}"
+            elif not address.rstrip("/").endswith(f"/{sealed}"):
                 raise _not_sealed(study, number)
         target.mkdir()
         return fetch_folder(server, address, target, check=check)

@@ -28,12 +28,19 @@ from urllib3.util import Retry
 
 from theragate.errors import StoreError
 
-__all__ = ["MOST_BYTES", "Channel", "expecting", "guarded"]
+__all__ = ["EMBEDDED", "MOST_BYTES", "Channel", "expecting", "guarded", "placed_here"]
 
 MOST_BYTES = 16 << 20  # of one answer that is kept in memory: the largest dossier
 _FRAMING = 1 << 20  # of headers, and of the lengths between the pieces of a body
 _RETRIES = 3
 _IDENTITY = ("", "identity")
+
+# What to do about artifacts that a server does not hand out.
+EMBEDDED = (
+    "If it is your own embedded server (`theragate ui`), work in its project with MLFLOW_TRACKING_URI unset, or set "
+    "THERAGATE_ARTIFACTS to the place of its artifacts, `file:///PROJECT/mlflow-store/artifacts`; otherwise use "
+    "nothing of it, and find out who runs it."
+)
 
 
 @dataclass
@@ -100,12 +107,18 @@ class Channel:
         parts = urlsplit(uri)
         if parts.scheme == "mlflow-artifacts" and not parts.netloc:
             return
-        if not self.artifacts or not uri.startswith(f"{self.artifacts.rstrip('/')}/"):
+        if not self.holds(uri):
             raise self.broken(
                 "artifacts are handed out by itself, at `mlflow-artifacts:/…`, or lie where THERAGATE_ARTIFACTS says",
                 f"an address of another kind, `{parts.scheme}:…`"[:80],
-                "Start it so that it serves artifacts, or set THERAGATE_ARTIFACTS to their place if that is meant.",
+                EMBEDDED,
             )
+
+    def holds(self, uri: str) -> bool:
+        """Return whether an address is below the place that somebody here has set for artifacts."""
+        below = uri.removeprefix(f"{self.artifacts.rstrip('/')}/")
+        plain = below.isprintable() and not set(below) & set("\\%?#")
+        return bool(self.artifacts) and below != uri and plain and not {"", ".", ".."} & set(below.split("/"))
 
     def session(self, retry_codes: Sequence[int], *, retries: int, raise_on_status: bool) -> requests.Session:
         """Return the session for requests that are tried again on some status codes."""
@@ -156,6 +169,12 @@ def guarded(urls: Sequence[str], *, seconds: float, artifacts: str) -> Iterator[
         _CHANNEL.reset(token)
         for session in channel.sessions.values():
             session.close()
+
+
+def placed_here(address: str) -> bool:
+    """Return whether artifacts lie where somebody here has said, and not only where a server says."""
+    channel = _CHANNEL.get()
+    return channel is not None and channel.holds(address)
 
 
 @contextmanager
