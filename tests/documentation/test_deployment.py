@@ -60,4 +60,4 @@ def test_mlflow_reads_the_sample_of_its_sign_in():
     read = "from mlflow.server.auth.config import read_auth_config as r; print(*r()[:3], r().auth_cache_ttl_seconds)"
     environ = {**os.environ, "MLFLOW_AUTH_CONFIG_PATH": str(FOLDER / "sign-in.ini")}
     said = subprocess.run([sys.executable, "-c", read], env=environ, capture_output=True, text=True, check=True).stdout
-    assert said.split() == ["READ", "sqlite:////var/lib/theragate/users.db", "admin", "0"]
+    assert said.split() == ["READ", "sqlite:////var/lib/theragate/users.db", "admin", "60"]

@@ -99,7 +99,7 @@ def check(capsys):
 def test_nothing_is_wrong_with_a_deployment_by_the_book(deployed, check):
     code, lines = check()
     assert lines[:-1] == [line for line in lines[:-1] if "the tables of a release server" in line]  # not started yet
-    assert (code, lines[-1]) == (0, "0 errors, 1 warnings")
+    assert (code, lines[-1]) == (0, "0 errors, 1 warning")
     opened(f"gated+sqlite:///{deployed.database}")._dispose_engine()
     assert check() == (0, ["0 errors, 0 warnings"])
     assert deployed.worst() == ""
@@ -266,6 +266,15 @@ def no_sign_in(at):
     at.sign_in.unlink()
 
 
+def no_sign_in_named(at):
+    at.patch.delenv("MLFLOW_AUTH_CONFIG_PATH")
+
+
+def empty_users(at):
+    no_users(at)
+    at.users.touch(mode=0o600)
+
+
 def full_disk(at):
     at.set("THERAGATE_LIMITS", f"free_bytes={1 << 60}")
 
@@ -321,9 +330,9 @@ ERRORS = [
     (no_account, "each has an account.*none of grace"),
     (administrator, "none is an administrator of MLflow.*received grace"),
     (old_password, "the administrator `admin`: .*the one that MLflow once came with"),
-    (no_users, "the users' database"),
     (password_in_the_file, "a file with a password is its owner's alone; received mode 644"),
-    (no_sign_in, "the sign-in, `sign-in.ini`: .*FileNotFoundError.*theragate docs sign-in.ini"),
+    (no_sign_in, "the sign-in, `sign-in.ini`: .*received no file `.*/sign-in.ini`.*theragate docs sign-in.ini"),
+    (empty_users, "the users' database of `sign-in.ini`: the server can read it"),
     (full_disk, "the disk of the artifacts"),
     (all_names, "MLFLOW_SERVER_ALLOWED_HOSTS: .*`\\*`, which is every name"),
     (all_proxies, "who guesses passwords never waits"),
@@ -331,6 +340,8 @@ ERRORS = [
     (no_database, "the database: the server can sign in and read it"),
 ]
 WARNINGS = [
+    (no_users, "the users' database of `sign-in.ini`: .*received none yet. Start the server once"),
+    (no_sign_in_named, "the sign-in, `sign-in.ini`: .*received none yet. Start the server once"),
     (sealed_755, "the sealed models, .*mode 755"),
     (alone, "`ada` alone"),
     (like_ada, "the account `ADA`: .*a name like `ada`"),
@@ -386,7 +397,8 @@ def test_a_server_that_others_reach(deployed, check):
 
 
 def test_a_cache_of_passwords_that_only_one_process_clears(deployed, check):
-    sign_in_text(deployed, "auth_cache_ttl_seconds = 0", "auth_cache_ttl_seconds = 600")
+    assert not named(check("--workers", "4")[1], "warning", "auth_cache")  # the sample's
+    sign_in_text(deployed, "auth_cache_ttl_seconds = 60", "auth_cache_ttl_seconds = 600")
     assert not named(check()[1], "warning", "auth_cache")
     assert named(check("--workers", "4")[1], "warning", "`auth_cache_ttl_seconds = 600` with 4 processes")
 
@@ -399,6 +411,11 @@ def test_the_check_changes_nothing(deployed, check):
     before = tree()
     check()
     assert tree() == before
+    for missing in (deployed.users, deployed.database):  # as before the first start
+        missing.unlink()
+        before = tree()
+        check()
+        assert tree() == before
 
 
 def test_a_server_with_an_open_trust_file_does_not_start(deployed):

@@ -13,7 +13,7 @@ from mlflow_plugin.servers import Server, running
 from support import BIN
 
 from theragate.errors import ConfigurationError, StoreError
-from theragate.mlflow_plugin.server import Listening, serve
+from theragate.mlflow_plugin.server import Listening, _is_edited, serve
 from theragate.settings import read_settings
 
 
@@ -58,6 +58,11 @@ def test_the_first_start_needs_a_password(tmp_path):
     assert "Set MLFLOW_AUTH_ADMIN_PASSWORD (12 characters or more) for the first start." in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr
     assert (tmp_path / "private" / "server").stat().st_mode & 0o077 == 0
+    made = tmp_path / "private" / "server" / "sign-in.ini"
+    assert "auth_cache_ttl_seconds = 60" in made.read_text()
+    assert not _is_edited(made)  # and is written again, with its new place, where the project was moved
+    made.write_text(made.read_text().replace("READ", "EDIT"))
+    assert _is_edited(made)
 
 
 @pytest.mark.filterwarnings("ignore:The ``noload``")  # MLflow 3.17 uses what SQLAlchemy 2.1 deprecates
@@ -71,6 +76,7 @@ def test_the_embedded_server_guards_and_says_that_it_protects_nothing(tmp_path):
     with running(made, "--embedded"):
         log = (tmp_path / "log").read_text()
         assert "Nobody signs in: names are claimed" in log
+        assert "deprecated" not in log.replace("stage (deprecated)", "")
         client = mlflow.MlflowClient(made.address)
         client.create_registered_model("study")
         run = client.create_run(client.create_experiment("here"))

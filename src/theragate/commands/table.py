@@ -9,6 +9,7 @@ from typing import Any
 
 from theragate.commands.frame import STUDY, Call, Command, MisuseError, argument, count, day
 from theragate.commands.release import PREDICT, RELEASE
+from theragate.numbers import plural
 from theragate.printing import say
 
 __all__ = ["COMMANDS"]
@@ -241,7 +242,7 @@ def _show_findings(findings: Iterable[Any]) -> int:
     for finding in findings:
         levels[finding.level] += 1
         say(str(finding))
-    say(f"{levels['error']} errors, {levels['warning']} warnings")
+    say(f"{plural(levels['error'], 'error')}, {plural(levels['warning'], 'warning')}")
     return 1 if levels["error"] else 0
 
 

@@ -4,6 +4,7 @@ import os
 import secrets
 import socket
 import sys
+import warnings
 from collections.abc import Iterator, Mapping, MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,8 @@ __all__ = ["Listening", "check", "serve"]
 # Settings of MLflow; those that the user has set stay.
 _QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
 
+_DEPRECATED = "starlette.middleware.wsgi is deprecated"  # MLflow 3.17 uses it
+
 _CONNECTION = "theragate.mlflow_plugin.connections:Connection"  # with deadlines
 _USERS, _SIGN_IN_FILE = "server/users.db", "server/sign-in.ini"  # below the private folder
 _SIGN_IN = """[mlflow]
@@ -31,6 +34,7 @@ default_permission = READ
 database_uri = {database}
 admin_username = admin
 authorization_function = mlflow.server.auth:authenticate_request_basic_auth
+auth_cache_ttl_seconds = 60
 """
 
 
@@ -78,6 +82,7 @@ def serve(settings: Settings, listening: Listening, *, embedded: bool, environ: 
     _check_port(listening)
     for name, value in _QUIET.items():
         environ.setdefault(name, value)
+    _ignore_deprecation(environ)
     if not embedded:
         _pin_trust(settings, environ)
         refuse_worst(settings, environ)
@@ -101,7 +106,9 @@ def check(settings: Settings, listening: Listening, environ: Mapping[str, str]) 
     """Find what is missing in the deployment of a team's server, or too open, as `serve` would start it."""
     sign_in = environ.get("MLFLOW_AUTH_CONFIG_PATH")
     path = Path(sign_in) if sign_in else settings.private / _SIGN_IN_FILE
-    return check_server(settings, environ, host=listening.host, workers=listening.workers, sign_in=path)
+    return check_server(
+        settings, environ, host=listening.host, workers=listening.workers, sign_in=path, own=not sign_in
+    )
 
 
 def server_arguments(settings: Settings, listening: Listening, *, embedded: bool) -> list[str]:
@@ -136,6 +143,12 @@ def server_arguments(settings: Settings, listening: Listening, *, embedded: bool
         f"--lifespan off --ws none --http {_CONNECTION}",
         *artifacts,
     ]
+
+
+def _ignore_deprecation(environ: MutableMapping[str, str]) -> None:
+    """Keep from the user, here and in the processes that serve, what only MLflow can change."""
+    warnings.filterwarnings("ignore", message=_DEPRECATED)
+    environ["PYTHONWARNINGS"] = ",".join(filter(None, (environ.get("PYTHONWARNINGS"), f"ignore:{_DEPRECATED}")))
 
 
 def _embedded_notice(listening: Listening) -> str:
@@ -213,7 +226,8 @@ def _prepare_sign_in(settings: Settings, environ: MutableMapping[str, str]) -> N
         users.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         users.parent.chmod(0o700)
         sign_in = settings.private / _SIGN_IN_FILE
-        write_text(sign_in, _SIGN_IN.format(database=f"sqlite:///{users}"))
+        if not _is_edited(sign_in):
+            write_text(sign_in, _SIGN_IN.format(database=f"sqlite:///{users}"))
         environ["MLFLOW_AUTH_CONFIG_PATH"] = str(sign_in)
     from mlflow.exceptions import MlflowException
     from mlflow.server.auth import auth_config, bootstrap_admin_user
@@ -230,9 +244,18 @@ def _prepare_sign_in(settings: Settings, environ: MutableMapping[str, str]) -> N
         raise ConfigurationError(
             "sign-in of the release server",
             rule="its database can be used, and the first start is given a password for the user `admin`",
-            received=f"this error from MLflow: {error.message[:200]}",
+            received=f"this from MLflow: {error.message.partition('. ')[0][:200].rstrip('.')}",
             remedy="Set MLFLOW_AUTH_ADMIN_PASSWORD (12 characters or more) for the first start.",
         ) from error
+
+
+def _is_edited(sign_in: Path) -> bool:
+    """Return whether somebody has changed the file that we made; a project that was moved gets its own place in it."""
+    if not sign_in.is_file():
+        return False
+    text = sign_in.read_text(encoding="utf-8")
+    before, after = _SIGN_IN.split("{database}")
+    return not (text.startswith(before) and text.endswith(after) and "\n" not in text[len(before) : -len(after)])
 
 
 def _check_administrator(settings: Settings, environ: Mapping[str, str], name: str) -> None:

@@ -10,6 +10,7 @@ import sqlalchemy
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
+from theragate.mlflow_plugin.checks.files import sqlite_file
 from theragate.mlflow_plugin.checks.findings import Finding, error, warning
 from theragate.mlflow_plugin.tables import LEDGER
 
@@ -32,16 +33,18 @@ def rules_of(sql: str) -> set[tuple[str, str]]:
 
 def check_database(address: str) -> Iterator[Finding]:
     """Check a database at the address with which the server signs in."""
+    file = sqlite_file(address)
+    if file is not None and not file.exists():  # SQLite would make it, readable for everybody
+        yield _no_tables("Start the server once")
+        return
     engine = sqlalchemy.create_engine(address)
     try:
         with engine.connect() as connection:
             tables = sqlalchemy.inspect(connection).get_table_names()
             if _KEPT not in tables:
-                yield warning(
-                    "the database",
-                    rule="it has the tables of a release server",
-                    received="none yet",
-                    remedy="Start the server once as the owner; then check again.",
+                postgresql = engine.dialect.name == "postgresql"
+                yield _no_tables(
+                    "Run `theragate server --tables` as the owner" if postgresql else "Start the server once"
                 )
                 return
             if engine.dialect.name == "postgresql":
@@ -57,6 +60,15 @@ def check_database(address: str) -> Iterator[Finding]:
         )
     finally:
         engine.dispose()
+
+
+def _no_tables(first: str) -> Finding:
+    return warning(
+        "the database",
+        rule="it has the tables of a release server",
+        received="none yet",
+        remedy=f"{first}; then check again.",
+    )
 
 
 def _postgresql(connection: Connection) -> Iterator[Finding]:

@@ -18,6 +18,7 @@ from theragate.release.trust import Trust
 __all__ = ["SignInFile", "check_people", "check_sign_in_file", "check_trust", "read_sign_in"]
 
 _OLD_PASSWORD = "password1234"  # noqa: S105 - of the user `admin` in earlier versions of MLflow
+_REMEMBERED = 60  # seconds, as in the sample of the sign-in: what one process remembers, no other can make it forget
 _WIDE = {"EDIT", "MANAGE"}
 _NARROW = {"NO_PERMISSIONS", "USE"}
 
@@ -48,7 +49,7 @@ def check_trust(trust: Trust) -> Iterator[Finding]:
             "the trust file",
             rule="release managers approve and promote",
             received="nobody under `release_managers`",
-            remedy="List the sign-in names of two people or more.",
+            remedy="List the sign-in names of two people or more, once they have accounts.",
         )
     elif len(managers) == 1:
         yield warning(
@@ -83,18 +84,26 @@ def check_trust(trust: Trust) -> Iterator[Finding]:
         )
 
 
-def read_sign_in(path: Path) -> SignInFile | Finding:
-    """Read ``sign-in.ini`` as MLflow does, or say why that fails."""
+def read_sign_in(path: Path, *, own: bool) -> SignInFile | Finding:
+    """Read ``sign-in.ini`` as MLflow does, or say why that fails; the server's `own` is made at its first start."""
+    if own and not path.exists():
+        return warning(
+            f"the sign-in, `{path.name}`",
+            rule="it says who can sign in",
+            received="none yet",
+            remedy="Start the server once, with MLFLOW_AUTH_ADMIN_PASSWORD set; then check again.",
+        )
     parser = configparser.ConfigParser()
     try:
         with path.open(encoding="utf-8") as stream:
             parser.read_file(stream)
         return SignInFile(path, dict(parser["mlflow"]))
     except (OSError, KeyError, UnicodeDecodeError, configparser.Error) as raised:
+        missing = isinstance(raised, FileNotFoundError)
         return error(
             f"the sign-in, `{path.name}`",
             rule="it is a file with a section `[mlflow]`",
-            received=f"one that cannot be read ({type(raised).__name__})",
+            received=f"no file `{path}`" if missing else f"one that cannot be read ({type(raised).__name__})",
             remedy="Begin with the sample: `theragate docs sign-in.ini`.",
         )
 
@@ -133,17 +142,25 @@ def check_sign_in_file(sign_in: SignInFile, environ: Mapping[str, str], *, worke
             remedy="Unset MLFLOW_AUTH_ADMIN_PASSWORD, and remove `admin_password` from the file.",
         )
     seconds = told.get("auth_cache_ttl_seconds", "0")
-    if workers > 1 and seconds != "0":
+    if workers > 1 and not (seconds.isdecimal() and int(seconds) <= _REMEMBERED):
         yield warning(
             subject,
-            rule="a changed password counts at once",
+            rule=f"an old password signs in for {_REMEMBERED} seconds at most",
             received=f"`auth_cache_ttl_seconds = {seconds}` with {workers} processes, of which only one is told",
-            remedy="Set it to 0, or accept that old passwords sign in for so long; releases ask for the present one.",
+            remedy=f"Set it to {_REMEMBERED} or less; releases ask for the present password all the same.",
         )
 
 
 def check_people(sign_in: SignInFile, trust: Trust) -> Iterator[Finding]:
     """Check the accounts of those whom the trust file names."""
+    if sign_in.sqlite is not None and not sign_in.sqlite.exists():  # SQLite would make it, readable for everybody
+        yield warning(
+            f"the users' database of `{sign_in.path.name}`",
+            rule="it has the accounts of a release server",
+            received="none yet",
+            remedy="Start the server once, with MLFLOW_AUTH_ADMIN_PASSWORD set; then check again.",
+        )
+        return
     try:
         users = _users(sign_in.database)
     except SQLAlchemyError as raised:
@@ -151,7 +168,7 @@ def check_people(sign_in: SignInFile, trust: Trust) -> Iterator[Finding]:
             f"the users' database of `{sign_in.path.name}`",
             rule="the server can read it",
             received=f"an error ({type(raised).__name__})",
-            remedy="Correct `database_uri`; before the first start there is none yet.",
+            remedy="Correct `database_uri`; if it is right, start the server once, which makes the tables.",
         )
         return
     managers = {entry.name for entry in trust.release_managers}

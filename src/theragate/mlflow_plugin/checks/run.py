@@ -23,7 +23,7 @@ __all__ = ["check_server", "refuse_worst"]
 
 
 def check_server(
-    settings: Settings, environ: Mapping[str, str], *, host: str, workers: int, sign_in: Path
+    settings: Settings, environ: Mapping[str, str], *, host: str, workers: int, sign_in: Path, own: bool
 ) -> Iterator[Finding]:
     """Find what is missing in a deployment, or too open; nothing is changed.
 
@@ -31,10 +31,12 @@ def check_server(
     ----------
     sign_in
         The file of MLflow's sign-in.
+    own
+        Whether it is the one that the server makes at its first start.
     """
     yield from _guarded(_keys_and_trust, settings, environ)
     trust = _trust(settings, environ)
-    read = read_sign_in(sign_in)
+    read = read_sign_in(sign_in, own=own)
     if isinstance(read, Finding):
         yield read
     else:
