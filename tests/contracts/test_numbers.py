@@ -74,6 +74,7 @@ def test_a_metric_is_written_alike_on_every_page(task, metric, monkeypatch):
     assert f"| {title} | {text} | {text} | {written(metric, difference=True)} |" in results
     release = {"study": study.name, "version": "3", "obstacle": None, "approved_by": [], "signed_by": "k"}
     release |= {"unsigned": {"aliases": [], "registered_by": ""}, "metrics": headline(evidence), "evidence_problem": ""}
+    release |= {"in_service": "", "alerts": []}
     assert f"    {title:<42}{text}\n" in printed(version_page(release))
     state = SimpleNamespace(looks=1, waivers=SimpleNamespace(accepted=False), conditions=())
     monkeypatch.setattr(summary, "read_judged", lambda _: SimpleNamespace(evidence=evidence, verdict=verdict))

@@ -118,6 +118,11 @@ def test_a_comparison_prints_what_both_attestations_state(release):
     champion = with_evidence(release, "champion")
     release.approve(champion.version, champion.attested)
     release.promote(champion.version)
+    page = champion.say("show", release.study, champion.version)
+    assert "In service: promoted by " in page
+    assert "Cannot be promoted" not in page
+    assert "approved by" not in page  # that approval has been used
+    champion.say("diff", release.study, code=1)
     challenger = with_evidence(release, "challenger", decision="PASS", commit="b" * 40)
     for key, value in (("sha256.data", "f" * 64), ("theragate.verdict", "PERFECT"), ("git.commit", "c" * 40)):
         release.person("alan").tag(release.study, challenger.version, key, value)

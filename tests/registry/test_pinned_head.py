@@ -161,12 +161,21 @@ def test_a_damaged_memory_is_not_taken_for_none(memory):
     with pytest.raises(DataError, match="not valid JSON"):
         see(memory, ledger(1))
     for content in (
-        '{"http://127.0.0.1:5000": {"seq": 1, "hash": ""}}',
+        '{"ledgers": {}, "more": 1}',
         f'{{"ledgers": {{"{"a" * 64}": {{"seq": 0}}}}}}',
     ):
         memory.path.write_text(content, encoding="utf-8")
         with pytest.raises(StoreError, match=r"ledgers\.json"):
             see(memory, ledger(1))
+
+
+def test_a_memory_of_an_earlier_version_is_named_as_such(memory):
+    memory.path.parent.mkdir(parents=True, exist_ok=True)
+    memory.path.write_text('{"gated+sqlite:///mlflow.db": {"seq": 1, "hash": ""}}', encoding="utf-8")
+    with pytest.raises(
+        StoreError, match=r"an earlier version of Theragate remembered, by addresses\. Remove .*ledgers"
+    ):
+        see(memory, ledger(1))
 
 
 def test_a_memory_that_cannot_be_written_is_an_error_with_a_remedy(tmp_path):

@@ -166,7 +166,23 @@ class Refusal(Answer):
     status, body = 401, b"who are you?"
 
 
-@pytest.mark.parametrize(("kind", "received"), [(Answer, r"version 2\.19\.0"), (Refusal, "HTTP status 401")])
+class Wait(Answer):
+    status, body = 403, b"Too many wrong passwords; try again in 8 s."
+
+
+class Page(Answer):
+    status, body = 403, b"<html>\n</html>"
+
+
+ANSWERS = [
+    (Answer, r"version 2\.19\.0\. Check MLFLOW_TRACKING_URI"),
+    (Refusal, "HTTP status 401: nobody has, .*Set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"),
+    (Wait, r"HTTP status 403: Too many wrong passwords; try again in 8 s\. Check"),
+    (Page, r"HTTP status 403\. Check"),
+]
+
+
+@pytest.mark.parametrize(("kind", "received"), ANSWERS)
 def test_a_server_of_another_version_or_that_refuses(kind, received):
     with http.server.HTTPServer(("127.0.0.1", 0), kind) as server:
         thread = threading.Thread(target=server.serve_forever)

@@ -77,9 +77,11 @@ def make_key(
     trust = _changed(settings, environ, add)
     lines = _made(name, key, roles, target)
     if began:
+        count = len(trust.policies)
+        policies = f"the policies of {count} studies" if count > 1 else "the policy of 1 study" if count else ""
         lines.append(
             f"{_shown(fresh, settings)} is new: from now on only the keys that it lists count here, and no development "
-            f"key. It accepts the policies of {len(trust.policies)} studies as params.yaml has them."
+            + (f"key. It accepts {policies} as params.yaml has them." if policies else "key. It accepts no policy yet.")
         )
     return [*lines, *_lacking(trust)]
 

@@ -36,7 +36,7 @@ def _in_session(
 
         if call.parsed.person is not None:
             if call.settings.registry.startswith(("http://", "https://")):
-                raise MisuseError("--as is for a local registry; a server knows who has signed in")
+                raise MisuseError("--as is for a registry on this machine; over HTTP the server says who acts")
             call.environ["THERAGATE_USER"] = call.parsed.person
         trust = present_trust(call.settings, call.environ)
         memory = consumer_memory(call.settings, call.environ, Path.home(), development=trust.development)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from theragate.errors import TheragateError
+from theragate.errors import StoreError, TheragateError
 from theragate.evidence.catalogue import METRICS
 from theragate.evidence.types import Evidence
 from theragate.registry.session import ATTESTATION, Session, author_of
@@ -28,7 +28,8 @@ def shown(session: Session, version: RegisteredVersion) -> dict[str, Any]:
     in the ledger, in a statement that a trusted key has signed, or has the digest that is signed there. ``metrics`` are
     missing where the evidence has another digest, and ``evidence_problem`` then says so in a sentence. ``obstacle`` is
     what, apart from a missing approval, prevents a promotion now: empty where nothing does, None where it cannot be
-    told, because only release managers may read the full evidence. ``alerts`` are about a version in service.
+    told, because only release managers may read the full evidence. ``in_service`` is who has put the version into
+    service, and when, empty of any other than the champion; ``alerts`` are about a version in service.
     """
     attested = session.attested(version)
     signed = None if attested.statement is None else attested.statement.attestation
@@ -39,6 +40,7 @@ def shown(session: Session, version: RegisteredVersion) -> dict[str, Any]:
         "unsigned": {"aliases": list(version.aliases), "registered_by": author_of(version)},
         "approved_by": list(session.approvers(version, attested)),
         "alerts": list(_alerts(session, version)),
+        "in_service": _in_service(session, version),
         "obstacle": _obstacle(session, version),
         "signed_by": attested.key,
         "why_not": attested.why_not,
@@ -56,6 +58,14 @@ def shown(session: Session, version: RegisteredVersion) -> dict[str, Any]:
     return details
 
 
+def _in_service(session: Session, version: RegisteredVersion) -> str:
+    champion = session.study(version.study).champion
+    if champion is None or champion.version != version.number:
+        return ""
+    done = "put back" if champion.kind == "rollback" else "promoted"
+    return f"{done} by {champion.actor} on {champion.at:%Y-%m-%d %H:%M} UTC"
+
+
 def _alerts(session: Session, version: RegisteredVersion) -> tuple[str, ...]:
     champion = session.study(version.study).champion
     return session.alerts(version.study) if champion is not None and champion.version == version.number else ()
@@ -69,11 +79,18 @@ def compared(session: Session, version: RegisteredVersion) -> dict[str, Any]:
     Raises
     ------
     StoreError
-        If there is no champion, or its attestation is another one than was released.
+        If there is no champion, it is the version itself, or its attestation is another one than was released.
     Refusal
         If no trusted key has attested the challenger.
     """
     champion = session.champion(version.study)
+    if champion.version == version.number:
+        raise StoreError(
+            f"`{version.study}` version {version.number}",
+            rule="a challenger is compared with the champion",
+            received="the champion itself",
+            remedy=f"Name another version: `theragate release list {version.study}`.",
+        )
     attested = session.attested(version)
     if attested.statement is None:
         raise Refusal(

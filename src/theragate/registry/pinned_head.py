@@ -182,6 +182,13 @@ class Memory:
         if not self.path.exists():
             return _Content()
         raw = read_json(self.path, remedy=remedy)
+        if isinstance(raw, dict) and raw and not raw.keys() & _Content.model_fields.keys():
+            raise StoreError(
+                str(self.path),
+                rule="it remembers each ledger by its first row",
+                received="what an earlier version of Theragate remembered, by addresses",
+                remedy=f"Remove {self.path}, if you trust the registry as it is now.",
+            )
         return spec_of(_Content, raw, subject=str(self.path), remedy=remedy, error=StoreError)
 
     @contextmanager

@@ -1,6 +1,7 @@
 """Versions, comparisons and the ledger as tables for the terminal."""
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from rich.console import Group
@@ -18,11 +19,16 @@ __all__ = ["alert_line", "comparison_page", "ledger_table", "version_page", "ver
 _COLOURS = {"PASS": "green", "NOT_PERSONALISED": "cyan", "BLOCKED": "red"}
 
 
+# At 80 columns, what a person copies stays in one piece.
+_WHOLE = ("Row", "Study", "Verdict", "Evidence")
+_LEAST = {"Version": len("(candidate)"), "Approved by": len("Approved")}
+
+
 def versions_table(rows: Sequence[ListedVersion], *, pending: bool) -> Table | Text:
     """Return versions as a table."""
     if not rows:
         return Text("Nothing is waiting for a release manager." if pending else "No version is registered yet.")
-    table = _table("Study", "Version", "Verdict", "Evidence", "Approved by", "State")
+    table = _table("Study", "Version", "Verdict", "Evidence", "Approved by", "State", least=_LEAST)
     for row in rows:
         named = f"{row.version} ({', '.join(row.aliases)})" if row.aliases else row.version
         state = Text(row.state, "bold" if row.state in (*PENDING, "in service") else "")
@@ -55,7 +61,9 @@ def version_page(details: Mapping[str, Any]) -> Group:
     parts.append(Text("    Said by the registry alone, and signed by nobody:", "dim"))
     parts.append(_fields(_unsigned(details["unsigned"])))
     obstacle = details["obstacle"]
-    if obstacle is None:
+    if details["in_service"] and not details["why_not"]:
+        answer = f"In service: {details['in_service']}."
+    elif obstacle is None:
         answer = "Only release managers can see whether it could be promoted."
     elif obstacle:
         answer = f"Cannot be promoted now: {obstacle}"
@@ -79,7 +87,8 @@ def alert_line(study: str, said: str) -> Text:
 def _facts(details: Mapping[str, Any]) -> dict[str, str]:
     facts = {
         "signed by": str(details["signed_by"]) or str(details["why_not"]),
-        "approved by": ", ".join(details["approved_by"]) or "nobody",
+        # An approval counts for one promotion: that of a champion has been used.
+        "approved by": ", ".join(details["approved_by"]) or ("" if details["in_service"] else "nobody"),
     }
     if "decision" in details:
         facts |= {
@@ -142,13 +151,15 @@ def ledger_table(rows: Sequence[Row], *, verified: int, alerts: Mapping[str, Seq
 
 def _fields(facts: Mapping[str, str]) -> Padding:
     table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
     for name, text in facts.items():
         table.add_row(Text(name, "dim"), Text(text))
     return Padding(table, (0, 0, 0, 4))
 
 
-def _table(*columns: str) -> Table:
+def _table(*columns: str, least: Mapping[str, int] = MappingProxyType({})) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     for column in columns:
-        table.add_column(column, overflow="fold")
+        table.add_column(column, overflow="fold", no_wrap=column in _WHOLE, min_width=least.get(column))
     return table

@@ -231,11 +231,24 @@ def _check_server(url: str) -> None:
     creds = get_default_host_creds(url)
     answer = http_request(creds, "/version", "GET", max_retries=0, timeout=10, raise_on_status=False)
     mine, theirs = mlflow.__version__, answer.text.strip()
+    if answer.status_code == 401:
+        raise StoreError(
+            "MLflow server",
+            rule="whoever asks signs in",
+            received="HTTP status 401: nobody has, or not with the right password",
+            remedy="Set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD to those of your account.",
+        )
     if answer.status_code != 200 or mine.split(".")[:2] != theirs.split(".")[:2]:
         raise StoreError(
             "MLflow server",
             rule=f"it answers, and has version {mine}",
-            received=f"version {theirs[:20]}" if answer.status_code == 200 else f"HTTP status {answer.status_code}",
-            remedy="Check MLFLOW_TRACKING_URI and the sign-in, or install the server's version.",
+            received=f"version {theirs[:20]}" if answer.status_code == 200 else _status(answer.status_code, theirs),
+            remedy="Check MLFLOW_TRACKING_URI, or install the server's version.",
         )
     _ANSWERED[url] = now
+
+
+def _status(code: int, text: str) -> str:
+    """Say a status; a 403 of a release server says in a sentence why, such as too many wrong passwords."""
+    plain = code == 403 and text.isprintable() and 0 < len(text) <= 300
+    return f"HTTP status {code}: {text.rstrip('.')}" if plain else f"HTTP status {code}"
