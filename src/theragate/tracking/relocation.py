@@ -14,6 +14,8 @@ __all__ = ["embedded_root", "follow_project"]
 _STORE, _DATABASE = "mlflow-store", "mlflow.db"  # where `theragate.settings` puts it, below the project
 _METADATA = MetaData()
 _PROJECT = Table("theragate_project", _METADATA, Column("root", Text, nullable=False))  # one row
+# Who registered what (`theragate.mlflow_plugin.tables`): the same files have the same authors wherever they lie.
+_REGISTRATIONS = Table("theragate_registrations", MetaData(), Column("source", Text), Column("location", Text))
 
 
 def embedded_root(database: Path) -> Path | None:
@@ -78,7 +80,7 @@ def _is_a_servers(connection: Connection) -> bool:
 
 def _rewrite(connection: Connection, former: Path, present: Path) -> None:
     for old, new in _spellings(former, present).items():
-        for column, among in _locations():
+        for column, among in _locations(connection):
             below = func.substr(column, 1, len(old) + 1) == f"{old}/"
             inside = and_(func.instr(column, "/..") == 0, func.instr(func.lower(column), "%2e") == 0)
             moved = sqlalchemy.literal(new).concat(func.substr(column, len(old) + 1))
@@ -95,8 +97,8 @@ def _spellings(former: Path, present: Path) -> dict[str, str]:
     return {f"file://{former}": f"file://{present}", str(former): str(present), former.as_uri(): present.as_uri()}
 
 
-def _locations() -> list[tuple[Column[str], sqlalchemy.ColumnElement[bool]]]:
-    """Return MLflow's columns that name files of the store, each with the rows in which it does."""
+def _locations(connection: Connection) -> list[tuple[Column[str], sqlalchemy.ColumnElement[bool]]]:
+    """Return the columns that name files of the store, each with the rows in which it does."""
     from mlflow.store.model_registry.dbmodels.models import SqlModelVersion
     from mlflow.store.tracking.dbmodels.models import SqlExperiment, SqlLoggedModel, SqlRun, SqlTraceTag
     from mlflow.utils.mlflow_tags import MLFLOW_ARTIFACT_LOCATION
@@ -109,7 +111,9 @@ def _locations() -> list[tuple[Column[str], sqlalchemy.ColumnElement[bool]]]:
         (SqlModelVersion, "storage_location"),
     )
     traces = SqlTraceTag.__table__.c
+    registered = _REGISTRATIONS.c if inspect(connection).has_table(_REGISTRATIONS.name) else ()
     return [
         *((model.__table__.c[name], sqlalchemy.true()) for model, name in everywhere),
+        *((column, sqlalchemy.true()) for column in registered),
         (traces["value"], traces["key"] == MLFLOW_ARTIFACT_LOCATION),
     ]
