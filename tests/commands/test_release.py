@@ -101,6 +101,7 @@ def test_a_version_is_approved_and_promoted(clone):
 def test_the_champion_is_verified_also_where_there_is_no_registry(clone, tmp_path):
     assert release(clone, "verify", STUDY).count("holds") == 6
     release(clone, "show", STUDY, "champion", "--save", str(tmp_path / "papers"))
+    assert (tmp_path / "papers" / "dossier.json").stat().st_mode & 0o077 == 0  # it can describe small groups
     hidden = clone / "mlflow-store"
     hidden.rename(clone / "elsewhere")
     try:

@@ -166,7 +166,9 @@ def save_material(session: Session, version: RegisteredVersion, folder: Path) ->
         write_json(temporary / _LEDGER, [row.model_dump(mode="json") for row in session.rows])
         write_json(temporary / _VERSION, {"study": version.study, "version": version.number, "author": material.author})
         write_text(temporary / _ENVELOPE, material.envelope)
-        (temporary / _DOSSIER).write_bytes(material.dossier)
+        dossier = temporary / _DOSSIER
+        dossier.touch(mode=0o600)  # it can describe small groups of patients
+        dossier.write_bytes(material.dossier)
 
 
 def read_material(folder: Path, trust: Trust, *, study: str, version: str | None) -> VerificationMaterial:
