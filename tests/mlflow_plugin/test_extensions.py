@@ -40,6 +40,7 @@ def test_a_server_imports_what_its_trust_file_lists(acme: MadeExtensions, tmp_pa
             assert release.person("grace").set_alias("with_extension", version).status_code == 403
             assert not seen.exists()
         server.deployment.write(extensions={ACME: (digest,)})
+        release.hand_in(version, attested)  # again: it did not count before
         release.approve(version, attested)
         release.promote(version)
         assert release.serving() == version

@@ -1,10 +1,12 @@
 """MLflow is a projection of the pipeline's files: whatever it lacks is written again."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from theragate.errors import TheragateError
 from theragate.project.current_verdict import read_judged
+from theragate.project.documents import JudgedStudy
 from theragate.project.snapshot import Snapshot, take_snapshot
 from theragate.publishing.gather import Registration, gather, registration_of
 from theragate.registry.pinned_head import consumer_memory
@@ -13,8 +15,18 @@ from theragate.runner.outputs import read_output
 from theragate.runner.workspace import Workspace
 from theragate.settings import Settings
 from theragate.study import study_names
+from theragate.tracking.bundle import Bundle
 
 __all__ = ["sync"]
+
+
+@dataclass(frozen=True)
+class _Made:
+    """What the files of a study say."""
+
+    registration: Registration
+    judged: JudgedStudy
+    bundle: Bundle
 
 
 def sync(root: Path, settings: Settings, environ: Mapping[str, str]) -> Iterator[tuple[str, bool]]:
@@ -24,19 +36,26 @@ def sync(root: Path, settings: Settings, environ: Mapping[str, str]) -> Iterator
     passing, only when somebody asks for it. A study whose files are broken leaves the others alone. A version that
     was a candidate by waivers that no longer count loses the alias.
     """
-    snapshot = take_snapshot(root, environ)
-    try:
-        _check_ledger(settings, environ)
-    except TheragateError as error:
-        yield f"error: {error}", False
-        return
+    snapshot, known = take_snapshot(root, environ), False
     for name in study_names(root / "params.yaml"):
         workspace = Workspace(root, name)
         if not workspace.report("registration.json").is_file():
             yield f"{workspace.study}: not yet registered; run `dvc repro`", True
             continue
         try:
-            yield f"{workspace.study}: {_sync(workspace, settings, snapshot, environ)}", True
+            made = _read(workspace, settings, snapshot)
+        except TheragateError as error:
+            yield f"error: {error}", False
+            continue
+        try:
+            if not known:  # only now: what is broken opens no store
+                _check_ledger(settings, environ)
+                known = True
+        except TheragateError as error:
+            yield f"error: {error}", False
+            return
+        try:
+            yield f"{workspace.study}: {_write(made, settings, snapshot, environ)}", True
         except TheragateError as error:
             yield f"error: {error}", False
 
@@ -50,7 +69,13 @@ def _check_ledger(settings: Settings, environ: Mapping[str, str]) -> None:
     check_ledger(Stores.of(settings), trust, memory)
 
 
-def _sync(workspace: Workspace, settings: Settings, snapshot: Snapshot, environ: Mapping[str, str]) -> str:
+def _read(workspace: Workspace, settings: Settings, snapshot: Snapshot) -> _Made:
+    registration = read_output(Registration, workspace.report("registration.json"), workspace, stage="register")
+    judged = read_judged(workspace)
+    return _Made(registration, judged, gather(judged, settings, snapshot))
+
+
+def _write(made: _Made, settings: Settings, snapshot: Snapshot, environ: Mapping[str, str]) -> str:
     from theragate.publishing.signing import sign_for_development
     from theragate.publishing.to_mlflow import (  # MLflow takes seconds to import
         lost_alias_text,
@@ -58,11 +83,9 @@ def _sync(workspace: Workspace, settings: Settings, snapshot: Snapshot, environ:
         write_missing,
     )
 
-    again = f"dvc repro -f register@{workspace.study}"
-    registration = read_output(Registration, workspace.report("registration.json"), workspace, stage="register")
-    judged = read_judged(workspace)
-    bundle = gather(judged, settings, snapshot)
-    if registration != registration_of(bundle, registered=True):
+    judged, bundle = made.judged, made.bundle
+    again = f"dvc repro -f register@{judged.study.name}"
+    if made.registration != registration_of(bundle, registered=True):
         lost = lost_alias_text(review_candidate(bundle, settings, snapshot))
         return f"not what was registered last (an experiment, or an unfinished run); to register it run `{again}`{lost}"
     published = write_missing(bundle, settings, snapshot)
