@@ -26,7 +26,17 @@ __all__ = ["SealedFileRepository", "SealedRepository", "base_name", "check_open"
 class SealedRepository:
     """What every sealed repository hands out and refuses; it precedes MLflow's class among the bases."""
 
-    environ: Mapping[str, str]
+    def __init__(
+        self,
+        artifact_uri: str,
+        tracking_uri: str | None = None,
+        registry_uri: str | None = None,
+        *,
+        environ: Mapping[str, str],
+    ) -> None:
+        location = artifact_uri.removeprefix(SCHEME)
+        super().__init__(location, tracking_uri=tracking_uri, registry_uri=registry_uri)  # type: ignore[call-arg]
+        self.environ = environ
 
     def get_local_path(self, artifact_path: str) -> Any:
         """Return the path of a file on this machine, or None; see MLflow."""
@@ -81,17 +91,6 @@ class SealedRepository:
 
 class SealedFileRepository(SealedRepository, LocalArtifactRepository):
     """Artifacts in a folder, at ``sealed+file:///…``."""
-
-    def __init__(
-        self,
-        artifact_uri: str,
-        tracking_uri: str | None = None,
-        registry_uri: str | None = None,
-        *,
-        environ: Mapping[str, str],
-    ) -> None:
-        super().__init__(artifact_uri.removeprefix(SCHEME), tracking_uri, registry_uri)
-        self.environ = environ
 
     def log_artifact_from_stream(
         self, stream: BinaryIO, artifact_file_name: str, artifact_path: str | None = None

@@ -1,12 +1,10 @@
 """The artifacts in a bucket, with the sealed models of the server's own folder handed out as if they were in it."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from mlflow.store.artifact.s3_artifact_repo import S3ArtifactRepository
 
 from theragate.mlflow_plugin.artifacts import SealedRepository, base_name, check_open
-from theragate.mlflow_plugin.sealed_location import SCHEME
 
 __all__ = ["SealedS3Repository"]
 
@@ -16,17 +14,6 @@ class SealedS3Repository(SealedRepository, S3ArtifactRepository):
 
     A bucket has no atomic rename, and whoever holds its keys can write to it: what is in service stays on the server.
     """
-
-    def __init__(
-        self,
-        artifact_uri: str,
-        tracking_uri: str | None = None,
-        registry_uri: str | None = None,
-        *,
-        environ: Mapping[str, str],
-    ) -> None:
-        super().__init__(artifact_uri.removeprefix(SCHEME), tracking_uri=tracking_uri, registry_uri=registry_uri)
-        self.environ = environ
 
     def get_download_presigned_url(self, artifact_path: str, expiration: int = 300) -> Any:
         """Let a client read from the bucket directly; see MLflow."""

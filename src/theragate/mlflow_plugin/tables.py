@@ -19,6 +19,7 @@ from sqlalchemy import (
     select,
     text,
 )
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from theragate.digests import canonical_json
@@ -39,6 +40,7 @@ __all__ = [
     "registered_models",
     "remove_dossiers",
     "rows_after",
+    "said_by_database",
     "was_in_service",
 ]
 
@@ -222,3 +224,8 @@ def remove_dossiers(session: Session, used: Collection[str], *, before: int) -> 
     for sha256 in found:
         session.execute(DOSSIERS.delete().where(DOSSIERS.c.sha256 == sha256))
     return len(found), sum(found.values())
+
+
+def said_by_database(error: SQLAlchemyError) -> str:
+    """Return the first line of what a database says of a failure, without the statement and its values."""
+    return str(getattr(error, "orig", None) or type(error).__name__).splitlines()[0][:200]

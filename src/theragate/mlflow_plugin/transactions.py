@@ -51,25 +51,25 @@ class Transactions:
             with self.session() as session:
                 yield session
             return
-        with self._open(read_only=False) as session:
-            token = self._joined.set(session)
-            try:
-                with translated_errors():
-                    yield session
-                session.flush()
-            finally:
-                self._joined.reset(token)
+        with self._open(read_only=False) as session, self._joining(session):
+            yield session
 
     @contextmanager
     def decision(self) -> Iterator[Session]:
         """Yield a session that holds the lock: no other decision is made on this database until the block ends."""
         with self._queue, refused_by_rules(), self._open(read_only=False) as session:
             lock(session)
-            token = self._joined.set(session)
-            try:
-                # Inside, because MLflow's session turns an unknown error into an internal one.
-                with translated_errors():
-                    yield session
-                session.flush()
-            finally:
-                self._joined.reset(token)
+            with self._joining(session):
+                yield session
+
+    @contextmanager
+    def _joining(self, session: Session) -> Iterator[None]:
+        """Let MLflow's methods work in `session` as long as the block runs."""
+        token = self._joined.set(session)
+        try:
+            # Inside, because MLflow's session turns an unknown error into an internal one.
+            with translated_errors():
+                yield
+            session.flush()
+        finally:
+            self._joined.reset(token)

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from theragate.errors import StoreError, TheragateError
 from theragate.mlflow_plugin.names import ATTESTATION
-from theragate.mlflow_plugin.tables import LEDGER, lock, remove_dossiers
+from theragate.mlflow_plugin.tables import LEDGER, lock, remove_dossiers, said_by_database
 from theragate.release.attestation import PAYLOAD_TYPE
 from theragate.release.dsse import read_envelope, verify
 from theragate.release.examination import read_unverified
@@ -61,11 +61,10 @@ def clean_dossiers(settings: Settings, environ: Mapping[str, str], *, days: int)
             number, size = remove_dossiers(session, used, before=int(time.time()) - days * _DAY)
             session.commit()
     except SQLAlchemyError as error:
-        reason = str(getattr(error, "orig", None) or type(error).__name__).splitlines()[0]
         raise StoreError(
             "the dossiers",
             rule="the owner of the database removes those that no attestation refers to",
-            received=f"this error: {reason[:200]}",
+            received=f"this error: {said_by_database(error)}",
             remedy="Set MLFLOW_TRACKING_URI to the address with which the owner signs in, and run it again.",
         ) from error
     finally:

@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from theragate.mlflow_plugin.checks.files import sqlite_file
 from theragate.mlflow_plugin.checks.findings import Finding, error, warning
-from theragate.mlflow_plugin.tables import LEDGER
+from theragate.mlflow_plugin.tables import LEDGER, said_by_database
 
 __all__ = ["check_database", "rules_of"]
 
@@ -51,11 +51,10 @@ def check_database(address: str) -> Iterator[Finding]:
                 yield from _postgresql(connection)
             yield from _time(connection)
     except SQLAlchemyError as raised:
-        reason = str(getattr(raised, "orig", None) or type(raised).__name__).splitlines()[0]
         yield error(
             "the database",
             rule="the server can sign in and read it",
-            received=f"this error: {reason[:200]}",
+            received=f"this error: {said_by_database(raised)}",
             remedy="Correct MLFLOW_TRACKING_URI, or the rights of its role.",
         )
     finally:
