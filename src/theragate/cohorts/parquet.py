@@ -11,6 +11,7 @@ from theragate.files import whole_file
 
 __all__ = ["is_simulated", "read_table", "write_table"]
 
+_GROUP = 2**17  # rows of a group: what is read, or written, at once
 # In the file itself, so that the table cannot lose its label.
 _SIMULATED = b"theragate.simulated"
 
@@ -36,7 +37,7 @@ def write_table(path: Path, table: pd.DataFrame, *, simulated: bool = False) -> 
     if simulated:
         content = content.replace_schema_metadata({**(content.schema.metadata or {}), _SIMULATED: b"true"})
     with whole_file(path) as temporary:
-        pq.write_table(content, temporary, compression="zstd")
+        pq.write_table(content, temporary, compression="zstd", row_group_size=_GROUP)
 
 
 def is_simulated(path: Path) -> bool:

@@ -239,11 +239,15 @@ Validation = Annotated[NestedCrossValidation | Holdout | TemporalSplit | SiteSpl
 
 
 class Tuning(Spec):
-    """The search: `reference` is the simple model that others must beat; `families` are those others."""
+    """The search: `reference` is the simple model that others must beat; `families` are those others.
+
+    Of more patients than `sample`, a random sample of so many is searched with, fitted again and audited.
+    """
 
     reference: str
     families: tuple[str, ...] = ()
     trials: Annotated[int, Field(ge=1, le=10_000)]
+    sample: Annotated[int, Field(ge=5_000, le=1_000_000)] = 50_000
 
 
 class Scenario(Spec):
