@@ -41,7 +41,7 @@ def sample_rows(
     generator = np.random.default_rng(seed)
     if clusters is not None:
         return _whole_clusters(rows, clusters[rows], most=most, generator=generator)
-    labels, stratum, sizes = np.unique(outcome.take(rows).strata, return_inverse=True, return_counts=True)
+    _labels, stratum, sizes = np.unique(outcome.take(rows).strata, return_inverse=True, return_counts=True)
     quotas = np.maximum(np.floor(sizes * (most / len(rows))).astype(np.intp), np.minimum(sizes, 2))
     order = generator.permutation(len(rows))
     order = order[np.argsort(stratum[order], kind="stable")]
