@@ -2,6 +2,7 @@
 
 import contextlib
 import secrets
+import select
 import socket
 import threading
 from dataclasses import dataclass, field
@@ -90,7 +91,8 @@ def proxy(server, *, adds=False):
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
     folder = tmp_path_factory.mktemp("proxied")
-    made = Proxied(folder, f"sqlite:///{folder}/mlflow.db", Deployment(folder / "deployment"))
+    limits = "requests_of_one_user=3"
+    made = Proxied(folder, f"sqlite:///{folder}/mlflow.db", Deployment(folder / "deployment"), limits=limits)
     with running(made):
         made.hire()
         yield made
@@ -191,6 +193,21 @@ def test_people_release_under_their_own_session(server, tmp_path):
         ("approve", "ada", "signed_in"),
         ("promote", "grace", "signed_in"),
     ]
+
+
+def test_one_user_holds_only_a_share_of_the_requests(server):
+    """People come from one address, that of the proxy: it is by name that they are told apart."""
+    lines = ["POST /api/2.0/mlflow/runs/create HTTP/1.1", "Host: 127.0.0.1", "Content-Length: 10"]
+    lines += [f"{USER_HEADER}: mallory", f"{SECRET_HEADER}: {server.secret}", "", "{"]
+    with contextlib.ExitStack() as stack:
+        ends = []
+        for _ in range(5):
+            one = stack.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=60))
+            one.sendall("\r\n".join(lines).encode())
+            ends.append(one)
+        refused = [one for one in select.select(ends, [], [], 60)[0] if one.recv(12) == b"HTTP/1.1 503"]
+        assert refused
+        assert who(server.person("ada")) == "ada"
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,6 @@
 import asyncio
+from unittest import mock
+from urllib.parse import unquote
 
 import pytest
 from hypothesis import given
@@ -64,6 +66,16 @@ def test_what_does(method, path):
 )
 def test_spellings_of_the_sealed_folder(path):
     assert is_sealed(path)
+
+
+def test_a_path_that_is_encoded_over_and_over_is_not_read():
+    """Each time costs as much as the path is long: half a minute of the whole server for one request of 64 KiB."""
+    path = "/%" + "25" * 30_000 + "61"
+    with mock.patch("theragate.mlflow_plugin.spellings.unquote", wraps=unquote) as decoded:
+        assert "over and over" in why_refused("GET", path)
+        assert is_sealed(path[1:])
+    assert decoded.call_count < 30
+    assert not why_refused("GET", "/api/2.0/mlflow-artifacts/artifacts/1/%252561")
 
 
 @given(st.lists(st.sampled_from(["1", "run", "artifacts", "sealed", "model.json"]), min_size=2, max_size=6))

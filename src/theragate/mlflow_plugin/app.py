@@ -27,6 +27,7 @@ from theragate.mlflow_plugin.confirmation import PASSWORD, PROXY, is_known
 from theragate.mlflow_plugin.errors import refusal
 from theragate.mlflow_plugin.guesses import Guesses, guesses_path
 from theragate.mlflow_plugin.limits import Limits, read_limits
+from theragate.mlflow_plugin.malformed import refuse_malformed
 from theragate.mlflow_plugin.proxy import OneOfEach
 from theragate.mlflow_plugin.request_filter import Application, RequestFilter
 from theragate.mlflow_plugin.rights import name_missing_rights
@@ -53,6 +54,7 @@ def create_app() -> Application:
     if not is_known(auth.auth_config.authorization_function):
         raise _wrong_start(f"`authorization_function` in sign-in.ini is `{PASSWORD}` or `{PROXY}`", "another one")
     add_routes(flask_application)
+    refuse_malformed(flask_application)
     _let_signed_in_through(auth)
     application = auth.create_app(flask_application)
     if isinstance(application, Flask):
@@ -80,6 +82,7 @@ def create_embedded_app() -> Application:
     """
     _check_start(os.environ, artifacts=False)
     add_routes(flask_application)
+    refuse_malformed(flask_application)
     return _filtered(create_fastapi_app(flask_application), read_limits(os.environ))
 
 

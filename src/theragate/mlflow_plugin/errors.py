@@ -7,10 +7,10 @@ from typing import Any
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import BAD_REQUEST, PERMISSION_DENIED
 
-from theragate.errors import TheragateError
+from theragate.errors import DataError, TheragateError
 from theragate.release.refusals import Refusal
 
-__all__ = ["refusal", "refused_by_rules", "translated_errors"]
+__all__ = ["malformed", "refusal", "refused_by_rules", "translated_errors"]
 
 _BY_RULE = "TG001"  # the SQLSTATE of a refusal in deployment/postgresql.sql
 
@@ -18,6 +18,11 @@ _BY_RULE = "TG001"  # the SQLSTATE of a refusal in deployment/postgresql.sql
 def refusal(subject: str, *, rule: str, received: str, remedy: str) -> MlflowException:
     """Return a refusal as an error of MLflow (HTTP status 403)."""
     return _translated(Refusal(subject, rule=rule, received=received, remedy=remedy))
+
+
+def malformed(subject: str, *, rule: str, received: str) -> MlflowException:
+    """Return an error of MLflow about a request that cannot be read (HTTP status 400)."""
+    return _translated(DataError(subject, rule=rule, received=received, remedy="Send it as MLflow's client does."))
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from theragate.errors import ConfigurationError
 from theragate.mlflow_plugin.limits import Limits
 from theragate.settings import Settings
 
-__all__ = ["Guesses", "guesses_path"]
+__all__ = ["Guesses", "guesses_path", "network_of"]
 
 _FORGOTTEN = 24 * 3600  # seconds after which a wrong guess no longer counts
 _FAMILIAR = 30 * 24 * 3600  # seconds for which an address is known to be the user's, after the right password
@@ -128,14 +128,14 @@ class Guesses:
 
 def _names(user: str, address: str) -> tuple[str, str, str]:
     """Return what is counted: the pair, the user, the address; by digests, so that names are no file's content."""
-    network = _network(address)
+    network = network_of(address)
     return tuple(  # type: ignore[return-value]
         hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
         for parts in (("pair", user, network), ("user", user), ("address", network))
     )
 
 
-def _network(address: str) -> str:
+def network_of(address: str) -> str:
     """Return what one subscriber has: an IPv4 address, or the first 64 bits of an IPv6 address."""
     try:
         found = ipaddress.ip_address(address.partition("%")[0])

@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 
 from theragate.mlflow_plugin.bodies import (
     SIGNED_IN,
@@ -21,6 +20,7 @@ from theragate.mlflow_plugin.bodies import (
 )
 from theragate.mlflow_plugin.limits import Limits
 from theragate.mlflow_plugin.sign_in import Answer, SignIn
+from theragate.mlflow_plugin.spellings import plain_path
 
 __all__ = ["RequestFilter", "why_refused"]
 
@@ -33,14 +33,16 @@ _LINGER = 2  # seconds for which what is not taken is read all the same
 _READING = {"GET", "HEAD", "OPTIONS"}
 _ASSISTANT = "The assistant is closed on a release server, because it can run commands on it."
 _PRESIGNED = "Artifacts are written through the server only, which never changes sealed models."
+_SPELLED = "A path is encoded once; this one is encoded over and over, so that it is not read at all."
 _WORKSPACES = "Workspaces cannot be changed on a release server, because aliases would move with them."
 
 
 def why_refused(method: str, path: str) -> str:
     """Return why a request is refused, reading its path in every spelling; empty where it is not."""
-    while unquote(path) != path:
-        path = unquote(path)
-    segments = [segment for segment in path.replace("\\", "/").casefold().split("/") if segment not in ("", ".")]
+    plain = plain_path(path)
+    if plain is None:
+        return _SPELLED
+    segments = [segment for segment in plain.replace("\\", "/").casefold().split("/") if segment not in ("", ".")]
     for before, segment in zip(["", *segments], segments, strict=False):
         if before != "mlflow":
             continue

@@ -9,6 +9,7 @@ from urllib.parse import unquote, urlsplit
 import sqlalchemy
 
 from theragate.errors import ConfigurationError
+from theragate.mlflow_plugin.spellings import plain_path
 from theragate.release.names import folded
 
 __all__ = [
@@ -96,9 +97,9 @@ def local_path(uri: str) -> Path:
 
 def is_sealed(*parts: str | None) -> bool:
     """Return whether a path below the artifacts, in any spelling, leads to sealed copies or contains them all."""
-    path = "/".join(part for part in parts if part)
-    while unquote(path) != path:
-        path = unquote(path)
+    path = plain_path("/".join(part for part in parts if part))
+    if path is None:
+        return True
     first = posixpath.normpath("/" + path.replace("\\", "/")).lstrip("/").partition("/")[0]
     return not first or folded(first) == SEALED
 

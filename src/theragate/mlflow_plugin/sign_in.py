@@ -16,7 +16,7 @@ from flask import Flask, Response
 from werkzeug.datastructures import Authorization
 from werkzeug.test import create_environ
 
-from theragate.mlflow_plugin.guesses import Guesses
+from theragate.mlflow_plugin.guesses import Guesses, network_of
 
 __all__ = ["Answer", "SignIn"]
 
@@ -59,7 +59,8 @@ class SignIn:
     guesses
         The wrong passwords of late.
     together
-        Passwords for one user from one address that are tried at the same time.
+        Passwords that are tried at the same time: for one user from one address, and for all users from an address
+        that is not familiar to them.
     """
 
     def __init__(self, application: Flask, auth: Any, guesses: Guesses, *, together: int) -> None:
@@ -67,7 +68,7 @@ class SignIn:
         self._by_password = str(auth.auth_config.authorization_function).endswith(f":{_PASSWORDS}")
         self._lanes = {True: CapacityLimiter(max(4, os.cpu_count() or 1)), False: CapacityLimiter(_STRANGERS)}
         self._looks, self._together = CapacityLimiter(8), together
-        self._pairs: WeakValueDictionary[tuple[str, str], asyncio.Semaphore] = WeakValueDictionary()
+        self._under_way: WeakValueDictionary[tuple[str, ...], asyncio.Semaphore] = WeakValueDictionary()
         if self._by_password:
             _hash_once(auth)
 
@@ -86,7 +87,7 @@ class SignIn:
             if len(told) > 1 or not all(value.isascii() for value in told):
                 return _answer(400, "A request has one header `Authorization`, in ASCII; send it so.")
         # Some paths are open to everybody, such as those of the files of MLflow's pages.
-        tries = self._by_password and told and not self._auth.is_unprotected_route(scope["path"])
+        tries = (told or not self._by_password) and not self._auth.is_unprotected_route(scope["path"])
         if not must and not tries:
             return ""
         user = _named(told)
@@ -98,15 +99,30 @@ class SignIn:
     async def _try(self, scope: Scope, user: str) -> str | Answer:
         address = str((scope.get("client") or ("",))[0])
         # Otherwise a hundred guesses would all be under way before the first one is counted.
-        async with self._pairs.setdefault((user, address), asyncio.Semaphore(self._together)):
-            wait, familiar = await anyio.to_thread.run_sync(self._guesses.standing, user, address, limiter=self._looks)
-            if wait > 0:
-                return _answer(
-                    403,
-                    f"Too many wrong passwords for this user came from {address or 'there'}, so that none is tried "
-                    f"now, not even the right one; try again in {ceil(wait)} s, or from another address.",
-                )
-            return await anyio.to_thread.run_sync(self._counted, scope, user, address, limiter=self._lanes[familiar])
+        place = network_of(address)
+        async with self._few(("pair", user, place)):
+            wait, familiar = await self._standing(user, address)
+            if familiar or wait > 0:
+                return await self._compared(scope, user, address, wait=wait, familiar=familiar)
+            # Nor do a hundred names from one address keep those waiting who sign in from another.
+            async with self._few(("address", place)):
+                wait, familiar = await self._standing(user, address)
+                return await self._compared(scope, user, address, wait=wait, familiar=familiar)
+
+    def _few(self, what: tuple[str, ...]) -> asyncio.Semaphore:
+        return self._under_way.setdefault(what, asyncio.Semaphore(self._together))
+
+    async def _standing(self, user: str, address: str) -> tuple[float, bool]:
+        return await anyio.to_thread.run_sync(self._guesses.standing, user, address, limiter=self._looks)
+
+    async def _compared(self, scope: Scope, user: str, address: str, *, wait: float, familiar: bool) -> str | Answer:
+        if wait > 0:
+            return _answer(
+                403,
+                f"Too many wrong passwords for this user came from {address or 'there'}, so that none is tried "
+                f"now, not even the right one; try again in {ceil(wait)} s, or from another address.",
+            )
+        return await anyio.to_thread.run_sync(self._counted, scope, user, address, limiter=self._lanes[familiar])
 
     def _counted(self, scope: Scope, user: str, address: str) -> str | Answer:
         found = self._ask(scope)
