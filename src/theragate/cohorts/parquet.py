@@ -11,7 +11,8 @@ from theragate.files import whole_file
 
 __all__ = ["is_simulated", "read_table", "write_table"]
 
-_GROUP = 2**17  # rows of a group: what is read, or written, at once
+# Rows of a group, which is what is read, or written, at once; a table of up to so many is one group.
+_GROUP, _ONE_GROUP = 2**17, 2**20
 # In the file itself, so that the table cannot lose its label.
 _SIMULATED = b"theragate.simulated"
 
@@ -36,8 +37,9 @@ def write_table(path: Path, table: pd.DataFrame, *, simulated: bool = False) -> 
     content = pa.Table.from_pandas(table, preserve_index=False)
     if simulated:
         content = content.replace_schema_metadata({**(content.schema.metadata or {}), _SIMULATED: b"true"})
+    group = _GROUP if len(table) > _ONE_GROUP else _ONE_GROUP
     with whole_file(path) as temporary:
-        pq.write_table(content, temporary, compression="zstd", row_group_size=_GROUP)
+        pq.write_table(content, temporary, compression="zstd", row_group_size=group)
 
 
 def is_simulated(path: Path) -> bool:

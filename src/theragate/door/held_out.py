@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # pandas takes a moment to import
     import pandas as pd
 
     from theragate.cohorts.outcomes import Outcome
+    from theragate.learning.prediction_file import PredictionFile
 
 __all__ = ["HeldOutPredictions"]
 
@@ -35,7 +36,7 @@ class HeldOutPredictions:
     scenarios: tuple[str, ...]
     _workspace: Workspace = field(compare=False)
     _declared: Study = field(compare=False)
-    _predictions: "pd.DataFrame" = field(compare=False)
+    _predictions: "PredictionFile" = field(compare=False)
 
     @classmethod
     def read(cls, workspace: Workspace) -> "HeldOutPredictions":
@@ -48,19 +49,20 @@ class HeldOutPredictions:
         EvidenceError
             If they are not those of the study as it is declared.
         """
-        from theragate.cohorts.parquet import read_table
+        from theragate.learning.prediction_file import PredictionFile
         from theragate.stages.held_out import check_predictions
 
         study = load_study(workspace.params, workspace.study)
         remedy = f"Run `dvc repro train@{study.name}`."
-        predictions = read_table(workspace.model("predictions.parquet"), remedy=remedy)
+        predictions = PredictionFile(workspace.model("predictions.parquet"), remedy)
         check_predictions(predictions, study)
+        whose = predictions.rows(predictions.kinds[0], ["patient", "repeat"])
         return cls(
             study=study.name,
-            patients=predictions["patient"].nunique(),
-            repeats=predictions["repeat"].nunique(),
-            models=tuple(predictions["model"].unique()),
-            scenarios=tuple(predictions["scenario"].unique()),
+            patients=whose["patient"].nunique(),
+            repeats=whose["repeat"].nunique(),
+            models=tuple(dict.fromkeys(model for model, _ in predictions.kinds)),
+            scenarios=tuple(dict.fromkeys(scenario for _, scenario in predictions.kinds)),
             _workspace=workspace,
             _declared=study,
             _predictions=predictions,
@@ -100,15 +102,18 @@ class HeldOutPredictions:
 
         self._check("model", model, self.models)
         self._check("scenario", scenario, self.scenarios)
-        every = self._predictions
-        rows = every[(every["model"] == model) & (every["scenario"] == scenario)]
+        columns = ["patient", "repeat", "fold", "prediction"]
+        if (model, scenario) in self._predictions.kinds:
+            shown = self._predictions.rows((model, scenario), columns)
+        else:
+            shown = self._predictions.columns[columns]
         cohort = read_table(self._workspace.data("cohort.parquet"), remedy=f"Run `dvc repro ingest@{self.study}`.")
         self._count()
         known = pd.DataFrame(_observed(read_outcome(cohort, self._declared)), index=cohort["patient"])
         if groups:
             labels = read_groups(cohort, self._declared).set_axis(cohort["patient"]).add_prefix("group_")
             known = known.join(labels)
-        strange = int((~rows["patient"].isin(known.index)).sum())
+        strange = int((~shown["patient"].isin(known.index)).sum())
         if strange:
             raise EvidenceError(
                 f"study `{self.study}`, predictions.parquet",
@@ -116,7 +121,6 @@ class HeldOutPredictions:
                 received=f"{plural(strange, 'prediction')} of others",
                 remedy="They are stale: run `dvc repro`.",
             )
-        shown = rows[["patient", "repeat", "fold", "prediction"]]
         return shown.join(known, on="patient").reset_index(drop=True)
 
     def _count(self) -> None:

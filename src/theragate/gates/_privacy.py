@@ -21,6 +21,8 @@ __all__ = ["Privacy"]
 
 ATTACKS = {"likelihood_ratio": "the attack by likelihood ratio", "loss": "the attack by loss"}
 
+_FEWER = "and a model of fewer patients gives away more of each, so that the numbers err on the strict side."
+
 
 class Rates(Spec):
     """What share may be recognised by each attack, where 1 of 1,000 strangers is accused."""
@@ -50,7 +52,11 @@ class Privacy(Gate):
         """Ask for the upper limits of each attack's success."""
         audit = evidence.membership
         questions = [question for attack in self._asked for question in self._questions(attack, audit)]
-        return self.conclude(answer_all(questions, {}))
+        finding = self.conclude(answer_all(questions, {}))
+        audited = evidence.audited
+        if audited is None:
+            return finding
+        return finding.model_copy(update={"summary": f"{finding.summary} {audited.in_words}, {_FEWER}"})
 
     @property
     def _asked(self) -> tuple[str, ...]:

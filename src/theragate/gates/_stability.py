@@ -1,10 +1,11 @@
 """TG009: a patient's prediction does not depend on who else happened to be in the cohort."""
 
+from collections.abc import Iterator
 from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from theragate.evidence.types import Estimate, Evidence, StabilityEvidence
+from theragate.evidence.types import AuditSample, Estimate, Evidence, StabilityEvidence
 from theragate.gates._base import Gate
 from theragate.gates._judging import NOT_MEASURED, Limit, Question, answer_all
 from theragate.gates.types import Finding, Judged, Severity
@@ -14,6 +15,8 @@ from theragate.study import TASKS
 __all__ = ["Stability"]
 
 METRIC = "mean_absolute_difference"
+_FAR = 2.0  # times as far as refits are, on average, chance takes no model of more than a few coefficients
+_FEWER = "and a model of fewer patients varies more with who these are, so that the number errs on the strict side."
 _UNSEARCHED = "What a new search for family and parameters would add was not measured."
 
 
@@ -50,11 +53,25 @@ class Stability(Gate):
         if stability is None:
             return finding
         rows = [_listed(name, estimate) for name, estimate in stability.optimism.items()]
+        audited = evidence.audited
         return finding.model_copy(
             update={
-                "summary": f"{self._in_words(stability) if question.decidable else ''}{finding.summary}",
+                "summary": f"{self._in_words(stability) if question.decidable else ''}{finding.summary}"
+                + (f" {audited.in_words}, {_FEWER}" if audited else ""),
                 "comparisons": (*finding.comparisons, *rows),
+                "warnings": (*finding.warnings, *self._unlike(stability, audited)),
             }
+        )
+
+    def _unlike(self, stability: StabilityEvidence, audited: AuditSample | None) -> Iterator[str]:
+        """Warn where the released model is farther from the sample's than chance would take it."""
+        value = stability.difference.value
+        if audited is None or value is None or audited.apart <= _FAR * value:
+            return
+        yield (
+            "Predictions of the released model differ from those of a model of the sample by "
+            f"{self._size(audited.apart)} on average, far more than from sample to sample: on all patients the recipe "
+            "does something else, and what was measured in the sample need not bound it."
         )
 
     def _lacking(self, stability: StabilityEvidence | None) -> str:
@@ -67,13 +84,22 @@ class Stability(Gate):
         if value is None:
             return ""
         if TASKS[self.declared.task].compares_treatments:
-            size = f"predicted benefit would differ by {significant(value)}"
+            of = "predicted benefit"
         elif TASKS[self.declared.task].predicts_quantity:
-            size = f"predicted value would differ by {number(value, 1)}"
+            of = "predicted value"
         else:
-            size = f"risk would differ by {number(100 * value, 1)} percentage points"
+            of = "risk"
+        size = f"{of} would differ by {self._size(value)}"
         had = "Had this recipe learned from other patients of the same kind"
         return f"{had}, one patient's {size} on average. {_UNSEARCHED} "
+
+    def _size(self, value: float) -> str:
+        """Write a difference in the unit of what is predicted."""
+        if TASKS[self.declared.task].compares_treatments:
+            return significant(value)
+        if TASKS[self.declared.task].predicts_quantity:
+            return number(value, 1)
+        return f"{number(100 * value, 1)} percentage points"
 
 
 def _listed(metric: str, estimate: Estimate) -> Judged:

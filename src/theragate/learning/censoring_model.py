@@ -1,6 +1,8 @@
 """Who is lost to follow-up: how much sooner than others, given the features, by models that never saw the patient."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -46,11 +48,14 @@ class CensoringHazards:
         Shape (m,): of other patients, by a model fitted to all of the first.
     penalty
         Of the models that foretold best; None where none foretold anything.
+    foretold
+        Returns those of any other patients, by that same model, for their features.
     """
 
     own: Floats
     others: Floats
     penalty: float | None
+    foretold: Callable[[pd.DataFrame], Floats]
 
 
 def censoring_hazards(
@@ -82,7 +87,7 @@ def censoring_hazards(
         More patients, m rows, from whom nothing is learned.
     """
     rest, censored = frame.iloc[:0] if others is None else others, censored_part(outcome)
-    nobody = CensoringHazards(np.ones(len(frame)), np.ones(len(rest)), None)
+    nobody = CensoringHazards(np.ones(len(frame)), np.ones(len(rest)), None, lambda more: np.ones(len(more)))
     if censored is None or censored.marginal:
         return nobody
     lost = as_losses(censored)
@@ -97,10 +102,12 @@ def censoring_hazards(
     if not stretch:
         return nobody
     own = _hazard(stretch * scores[best])
-    if others is None:
-        return CensoringHazards(own, nobody.others, _PENALTIES[best])
-    everybody = np.arange(len(frame))
-    return CensoringHazards(own, _hazard(stretch * problem.path(everybody, rest)[best]), _PENALTIES[best])
+    of_all = cache(lambda: problem.path(np.arange(len(frame))))
+
+    def foretold(more: pd.DataFrame) -> Floats:
+        return _hazard(stretch * of_all()(more)[best])
+
+    return CensoringHazards(own, nobody.others if others is None else foretold(rest), _PENALTIES[best], foretold)
 
 
 def random_folds(outcome: Outcome, *, seed: int, clusters: NDArray[np.integer] | None = None) -> NDArray[np.intp]:
@@ -157,11 +164,11 @@ class _Problem:
         scores = np.zeros((len(_PENALTIES), len(fold)))
         for part in np.unique(fold):
             test = np.flatnonzero(fold == part)
-            scores[:, test] = self.path(np.flatnonzero(fold != part), self.frame.iloc[test])
+            scores[:, test] = self.path(np.flatnonzero(fold != part))(self.frame.iloc[test])
         return scores
 
-    def path(self, train: NDArray[np.intp], others: pd.DataFrame) -> Floats:
-        """Fit to some patients by every penalty, and return the log hazards of others, shape (penalties, others)."""
+    def path(self, train: NDArray[np.intp]) -> Callable[[pd.DataFrame], Floats]:
+        """Fit to some patients by every penalty; return what gives the log hazards of others, (penalties, others)."""
         if len(train) > _MOST:
             train = np.sort(np.random.default_rng(0).choice(train, _MOST, replace=False))
         learned, lost = self.frame.iloc[train], self.lost.take(train)
@@ -174,12 +181,16 @@ class _Problem:
         found = _coefficients(matrix, lost)[:, : training.matrix.shape[1]]
         straight = np.stack([training.unbent(row, _CURVATURE) for row in found])
         centre = straight @ training.matrix.mean(axis=0)
-        scores = np.empty((len(_PENALTIES), len(others)))
-        for start in range(0, len(others), _AT_ONCE):
-            part = slice(start, start + _AT_ONCE)
-            scores[:, part] = straight @ design.matrix(others.iloc[part]).T
-        centred: Floats = scores - centre[:, None]
-        return centred
+
+        def scores_of(others: pd.DataFrame) -> Floats:
+            scores = np.empty((len(_PENALTIES), len(others)))
+            for start in range(0, len(others), _AT_ONCE):
+                part = slice(start, start + _AT_ONCE)
+                scores[:, part] = straight @ design.matrix(others.iloc[part]).T
+            centred: Floats = scores - centre[:, None]
+            return centred
+
+        return scores_of
 
     def stretched(self, score: Floats) -> tuple[float, float]:
         """Return by how much the log partial likelihood gains from a score, and the factor, from 0 up, that fits best.

@@ -1,8 +1,9 @@
 """What ``record.json`` and ``refits.json`` say. Light: whoever reads them needs no estimator."""
 
+import operator
 from typing import Any, Literal
 
-from pydantic import SerializerFunctionWrapHandler, model_serializer
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from theragate.study import Spec, TaskName, Validation
 
@@ -18,6 +19,7 @@ __all__ = [
     "OuterSplit",
     "PersonalRecord",
     "RefitsRecord",
+    "SampleSize",
     "SelectionRecord",
     "Setback",
     "TrainingRecord",
@@ -185,6 +187,13 @@ class TrainingRecord(Spec):
         return {name: value for name, value in content.items() if name != "setbacks" or value}
 
 
+class SampleSize(Spec):
+    """How many patients a random sample has, and of how many it was drawn."""
+
+    patients: int
+    of: int
+
+
 class ChampionRun(Spec):
     """How the champion's recipe was run beside the challenger; ``why`` it could not be, empty if it could."""
 
@@ -196,8 +205,12 @@ class ChampionRun(Spec):
 
 
 class RefitsRecord(ModelChoice):
-    """Which model was fitted again, how often, and the champion beside it, if there is one."""
+    """Which model was fitted again, how often, and the champion beside it, if there is one.
+
+    ``sample`` is there where this was done in a random sample of the patients learned from.
+    """
 
     study: str
     refits: int
     champion: ChampionRun | None
+    sample: SampleSize | None = Field(default=None, exclude_if=operator.not_)

@@ -9,15 +9,18 @@ from theragate.learning.refit_work import FitResult
 __all__ = ["table_of_champion", "table_of_refits"]
 
 
-def table_of_refits(patients: pd.Series, results: list[FitResult]) -> pd.DataFrame:
-    """Return one row per model and patient: how often the model learned from the patient, and its prediction."""
+def table_of_refits(patients: pd.Series, results: list[FitResult], *, first: int = 0) -> pd.DataFrame:
+    """Return one row per model and patient: how often the model learned from the patient, and its prediction.
+
+    Models are numbered from `first`.
+    """
     n = len(patients)
     order = patients.reset_index(drop=True).sort_values(kind="stable").index.to_numpy()
     drawn = [np.bincount(result.rows, minlength=n)[order] for result in results]
     predicted = [result.prediction[order] for result in results if result.prediction is not None]
     return pd.DataFrame(
         {
-            "refit": np.repeat(np.arange(len(results), dtype=np.int16), n),
+            "refit": np.repeat(np.arange(first, first + len(results), dtype=np.int16), n),
             "patient": patients.iloc[np.tile(order, len(results))].to_numpy(),
             "drawn": np.concatenate(drawn).astype(np.int16),
             "prediction": np.concatenate(predicted),

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -17,12 +17,12 @@ from theragate.learning.features import Feature, as_features, read_features
 from theragate.learning.membership_halves import DIVISIONS, Division, DivisionWork, fit_halves, table_of_halves
 from theragate.learning.predictor import Predictor
 from theragate.learning.refit_tables import table_of_champion, table_of_refits
-from theragate.learning.refit_work import FitResult, FitWork, fit_and_predict
+from theragate.learning.refit_work import FitResult, FitWork, fit_and_predict, unfit
 from theragate.learning.seeds import derive
 from theragate.learning.workers import run_in_workers
 from theragate.study import Study
 
-__all__ = ["Recipe", "Refitted", "refit"]
+__all__ = ["Recipe", "Refitted", "refit", "refit_in_sample"]
 
 # In patients: the cost of a fit besides them, and how much work is worth the seconds that processes need to start.
 _PER_FIT, _WORTH_PROCESSES = 10_000, 2_000_000
@@ -47,6 +47,8 @@ class Refitted:
     ``refits`` has one row per model and patient of the cohort: ``refit`` (int16; 0 is the released model itself),
     ``patient``, ``drawn`` (int16; how often the model learned from the patient) and ``prediction``, sorted by refit
     and patient. ``halves`` has one row per model of the audit and patient learned from, see `table_of_halves`.
+    In a large study both have the patients of the audit's sample alone; refit 0 is then the recipe fitted to them, and
+    refit -1 the released model.
     ``champion`` has one row per held-out patient and repeat: ``repeat``, ``fold`` (int16), ``patient``
     and ``prediction``, sorted by repeat and patient; it is empty where there is no champion, and where ``why`` says
     why its recipe could not be run.
@@ -114,15 +116,14 @@ def refit(
     """
     splits = outer_splits(cohort, outcome, study, seed=seed)
     learned = development_rows(splits, len(cohort))
+    families_of(study.task, study.installed)  # from here on this process, and its workers, may fit them
     works = _of_released(cohort, outcome, study, learned=learned, released=released, params=params, seed=seed)
     schema = read_features(cohort, study)
-    families_of(study.task, study.installed)  # from here on this process, and its workers, may fit them
     why = _obstacle(champion, study, schema) if champion else ""
     if champion and not why:
         works += _folds(cohort, outcome, study, splits=splits, recipe=champion, schema=schema, seed=seed)
     results = _done(works, jobs=jobs, progress=progress, title=study.name)
-    divisions = [result for result in results if isinstance(result, Division)]
-    fits = [result for result in results if isinstance(result, FitResult)]
+    divisions, fits = _apart(results)
     samples, folds = fits[: study.stability.refits], fits[study.stability.refits :]
     failed = [works[result.position].name for result in folds if result.prediction is None]
     if failed:
@@ -134,6 +135,68 @@ def refit(
         champion=table_of_champion(cohort["patient"], splits if folds else [], folds),
         why=why,
     )
+
+
+def refit_in_sample(
+    cohort: pd.DataFrame,
+    outcome: Outcome,
+    study: Study,
+    *,
+    released: Predictor,
+    params: Params,
+    seed: int,
+    jobs: int,
+    progress: Callable[[int, int, str], None],
+) -> Refitted:
+    """Do of a large study what `refit` does, in a sample of the patients learned from, without the champion.
+
+    What is asked is how far a model moves if others are learned from. A model of all and one of a sample differ for
+    another reason too, since the one knows more: so the models of bootstrap samples of the sample are compared with one
+    of the sample itself. The released model's predictions are there beside them.
+
+    Parameters
+    ----------
+    cohort, outcome
+        Of the sample.
+    study, released, params, seed, jobs, progress
+        As for `refit`.
+
+    Raises
+    ------
+    DataError, EvidenceError, StoreError
+        As `refit` does; also if there is no stable solution on the sample.
+    """
+    everybody = np.arange(len(cohort), dtype=np.intp)
+    families_of(study.task, study.installed)
+    works = _of_released(cohort, outcome, study, learned=everybody, released=released, params=params, seed=seed)
+    first = works[0]
+    if not isinstance(first, FitWork):
+        raise TypeError("the works begin with the bootstrap samples")
+    whole = replace(
+        first,
+        position=len(works),
+        name="the sample",
+        resampled=False,
+        clusters=None,
+        seed=derive(seed, study.name, "audit sample", "fit"),
+    )
+    results = _done([whole, *works], jobs=jobs, progress=progress, title=study.name)
+    divisions, (own, *samples) = _apart(results)
+    if own.prediction is None:
+        raise unfit(whole, on="a random sample", tried=f"the {len(cohort):,} of the sample")
+    patients = cohort["patient"]
+    nobody = FitResult(-1, everybody[:0], released.predict(cohort))
+    return Refitted(
+        refits=table_of_refits(patients, [nobody, own, *samples], first=-1),
+        halves=table_of_halves(patients, divisions),
+        champion=table_of_champion(patients, [], []),
+        why="",
+    )
+
+
+def _apart(results: list[Result]) -> tuple[list[Division], list[FitResult]]:
+    divisions = [result for result in results if isinstance(result, Division)]
+    return divisions, [result for result in results if isinstance(result, FitResult)]
 
 
 def _of_released(

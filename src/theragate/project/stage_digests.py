@@ -49,7 +49,7 @@ READS: Mapping[str, tuple[str, ...]] = {
         "validation",
     ),
     "train": ("task", "outcome", "clusters", "features", "subgroups", "decision", "validation", "scenarios"),
-    "refit": (SEED, "task", "outcome", "clusters", "features", "validation", "stability"),
+    "refit": (SEED, "task", "outcome", "clusters", "features", "validation", "stability", "tuning.sample"),
     "evaluate": (
         SEED,
         "task",
@@ -61,6 +61,7 @@ READS: Mapping[str, tuple[str, ...]] = {
         "scenarios",
         "stability",
         "tuning.families",
+        "tuning.sample",
         "validation",
     ),
     "gate": (),  # the whole entry, with the policies that it names

@@ -33,6 +33,7 @@ def trust_ingredients(
         "Model type": _model_words(evidence, record),
         **({"Packages of others": f"{', '.join(others)}."} if others else {}),
         **answer_fields(record),
+        **_audit_words(evidence),
         "Input data source": f"{study.source.citation} Licence: {study.source.licence}",
         "Version of the source": provenance.version or unknown("ingestion recorded none"),
         "Input data types": ", ".join(record.features) or unknown("the training record lists none"),
@@ -71,6 +72,18 @@ def cohort_words(evidence: Evidence) -> str:
     return f"{words}, {cohort.events:,} with the event" + (
         f", {lost:,} lost to follow-up before the horizon." if lost else "."
     )
+
+
+def _audit_words(evidence: Evidence) -> dict[str, str]:
+    """Return of whom stability and membership were measured, where that is not everybody."""
+    audited = evidence.audited
+    if audited is None:
+        return {}
+    return {
+        "Patients audited": "How stable predictions are, and whether they tell who was learned from, was measured in a "
+        f"random sample of {audited.patients:,} of the {audited.of:,} patients learned from. A model of fewer patients "
+        "is less stable and remembers more of each, so that what passes in the sample passes, as a rule, for all."
+    }
 
 
 def _setback_words(record: TrainingRecord) -> str:

@@ -117,7 +117,7 @@ def draw_stability(evidence: Evidence, study: Study) -> Figure:
     line = axes.plot(curve.x, curve.y, color=BLUE, marker="o", markersize=4, zorder=3)[0]
     band = axes.fill_between(curve.x, curve.lower, curve.upper, color=BLUE, alpha=0.18, linewidth=0)
     unit = "" if risk or not outcome_unit(study) else f", {outcome_unit(study)}"
-    axes.set_xlabel(f"Prediction of the released model{unit}")
+    axes.set_xlabel(f"Prediction of {'a model of the sample' if evidence.audited else 'the released model'}{unit}")
     axes.set_ylabel(f"Predictions of the refits{unit}")
     if risk:
         axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))

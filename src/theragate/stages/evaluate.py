@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
-from theragate.cohorts.outcome_columns import read_outcome
+from theragate.cohorts.clusters import CLUSTER
+from theragate.cohorts.cohort_file import CohortFile
 from theragate.cohorts.outcomes import Binary, Outcome, Quantity, Treated
 from theragate.cohorts.parquet import is_simulated, read_table
 from theragate.digests import sha256_file, sha256_tree
@@ -14,9 +16,20 @@ from theragate.evidence.inputs.effects import EffectHeldOut, EffectTarget
 from theragate.evidence.inputs.predictions import BinaryTarget, QuantityTarget, SurvivalTarget, Target
 from theragate.evidence.measure import Measured, measure, measure_effects
 from theragate.evidence.refits.membership import measure_membership
-from theragate.evidence.refits.stability import instability_curve, measure_stability
-from theragate.evidence.types import ChampionEvidence, CohortFacts, DataFacts, Evidence, TreatmentEvidence
+from theragate.evidence.refits.stability import audit_sample_of, instability_curve, measure_stability
+from theragate.evidence.types import (
+    AuditSample,
+    ChampionEvidence,
+    CohortFacts,
+    Curve,
+    DataFacts,
+    Evidence,
+    MembershipEvidence,
+    StabilityEvidence,
+    TreatmentEvidence,
+)
 from theragate.files import whole_directory, write_json
+from theragate.learning.prediction_file import PredictionFile
 from theragate.learning.record import ChampionRun, ModelChoice, RefitsRecord, TrainingRecord
 from theragate.release.looks import count_seen
 from theragate.reports.figures import draw_figures
@@ -25,6 +38,7 @@ from theragate.runner.command import StageCall
 from theragate.runner.outputs import read_output
 from theragate.runner.workspace import Workspace
 from theragate.stages.censoring import weighted_for_losses
+from theragate.stages.division import Division, cohort_file, divide
 from theragate.stages.effect_target import covariates_of, effect_target
 from theragate.stages.held_out import (
     Plan,
@@ -37,7 +51,7 @@ from theragate.stages.held_out import (
     read_nuisances,
     read_refits,
 )
-from theragate.study import Decision, NestedCrossValidation, Study, load_seed, load_study
+from theragate.study import Decision, EffectOutcome, NestedCrossValidation, Study, load_seed, load_study
 from theragate.validation.types import Validation
 
 __all__ = ["evaluate"]
@@ -47,14 +61,24 @@ __all__ = ["evaluate"]
 class _Files:
     """What was read of one study, all of one training."""
 
-    cohort: pd.DataFrame
-    predictions: pd.DataFrame
+    cohort: CohortFile
+    predictions: PredictionFile
     refits: pd.DataFrame
     halves: pd.DataFrame
     champion: pd.DataFrame
     record: TrainingRecord
     refits_record: RefitsRecord
     validation: Validation
+
+
+@dataclass(frozen=True)
+class _Audited:
+    """What models that were fitted again say; ``sample`` is there where not everybody was audited."""
+
+    stability: StabilityEvidence
+    membership: MembershipEvidence
+    curves: dict[str, Curve]
+    sample: AuditSample | None
 
 
 def evaluate(call: StageCall) -> str:
@@ -102,8 +126,8 @@ def _read(workspace: Workspace, study: Study) -> _Files:
             remedy=f"Run `dvc repro -f refit@{study.name}`.",
         )
     return _Files(
-        cohort=read_table(workspace.data("cohort.parquet"), remedy=f"Run `dvc repro ingest@{study.name}`."),
-        predictions=read_table(workspace.model("predictions.parquet"), remedy=train),
+        cohort=cohort_file(workspace),
+        predictions=PredictionFile(workspace.model("predictions.parquet"), train),
         refits=read_table(workspace.model("refits.parquet"), remedy=refit),
         halves=read_table(workspace.model("halves.parquet"), remedy=refit),
         champion=read_table(workspace.model("champion.parquet"), remedy=refit),
@@ -135,19 +159,14 @@ def _validation(workspace: Workspace) -> Validation:
 
 def _evidence(workspace: Workspace, study: Study, files: _Files) -> Evidence:
     seed = load_seed(workspace.params)
-    plan = plan_of(files.cohort, study, seed=seed)
+    division = divide(files.cohort, study, seed=seed)
+    plan = plan_of(division.cohort["patient"], division.splits)
     check_predictions(files.predictions, study)
-    cohort = files.cohort.iloc[plan.rows].reset_index(drop=True)
-    held_out, losses = weighted_for_losses(cohort, read_outcome(cohort, study), study, folds=plan.folds, seed=seed)
+    cohort = files.cohort.frame(_columns(study), rows=plan.rows)
+    outcome = division.outcome.take(plan.rows)
+    held_out, losses = weighted_for_losses(files.cohort, plan.rows, outcome, study, folds=plan.folds, seed=seed)
     measured, treatment = _measured(study, files, cohort, held_out, plan=plan, seed=seed)
-    # Stability is that of all patients, whether or not they were held out.
-    refits = read_refits(files.refits, files.cohort, study)
-    outcome = held_out
-    if len(cohort) < len(files.cohort):
-        everybody = read_outcome(files.cohort, study)
-        outcome, _ = weighted_for_losses(files.cohort, everybody, study, folds=plan.folds, seed=seed)
-    halves = read_halves(files.halves, files.cohort, study, plan=plan)
-    audit = measure_membership(_target(outcome.take(plan.learned), study), halves)
+    audit = _audited(study, files, division, held_out, plan=plan, seed=seed)
     return Evidence(
         study=study.name,
         task=study.task,
@@ -184,15 +203,47 @@ def _evidence(workspace: Workspace, study: Study, files: _Files) -> Evidence:
         repeats=measured.repeats,
         curves={
             **measured.curves,
-            "stability": instability_curve(refits),
             **audit.curves,
         },
-        stability=measure_stability(_target(outcome, study), refits, seed=seed),
-        membership=audit.evidence,
+        stability=audit.stability,
+        membership=audit.membership,
+        audited=audit.sample,
         champion=_champion(files.refits_record.champion, measured),
         treatment=treatment,
         censoring=losses,
         clusters=measured.clusters,
+    )
+
+
+def _columns(study: Study) -> list[str] | None:
+    """Return the columns of the held-out patients that are needed; None for all of them."""
+    if isinstance(study.outcome, EffectOutcome):
+        return None
+    return [*dict.fromkeys(["patient", CLUSTER, *(group.column for group in study.subgroups.values())])]
+
+
+def _audited(study: Study, files: _Files, division: Division, held_out: Outcome, *, plan: Plan, seed: int) -> _Audited:
+    """Measure stability and membership: of all patients, whether or not they were held out, or of the sample."""
+    rows, sample = np.arange(len(division.cohort)), division.sample
+    outcome, learned = held_out, plan.learned
+    if sample is not None:
+        rows, learned, folds = sample, np.arange(len(sample)), plan.folds
+        if len(plan.rows) == len(division.cohort):
+            folds = folds[:, sample]
+        of_sample = division.outcome.take(sample)
+        outcome, _ = weighted_for_losses(files.cohort, sample, of_sample, study, folds=folds, seed=seed)
+    elif len(plan.rows) < len(rows):
+        everybody = division.outcome
+        outcome, _ = weighted_for_losses(files.cohort, rows, everybody, study, folds=plan.folds, seed=seed)
+    patients = division.cohort.iloc[rows] if sample is not None else division.cohort
+    refits = read_refits(files.refits, patients, study, sampled=sample is not None)
+    halves = read_halves(files.halves, patients.iloc[learned], study)
+    membership = measure_membership(_target(outcome.take(learned), study), halves)
+    return _Audited(
+        stability=measure_stability(_target(outcome, study), refits, seed=seed),
+        membership=membership.evidence,
+        curves={"stability": instability_curve(refits), **membership.curves},
+        sample=audit_sample_of(refits, drawn_from=len(division.learned)),
     )
 
 

@@ -5,18 +5,19 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from numpy.typing import NDArray
 from pandas.api.types import is_bool_dtype, is_float_dtype, is_integer_dtype, is_string_dtype
 
 from theragate.cohorts.clusters import read_clusters
 from theragate.cohorts.groups import read_groups
-from theragate.cohorts.outcome_columns import read_outcome
-from theragate.cohorts.splits import development_rows, outer_splits
+from theragate.cohorts.splits import Split, development_rows
 from theragate.evidence.inputs.predictions import HeldOut
 from theragate.evidence.refits.membership import Halves
 from theragate.evidence.refits.stability import Refits
 from theragate.evidence.types import AUDITED_MODELS
-from theragate.stages.prediction_table import PredictionTable
+from theragate.learning.prediction_file import PredictionFile
+from theragate.stages.prediction_table import Due, PredictionTable
 from theragate.study import TASKS, EffectOutcome, NestedCrossValidation, Study, SurvivalOutcome
 
 __all__ = [
@@ -59,31 +60,39 @@ HALVES: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Plan:
-    """Who is held out: positions in the cohort, ascending, and (repeat, fold, patient) of every prediction due.
+    """Who is held out: positions in the cohort, ascending, and the predictions that are due of them.
 
     ``learned`` are the positions that the released model is fitted on.
     """
 
     rows: NDArray[np.intp]
     learned: NDArray[np.intp]
-    due: pd.MultiIndex
+    due: Due
 
     @property
     def folds(self) -> NDArray[np.int64]:
         """In which fold each held-out patient is, shape (repeats, n)."""
-        return self.due.get_level_values("fold").to_numpy(dtype=np.int64).reshape(-1, len(self.rows))
+        return self.due.folds
 
 
-def plan_of(cohort: pd.DataFrame, study: Study, *, seed: int) -> Plan:
-    """Repeat training's splits, so that patients whom the file of predictions lacks are missed."""
-    splits = outer_splits(cohort, read_outcome(cohort, study), study, seed=seed)
-    parts = [pd.DataFrame({"repeat": split.repeat, "fold": split.fold, "row": split.test}) for split in splits]
-    due = pd.concat(parts).sort_values(["repeat", "row"], ignore_index=True)
-    patients = cohort["patient"].iloc[due["row"]].reset_index(drop=True)
+def plan_of(patients: pd.Series, splits: list[Split]) -> Plan:
+    """Return whom training's splits hold out, so that patients whom the file of predictions lacks are missed.
+
+    Parameters
+    ----------
+    patients
+        The ids of the whole cohort, in its order.
+    splits
+        Made anew, as training made them.
+    """
+    rows = np.unique(np.concatenate([split.test for split in splits]))
+    folds = np.zeros((1 + max(split.repeat for split in splits), len(rows)), dtype=np.int64)
+    for split in splits:
+        folds[split.repeat, np.searchsorted(rows, split.test)] = split.fold
     return Plan(
-        rows=np.unique(due["row"].to_numpy(dtype=np.intp)),
-        learned=development_rows(splits, len(cohort)),
-        due=pd.MultiIndex.from_arrays([due["repeat"], due["fold"], patients]),
+        rows=rows,
+        learned=development_rows(splits, len(patients)),
+        due=Due(patients.iloc[rows].reset_index(drop=True), folds),
     )
 
 
@@ -92,36 +101,43 @@ def horizon_of(study: Study) -> float | None:
     return study.measured.horizon if isinstance(study.measured, SurvivalOutcome) else None
 
 
-def check_predictions(predictions: pd.DataFrame, study: Study) -> None:
+def check_predictions(predictions: PredictionFile, study: Study) -> None:
     """Refuse a table that is not of training's form, has numbers that are not finite, or is of another search.
 
     Raises
     ------
+    DataError
+        If it is missing or unreadable.
     EvidenceError
         If it is one.
     """
     table = PredictionTable(study, "predictions.parquet", "train")
-    table.check(predictions, PREDICTIONS)
+    table.check_columns(predictions.columns, PREDICTIONS, rows=len(predictions))
+    table.check_finite(_numbers(part) for part in predictions.each("prediction"))
     due = {(model, CLEAN) for model in ("selected", "reference", "null")}
     if isinstance(study.outcome, EffectOutcome):
         due |= {(name, CLEAN) for name in NUISANCES}
     due |= {("selected", name) for name in study.scenarios}
-    present = set(zip(predictions["model"], predictions["scenario"], strict=True))
+    present = {*predictions.kinds}
     if present != due:
         received = f"{len(due - present)} pairs missing and {len(present - due)} unknown"
         raise table.broken(rule="models and scenarios are those of the study", received=received)
     horizon = horizon_of(study)
-    if horizon is not None and not (predictions["horizon"] == horizon).all():
-        received = f"risks by {_others(predictions['horizon'], horizon)}"
+    if horizon is None:
+        return
+    others = np.unique(np.concatenate([np.unique(_numbers(part)) for part in predictions.each("horizon")]))
+    others = others[others != horizon]
+    if len(others):
+        received = f"risks by {', '.join(f'{other:g}' for other in others[:3])}"
         raise table.broken(rule=f"every risk is one by the horizon, {horizon:g}", received=received)
 
 
-def _others(horizons: pd.Series, expected: float) -> str:
-    return ", ".join(f"{horizon:g}" for horizon in sorted({*horizons} - {expected})[:3])
+def _numbers(part: pa.Array) -> NDArray[np.float64]:
+    return np.asarray(part.cast(pa.float64()).to_numpy(zero_copy_only=False), dtype=np.float64)
 
 
 def read_held_out(
-    cohort: pd.DataFrame, predictions: pd.DataFrame, *, champion: NDArray[np.float64] | None, study: Study, plan: Plan
+    cohort: pd.DataFrame, predictions: PredictionFile, *, champion: NDArray[np.float64] | None, study: Study, plan: Plan
 ) -> HeldOut:
     """Return what is to be measured, for the patients of `cohort`, who are those that `plan` holds out.
 
@@ -131,11 +147,9 @@ def read_held_out(
         If a prediction is missing, is there twice, or is of a patient who was not held out.
     """
     groups = read_groups(cohort, study)
-    table = PredictionTable(study, "predictions.parquet", "train")
-    by_kind = {kind: table.in_order(rows, due=plan.due) for kind, rows in predictions.groupby(["model", "scenario"])}
     return HeldOut(
-        **{model: by_kind[model, CLEAN] for model in ("selected", "reference", "null")},
-        scenarios={name: by_kind["selected", name] for name in study.scenarios},
+        **{model: _in_order(predictions, (model, CLEAN), study, plan) for model in ("selected", "reference", "null")},
+        scenarios={name: _in_order(predictions, ("selected", name), study, plan) for name in study.scenarios},
         groups={name: groups[name].to_numpy(dtype=str) for name in groups.columns},
         judged=frozenset(name for name, spec in study.subgroups.items() if spec.judged),
         champion=champion,
@@ -145,12 +159,18 @@ def read_held_out(
     )
 
 
+def _in_order(predictions: PredictionFile, kind: tuple[str, str], study: Study, plan: Plan) -> NDArray[np.float64]:
+    """Return the predictions of one model in one scenario, (repeats, n)."""
+    rows = predictions.rows(kind, ["repeat", "fold", "patient", "prediction"])
+    return PredictionTable(study, "predictions.parquet", "train").in_order(rows, due=plan.due)
+
+
 def _may_be_a_forest(study: Study) -> bool:
     """Whether a forest is among the families searched; of families of others nobody here knows what they are."""
     return any("forest" in name or name not in TASKS[study.task].families for name in study.tuning.families)
 
 
-def read_nuisances(predictions: pd.DataFrame, *, study: Study, plan: Plan) -> dict[str, NDArray[np.float64]]:
+def read_nuisances(predictions: PredictionFile, *, study: Study, plan: Plan) -> dict[str, NDArray[np.float64]]:
     """Return expected outcomes and propensities of the held-out patients, each (repeats, n).
 
     Raises
@@ -158,9 +178,7 @@ def read_nuisances(predictions: pd.DataFrame, *, study: Study, plan: Plan) -> di
     EvidenceError
         As `read_held_out` does.
     """
-    table = PredictionTable(study, "predictions.parquet", "train")
-    clean = predictions[predictions["scenario"] == CLEAN]
-    return {name: table.in_order(clean[clean["model"] == name], due=plan.due) for name in NUISANCES}
+    return {name: _in_order(predictions, (name, CLEAN), study, plan) for name in NUISANCES}
 
 
 def read_champion_predictions(predictions: pd.DataFrame, *, study: Study, plan: Plan) -> NDArray[np.float64] | None:
@@ -176,8 +194,10 @@ def read_champion_predictions(predictions: pd.DataFrame, *, study: Study, plan: 
     return table.in_order(predictions, due=plan.due) if len(predictions) else None
 
 
-def read_refits(table: pd.DataFrame, cohort: pd.DataFrame, study: Study) -> Refits:
+def read_refits(table: pd.DataFrame, cohort: pd.DataFrame, study: Study, *, sampled: bool) -> Refits:
     """Return the refits' predictions for all patients of `cohort`, in its order.
+
+    `sampled`: these are a sample of those learned from, and the refits have a model of it beside the released one.
 
     Raises
     ------
@@ -187,19 +207,22 @@ def read_refits(table: pd.DataFrame, cohort: pd.DataFrame, study: Study) -> Refi
     source = PredictionTable(study, "refits.parquet", "refit")
     source.check(table, REFITS)
     patients = cohort["patient"].to_numpy()
-    due = study.stability.refits + 1
-    rule = f"{due} models predict every patient of the cohort"
+    due = range(-1 if sampled else 0, study.stability.refits + 1)
+    rule = f"{len(due)} models predict every patient of the {'sample' if sampled else 'cohort'}"
     predictions, drawn = source.by_model(table, ("refit", "drawn"), patients=patients, due=due, rule=rule)
+    released, original, *_ = predictions if sampled else (None, *predictions)
+    first = due.index(1)
     return Refits(
-        original=predictions[0],
-        predictions=predictions[1:],
-        drawn=drawn.astype(np.int64)[1:],
+        original=original,
+        predictions=predictions[first:],
+        drawn=drawn.astype(np.int64)[first:],
         clusters=read_clusters(cohort, study),
+        released=released,
     )
 
 
-def read_halves(table: pd.DataFrame, cohort: pd.DataFrame, study: Study, *, plan: Plan) -> Halves:
-    """Return the predictions of the audit's models, for those of `cohort` who were learned from, in its order.
+def read_halves(table: pd.DataFrame, learned: pd.DataFrame, study: Study) -> Halves:
+    """Return the predictions of the audit's models, for those who were `learned` from, in their order.
 
     Raises
     ------
@@ -208,9 +231,9 @@ def read_halves(table: pd.DataFrame, cohort: pd.DataFrame, study: Study, *, plan
     """
     source = PredictionTable(study, "halves.parquet", "refit")
     source.check(table, HALVES)
-    patients = cohort["patient"].iloc[plan.learned].to_numpy()
+    patients, due = learned["patient"].to_numpy(), range(AUDITED_MODELS)
     rule = f"{AUDITED_MODELS} models predict every patient who was learned from"
-    predictions, inside = source.by_model(table, ("half", "member"), patients=patients, due=AUDITED_MODELS, rule=rule)
+    predictions, inside = source.by_model(table, ("half", "member"), patients=patients, due=due, rule=rule)
     member = inside.astype(bool)
     if (member[::2] == member[1::2]).any():
         raise source.broken(rule="each patient is in one half of every division", received="one in both or in none")

@@ -1,6 +1,8 @@
 """A table of predictions, read back as arrays in one order, and refused where it is not what was due."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -10,7 +12,48 @@ from numpy.typing import NDArray
 from theragate.errors import EvidenceError
 from theragate.study import Study
 
-__all__ = ["PredictionTable"]
+__all__ = ["Due", "PredictionTable"]
+
+
+@dataclass(frozen=True)
+class Due:
+    """The predictions that are due: of ``patients``, n ids, in each repeat; ``folds`` has the shape (repeats, n)."""
+
+    patients: pd.Series
+    folds: NDArray[np.int64]
+
+    def are(self, rows: pd.DataFrame) -> bool:
+        """Whether `rows` are these predictions, sorted by repeat and patient."""
+        if len(rows) != self.folds.size:
+            return False
+        repeats, patients = self.folds.shape
+        repeat, fold, patient = (rows[name].array for name in ("repeat", "fold", "patient"))
+        return bool(
+            (repeat == np.repeat(np.arange(repeats), patients)).all()
+            and (fold == self.folds[:, self._order].ravel()).all()
+            and all((patient[part * patients : (part + 1) * patients] == self._sorted).all() for part in range(repeats))
+        )
+
+    def sorted_back(self, predictions: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return predictions that are sorted by repeat and patient in the order of ``patients``, (repeats, n)."""
+        found = np.empty(self.folds.shape)
+        found[:, self._order] = predictions.reshape(self.folds.shape)
+        return found
+
+    @cached_property
+    def index(self) -> pd.MultiIndex:
+        """Repeat, fold and patient of each."""
+        repeats, patients = self.folds.shape
+        repeat = np.repeat(np.arange(repeats), patients)
+        return pd.MultiIndex.from_arrays([repeat, self.folds.ravel(), pd.concat([self.patients] * repeats)])
+
+    @cached_property
+    def _order(self) -> NDArray[np.intp]:
+        return self.patients.reset_index(drop=True).sort_values(kind="stable").index.to_numpy()
+
+    @cached_property
+    def _sorted(self) -> Any:
+        return self.patients.iloc[self._order].array
 
 
 @dataclass(frozen=True)
@@ -29,42 +72,72 @@ class PredictionTable:
         EvidenceError
             If it is one.
         """
-        columns = [str(column) for column in table.columns]
-        if sorted(columns) != sorted(form):
-            absent = [name for name in form if name not in columns]
-            received = f"one without {', '.join(absent)}" if absent else f"{len(columns)} columns"
+        self.check_columns(table, form, rows=len(table))
+        self.check_finite([table["prediction"].to_numpy(dtype=np.float64)])
+
+    def check_columns(self, columns: pd.DataFrame, form: dict[str, Any], *, rows: int) -> None:
+        """Refuse a table, of so many rows, with other `columns` than `form`, or one of another type.
+
+        Raises
+        ------
+        EvidenceError
+            If it is one.
+        """
+        names = [str(column) for column in columns.columns]
+        if sorted(names) != sorted(form):
+            absent = [name for name in form if name not in names]
+            received = f"one without {', '.join(absent)}" if absent else f"{len(names)} columns"
             raise self.broken(rule=f"the table's columns are {', '.join(form)}", received=received)
-        odd = [name for name, fits in form.items() if len(table) and not fits(table[name])]
+        odd = [name for name, fits in form.items() if rows and not fits(columns[name])]
         if odd:
-            received = ", ".join(f"`{name}` as {table[name].dtype}" for name in odd)
+            received = ", ".join(f"`{name}` as {columns[name].dtype}" for name in odd)
             raise self.broken(rule="every column has its type", received=received)
-        unfit = int((~np.isfinite(table["prediction"].to_numpy(dtype=np.float64))).sum())
+
+    def check_finite(self, predictions: Iterable[NDArray[np.float64]]) -> None:
+        """Refuse predictions, in any number of pieces, of which some are not finite.
+
+        Raises
+        ------
+        EvidenceError
+            With how many are not.
+        """
+        unfit = total = 0
+        for part in predictions:
+            unfit, total = unfit + int((~np.isfinite(part)).sum()), total + len(part)
         if unfit:
-            received = f"{unfit} of {len(table)} that are not"
+            received = f"{unfit} of {total} that are not"
             raise self.broken(rule="every prediction is a finite number", received=received)
 
-    def in_order(self, rows: pd.DataFrame, *, due: pd.MultiIndex) -> NDArray[np.float64]:
-        """Return predictions as (repeats, patients), in the order of `due`, which lists repeat, fold and patient.
+    def in_order(self, rows: pd.DataFrame, *, due: Due) -> NDArray[np.float64]:
+        """Return predictions as (repeats, patients), in the order of `due`.
+
+        Rows that are sorted by repeat and patient, as they are written, are compared with what is due one by one;
+        others are sorted first.
 
         Raises
         ------
         EvidenceError
             If a prediction is missing, is there twice, or is of a patient who was not held out there.
         """
+        if due.are(rows):
+            return due.sorted_back(rows["prediction"].to_numpy(dtype=np.float64))
+        every = due.index
         predicted = rows.set_index(["repeat", "fold", "patient"])["prediction"]
         twice = int(predicted.index.duplicated().sum())
-        missing, strange = int((~due.isin(predicted.index)).sum()), int((~predicted.index.isin(due)).sum())
+        missing, strange = int((~every.isin(predicted.index)).sum()), int((~predicted.index.isin(every)).sum())
         if twice or missing or strange:
             raise self.broken(
                 rule="every held-out patient is predicted once in every repeat, by each model and in each scenario",
                 received=f"{missing} predictions missing, {strange} of patients not held out there, {twice} repeated",
             )
-        return predicted.reindex(due).to_numpy(dtype=np.float64).reshape(due.get_level_values("repeat").nunique(), -1)
+        return predicted.reindex(every).to_numpy(dtype=np.float64).reshape(len(due.folds), -1)
 
     def by_model(
-        self, table: pd.DataFrame, columns: tuple[str, str], *, patients: NDArray[Any], due: int, rule: str
+        self, table: pd.DataFrame, columns: tuple[str, str], *, patients: NDArray[Any], due: range, rule: str
     ) -> tuple[NDArray[np.float64], NDArray[Any]]:
         """Return predictions, and another column, as (models, patients); `columns` name the model and that column.
+
+        `due` are the models' numbers.
 
         Raises
         ------
@@ -76,7 +149,7 @@ class PredictionTable:
             called = "refit" if model == "refit" else "model"
             raise self.broken(rule=f"a {called} predicts every patient once", received="a patient who is there twice")
         wide = table.pivot(index=model, columns="patient", values=["prediction", other])
-        complete = list(wide.index) == list(range(due)) and set(wide["prediction"].columns) == set(patients)
+        complete = list(wide.index) == list(due) and set(wide["prediction"].columns) == set(patients)
         if not complete or wide.isna().to_numpy().any():
             raise self.broken(rule=rule, received=f"{len(wide)} models, of which some lack patients or have others")
         return wide["prediction"][patients].to_numpy(dtype=np.float64), wide[other][patients].to_numpy()

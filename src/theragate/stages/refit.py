@@ -1,25 +1,41 @@
 """Released model to refits of its recipe on samples and halves; the champion's recipe in the challenger's folds."""
 
-from theragate.cohorts.outcome_columns import read_outcome
-from theragate.cohorts.parquet import read_table, write_table
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TypedDict, Unpack
+
+from theragate.cohorts.cohort_file import CohortFile
+from theragate.cohorts.parquet import write_table
 from theragate.digests import sha256_file
 from theragate.errors import EvidenceError
 from theragate.files import write_json
+from theragate.learning.families import Params
 from theragate.learning.membership_halves import DIVISIONS
 from theragate.learning.persistence import load
 from theragate.learning.predictor import Predictor
-from theragate.learning.record import ChampionRun, RefitsRecord, TrainingRecord
-from theragate.learning.refits import Recipe, Refitted
+from theragate.learning.record import ChampionRun, RefitsRecord, SampleSize, TrainingRecord
+from theragate.learning.refits import Recipe, Refitted, refit_in_sample
 from theragate.learning.refits import refit as fit_again
 from theragate.release.champion import ChampionRecipe, read_champion
 from theragate.runner.command import StageCall
 from theragate.runner.outputs import read_output
 from theragate.runner.workspace import Workspace
+from theragate.stages.division import Division, cohort_file, divide
 from theragate.stages.progress import show_progress
 from theragate.stages.validated import check_validated
 from theragate.study import Study, load_seed, load_study
 
 __all__ = ["refit"]
+
+
+class Making(TypedDict):
+    """With what, and how, a recipe is fitted again; see `theragate.learning.refits.refit`."""
+
+    released: Predictor
+    params: Params
+    seed: int
+    jobs: int
+    progress: Callable[[int, int, str], None]
 
 
 def refit(call: StageCall) -> str:
@@ -38,18 +54,19 @@ def refit(call: StageCall) -> str:
     study = load_study(workspace.params, workspace.study)
     path = workspace.data("cohort.parquet")
     check_validated(workspace, path)
-    cohort = read_table(path, remedy=f"Run `dvc repro ingest@{study.name}`.")
+    file, seed = cohort_file(workspace), load_seed(workspace.params)
+    division = divide(file, study, seed=seed)
     record, released = _trained(workspace, study)
     champion = read_champion(workspace.decided("champion.json"), study.name)
     with show_progress(study.name) as progress:
-        refitted = fit_again(
-            cohort,
-            read_outcome(cohort, study),
+        refitted = _refitted(
+            file,
+            division,
             study,
             released=released,
             params=record.selected.params,
             champion=Recipe(champion.family, champion.params, champion.features) if champion else None,
-            seed=load_seed(workspace.params),
+            seed=seed,
             jobs=settings.jobs,
             progress=progress,
         )
@@ -62,9 +79,33 @@ def refit(call: StageCall) -> str:
         refits=study.stability.refits,
         **dict(record.selected),
         champion=_run(champion, refitted, study=study.name, same_cohort=same_cohort) if champion else None,
+        sample=_size(division),
     )
     write_json(workspace.model("refits.json"), record_of_refits.model_dump(mode="json"))
-    return f"{study.stability.refits} refits, {2 * DIVISIONS} halves; {_champion_words(champion, refitted)}"
+    done = f"{study.stability.refits} refits, {2 * DIVISIONS} halves"
+    if record_of_refits.sample:
+        done += f" of {record_of_refits.sample.patients:,} patients drawn from {record_of_refits.sample.of:,}"
+    return f"{done}; {_champion_words(champion, refitted)}"
+
+
+def _refitted(
+    file: CohortFile, division: Division, study: Study, *, champion: Recipe | None, **how: Unpack[Making]
+) -> Refitted:
+    """Fit again to everybody, or in the sample."""
+    if division.sample is None:
+        return fit_again(file.frame(), division.outcome, study, champion=champion, **how)
+    refitted = refit_in_sample(file.frame(rows=division.sample), division.outcome.take(division.sample), study, **how)
+    if champion is None:
+        return refitted
+    many, most = len(division.learned), study.tuning.sample
+    why = f"it would have to learn from {many:,} patients, and recipes are run again on {most:,} at most"
+    return replace(refitted, why=why)
+
+
+def _size(division: Division) -> SampleSize | None:
+    if division.sample is None:
+        return None
+    return SampleSize(patients=len(division.sample), of=len(division.learned))
 
 
 def _trained(workspace: Workspace, study: Study) -> tuple[TrainingRecord, Predictor]:

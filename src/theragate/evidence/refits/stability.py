@@ -15,9 +15,9 @@ from theragate.evidence.metrics.censoring import RiskPatients, binary_patients, 
 from theragate.evidence.metrics.ranks import area_under_curve, concordance
 from theragate.evidence.refits.refitted import REFIT_AGAIN, check_values, patients_of
 from theragate.evidence.sampling.crossed import crossed
-from theragate.evidence.types import Z95, Curve, Estimate, StabilityEvidence
+from theragate.evidence.types import Z95, AuditSample, Curve, Estimate, StabilityEvidence
 
-__all__ = ["Refits", "instability_curve", "measure_stability"]
+__all__ = ["Refits", "audit_sample_of", "instability_curve", "measure_stability"]
 
 FEWEST_REFITS = 20
 _TWENTIETHS, _SMALLEST = 20, 11  # points of the curve, and patients behind each
@@ -43,12 +43,16 @@ class Refits:
         Shape (b, n), whole numbers: how often each patient is in the sample that the refit learned from.
     clusters
         Shape (n,): whose patients are drawn together; None where each patient is drawn alone.
+    released
+        Shape (n,): by the released model, where these patients are a sample of those whom it learned from; `original`
+        is then by the recipe fitted to the sample. None where the released model is `original`.
     """
 
     original: Floats
     predictions: Floats
     drawn: NDArray[np.integer]
     clusters: NDArray[np.generic] | None = None
+    released: Floats | None = None
 
 
 def measure_stability(
@@ -101,6 +105,17 @@ def measure_stability(
         difference=_distance(_by_cluster(np.abs(refits.predictions - refits.original), refits.clusters)),
         optimism={name: _mean(values) for name, values in gains.items()},
     )
+
+
+def audit_sample_of(refits: Refits, *, drawn_from: int) -> AuditSample | None:
+    """Return how many patients the sample has, of how many, and how far its model is from the released one.
+
+    None where the refits are those of the released model.
+    """
+    if refits.released is None:
+        return None
+    apart = float(np.abs(refits.original - refits.released).mean())
+    return AuditSample(patients=len(refits.original), of=drawn_from, apart=apart)
 
 
 def instability_curve(refits: Refits) -> Curve:
@@ -230,7 +245,8 @@ def _check(target: Target | EffectTarget, refits: Refits) -> None:
             received=f"shapes {refits.original.shape}, {refits.predictions.shape} and {refits.drawn.shape}",
             remedy=REFIT_AGAIN,
         )
-    check_values(_SUBJECT, np.concatenate([refits.original[None, :], refits.predictions]), target)
+    for predictions in (refits.original, refits.predictions, *(() if refits.released is None else (refits.released,))):
+        check_values(_SUBJECT, predictions, target)
     if not np.issubdtype(refits.drawn.dtype, np.integer):
         raise refused(
             _SUBJECT,

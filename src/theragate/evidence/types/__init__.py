@@ -16,6 +16,7 @@ from theragate.evidence.types.measured import (
 from theragate.evidence.types.refits import (
     AUDITED_MODELS,
     AttackEvidence,
+    AuditSample,
     ChampionEvidence,
     MembershipEvidence,
     StabilityEvidence,
@@ -26,6 +27,7 @@ __all__ = [
     "AUDITED_MODELS",
     "Z95",
     "AttackEvidence",
+    "AuditSample",
     "CensoringEvidence",
     "ChampionEvidence",
     "ClusterEvidence",

@@ -17,7 +17,7 @@ from theragate.evidence.types.measured import (
     ScenarioEvidence,
     ThresholdEvidence,
 )
-from theragate.evidence.types.refits import ChampionEvidence, MembershipEvidence, StabilityEvidence
+from theragate.evidence.types.refits import AuditSample, ChampionEvidence, MembershipEvidence, StabilityEvidence
 from theragate.evidence.types.treatment import TreatmentEvidence
 from theragate.study import Spec, TaskName
 
@@ -53,8 +53,9 @@ class Evidence(Spec):
     """Everything that the gates may know about a model.
 
     ``report_only`` names the metrics that are shown and never judged. ``stability`` and ``membership`` are None
-    where they were not measured, ``champion`` where there is none: a first release; ``treatment`` where no treatments
-    are compared; ``censoring`` where nobody was lost before a horizon; ``clusters`` where the study declares none.
+    where they were not measured, ``audited`` where they were measured in all patients; ``champion`` where there is
+    none: a first release; ``treatment`` where no treatments are compared; ``censoring`` where nobody was lost before a
+    horizon; ``clusters`` where the study declares none.
     ``cross_validated``: the predicting models learned from the other patients of this very cohort.
     """
 
@@ -81,6 +82,7 @@ class Evidence(Spec):
     curves: dict[str, Curve] = Field(default={})
     stability: StabilityEvidence | None = None
     membership: MembershipEvidence | None = None
+    audited: AuditSample | None = Field(default=None, exclude_if=operator.not_)
     champion: ChampionEvidence | None = None
     treatment: TreatmentEvidence | None = None
     censoring: CensoringEvidence | None = Field(default=None, exclude_if=operator.not_)

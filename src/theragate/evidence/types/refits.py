@@ -7,12 +7,30 @@ from theragate.study import Spec
 __all__ = [
     "AUDITED_MODELS",
     "AttackEvidence",
+    "AuditSample",
     "ChampionEvidence",
     "MembershipEvidence",
     "StabilityEvidence",
 ]
 
 AUDITED_MODELS = 20  # of a membership-inference audit
+
+
+class AuditSample(Spec):
+    """The random sample in which stability and membership were measured: ``patients``, ``of`` all who are learned from.
+
+    ``apart`` is the mean absolute difference between the predictions, for the sample, by the recipe fitted to it and
+    by the released model: in probability or in the outcome's unit.
+    """
+
+    patients: int
+    of: int
+    apart: float
+
+    @property
+    def in_words(self) -> str:
+        """Who was audited, in a sentence."""
+        return f"It was measured in a random sample of {self.patients:,} of the {self.of:,} patients learned from"
 
 
 class StabilityEvidence(Spec):

@@ -1,0 +1,57 @@
+"""How a study divides its cohort, read from its file: who is held out, learned from and audited, and their outcomes."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from theragate.cohorts.clusters import CLUSTER, read_clusters
+from theragate.cohorts.cohort_file import CohortFile
+from theragate.cohorts.outcome_columns import read_outcome
+from theragate.cohorts.outcomes import Outcome
+from theragate.cohorts.splits import Split, development_rows, outer_splits
+from theragate.learning.audit_sample import audit_sample
+from theragate.runner.workspace import Workspace
+from theragate.study import SiteSplit, Study, TemporalSplit
+
+__all__ = ["Division", "cohort_file", "divide"]
+
+
+@dataclass(frozen=True)
+class Division:
+    """The columns of ``cohort`` by which it is divided, with the ids; the outcome; the splits of training.
+
+    ``learned`` are the positions of those whom the released model learned from, and ``sample`` those of them in whom
+    stability and membership are measured, where that is not everybody.
+    """
+
+    cohort: pd.DataFrame
+    outcome: Outcome
+    splits: list[Split]
+    learned: NDArray[np.intp]
+    sample: NDArray[np.intp] | None
+
+
+def cohort_file(workspace: Workspace) -> CohortFile:
+    """Return the study's cohort, of which nothing is read yet."""
+    return CohortFile(workspace.data("cohort.parquet"), f"Run `dvc repro ingest@{workspace.study}`.")
+
+
+def divide(file: CohortFile, study: Study, *, seed: int) -> Division:
+    """Read what a cohort is divided by, and repeat training's splits.
+
+    Raises
+    ------
+    DataError
+        If the file is missing or unreadable, the outcome is unfit, or the cohort is too small for its splits.
+    """
+    spec = study.validation
+    by = {spec.column} if isinstance(spec, TemporalSplit | SiteSplit) else set()
+    columns = dict.fromkeys(["patient", *study.outcome_columns, *sorted(by), CLUSTER])
+    cohort = file.frame([*columns])
+    outcome, clusters = read_outcome(cohort, study), read_clusters(cohort, study)
+    splits = outer_splits(cohort, outcome, study, seed=seed)
+    learned = development_rows(splits, len(cohort))
+    sample = audit_sample(outcome, learned, study, seed=seed, clusters=clusters)
+    return Division(cohort, outcome, splits, learned, sample)
