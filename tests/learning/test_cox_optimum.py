@@ -8,7 +8,8 @@ from scipy.optimize import minimize
 from sksurv.linear_model.coxph import CoxPHOptimizer
 
 from theragate.cohorts.outcomes import Censored
-from theragate.learning.cox_optimum import PartialLikelihood, distance, find_optimum
+from theragate.learning.cox_optimum import PartialLikelihood
+from theragate.learning.newton import distance, find_optimum
 from theragate.learning.families import ESTIMATORS, FitError, Training
 from theragate.learning.families import cox as cox_families
 

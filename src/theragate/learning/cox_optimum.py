@@ -1,26 +1,20 @@
-"""The optimum of a penalised Cox regression, also where the steps of a library go astray.
+"""The objective of a penalised Cox regression, for `theragate.learning.newton`.
 
-With a ridge the objective is strictly convex, so that exactly one optimum exists, whatever the data. Newton's method
-still oscillates where a feature is nearly constant (an indicator of one patient in 400 has 20 standard deviations for
-this one), unless each step is shortened until the objective falls. What is found is judged by the step that would
-follow, not by the objective, which is flat around the optimum.
+Newton's method oscillates where a feature is nearly constant (an indicator of one patient in 400 has 20 standard
+deviations for this one), unless each step is shortened until the objective falls.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
 from theragate.cohorts.outcomes import Censored
+from theragate.learning.newton import Pieces, Whole
 
-__all__ = ["PartialLikelihood", "distance", "find_optimum"]
+__all__ = ["PartialLikelihood"]
 
 Floats = NDArray[np.float64]
 
-_STEPS = 200
-_HALVINGS = 40
-_STILL = 1e-10  # a step after which no further one is worthwhile, in the largest change of a score
 _FAR = 600.0  # beyond 700, an exponential is 0
-_ARMIJO = 1e-4
-_NOISE = 1e-15  # of the objective: what its last digit is worth
 
 
 class PartialLikelihood:
@@ -31,27 +25,35 @@ class PartialLikelihood:
     Parameters
     ----------
     matrix
-        Shape (n, columns).
+        Shape (n, columns): an array, or pieces whose rows are in the order `by_time` of the outcome.
     outcome
-        The patients' times and events.
+        The patients' times and events, in the cohort's order.
     ridge
         Above 0.
     """
 
-    def __init__(self, matrix: Floats, outcome: Censored, *, ridge: float) -> None:
-        order = np.argsort(-outcome.time, kind="stable")
+    def __init__(self, matrix: Floats | Pieces, outcome: Censored, *, ridge: float) -> None:
+        order = self.by_time(outcome)
         time, event = outcome.time[order], outcome.event[order]
-        self._matrix, self._ridge = matrix[order], ridge
+        self._matrix: Pieces = Whole(matrix[order]) if isinstance(matrix, np.ndarray) else matrix
+        self._ridge = ridge
         # Whoever has the same time is at risk together: the last of them ends the risk set of all.
         last = np.searchsorted(-time, -time, side="right") - 1
         self._ends, deaths = np.unique(last[event], return_counts=True)
         self._deaths = deaths.astype(np.float64)
-        self._died = self._matrix[event].sum(axis=0)
+        self._died = np.zeros(self._matrix.columns)
+        for part, piece in self._matrix.pieces():
+            self._died += piece[event[part]].sum(axis=0, dtype=np.float64)
         self._first_end = np.searchsorted(self._ends, np.arange(len(time)))
+
+    @staticmethod
+    def by_time(outcome: Censored) -> NDArray[np.intp]:
+        """Return the positions of the patients from the longest time to the shortest."""
+        return np.argsort(-outcome.time, kind="stable")
 
     def value(self, coefficients: Floats) -> float:
         """Return the objective; infinite where scores are so far apart that no exponential can express it."""
-        score = self._matrix @ coefficients
+        score = self._matrix.times(coefficients)
         if not np.ptp(score) < _FAR:
             return np.inf
         at_risk = np.logaddexp.accumulate(score)[self._ends]
@@ -66,72 +68,31 @@ class PartialLikelihood:
         FloatingPointError
             Where the objective is infinite.
         """
-        score = self._matrix @ coefficients
+        score = self._matrix.times(coefficients)
         if not np.ptp(score) < _FAR:
             raise FloatingPointError("scores too far apart")
         weight = np.exp(score - score.max())
         at_risk = np.cumsum(weight)[self._ends]
-        means = np.cumsum(weight[:, None] * self._matrix, axis=0)[self._ends] / at_risk[:, None]
         # Each patient counts in the risk set of every death up to the own time.
         shares = np.append(np.cumsum((self._deaths / at_risk)[::-1])[::-1], 0.0)[self._first_end]
-        hessian = (self._matrix * (weight * shares)[:, None]).T @ self._matrix
-        hessian -= (means * self._deaths[:, None]).T @ means
-        gradient = self._deaths @ means - self._died
+        gradient, hessian = -self._died, np.zeros((len(coefficients), len(coefficients)))
+        sums, deaths_so_far = np.zeros(len(coefficients)), 0
+        for part, single in self._matrix.pieces():
+            piece = single.astype(np.float64, copy=False)
+            weighted = np.cumsum(weight[part, None] * piece, axis=0)
+            weighted += sums
+            sums = weighted[-1].copy()
+            until = int(np.searchsorted(self._ends, part.stop))
+            here = slice(deaths_so_far, until)
+            deaths_so_far = until
+            means = weighted[self._ends[here] - part.start] / at_risk[here, None]
+            hessian += (piece * (weight * shares)[part, None]).T @ piece
+            hessian -= (means * self._deaths[here, None]).T @ means
+            gradient = gradient + self._deaths[here] @ means
         hessian /= len(score)
         hessian[np.diag_indices_from(hessian)] += self._ridge
         return gradient / len(score) + self._ridge * coefficients, hessian
 
     def change(self, step: Floats) -> float:
         """Return the largest change of a patient's score, but for what is common to all."""
-        return float(np.ptp(self._matrix @ step)) if len(step) else 0.0
-
-
-def distance(likelihood: PartialLikelihood, coefficients: Floats) -> float:
-    """Return how far the optimum is, as the largest change of a patient's score in the next whole Newton step."""
-    return likelihood.change(_step(*likelihood.derivatives(coefficients)))
-
-
-def find_optimum(likelihood: PartialLikelihood, start: Floats) -> Floats:
-    """Return the coefficients that minimise the objective; whether it has arrived, `distance` tells.
-
-    A damped Newton method (Boyd, Vandenberghe, Convex Optimization, 2004, section 9.5).
-
-    Raises
-    ------
-    FloatingPointError, numpy.linalg.LinAlgError
-        If numbers of this precision cannot express a step.
-    """
-    here, left = start, np.inf
-    for _ in range(_STEPS):
-        gradient, hessian = likelihood.derivatives(here)
-        step = _step(gradient, hessian)
-        change = likelihood.change(step)
-        if not np.isfinite(change) or change < _STILL:
-            break
-        share = _share(likelihood, here, step, slope=float(gradient @ step))
-        if not share:
-            # The objective is as low as numbers can show; the gradient, which vanishes, shows more.
-            if change >= left / 2:
-                break
-            share, left = 1.0, change
-        here = here + share * step
-    return here
-
-
-def _share(likelihood: PartialLikelihood, here: Floats, step: Floats, *, slope: float) -> float:
-    """Return the share of the step after which the objective has fallen by enough; 0 if there is none."""
-    value = likelihood.value(here)
-    if -slope < _NOISE * max(abs(value), 1.0):
-        return 0.0
-    for halving in range(_HALVINGS):
-        share = 0.5**halving
-        if likelihood.value(here + share * step) < value + _ARMIJO * share * slope:
-            return share
-    return 0.0
-
-
-def _step(gradient: Floats, hessian: Floats) -> Floats:
-    """Return the step to the minimum of the objective's second-order model."""
-    from scipy.linalg import cho_factor, cho_solve
-
-    return np.asarray(-cho_solve(cho_factor(hessian), gradient))
+        return float(np.ptp(self._matrix.times(step))) if len(step) else 0.0

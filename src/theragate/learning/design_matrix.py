@@ -1,5 +1,6 @@
 """From a patient's features to the numbers that an estimator takes; everything is learned from the training rows."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -13,7 +14,7 @@ from sklearn.preprocessing import OneHotEncoder, SplineTransformer, StandardScal
 
 from theragate.learning.features import Feature
 
-__all__ = ["Design", "DesignKind", "fit_design"]
+__all__ = ["Design", "DesignKind", "fit_design", "knots_of"]
 
 DesignKind = Literal["linear", "splines", "trees"]
 
@@ -43,7 +44,13 @@ class Design:
         return sources
 
 
-def fit_design(kind: DesignKind, frame: pd.DataFrame, features: tuple[Feature, ...]) -> Design:
+def fit_design(
+    kind: DesignKind,
+    frame: pd.DataFrame,
+    features: tuple[Feature, ...],
+    *,
+    knots: Mapping[str, NDArray[np.float64]] | None = None,
+) -> Design:
     """Learn a transformation from training rows.
 
     Parameters
@@ -57,6 +64,8 @@ def fit_design(kind: DesignKind, frame: pd.DataFrame, features: tuple[Feature, .
         The training rows, as `as_features` gives them.
     features
         The features of `frame`.
+    knots
+        Of every number, where they are known already, from more rows than `frame` has; see `knots_of`.
 
     Returns
     -------
@@ -72,7 +81,7 @@ def fit_design(kind: DesignKind, frame: pd.DataFrame, features: tuple[Feature, .
         imputer = SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True)
         steps.append(("numbers", make_pipeline(imputer, StandardScaler()), numbers))
     if kind == "splines":
-        knots = {name: _knots(frame[name]) for name in numbers}
+        knots = knots or {name: knots_of(frame[name].to_numpy()) for name in numbers}
         curved = [name for name in numbers if np.all(np.diff(knots[name]) > 0)]
         if curved:
             steps.append(("curves", _curves(np.column_stack([knots[name] for name in curved])), curved))
@@ -92,8 +101,9 @@ def _repeated(step: Any, positions: NDArray[np.intp], *, width: int) -> NDArray[
     return np.repeat(positions, width // len(positions))
 
 
-def _knots(column: pd.Series) -> NDArray[np.float64]:
-    known = column.to_numpy()[column.notna().to_numpy()]
+def knots_of(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the five knots of a number's spline, which are distinct where it has one; all 0 where it is unknown."""
+    known = values[~np.isnan(values)]
     return np.quantile(known, _KNOTS) if len(known) else np.zeros(len(_KNOTS))
 
 

@@ -6,12 +6,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from theragate.cohorts.outcomes import Binary, Censored, Outcome, Quantity, Treated
+from theragate.learning.matrix_file import Bent, MatrixFile
 from theragate.learning.models import Model, Response
 from theragate.learning.wide import narrowed
 from theragate.study import TaskName
@@ -20,7 +22,18 @@ if TYPE_CHECKING:  # a study's families are checked by name in stages that have 
     import xgboost
     from optuna import Trial
 
-__all__ = ["Family", "FitError", "Params", "Stored", "Training", "numerical_errors", "response_of"]
+__all__ = [
+    "Family",
+    "FitError",
+    "Params",
+    "Stored",
+    "Training",
+    "TrainingInPieces",
+    "boosting_label",
+    "numerical_errors",
+    "response_of",
+    "time_bounds",
+]
 
 Params = Mapping[str, float | int]
 Stored = Literal["coefficients", "booster", "forest", "causal_forest"]
@@ -59,19 +72,14 @@ class Training:
         """The matrix in the form that boosting takes, made once and reused by every trial."""
         import xgboost
 
-        return xgboost.QuantileDMatrix(self.matrix, label=_boosting_label(self.outcome), nthread=1)
+        return xgboost.QuantileDMatrix(self.matrix, label=boosting_label(self.outcome), nthread=1)
 
     @cached_property
     def intervals(self) -> "xgboost.QuantileDMatrix":
         """The same, with each survival time, in horizons, as the interval in which it lies: endless where censored."""
         import xgboost
 
-        if not isinstance(self.outcome, Censored):
-            raise TypeError("only a censored time lies in an interval")
-        # A time of 0 has no logarithm; half of the shortest one is as early as the data can tell.
-        shortest = self.outcome.time[self.outcome.time > 0].min() / 2
-        time = np.maximum(self.outcome.time, shortest) / self.outcome.horizon
-        until = np.where(self.outcome.event, time, np.inf)
+        time, until = time_bounds(self.outcome)
         return xgboost.QuantileDMatrix(self.matrix, label_lower_bound=time, label_upper_bound=until, nthread=1)
 
     @cached_property
@@ -95,7 +103,35 @@ class Training:
         return straight
 
 
-def _boosting_label(outcome: Outcome) -> NDArray[np.float64]:
+@dataclass(frozen=True)
+class TrainingInPieces:
+    """What a family learns from piece by piece; ``matrix`` has a row per patient of ``outcome``, in its order.
+
+    ``curves`` are its columns of spline terms. What a fit keeps for a while goes into ``folder``.
+    """
+
+    matrix: MatrixFile
+    outcome: Outcome
+    curves: slice
+    folder: Path
+
+    def bent(self, params: Params, matrix: MatrixFile | None = None) -> Bent:
+        """Return the matrix, or another with its columns, with the curvature of `params`; 1 where they have none."""
+        return Bent(matrix or self.matrix, self.curves, params.get("curvature", 1.0))
+
+
+def time_bounds(outcome: Outcome) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the interval in which each survival time lies, in horizons: endless where it is censored, else a point."""
+    if not isinstance(outcome, Censored):
+        raise TypeError("only a censored time lies in an interval")
+    # A time of 0 has no logarithm; half of the shortest one is as early as the data can tell.
+    shortest = outcome.time[outcome.time > 0].min() / 2
+    time = np.maximum(outcome.time, shortest) / outcome.horizon
+    return time, np.where(outcome.event, time, np.inf)
+
+
+def boosting_label(outcome: Outcome) -> NDArray[np.float64]:
+    """Return what XGBoost learns of each patient, shape (n,)."""
     # XGBoost takes a censored time as a negative one.
     if isinstance(outcome, Binary):
         return outcome.event.astype(np.float64)
@@ -147,6 +183,9 @@ class Family(ABC):
     light: ClassVar[bool] = False
     """Whether the fixed penalty is so light that there have to be more patients than features."""
 
+    in_pieces: ClassVar[bool] = False
+    """Whether it can be fitted to more patients than memory holds, by `fit_in_pieces`."""
+
     tasks: ClassVar[tuple[TaskName, ...]] = ()
     """For which tasks a family of an extension is; ours stand in `TASKS`."""
 
@@ -171,3 +210,13 @@ class Family(ABC):
         FitError
             If there is no finite or stable solution.
         """
+
+    def fit_in_pieces(self, training: TrainingInPieces, params: Params, *, seed: int) -> Model:
+        """Fit the model that `fit` would, to a matrix that is read piece by piece.
+
+        Raises
+        ------
+        FitError
+            If there is no finite or stable solution.
+        """
+        raise NotImplementedError

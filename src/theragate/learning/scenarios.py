@@ -1,14 +1,17 @@
 """The declared stresses of the inputs, applied to a whole cohort at once, so that folds do not change who is hit."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from theragate.errors import ConfigurationError
 from theragate.learning.features import Feature
 from theragate.learning.seeds import derive
 from theragate.study import Scenario, Study
 
-__all__ = ["CLEAN", "check_scenarios", "stressed"]
+__all__ = ["CLEAN", "Stress", "check_scenarios", "stressed"]
 
 CLEAN = "clean"
 
@@ -42,28 +45,60 @@ def check_scenarios(study: Study, schema: tuple[Feature, ...]) -> None:
                 )
 
 
-def stressed(frame: pd.DataFrame, scenario: Scenario, *, study: str, name: str, seed: int) -> pd.DataFrame:
-    """Return a copy of the cohort's features under a scenario.
+@dataclass(frozen=True)
+class Stress:
+    """What a scenario does to each patient of a cohort, drawn for all at once.
 
-    Parameters
-    ----------
-    frame
-        All patients of the cohort, in its order, as `as_features` gives them.
-    scenario
-        Noise is normal with the standard deviation declared; of the patients (rounded) that lack a feature, each is
-        as likely as any other.
-    study, name, seed
-        What the draws depend on, together with the feature's name; folds make no difference.
+    ``noise`` and ``missing`` map a column to what is added to each patient's value, and to whether the patient lacks
+    it, each of shape (n,).
     """
-    changed = frame.copy()
-    for column, deviation in scenario.noise.items():
-        generator = np.random.default_rng(derive(seed, study, name, "noise", column))
-        changed[column] = changed[column] + generator.normal(0.0, deviation, len(frame))
-    for column, share in scenario.missing.items():
-        generator = np.random.default_rng(derive(seed, study, name, "missing", column))
-        hit = generator.permutation(len(frame)) < round(share * len(frame))
-        changed[column] = changed[column].mask(hit)
-    return changed
+
+    noise: dict[str, NDArray[np.float64]]
+    missing: dict[str, NDArray[np.bool_]]
+
+    @classmethod
+    def drawn(cls, scenario: Scenario, *, patients: int, study: str, name: str, seed: int) -> "Stress":
+        """Draw the stress of so many patients.
+
+        Parameters
+        ----------
+        scenario
+            Noise is normal with the standard deviation declared; of the patients (rounded) that lack a feature, each
+            is as likely as any other.
+        patients
+            Of the whole cohort.
+        study, name, seed
+            What the draws depend on, together with the feature's name; folds make no difference.
+        """
+        noise, missing = {}, {}
+        for column, deviation in scenario.noise.items():
+            generator = np.random.default_rng(derive(seed, study, name, "noise", column))
+            noise[column] = generator.normal(0.0, deviation, patients)
+        for column, share in scenario.missing.items():
+            generator = np.random.default_rng(derive(seed, study, name, "missing", column))
+            missing[column] = generator.permutation(patients) < round(share * patients)
+        return cls(noise, missing)
+
+    def take(self, rows: NDArray[np.intp]) -> "Stress":
+        """Return the stress of some patients."""
+        return Stress(
+            {column: values[rows] for column, values in self.noise.items()},
+            {column: hit[rows] for column, hit in self.missing.items()},
+        )
+
+    def of(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Return a copy of these patients' features, as `as_features` gives them, under the stress."""
+        changed = frame.copy()
+        for column, values in self.noise.items():
+            changed[column] = changed[column] + values
+        for column, hit in self.missing.items():
+            changed[column] = changed[column].mask(hit)
+        return changed
+
+
+def stressed(frame: pd.DataFrame, scenario: Scenario, *, study: str, name: str, seed: int) -> pd.DataFrame:
+    """Return a copy of the features of all patients of a cohort, in its order, under a scenario; see `Stress`."""
+    return Stress.drawn(scenario, patients=len(frame), study=study, name=name, seed=seed).of(frame)
 
 
 def _unfit_scenario(study: Study, name: str, *, rule: str, received: str) -> ConfigurationError:

@@ -13,7 +13,7 @@ from theragate.learning.families.effect_learners import ConstantEffect, DRLearne
 from theragate.learning.families.linear import ElasticNetRegression, Linear, SplineRidge
 from theragate.learning.families.logistic import Logistic, SplineLogistic
 from theragate.learning.families.survival_forest import RandomSurvivalForest
-from theragate.learning.family import Family, FitError, Params, Training
+from theragate.learning.family import Family, FitError, Params, Training, TrainingInPieces
 from theragate.learning.models import Model
 from theragate.study import TASKS, Study, TaskName
 
@@ -24,6 +24,7 @@ __all__ = [
     "FitError",
     "Params",
     "Training",
+    "TrainingInPieces",
     "check_families",
     "check_width",
     "families_of",

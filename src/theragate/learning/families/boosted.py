@@ -3,9 +3,19 @@
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
-from theragate.cohorts.outcomes import Binary, Outcome, Quantity
-from theragate.learning.family import Family, Params, Training, numerical_errors, response_of
+from theragate.cohorts.outcomes import Binary, Censored, Outcome, Quantity
+from theragate.learning.family import (
+    Family,
+    Params,
+    Training,
+    TrainingInPieces,
+    boosting_label,
+    numerical_errors,
+    response_of,
+    time_bounds,
+)
 from theragate.learning.models import BoostedModel, Response
 
 __all__ = ["Boosted", "BoostedTimes"]
@@ -16,6 +26,7 @@ class Boosted(Family):
 
     design: ClassVar = "trees"
     stored: ClassVar = "booster"
+    in_pieces: ClassVar = True
     fixed: ClassVar[Params] = {"rounds": 100, "depth": 2, "rows": 0.8, "columns": 0.8, "penalty": 3.0}
 
     def suggest(self, trial: Any, prefix: str) -> dict[str, Any]:
@@ -30,7 +41,18 @@ class Boosted(Family):
 
     def fit(self, training: Training, params: Params, *, seed: int) -> BoostedModel:
         """Boost with one thread, so that sums are made in one order."""
-        return _boosted(training, params, training.quantiles, {"objective": _objective(training.outcome)}, seed=seed)
+        settings = {"objective": _objective(training.outcome)}
+        booster = _boosted(params, training.quantiles, settings, seed=seed)
+        return _model(booster, training.outcome, BoostedModel(booster, Response("quantity")).score(training.matrix))
+
+    def fit_in_pieces(self, training: TrainingInPieces, params: Params, *, seed: int) -> BoostedModel:
+        """Boost on quantiles that are found piece by piece."""
+        from theragate.learning.quantiles import quantiles
+
+        settings = {"objective": _objective(training.outcome)}
+        matrix = quantiles(training.matrix, {"label": boosting_label(training.outcome)})
+        booster = _boosted(params, matrix, settings, seed=seed)
+        return _model(booster, training.outcome, _scores(booster, training))
 
 
 class BoostedTimes(Boosted):
@@ -49,14 +71,28 @@ class BoostedTimes(Boosted):
 
     def fit(self, training: Training, params: Params, *, seed: int) -> BoostedModel:
         """Boost with one thread, so that sums are made in one order."""
-        errors = {"aft_loss_distribution": "extreme", "aft_loss_distribution_scale": params["spread"]}
-        settings = {"objective": "survival:aft", "base_score": 1.0, **errors}
-        return _boosted(training, params, training.intervals, settings, seed=seed, scale=-1 / params["spread"])
+        booster = _boosted(params, training.intervals, _weibull(params), seed=seed)
+        scale = -1 / params["spread"]
+        score = BoostedModel(booster, Response("quantity"), scale).score(training.matrix)
+        return _model(booster, training.outcome, score, scale)
+
+    def fit_in_pieces(self, training: TrainingInPieces, params: Params, *, seed: int) -> BoostedModel:
+        """Boost on quantiles that are found piece by piece."""
+        from theragate.learning.quantiles import quantiles
+
+        lower, upper = time_bounds(training.outcome)
+        matrix = quantiles(training.matrix, {"label_lower_bound": lower, "label_upper_bound": upper})
+        booster = _boosted(params, matrix, _weibull(params), seed=seed)
+        scale = -1 / params["spread"]
+        return _model(booster, training.outcome, _scores(booster, training, scale), scale)
 
 
-def _boosted(
-    training: Training, params: Params, matrix: Any, settings: dict[str, Any], *, seed: int, scale: float = 1.0
-) -> BoostedModel:
+def _weibull(params: Params) -> dict[str, Any]:
+    errors = {"aft_loss_distribution": "extreme", "aft_loss_distribution_scale": params["spread"]}
+    return {"objective": "survival:aft", "base_score": 1.0, **errors}
+
+
+def _boosted(params: Params, matrix: Any, settings: dict[str, Any], *, seed: int) -> Any:
     import xgboost
 
     everything = {
@@ -72,9 +108,20 @@ def _boosted(
         "verbosity": 0,
     }
     with numerical_errors(xgboost.core.XGBoostError):
-        booster = xgboost.train(everything, matrix, num_boost_round=int(params["rounds"]))
-        score = BoostedModel(booster, Response("quantity"), scale).score(training.matrix)
-        return BoostedModel(booster, response_of(training.outcome, np.asarray(score)), scale)
+        return xgboost.train(everything, matrix, num_boost_round=int(params["rounds"]))
+
+
+def _model(booster: Any, outcome: Outcome, score: NDArray[np.float64], scale: float = 1.0) -> BoostedModel:
+    with numerical_errors():
+        return BoostedModel(booster, response_of(outcome, np.asarray(score)), scale)
+
+
+def _scores(booster: Any, training: TrainingInPieces, scale: float = 1.0) -> NDArray[np.float64]:
+    """Return the score of each patient learned from, of which a baseline hazard is made; of other outcomes none."""
+    if not isinstance(training.outcome, Censored):
+        return np.empty(0)
+    model = BoostedModel(booster, Response("quantity"), scale)
+    return np.concatenate([model.score(piece.astype(np.float64)) for _, piece in training.matrix.pieces()])
 
 
 def _objective(outcome: Outcome) -> str:

@@ -7,9 +7,18 @@ from typing import Any, ClassVar, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from theragate.cohorts.outcomes import Censored
-from theragate.learning.cox_optimum import PartialLikelihood, distance, find_optimum
-from theragate.learning.family import Family, FitError, Params, Training, numerical_errors, response_of
+from theragate.cohorts.outcomes import Censored, Outcome
+from theragate.learning.cox_optimum import PartialLikelihood
+from theragate.learning.newton import distance, find_optimum
+from theragate.learning.family import (
+    Family,
+    FitError,
+    Params,
+    Training,
+    TrainingInPieces,
+    numerical_errors,
+    response_of,
+)
 from theragate.learning.models import LinearModel
 from theragate.learning.wide import is_wide, narrowed
 
@@ -27,6 +36,7 @@ class RidgeCox(Family):
 
     design: ClassVar = "linear"
     light: ClassVar = True
+    in_pieces: ClassVar = True
     fixed: ClassVar[Params] = {"penalty": 1.0}
 
     def suggest(self, trial: Any, prefix: str) -> dict[str, Any]:
@@ -39,6 +49,10 @@ class RidgeCox(Family):
             matrix, basis = training.narrow
             return _model(training, basis @ _ridge(training, matrix, params["penalty"]))
         return _model(training, _ridge(training, training.matrix, params["penalty"]))
+
+    def fit_in_pieces(self, training: TrainingInPieces, params: Params, *, seed: int) -> LinearModel:  # noqa: ARG002 - draws nothing
+        """Fit by Newton's method, whose sums are made piece by piece, from the longest time to the shortest."""
+        return _fit_in_pieces(training, params, ridge=params["penalty"] / len(training.outcome))
 
 
 class StrongRidgeCox(RidgeCox):
@@ -74,6 +88,7 @@ class SplineCox(Family):
     """Ridge Cox regression on straight lines and cubic splines; ``curvature`` near 0 leaves the lines only."""
 
     design: ClassVar = "splines"
+    in_pieces: ClassVar = True
     fixed: ClassVar[Params] = {"penalty": 0.02, "curvature": 0.5}
 
     def suggest(self, trial: Any, prefix: str) -> dict[str, Any]:
@@ -89,15 +104,31 @@ class SplineCox(Family):
         matrix, basis = training.bent(curvature), None
         if is_wide(matrix):
             matrix, basis = narrowed(matrix)
-        likelihood = PartialLikelihood(matrix, _censored(training), ridge=params["penalty"])
+        likelihood = PartialLikelihood(matrix, _censored(training.outcome), ridge=params["penalty"])
         coefficients = _optimum(likelihood, np.zeros(matrix.shape[1]))
         coefficients = coefficients if basis is None else basis @ coefficients
         return _model(training, training.unbent(coefficients, curvature))
 
+    def fit_in_pieces(self, training: TrainingInPieces, params: Params, *, seed: int) -> LinearModel:  # noqa: ARG002 - draws nothing
+        """Fit by Newton's method, whose sums are made piece by piece, from the longest time to the shortest."""
+        return _fit_in_pieces(training, params, ridge=params["penalty"])
+
+
+def _fit_in_pieces(training: TrainingInPieces, params: Params, *, ridge: float) -> LinearModel:
+    outcome = _censored(training.outcome)
+    path = training.folder / "by_time"
+    matrix = training.bent(params, training.matrix.in_order(PartialLikelihood.by_time(outcome), path))
+    found = _optimum(PartialLikelihood(matrix, outcome, ridge=ridge), np.zeros(matrix.columns))
+    path.unlink()
+    coefficients = matrix.unbent(found)
+    score = training.matrix.times(coefficients)
+    intercept = -float(score.mean())
+    return LinearModel(coefficients, intercept, response_of(outcome, score + intercept))
+
 
 def _ridge(training: Training, matrix: Floats, penalty: float) -> Floats:
     """Return the optimum: the library's own coefficients where they are that, and else a search for it."""
-    likelihood = PartialLikelihood(matrix, _censored(training), ridge=penalty / len(matrix))
+    likelihood = PartialLikelihood(matrix, _censored(training.outcome), ridge=penalty / len(matrix))
     coefficients = np.zeros(matrix.shape[1])
     if len(matrix) <= _MANY and not is_wide(training.matrix):
         with suppress(FitError):
@@ -149,12 +180,12 @@ def _model(training: Training, coefficients: Floats) -> LinearModel:
 def _structured(training: Training) -> NDArray[Any]:
     from sksurv.util import Surv
 
-    outcome = _censored(training)
+    outcome = _censored(training.outcome)
     structured: NDArray[Any] = Surv.from_arrays(outcome.event, outcome.time)
     return structured
 
 
-def _censored(training: Training) -> Censored:
-    if not isinstance(training.outcome, Censored):
+def _censored(outcome: Outcome) -> Censored:
+    if not isinstance(outcome, Censored):
         raise TypeError("Cox regression needs a censored outcome")
-    return training.outcome
+    return outcome

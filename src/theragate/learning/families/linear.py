@@ -5,8 +5,8 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from theragate.cohorts.outcomes import Quantity
-from theragate.learning.family import Family, FitError, Params, Training, numerical_errors
+from theragate.cohorts.outcomes import Outcome, Quantity
+from theragate.learning.family import Family, FitError, Params, Training, TrainingInPieces, numerical_errors
 from theragate.learning.models import LinearModel, Response
 
 __all__ = ["ElasticNetRegression", "Linear", "SplineRidge"]
@@ -17,6 +17,7 @@ class Linear(Family):
 
     design: ClassVar = "linear"
     light: ClassVar = True
+    in_pieces: ClassVar = True
     fixed: ClassVar[Params] = {"penalty": 1.0}
 
     def suggest(self, trial: Any, prefix: str) -> dict[str, Any]:
@@ -27,11 +28,16 @@ class Linear(Family):
         """Solve the normal equations."""
         return _ridge(training, training.matrix, params, curvature=1.0)
 
+    def fit_in_pieces(self, training: TrainingInPieces, params: Params, *, seed: int) -> LinearModel:  # noqa: ARG002 - draws nothing
+        """Solve the normal equations, whose sums are made piece by piece."""
+        return _ridge_in_pieces(training, params)
+
 
 class SplineRidge(Family):
     """Ridge regression on straight lines and cubic splines; ``curvature`` near 0 leaves the lines only."""
 
     design: ClassVar = "splines"
+    in_pieces: ClassVar = True
     fixed: ClassVar[Params] = {"penalty": 10.0, "curvature": 0.5}
 
     def suggest(self, trial: Any, prefix: str) -> dict[str, Any]:
@@ -45,6 +51,10 @@ class SplineRidge(Family):
         """Solve the normal equations."""
         curvature = params["curvature"]
         return _ridge(training, training.bent(curvature), params, curvature=curvature)
+
+    def fit_in_pieces(self, training: TrainingInPieces, params: Params, *, seed: int) -> LinearModel:  # noqa: ARG002 - draws nothing
+        """Solve the normal equations, whose sums are made piece by piece."""
+        return _ridge_in_pieces(training, params)
 
 
 class ElasticNetRegression(Family):
@@ -64,7 +74,7 @@ class ElasticNetRegression(Family):
         """Fit by coordinate descent in a fixed order."""
         from sklearn.linear_model import ElasticNet
 
-        value = _value(training)
+        value = _quantity(training.outcome).value
         correlation = np.abs(training.matrix.T @ (value - value.mean())).max() / len(value)
         if correlation == 0:
             raise FitError("no feature is related to the outcome")
@@ -79,12 +89,35 @@ def _ridge(training: Training, matrix: NDArray[np.float64], params: Params, *, c
     from sklearn.linear_model import Ridge
 
     with numerical_errors():
-        fitted = Ridge(alpha=params["penalty"], solver="cholesky").fit(matrix, _value(training))
+        fitted = Ridge(alpha=params["penalty"], solver="cholesky").fit(matrix, _quantity(training.outcome).value)
     coefficients = training.unbent(fitted.coef_, curvature)
     return LinearModel(coefficients, float(fitted.intercept_), Response("quantity"))
 
 
-def _value(training: Training) -> NDArray[np.float64]:
-    if not isinstance(training.outcome, Quantity):
+def _ridge_in_pieces(training: TrainingInPieces, params: Params) -> LinearModel:
+    from scipy.linalg import solve
+
+    matrix, value = training.bent(params), _quantity(training.outcome).value
+    patients, mean = len(value), value.mean()
+    sums, square, product = (
+        np.zeros(matrix.columns),
+        np.zeros((matrix.columns, matrix.columns)),
+        np.zeros(matrix.columns),
+    )
+    for part, piece in matrix.pieces():
+        sums += piece.sum(axis=0)
+        square += piece.T @ piece
+        product += (value[part] - mean) @ piece
+    centre = sums / patients
+    square -= patients * np.outer(centre, centre)
+    square[np.diag_indices_from(square)] += params["penalty"]
+    with numerical_errors():
+        coefficients = np.asarray(solve(square, product, assume_a="pos"), dtype=np.float64)
+    intercept = float(mean - centre @ coefficients)
+    return LinearModel(matrix.unbent(coefficients), intercept, Response("quantity"))
+
+
+def _quantity(outcome: Outcome) -> Quantity:
+    if not isinstance(outcome, Quantity):
         raise TypeError("least squares needs a quantity as outcome")
-    return training.outcome.value
+    return outcome

@@ -5,12 +5,16 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from theragate.cohorts.outcomes import Binary
-from theragate.learning.family import Family, Params, Training, numerical_errors
+from theragate.cohorts.outcomes import Binary, Outcome
+from theragate.learning.family import Family, FitError, Params, Training, TrainingInPieces, numerical_errors
+from theragate.learning.log_likelihood import LogLikelihood
 from theragate.learning.models import LinearModel, Response
+from theragate.learning.newton import distance, find_optimum
 from theragate.learning.wide import is_wide, narrowed
 
 __all__ = ["Logistic", "SplineLogistic"]
+
+_ARRIVED = 1e-6  # how much a patient's score may still differ from that at the optimum
 
 
 class Logistic(Family):
@@ -18,6 +22,7 @@ class Logistic(Family):
 
     design: ClassVar = "linear"
     light: ClassVar = True
+    in_pieces: ClassVar = True
     fixed: ClassVar[Params] = {"penalty": 1.0}
 
     def suggest(self, trial: Any, prefix: str) -> dict[str, Any]:
@@ -28,11 +33,16 @@ class Logistic(Family):
         """Fit by Newton's method, which is exact enough to agree across processors."""
         return _fit(training, training.matrix, params, curvature=1.0)
 
+    def fit_in_pieces(self, training: TrainingInPieces, params: Params, *, seed: int) -> LinearModel:  # noqa: ARG002 - draws nothing
+        """Fit by Newton's method, whose sums are made piece by piece."""
+        return _fit_in_pieces(training, params)
+
 
 class SplineLogistic(Family):
     """Logistic regression on straight lines and cubic splines; ``curvature`` near 0 leaves the lines only."""
 
     design: ClassVar = "splines"
+    in_pieces: ClassVar = True
     fixed: ClassVar[Params] = {"penalty": 3.0, "curvature": 0.5}
 
     def suggest(self, trial: Any, prefix: str) -> dict[str, Any]:
@@ -47,14 +57,15 @@ class SplineLogistic(Family):
         curvature = params["curvature"]
         return _fit(training, training.bent(curvature), params, curvature=curvature)
 
+    def fit_in_pieces(self, training: TrainingInPieces, params: Params, *, seed: int) -> LinearModel:  # noqa: ARG002 - draws nothing
+        """Fit by Newton's method, whose sums are made piece by piece."""
+        return _fit_in_pieces(training, params)
+
 
 def _fit(training: Training, matrix: NDArray[np.float64], params: Params, *, curvature: float) -> LinearModel:
     from sklearn.linear_model import LogisticRegression
 
-    outcome = training.outcome
-    if not isinstance(outcome, Binary):
-        raise TypeError("logistic regression needs a binary outcome")
-    basis = None
+    outcome, basis = _binary(training.outcome), None
     if is_wide(matrix):
         matrix, basis = narrowed(matrix)
     with numerical_errors():
@@ -64,3 +75,22 @@ def _fit(training: Training, matrix: NDArray[np.float64], params: Params, *, cur
     coefficients = training.unbent(found, curvature)
     intercept = float(fitted.intercept_[0])
     return LinearModel(coefficients, intercept, Response("probability"))
+
+
+def _fit_in_pieces(training: TrainingInPieces, params: Params) -> LinearModel:
+    matrix, event = training.bent(params), _binary(training.outcome).event
+    objective = LogLikelihood(matrix, event, ridge=params["penalty"] / len(event))
+    start = np.zeros(matrix.columns + 1)
+    start[-1] = np.log(event.mean() / (1 - event.mean()))
+    with numerical_errors():
+        found = find_optimum(objective, start)
+        left = distance(objective, found)
+    if not left <= _ARRIVED:
+        raise FitError("no stable solution (steps that do not end)")
+    return LinearModel(matrix.unbent(found[:-1]), float(found[-1]), Response("probability"))
+
+
+def _binary(outcome: Outcome) -> Binary:
+    if not isinstance(outcome, Binary):
+        raise TypeError("logistic regression needs a binary outcome")
+    return outcome
