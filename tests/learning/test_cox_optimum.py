@@ -9,9 +9,9 @@ from sksurv.linear_model.coxph import CoxPHOptimizer
 
 from theragate.cohorts.outcomes import Censored
 from theragate.learning.cox_optimum import PartialLikelihood
-from theragate.learning.newton import distance, find_optimum
 from theragate.learning.families import ESTIMATORS, FitError, Training
 from theragate.learning.families import cox as cox_families
+from theragate.learning.newton import distance, find_optimum
 
 
 def drawn(patients: int, columns: int, *, seed: int, rare: int = 0, ties: bool = True) -> Training:

@@ -9,10 +9,10 @@ import pyarrow.parquet as pq
 from theragate.errors import DataError
 from theragate.files import whole_file
 
-__all__ = ["is_simulated", "read_table", "write_table"]
+__all__ = ["GROUP", "is_simulated", "read_table", "write_table"]
 
 # Rows of a group, which is what is read, or written, at once; a table of up to so many is one group.
-_GROUP, _ONE_GROUP = 2**17, 2**20
+GROUP, _ONE_GROUP = 2**17, 2**20
 # In the file itself, so that the table cannot lose its label.
 _SIMULATED = b"theragate.simulated"
 
@@ -37,7 +37,7 @@ def write_table(path: Path, table: pd.DataFrame, *, simulated: bool = False) -> 
     content = pa.Table.from_pandas(table, preserve_index=False)
     if simulated:
         content = content.replace_schema_metadata({**(content.schema.metadata or {}), _SIMULATED: b"true"})
-    group = _GROUP if len(table) > _ONE_GROUP else _ONE_GROUP
+    group = GROUP if len(table) > _ONE_GROUP else _ONE_GROUP
     with whole_file(path) as temporary:
         pq.write_table(content, temporary, compression="zstd", row_group_size=group)
 

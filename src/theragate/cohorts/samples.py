@@ -42,7 +42,10 @@ def sample_rows(
     if clusters is not None:
         return _whole_clusters(rows, clusters[rows], most=most, generator=generator)
     _labels, stratum, sizes = np.unique(outcome.take(rows).strata, return_inverse=True, return_counts=True)
-    quotas = np.maximum(np.floor(sizes * (most / len(rows))).astype(np.intp), np.minimum(sizes, 2))
+    due = sizes * (most / len(rows))
+    quotas = np.floor(due).astype(np.intp)
+    quotas[np.argsort(quotas - due, kind="stable")[: most - quotas.sum()]] += 1
+    quotas = np.maximum(quotas, np.minimum(sizes, 2))
     order = generator.permutation(len(rows))
     order = order[np.argsort(stratum[order], kind="stable")]
     firsts = np.concatenate([[0], np.cumsum(sizes)[:-1]])

@@ -53,4 +53,4 @@ class LogLikelihood:
         return float(np.abs(self._score(step)).max())
 
     def _score(self, coefficients: Floats) -> Floats:
-        return self._matrix.times(coefficients[:-1]) + coefficients[-1]
+        return np.asarray(self._matrix.times(coefficients[:-1]) + coefficients[-1], dtype=np.float64)

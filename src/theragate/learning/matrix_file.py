@@ -1,6 +1,6 @@
 """A design's matrix in a file: made once, then read piece by piece as often as an optimiser asks for it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -103,7 +103,7 @@ class Bent:
         return straight
 
 
-def _scatter(streams: list[BinaryIO], rank: NDArray[np.int64], matrix: NDArray[np.float32], *, height: int) -> None:
+def _scatter(streams: Sequence[BinaryIO], rank: NDArray[np.int64], matrix: NDArray[np.float32], *, height: int) -> None:
     """Append each row, with its rank, to the bucket that the rank falls into."""
     kind = np.dtype([("rank", np.int64), ("row", np.float32, (matrix.shape[1],))])
     content = np.empty(len(rank), dtype=kind)

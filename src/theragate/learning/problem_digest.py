@@ -8,7 +8,7 @@ import pandas as pd
 from theragate.digests import sha256_bytes, sha256_file, sha256_json
 from theragate.study import Study
 
-__all__ = ["library_versions", "problem_digest"]
+__all__ = ["library_versions", "problem_digest", "problem_digest_of"]
 
 _LIBRARIES = ("econml", "numpy", "optuna", "pandas", "scikit-learn", "scikit-survival", "scipy", "xgboost")
 
@@ -20,12 +20,17 @@ def library_versions() -> dict[str, str]:
 
 def problem_digest(cohort: pd.DataFrame, study: Study, *, seed: int) -> str:
     """Return the SHA-256 of what a search depends on: cohort, study, seed, libraries and this package's code."""
-    rows = pd.util.hash_pandas_object(cohort, index=False).to_numpy()
+    rows = sha256_bytes(pd.util.hash_pandas_object(cohort, index=False).to_numpy().tobytes())
+    columns = [[str(name), str(kind)] for name, kind in cohort.dtypes.items()]
+    return problem_digest_of(sha256_json([rows, columns]), study, seed=seed)
+
+
+def problem_digest_of(cohort: str, study: Study, *, seed: int) -> str:
+    """Return the same for a cohort whose digest is known."""
     here, installed = Path(__file__).parent, study.installed
     return sha256_json(
         {
-            "cohort": sha256_bytes(rows.tobytes()),
-            "columns": [[str(name), str(kind)] for name, kind in cohort.dtypes.items()],
+            "cohort": cohort,
             "study": study.model_dump(
                 mode="json", include={"name", "task", "outcome", "clusters", "features", "validation", "tuning"}
             ),

@@ -158,7 +158,10 @@ class PersonalRecord(Spec):
 
 
 class TrainingRecord(Spec):
-    """What a reviewer asks about a search, with no time and no path in it. ``personal`` is added once it is fitted."""
+    """What a reviewer asks about a search, with no time and no path in it. ``personal`` is added once it is fitted.
+
+    ``sample`` is the number of patients that a large cohort was searched with, and None where all of them were.
+    """
 
     study: str
     task: TaskName
@@ -180,11 +183,12 @@ class TrainingRecord(Spec):
     versions: dict[str, str]
     personal: PersonalRecord | None = None
     setbacks: tuple[Setback, ...] = ()
+    sample: int | None = None
 
     @model_serializer(mode="wrap")
-    def _without_setbacks(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+    def _without_absent(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
         content: dict[str, Any] = serialize(self)
-        return {name: value for name, value in content.items() if name != "setbacks" or value}
+        return {name: value for name, value in content.items() if name not in ("setbacks", "sample") or value}
 
 
 class SampleSize(Spec):

@@ -12,7 +12,7 @@ from optuna.storages.journal._file import BaseJournalFileLock
 
 from theragate.errors import StoreError
 
-__all__ = ["open_journal"]
+__all__ = ["cut_off_half_lines", "open_journal"]
 
 
 class _AlreadyLocked(BaseJournalFileLock):
@@ -54,7 +54,7 @@ def open_journal(path: Path) -> Iterator[JournalStorage]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with filelock.FileLock(path.with_suffix(".lock")):
-            _cut_off_half_lines(path)
+            cut_off_half_lines(path)
             backend: BaseJournalBackend = _Journal(str(path), lock_obj=_AlreadyLocked())
             yield JournalStorage(backend)
     except OSError as error:
@@ -66,7 +66,7 @@ def open_journal(path: Path) -> Iterator[JournalStorage]:
         ) from error
 
 
-def _cut_off_half_lines(path: Path) -> None:
+def cut_off_half_lines(path: Path) -> None:
     """Keep the longest run of whole lines from the start."""
     if not path.exists():
         return

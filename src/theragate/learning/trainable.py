@@ -4,16 +4,21 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
+from theragate.cohorts.clusters import CLUSTER, read_clusters
+from theragate.cohorts.cohort_file import CohortFile
+from theragate.cohorts.outcome_columns import read_outcome
 from theragate.cohorts.outcomes import Outcome
+from theragate.cohorts.samples import sample_rows
 from theragate.cohorts.splits import Split, outer_splits
 from theragate.learning.families import check_families, check_width
 from theragate.learning.features import Feature, as_features, read_features
 from theragate.learning.follow_up import check_follow_up
 from theragate.learning.scenarios import check_scenarios
-from theragate.study import Study
+from theragate.study import TASKS, SiteSplit, Study, TemporalSplit
 
-__all__ = ["Trainable", "check_trainable"]
+__all__ = ["LargeProblem", "Trainable", "check_trainable", "is_large", "read_problem"]
 
 
 @dataclass(frozen=True)
@@ -22,6 +27,41 @@ class Trainable:
 
     schema: tuple[Feature, ...]
     splits: list[Split]
+
+
+@dataclass(frozen=True)
+class LargeProblem(Trainable):
+    """The same, with what stands in the file of a large cohort: outcome and clusters, (n,), of all patients."""
+
+    outcome: Outcome
+    clusters: NDArray[np.intp] | None
+
+
+def read_problem(cohort: CohortFile, study: Study, *, seed: int) -> LargeProblem:
+    """Read the few columns that splits depend on, and refuse what training would refuse; see `check_trainable`.
+
+    Whether patients were followed long enough is looked up in a sample of those held out.
+    """
+    check_families(study)
+    declared = study.validation
+    split_by = [declared.column] if isinstance(declared, SiteSplit | TemporalSplit) else []
+    few = cohort.frame(list(dict.fromkeys([*study.outcome_columns, CLUSTER, *split_by])))
+    outcome, clusters = read_outcome(few, study), read_clusters(few, study)
+    schema = read_features(cohort.columns, study)
+    check_scenarios(study, schema)
+    splits = outer_splits(few, outcome, study, seed=seed)
+    held_out = np.unique(np.concatenate([split.test for split in splits]))
+    sample = sample_rows(outcome, held_out, most=study.tuning.sample, seed=0, clusters=clusters)
+    features = as_features(cohort.frame([feature.name for feature in schema], sample), schema)
+    whose = "those held out" if len(held_out) < len(cohort) else "the patients"
+    check_follow_up(features, outcome.take(sample), schema, name=study.name, whose=whose)
+    check_width(study, features=len(schema), patients=_fewest(splits, study.validation.inner_folds))
+    return LargeProblem(schema, splits, outcome, clusters)
+
+
+def is_large(cohort: CohortFile, study: Study) -> bool:
+    """Return whether a cohort is trained on piece by piece: effects of treatments are learned in memory."""
+    return len(cohort) > study.tuning.sample and not TASKS[study.task].compares_treatments
 
 
 def check_trainable(cohort: pd.DataFrame, outcome: Outcome, study: Study, *, seed: int) -> Trainable:

@@ -21,7 +21,7 @@ from theragate.learning.seeds import derive
 from theragate.learning.selection import TrialResult
 from theragate.study import TaskName
 
-__all__ = ["Search", "tune"]
+__all__ = ["Search", "draw", "pruner_of", "tune"]
 
 _STATES = {TrialState.COMPLETE: "complete", TrialState.PRUNED: "pruned", TrialState.FAIL: "failed"}
 
@@ -72,9 +72,7 @@ def tune(
     splits = inner_folds(outcome, search.inner_folds, seed=derive(seed, "inner folds"), clusters=clusters)
     folds = [InnerFold(frame, outcome, train=train, test=test, schema=schema) for train, test in splits]
     with open_journal(journal) as storage:
-        # Running means over two folds or more are compared with those of the finished trials on the same folds.
-        pruner = optuna.pruners.MedianPruner(n_startup_trials=len(search.first), n_warmup_steps=1)
-        study = optuna.create_study(storage=storage, study_name="search", pruner=pruner, load_if_exists=True)
+        study = optuna.create_study(storage=storage, study_name="search", pruner=pruner_of(search), load_if_exists=True)
         for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
             storage.set_trial_user_attr(trial._trial_id, "interrupted", True)
             study.tell(trial.number, state=TrialState.FAIL)
@@ -83,13 +81,18 @@ def tune(
         return [_result(number, trial) for number, trial in enumerate(_finished(study))]
 
 
+def pruner_of(search: Search) -> optuna.pruners.BasePruner:
+    """Compare running means over two folds or more with those of the finished trials on the same folds."""
+    return optuna.pruners.MedianPruner(n_startup_trials=len(search.first), n_warmup_steps=1)
+
+
 def _finished(study: optuna.Study) -> list[FrozenTrial]:
     trials = study.get_trials(deepcopy=False)
     return [trial for trial in trials if trial.state.is_finished() and "interrupted" not in trial.user_attrs]
 
 
 def _run(study: optuna.Study, number: int, *, search: Search, folds: list[InnerFold], seed: int) -> None:
-    trial, family, params = _draw(study, number, search=search, seed=derive(seed, "sampler", number))
+    trial, family, params = draw(study, number, search=search, seed=derive(seed, "sampler", number))
     kind = family_of(search.task, family)
     losses, state, reason = _scored(trial, kind, params, folds=folds, seed=seed)
     first = reason
@@ -123,10 +126,13 @@ def _scored(
     return losses, TrialState.COMPLETE, ""
 
 
-def _draw(study: optuna.Study, number: int, *, search: Search, seed: int) -> tuple[Trial, str, dict[str, Any]]:
+def draw(
+    study: optuna.Study, number: int, *, search: Search, seed: int, others_run: bool = False
+) -> tuple[Trial, str, dict[str, Any]]:
+    """Return a new trial with its family and parameters; `others_run`: it is not to be like those that still run."""
     # The space depends on the family drawn, so each parameter is drawn by itself.
     sampler: optuna.samplers.BaseSampler = optuna.samplers.TPESampler(
-        seed=seed, multivariate=False, n_startup_trials=len(search.first)
+        seed=seed, multivariate=False, n_startup_trials=len(search.first), constant_liar=others_run
     )
     if number < len(search.first):
         family = search.first[number]

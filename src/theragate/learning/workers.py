@@ -9,14 +9,14 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import contextmanager
 from multiprocessing import resource_tracker
-from typing import TypeVar
+from typing import Any, Self, TypeVar
 
 from joblib.externals import loky
 
 from theragate.errors import StoreError
 from theragate.extensions import use, used_digests
 
-__all__ = ["run_in_workers"]
+__all__ = ["Workers", "run_in_workers"]
 
 Work = TypeVar("Work")
 Result = TypeVar("Result")
@@ -25,59 +25,87 @@ Result = TypeVar("Result")
 def run_in_workers(
     do: Callable[[Work], Result], works: Sequence[Work], *, jobs: int, of: str
 ) -> Generator[Result, None, None]:
-    """Do all works in `jobs` processes (1: in this one) and yield their results as they come.
+    """Do all works in `jobs` processes (1: in this one) and yield their results as they come; see `Workers`.
 
     However the generator ends, its processes end with it.
+    """
+    with Workers(min(jobs, max(len(works), 1)), of=of) as workers:
+        yield from workers.run(do, works)
+
+
+class Workers:
+    """Processes that share work out, and end with the block that they are made for, however it ends.
 
     Parameters
     ----------
-    do
-        A function of a module, which a worker can import.
-    works
-        What it is called with, begun in this order: the longest should come first.
     jobs
-        Processes, each of which is handed one work at a time.
+        How many, each of which is handed one work at a time; 1 works in this process.
     of
-        What the workers work for, as a user would call it.
-
-    Raises
-    ------
-    TheragateError
-        What a worker raised.
-    StoreError
-        If a worker died.
+        What they work for, as a user would call it.
     """
-    if jobs == 1:
-        yield from map(do, works)
-        return
-    order = list(works)
-    # If started with the first worker, it would undo the blocking of Ctrl-C that the workers are to inherit.
-    resource_tracker.ensure_running()
-    executor = loky.get_reusable_executor(
-        max_workers=min(jobs, len(works)), initializer=_follow, initargs=(os.getpid(), used_digests())
-    )
-    try:
-        # Only as much as can run is handed over, so that nothing waits in a queue when the end comes early: the
-        # executor's own thread would stumble over it.
-        running: set[Future[Result]] = set()
-        while order or running:
-            while order and len(running) < jobs:
-                with _interrupted_later():
-                    running.add(future := executor.submit(do, order.pop(0)))
-                    while not (future.running() or future.done()):
-                        time.sleep(0.001)
-            done, running = wait(running, return_when=FIRST_COMPLETED)
-            yield from (future.result() for future in done)
-    except loky.process_executor.TerminatedWorkerError as error:
-        raise StoreError(
-            f"a worker process of {of}",
-            rule="it works to the end",
-            received="its death, most often from lack of memory",
-            remedy="Run the same command again, with fewer jobs; a training resumes where it stopped.",
-        ) from error
-    finally:
-        # Idle workers would keep their memory, and busy ones work on after an error or Ctrl-C.
-        executor.shutdown(wait=True, kill_workers=True)
+
+    def __init__(self, jobs: int, *, of: str) -> None:
+        self._jobs, self._of = jobs, of
+        self._executor: Any = None
+
+    def __enter__(self) -> Self:
+        """Nothing is started before there is work."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Idle workers would keep their memory, and busy ones work on after an error or Ctrl-C."""
+        if self._executor is not None:
+            self._executor.shutdown(wait=True, kill_workers=True)
+
+    def run(self, do: Callable[[Work], Result], works: Sequence[Work]) -> Generator[Result, None, None]:
+        """Do all works and yield their results as they come.
+
+        Parameters
+        ----------
+        do
+            A function of a module, which a worker can import.
+        works
+            What it is called with, begun in this order: the longest should come first.
+
+        Raises
+        ------
+        TheragateError
+            What a worker raised.
+        StoreError
+            If a worker died.
+        """
+        if self._jobs == 1:
+            yield from map(do, works)
+            return
+        order = list(works)
+        try:
+            # Only as much as can run is handed over, so that nothing waits in a queue when the end comes early: the
+            # executor's own thread would stumble over it.
+            running: set[Future[Result]] = set()
+            while order or running:
+                while order and len(running) < self._jobs:
+                    with _interrupted_later():
+                        running.add(future := self._started().submit(do, order.pop(0)))
+                        while not (future.running() or future.done()):
+                            time.sleep(0.001)
+                done, running = wait(running, return_when=FIRST_COMPLETED)
+                yield from (future.result() for future in done)
+        except loky.process_executor.TerminatedWorkerError as error:
+            raise StoreError(
+                f"a worker process of {self._of}",
+                rule="it works to the end",
+                received="its death, most often from lack of memory",
+                remedy="Run the same command again, with fewer jobs; a training resumes where it stopped.",
+            ) from error
+
+    def _started(self) -> Any:
+        if self._executor is None:
+            # If started with the first worker, it would undo the blocking of Ctrl-C that the workers are to inherit.
+            resource_tracker.ensure_running()
+            self._executor = loky.get_reusable_executor(
+                max_workers=self._jobs, initializer=_follow, initargs=(os.getpid(), used_digests())
+            )
+        return self._executor
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from theragate.learning.families import family_of
 from theragate.learning.features import as_features
 from theragate.learning.predictor import Predictor
 from theragate.learning.record import EffectDifferences, PersonalRecord
-from theragate.learning.scenarios import CLEAN, stressed
+from theragate.learning.scenarios import CLEAN, Stress
 from theragate.learning.seeds import derive
 from theragate.learning.tuning_loss import Loss
 from theragate.numbers import PERCENT, POINTS, interval_in
@@ -43,7 +43,7 @@ from theragate.study import (
     Study,
 )
 
-__all__ = ["FittedPersonalModel", "fit_personal_model"]
+__all__ = ["FittedPersonalModel", "Sampled", "fit_personal_model"]
 
 _QUANTITY = "Of 10 patients like those of the cohort, 9 have their own value inside the interval."
 _RISK = (
@@ -68,6 +68,14 @@ _ADJUSTED = ", as far as what was recorded explains who was treated"
 
 
 @dataclass(frozen=True)
+class Sampled:
+    """Of a cohort of so many ``patients``, those at ``rows``, shape (n,), whose rows are there."""
+
+    patients: int
+    rows: NDArray[np.intp]
+
+
+@dataclass(frozen=True)
 class FittedPersonalModel:
     """``record``: what the intervals claim and how they held, free of small groups."""
 
@@ -85,6 +93,7 @@ def fit_personal_model(
     accepted: AcceptedInputs,
     simulated: bool,
     seed: int,
+    sampled: Sampled | None = None,
 ) -> FittedPersonalModel:
     """Learn the interval, what is typical and who is average; on one thread, so that sums give the same bits.
 
@@ -102,6 +111,8 @@ def fit_personal_model(
         Whether the patients of the cohort do not exist.
     seed
         That of training.
+    sampled
+        Which patients of a larger one are those of `cohort`; None where they are all.
     """
     with threadpoolctl.threadpool_limits(1):
         clean = predictions[predictions["scenario"] == CLEAN]
@@ -134,10 +145,12 @@ def fit_personal_model(
         )
         typicality = fit_typicality(features, predictor.schema, seed=derive(seed, study.name, "typicality"))
         scored = {*predictions["scenario"]}
-        domain = _domain(predictor, cohort, outcome, study, rows=tested, scored=scored, known=typicality, seed=seed)
+        whole = sampled or Sampled(len(cohort), np.arange(len(cohort)))
+        under = _Under(predictor, as_features(cohort, predictor.schema), study, whole, seed)
+        domain = _domain(under, outcome, rows=tested, scored=scored, known=typicality)
         context = AnswerContext(
             accepted=accepted,
-            domain=_domain(predictor, cohort, outcome, study, rows=tested, scored=scored, known=typicality, seed=seed),
+            domain=domain,
             names=input_names(predictor.features, study.features, study.subgroups),
             reference=nine_digits(_means(predictor.design.matrix(features))),
             predicts=predicted_words(study),
@@ -146,15 +159,7 @@ def fit_personal_model(
             threshold=None if isinstance(study.decision, NoDecision) else study.decision.threshold,
             interval=interval,
             scenario_intervals=_scenario_intervals(
-                predictor,
-                cohort,
-                outcome,
-                study,
-                domain=domain,
-                predictions=predictions,
-                learned=learned,
-                fit=fit,
-                seed=seed,
+                under, cohort, outcome, domain=domain, predictions=predictions, learned=learned, fit=fit
             ),
             attributes=groups.attributes if isinstance(outcome, Quantity) else {},
             not_shown=not_shown(coverage),
@@ -263,47 +268,52 @@ def _means(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(np.where(known, matrix, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1))
 
 
+@dataclass(frozen=True)
+class _Under:
+    """The features of the patients, ``clean``, and as each scenario of the study stresses them in training."""
+
+    predictor: Predictor
+    clean: pd.DataFrame
+    study: Study
+    sampled: Sampled
+    seed: int
+
+    def scenario(self, name: str) -> pd.DataFrame:
+        """Return them under a scenario, which was drawn for the whole cohort."""
+        stress = Stress.drawn(
+            self.study.scenarios[name],
+            patients=self.sampled.patients,
+            study=self.study.name,
+            name=name,
+            seed=self.seed,
+        )
+        return as_features(stress.take(self.sampled.rows).of(self.clean), self.predictor.schema)
+
+
 def _domain(
-    predictor: Predictor,
-    cohort: pd.DataFrame,
-    outcome: Outcome,
-    study: Study,
-    *,
-    rows: NDArray[np.intp],
-    scored: set[str],
-    known: Typicality,
-    seed: int,
+    under: _Under, outcome: Outcome, *, rows: NDArray[np.intp], scored: set[str], known: Typicality
 ) -> ApplicabilityDomain:
     """Return what the held-out patients, in `rows`, were predicted with: as they are, and under scenarios."""
-    clean = as_features(cohort, predictor.schema)
 
     def frames() -> Iterator[tuple[str, pd.DataFrame]]:
-        yield "", clean.iloc[rows]
-        for name, scenario in study.scenarios.items():
+        yield "", under.clean.iloc[rows]
+        for name, scenario in under.study.scenarios.items():
             if scenario.missing and name in scored:
-                yield name, _under(clean, predictor, study, name, seed).iloc[rows]
+                yield name, under.scenario(name).iloc[rows]
 
     learned = {column.name: column.categories for column in known.columns if column.text}
-    return fit_domain(frames(), predictor.schema, classes=outcome.take(rows).classes, learned=learned)
-
-
-def _under(clean: pd.DataFrame, predictor: Predictor, study: Study, name: str, seed: int) -> pd.DataFrame:
-    """Return the cohort's features as the scenario `name` stresses them in training."""
-    frame = stressed(clean, study.scenarios[name], study=study.name, name=name, seed=seed)
-    return as_features(frame, predictor.schema)
+    return fit_domain(frames(), under.predictor.schema, classes=outcome.take(rows).classes, learned=learned)
 
 
 def _scenario_intervals(
-    predictor: Predictor,
+    under: _Under,
     cohort: pd.DataFrame,
     outcome: Outcome,
-    study: Study,
     *,
     domain: ApplicabilityDomain,
     predictions: pd.DataFrame,
     learned: NDArray[np.intp],
     fit: Callable[[HeldOut], Interval],
-    seed: int,
 ) -> dict[str, Interval]:
     """Return the interval of each scenario, from the patients who lack what is never missing otherwise.
 
@@ -312,12 +322,12 @@ def _scenario_intervals(
     found: dict[str, Interval] = {}
     if isinstance(outcome, Treated):
         return found
-    clean, clusters = as_features(cohort, predictor.schema), read_clusters(cohort, study)
+    clusters = read_clusters(cohort, under.study)
     for way in domain.missing[1:]:
         chosen = predictions[(predictions["scenario"] == way.scenario) & (predictions["model"] == "selected")]
         rows = pd.Index(cohort["patient"]).get_indexer(chosen["patient"])
-        missing = missing_inputs(_under(clean, predictor, study, way.scenario, seed))
-        lacking = ~domain.missing[0].covers(missing, predictor.features)[rows]
+        missing = missing_inputs(under.scenario(way.scenario))
+        lacking = ~domain.missing[0].covers(missing, under.predictor.features)[rows]
         prediction = chosen.loc[lacking, "prediction"].to_numpy()
         held_out, _ = _held_out(outcome, rows[lacking], learned, prediction, clusters=clusters)
         if held_out.patients >= LEAST_PATIENTS:

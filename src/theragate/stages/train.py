@@ -1,21 +1,31 @@
 """Checked cohort to a tuned model, its held-out predictions and the record of how it came about."""
 
 import shutil
+from pathlib import Path
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from theragate.cohorts.clusters import read_clusters
+from theragate.cohorts.cohort_file import CohortFile
 from theragate.cohorts.outcome_columns import read_outcome
 from theragate.cohorts.outcomes import Outcome
-from theragate.cohorts.parquet import is_simulated, read_table, write_table
+from theragate.cohorts.parquet import is_simulated, write_table
+from theragate.cohorts.samples import sample_rows
+from theragate.cohorts.splits import development_rows
 from theragate.digests import sha256_file
 from theragate.files import write_json
 from theragate.learning.censoring_model import weighted_by_features
 from theragate.learning.features import as_features, read_features
+from theragate.learning.large_training import train_in_pieces
+from theragate.learning.predictions_file import predictions_of, write_predictions
+from theragate.learning.record import TrainingRecord
 from theragate.learning.seeds import derive
+from theragate.learning.trainable import LargeProblem, is_large, read_problem
 from theragate.learning.training import train as train_study
 from theragate.personal.answers import save_personal_model
-from theragate.personal.fitting import fit_personal_model
+from theragate.personal.fitting import Sampled, fit_personal_model
 from theragate.release.looks import count_seen
 from theragate.runner.command import StageCall
 from theragate.stages.progress import show_progress
@@ -40,18 +50,36 @@ def train(call: StageCall) -> str:
     study = load_study(workspace.params, workspace.study)
     path = workspace.data("cohort.parquet")
     check_validated(workspace, path)
-    accepted = read_accepted(workspace)
-    cohort = read_table(path, remedy=f"Run `dvc repro ingest@{study.name}`.")
-    outcome, seed = read_outcome(cohort, study), load_seed(workspace.params)
-    searches = settings.state / "searches" / study.name
+    cohort = CohortFile(path, f"Run `dvc repro ingest@{study.name}`.")
+    road = _in_pieces if is_large(cohort, study) else _in_memory
+    record, predictions = road(call, study, cohort)
+    held_out = sha256_file(workspace.model("predictions.parquet"))
+    count_seen(settings, study.name, cohort_sha256=sha256_file(path), predictions_sha256=held_out)
+    write_json(workspace.model("record.json"), record.model_dump(mode="json"))
+    shutil.rmtree(_searches(call, study), ignore_errors=True)
+    selected, trials = record.selected.family, len(record.trials)
+    line = f"{selected} after {trials} trials, {predictions:,} held-out predictions"
+    sample = [f"searched with {record.sample:,} of {record.patients:,} patients"] if record.sample else []
+    return "; ".join([line, *sample, *map(str, record.setbacks)])
+
+
+def _searches(call: StageCall, study: Study) -> Path:
+    return call.settings.state / "searches" / study.name
+
+
+def _in_memory(call: StageCall, study: Study, file: CohortFile) -> tuple[TrainingRecord, int]:
+    """Train, write the model and the predictions; return the record and the number of predictions."""
+    workspace, accepted = call.workspace, read_accepted(call.workspace)
+    cohort, seed = file.frame(), load_seed(workspace.params)
+    outcome = read_outcome(cohort, study)
     with show_progress(study.name) as progress:
         trained = train_study(
             cohort,
             outcome,
             study,
             seed=seed,
-            jobs=settings.jobs,
-            storage=searches,
+            jobs=call.settings.jobs,
+            storage=_searches(call, study),
             progress=progress,
         )
     fitted = fit_personal_model(
@@ -61,19 +89,69 @@ def train(call: StageCall) -> str:
         study=study,
         predictions=trained.predictions,
         accepted=accepted,
-        simulated=is_simulated(path),
+        simulated=is_simulated(file.path),
         seed=seed,
     )
     save_personal_model(fitted.personal, workspace.model("estimator"))
-    predictions = workspace.model("predictions.parquet")
-    write_table(predictions, trained.predictions)
-    count_seen(settings, study.name, cohort_sha256=sha256_file(path), predictions_sha256=sha256_file(predictions))
-    record = trained.record.model_copy(update={"personal": fitted.record})
-    write_json(workspace.model("record.json"), record.model_dump(mode="json"))
-    shutil.rmtree(searches, ignore_errors=True)
-    selected, trials = record.selected.family, len(record.trials)
-    line = f"{selected} after {trials} trials, {len(trained.predictions):,} held-out predictions"
-    return "; ".join([line, *map(str, record.setbacks)])
+    write_table(workspace.model("predictions.parquet"), trained.predictions)
+    return trained.record.model_copy(update={"personal": fitted.record}), len(trained.predictions)
+
+
+def _in_pieces(call: StageCall, study: Study, cohort: CohortFile) -> tuple[TrainingRecord, int]:
+    """Do the same with a cohort that memory does not hold; how it answers for one patient is learned from a sample."""
+    workspace, accepted = call.workspace, read_accepted(call.workspace)
+    seed = load_seed(workspace.params)
+    problem = read_problem(cohort, study, seed=seed)
+    with show_progress(study.name) as progress:
+        trained = train_in_pieces(
+            cohort,
+            study,
+            problem,
+            sha256=sha256_file(cohort.path),
+            seed=seed,
+            jobs=call.settings.jobs,
+            storage=_searches(call, study),
+            progress=progress,
+        )
+    rows = _sampled(problem, study, patients=len(cohort), seed=seed)
+    frame = cohort.frame(rows=rows)
+    fitted = fit_personal_model(
+        trained.predictor,
+        frame,
+        _weighted(frame, problem.outcome.take(rows), study, seed=seed),
+        study=study,
+        predictions=predictions_of(rows, frame, splits=trained.splits, predictions=trained.predictions),
+        accepted=accepted,
+        simulated=is_simulated(cohort.path),
+        seed=seed,
+        sampled=Sampled(len(cohort), rows),
+    )
+    save_personal_model(fitted.personal, workspace.model("estimator"))
+    written = write_predictions(
+        workspace.model("predictions.parquet"),
+        cohort,
+        problem.outcome,
+        splits=trained.splits,
+        predictions=trained.predictions,
+    )
+    return trained.record.model_copy(update={"personal": fitted.record}), written
+
+
+def _sampled(problem: LargeProblem, study: Study, *, patients: int, seed: int) -> NDArray[np.intp]:
+    """Return a sample of the patients learned from and one of those held out, together."""
+    learned = development_rows(list(problem.splits), patients)
+    tested = np.unique(np.concatenate([split.test for split in problem.splits]))
+    parts = [
+        sample_rows(
+            problem.outcome,
+            rows,
+            most=study.tuning.sample,
+            seed=derive(seed, study.name, "answers", name),
+            clusters=problem.clusters,
+        )
+        for name, rows in (("learned", learned), ("tested", np.setdiff1d(tested, learned, assume_unique=True)))
+    ]
+    return np.sort(np.concatenate(parts))
 
 
 def _weighted(cohort: pd.DataFrame, outcome: Outcome, study: Study, *, seed: int) -> Outcome:

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from theragate.cohorts.outcomes import Censored, Outcome
 from theragate.learning.cox_optimum import PartialLikelihood
-from theragate.learning.newton import distance, find_optimum
 from theragate.learning.family import (
     Family,
     FitError,
@@ -20,6 +19,7 @@ from theragate.learning.family import (
     response_of,
 )
 from theragate.learning.models import LinearModel
+from theragate.learning.newton import distance, find_optimum
 from theragate.learning.wide import is_wide, narrowed
 
 __all__ = ["Coxnet", "RidgeCox", "SplineCox", "StrongRidgeCox"]
