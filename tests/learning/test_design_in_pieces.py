@@ -12,7 +12,7 @@ from theragate.cohorts.parquet import write_table
 from theragate.learning.design_in_pieces import design_pieces, fit_design_in_pieces
 from theragate.learning.design_matrix import fit_design
 from theragate.learning.features import Feature, as_features
-from theragate.learning.skops_archive import pack
+from theragate.learning.skops_archive import pack, unpack
 
 _ROWS = 700
 _FEATURES = (
@@ -60,4 +60,4 @@ def test_the_same_matrix(cohort: CohortFile, kind: str, features: tuple[Feature,
     np.testing.assert_array_equal(pieces, found.matrix(whole))
     assert found.curves == expected.curves
     np.testing.assert_array_equal(found.sources(features), expected.sources(features))
-    pack(found.transformer)
+    np.testing.assert_array_equal(unpack(pack(found.transformer)).transform(whole), found.matrix(whole))

@@ -129,4 +129,4 @@ def _correct(transformer: ColumnTransformer, known: Mapping[str, _Number], *, pa
     scaler.var_ = np.concatenate([[number.variance for number in numbers], indicated * (1 - indicated)])
     constant = np.concatenate([[number.constant for number in numbers], indicated == 1]).astype(bool)
     scaler.scale_ = np.where(constant, 1.0, np.sqrt(scaler.var_))
-    scaler.n_samples_seen_ = np.int64(patients)
+    scaler.n_samples_seen_ = np.float64(patients)
