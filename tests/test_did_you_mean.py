@@ -71,7 +71,7 @@ def read_all(entry: dict) -> None:
     cohort = deidentify(small_cohort().drop(columns="record"), study.deidentification, study=STUDY)
     read_outcome(cohort, study)
     read_groups(cohort, study)
-    check_columns(cohort, study)
+    check_columns(list(cohort), study)
 
 
 @pytest.mark.parametrize(("meant", "mistype"), [*KEYS, *COLUMNS], ids=[meant for meant, _ in [*KEYS, *COLUMNS]])

@@ -9,6 +9,7 @@ from support import STUDY, small_cohort
 
 from theragate.cohorts.clusters import with_clusters
 from theragate.cohorts.parquet import read_table
+from theragate.cohorts.table import Table
 from theragate.errors import ConfigurationError, DataError
 from theragate.learning.features import read_features
 from theragate.runner.command import exit_code
@@ -30,7 +31,7 @@ def cohort(**columns: object) -> pd.DataFrame:
 def test_names_become_numbers_that_no_model_sees():
     study = make_study("binary", clusters=CLUSTERS)
     frame = cohort()
-    numbered = with_clusters(frame, study, links=None)
+    numbered = with_clusters(Table.of(frame), study, links=None).frame()
     assert "hospital" not in numbered
     assert sorted(numbered["cluster"].unique()) == [1, 2, 3, 4, 5]
     together = pd.crosstab(frame["hospital"], numbered["cluster"])
@@ -62,7 +63,7 @@ def test_the_names_of_a_private_source_stay_in_a_file_beside_the_ids_and_keep_th
 def test_a_column_that_a_split_by_site_names_is_kept_and_still_not_learned_from():
     site = {"scheme": "site", "column": "hospital", "held_out": ["Charité"], "inner_folds": 2, "reason": "A test."}
     study = make_study("binary", clusters=CLUSTERS, validation=site)
-    numbered = with_clusters(cohort(), study, links=None)
+    numbered = with_clusters(Table.of(cohort()), study, links=None).frame()
     assert {"hospital", "cluster"} <= set(numbered)
     assert not {"hospital", "cluster"} & {feature.name for feature in read_features(numbered, study)}
 
@@ -78,13 +79,13 @@ def test_a_column_that_a_split_by_site_names_is_kept_and_still_not_learned_from(
 )
 def test_what_is_no_cluster_is_refused(columns, message):
     with pytest.raises(DataError, match=message):
-        with_clusters(cohort(**columns), make_study("binary", clusters=CLUSTERS), links=None)
+        with_clusters(Table.of(cohort(**columns)), make_study("binary", clusters=CLUSTERS), links=None)
 
 
 def test_a_column_that_is_not_there_is_refused_with_the_one_that_may_be_meant():
     study = make_study("binary", clusters={"column": "hosptial", "reason": REASON})
     with pytest.raises(DataError, match=r"received `hosptial`, which is not in it\. Did you mean `hospital`"):
-        with_clusters(cohort(), study, links=None)
+        with_clusters(Table.of(cohort()), study, links=None)
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ def study(**changes: Any) -> Study:
 
 def test_columns_that_are_there():
     groups = {"sex": {"title": "Sex", "column": "gender", "labels": {"0": "male", "1": "female"}}}
-    check_columns(COHORT, study(features={"dropped": {"los": "Known too late."}}, subgroups=groups))
+    check_columns(list(COHORT), study(features={"dropped": {"los": "Known too late."}}, subgroups=groups))
 
 
 @pytest.mark.parametrize(
@@ -51,4 +51,4 @@ def test_columns_that_are_there():
 )
 def test_a_column_that_is_not_there_is_named_with_its_key(changes, message):
     with pytest.raises(DataError, match=message):
-        check_columns(COHORT, study(**changes))
+        check_columns(list(COHORT), study(**changes))

@@ -13,6 +13,7 @@ from cohorts.servers import ask_for_a_password, postgres_server
 
 from theragate.cohorts.repeated_rows import one_row_each
 from theragate.cohorts.sources import RawTable, _sql, read_source
+from theragate.cohorts.table import Table
 from theragate.errors import ConfigurationError, DataError, StoreError
 from theragate.study import RepeatedRows, SqlSource
 
@@ -166,7 +167,7 @@ def test_of_several_rows_one_counts_in_the_order_of_the_query(tmp_path, keep, ag
         frame = pd.DataFrame({"record": ["c", "a", "c", "a", "b"], "age": [3, 1, 4, 2, 5]})
         frame.to_sql("t", connection, index=False)
     raw = read(f"sqlite:///{path}", tmp_path, "SELECT * FROM t\norder  by age DESC", repeated=repeated)
-    kept = one_row_each(raw.frame, raw.id_column, repeated)
+    kept = one_row_each(Table.of(raw.frame), raw.id_column, repeated).frame()
     assert (kept["record"].tolist(), kept["age"].tolist()) == (["a", "b", "c"], ages)
 
 

@@ -27,7 +27,7 @@ def test_every_study_is_well_declared():
 def test_a_study_fits_its_cohort(name):
     study = load_study(PARAMS, name)
     cohort = deidentify(read_source(study.source, ROOT, study=name).frame, study.deidentification, study=name)
-    check_columns(cohort, study)
+    check_columns(list(cohort), study)
     assert len(read_outcome(cohort, study)) == len(cohort)
     groups = read_groups(cohort, study)
     assert not groups.isna().any(axis=None)

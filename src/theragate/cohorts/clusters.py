@@ -10,21 +10,22 @@ from numpy.typing import NDArray
 
 from theragate.cohorts.codes import as_codes
 from theragate.cohorts.random_ids import random_ids
+from theragate.cohorts.table import Table
 from theragate.errors import DataError, did_you_mean
 from theragate.study import CLUSTER, SiteSplit, Study, TemporalSplit
 
 __all__ = ["CLUSTER", "check_cluster_column", "number_clusters", "read_clusters", "with_clusters"]
 
 
-def with_clusters(frame: pd.DataFrame, study: Study, *, links: Path | None) -> pd.DataFrame:
+def with_clusters(table: Table, study: Study, *, links: Path | None) -> Table:
     """Return the table with the numbers of the clusters in a column ``cluster`` and, as a rule, without their names.
 
     Names stay only where `subgroups` or `validation` need them.
 
     Parameters
     ----------
-    frame
-        The source's table without its id column.
+    table
+        The source's without its id column.
     study
         Without ``clusters`` the table stays as it is.
     links
@@ -39,23 +40,23 @@ def with_clusters(frame: pd.DataFrame, study: Study, *, links: Path | None) -> p
         of the name ``cluster``.
     """
     if study.clusters is None:
-        return frame
+        return table
     column = study.clusters.column
     subject = f"params.yaml, key `studies.{study.name}.clusters.column`"
-    check_cluster_column(frame, column, subject=subject)
-    if CLUSTER in frame.columns and column != CLUSTER:
+    check_cluster_column(table, column, subject=subject)
+    if CLUSTER in table and column != CLUSTER:
         raise DataError(
             f"study `{study.name}`, column `{CLUSTER}`",
             rule=f"`{CLUSTER}` is the name of Theragate's own column of clusters",
             received=f"another column of that name beside `{column}`",
             remedy="Rename it in the source.",
         )
-    numbers = number_clusters(frame[column], links=links)
-    rest = frame if column in _needed(study) and column != CLUSTER else frame.drop(columns=column)
-    return rest.assign(**{CLUSTER: numbers})
+    numbers = number_clusters(table[column], links=links)
+    rest = table if column in _needed(study) and column != CLUSTER else table.without([column])
+    return rest.having(CLUSTER, numbers)
 
 
-def check_cluster_column(frame: pd.DataFrame, column: str, *, subject: str) -> None:
+def check_cluster_column(table: Table, column: str, *, subject: str) -> None:
     """Refuse a column that says of no patients, or of all, that they belong together.
 
     Raises
@@ -63,22 +64,23 @@ def check_cluster_column(frame: pd.DataFrame, column: str, *, subject: str) -> N
     DataError
         If the column is absent, is unknown for a patient, has one value for all patients or another for each.
     """
-    if column not in frame.columns:
+    if column not in table:
         raise DataError(
             subject,
             rule="a column that a study names is in its source, and is not the one that names the patients",
             received=f"`{column}`, which is not in it",
-            remedy=f"{did_you_mean(column, frame.columns)}Correct the name, or remove `clusters`.",
+            remedy=f"{did_you_mean(column, table.names)}Correct the name, or remove `clusters`.",
         )
-    missing, distinct = int(frame[column].isna().sum()), frame[column].nunique()
+    names = table[column]
+    missing, distinct = int(names.isna().sum()), names.nunique()
     rule, received, remedy = "", "", ""
     if missing:
-        rule, received = "the cluster of every patient is known", f"{missing} of {len(frame)} patients without one"
+        rule, received = "the cluster of every patient is known", f"{missing} of {len(table)} patients without one"
         remedy = "Complete the column at the source, or leave those patients out there and say so on the card."
     elif distinct < 2:
         rule, received = "patients are of two clusters or more", "one cluster with all patients"
         remedy = "Remove `clusters`, and say on the card that how the model does elsewhere is unknown."
-    elif distinct == len(frame):
+    elif distinct == len(table):
         rule, received = "some clusters have several patients", f"{distinct} clusters of one patient each"
         remedy = "Remove `clusters`: limits that count each patient by itself are the right ones."
     if rule:

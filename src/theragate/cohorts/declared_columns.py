@@ -1,8 +1,6 @@
 """The columns that ``params.yaml`` names must be in the cohort: a misspelt one would be passed over in silence."""
 
-from collections.abc import Iterator
-
-import pandas as pd
+from collections.abc import Iterator, Sequence
 
 from theragate.errors import DataError, did_you_mean
 from theragate.study import SiteSplit, Study, TemporalSplit
@@ -10,20 +8,19 @@ from theragate.study import SiteSplit, Study, TemporalSplit
 __all__ = ["check_columns"]
 
 
-def check_columns(cohort: pd.DataFrame, study: Study) -> None:
+def check_columns(columns: Sequence[str], study: Study) -> None:
     """Refuse a study that names a column which its cohort lacks.
 
     Parameters
     ----------
-    cohort
-        The table after de-identification; `read_outcome` looks for the outcome's columns itself.
+    columns
+        Of the cohort, after de-identification; `read_outcome` looks for the outcome's columns itself.
 
     Raises
     ------
     DataError
         With the first such key, and the column that may be meant.
     """
-    columns = [str(column) for column in cohort.columns]
     for key, column in _named(study):
         if column not in columns:
             raise DataError(

@@ -9,19 +9,25 @@ import pandas as pd
 
 from theragate.cohorts.ages import OLDEST, TOP_AGE, is_named_age, per_year, top_of
 from theragate.cohorts.identifiers import BIRTH, identifier, names_birth
+from theragate.cohorts.table import Table
 from theragate.errors import DataError, did_you_mean
 from theragate.study import AgeUnit, Deidentification
 
-__all__ = ["as_years", "check_ids", "deidentify", "top_ages"]
+__all__ = ["as_years", "check_ids", "deidentify", "deidentify_columns", "top_ages"]
 
 
 def deidentify(frame: pd.DataFrame, spec: Deidentification, *, study: str) -> pd.DataFrame:
+    """Return a table that is in memory as `deidentify_columns` does."""
+    return deidentify_columns(Table.of(frame), spec, study=study).frame()
+
+
+def deidentify_columns(table: Table, spec: Deidentification, *, study: str) -> Table:
     """Return the table without direct identifiers, ages over 89 or dates finer than years.
 
     Parameters
     ----------
-    frame
-        The source's table without its id column.
+    table
+        The source's without its id column.
     spec
         Which columns are ages and dates; which identifiers to remove; which columns only look like identifiers.
 
@@ -31,41 +37,49 @@ def deidentify(frame: pd.DataFrame, spec: Deidentification, *, study: str) -> pd
         If a column named in `spec` is absent or of the wrong type, if a column is an identifier by name or by form, or
         if an age above the top one occurs in a column that is not declared to hold ages.
     """
-    _present(frame, spec, study)
-    kept = frame.drop(columns=list(spec.removed))
-    for column in kept.columns.difference(list(spec.not_identifying), sort=False):
-        dated = column in spec.dates
-        kind = (BIRTH if names_birth(column) else None) if dated else identifier(kept[column])
-        if kind == BIRTH:
-            raise DataError(
-                f"study `{study}`, column `{column}`",
-                rule="even a year of birth tells ages over 89",
-                received=f"a column that looks like {BIRTH}",
-                remedy="Name it with a reason under `deidentification.removed` in params.yaml, and let the source give"
-                " the age in years; what is no birth, under `not_identifying`.",
-            )
-        if kind:
-            raise DataError(
-                f"study `{study}`, column `{column}`",
-                rule="a cohort holds none of Safe Harbor's identifiers",
-                received=f"a column that looks like {kind}",
-                remedy="Name it with a reason under `deidentification.removed` in params.yaml; a date under `dates`;"
-                " what identifies nobody under `not_identifying`.",
-            )
-    for column in kept.columns.difference([*spec.not_identifying, *spec.ages], sort=False):
-        if _old(kept[column], column):
-            raise DataError(
-                f"study `{study}`, column `{column}`",
-                rule=f"ages of {TOP_AGE} and more become {TOP_AGE}",
-                received="higher ages in a column that is not declared to hold ages",
-                remedy="Name it under `deidentification.ages` in params.yaml; or, if it holds none, under"
-                " `not_identifying`.",
-            )
-    ages = {
-        column: _top_coded(kept[column], spec.age_units.get(column, "years"), column, study) for column in spec.ages
-    }
-    years = {column: _years(kept[column], column, study) for column in spec.dates}
-    return kept.assign(**ages, **years)
+    _present(table, spec, study)
+    kept = table.without(spec.removed)
+    old: str | None = None  # the first column of ages that is not declared; identifiers come before it
+    for name in kept.names:
+        if name in spec.not_identifying:
+            continue
+        column = kept[name]
+        _check_identifier(column, name, spec, study)
+        if old is None and name not in spec.ages and _old(column, name):
+            old = name
+    if old is not None:
+        raise DataError(
+            f"study `{study}`, column `{old}`",
+            rule=f"ages of {TOP_AGE} and more become {TOP_AGE}",
+            received="higher ages in a column that is not declared to hold ages",
+            remedy="Name it under `deidentification.ages` in params.yaml; or, if it holds none, under"
+            " `not_identifying`.",
+        )
+    for name in spec.ages:
+        kept = kept.having(name, _top_coded(kept[name], spec.age_units.get(name, "years"), name, study))
+    for name in spec.dates:
+        kept = kept.having(name, _years(kept[name], name, study))
+    return kept
+
+
+def _check_identifier(column: pd.Series, name: str, spec: Deidentification, study: str) -> None:
+    kind = (BIRTH if names_birth(name) else None) if name in spec.dates else identifier(column)
+    if kind == BIRTH:
+        raise DataError(
+            f"study `{study}`, column `{name}`",
+            rule="even a year of birth tells ages over 89",
+            received=f"a column that looks like {BIRTH}",
+            remedy="Name it with a reason under `deidentification.removed` in params.yaml, and let the source give"
+            " the age in years; what is no birth, under `not_identifying`.",
+        )
+    if kind:
+        raise DataError(
+            f"study `{study}`, column `{name}`",
+            rule="a cohort holds none of Safe Harbor's identifiers",
+            received=f"a column that looks like {kind}",
+            remedy="Name it with a reason under `deidentification.removed` in params.yaml; a date under `dates`;"
+            " what identifies nobody under `not_identifying`.",
+        )
 
 
 def top_ages(spec: Deidentification) -> dict[str, float]:
@@ -82,10 +96,12 @@ def as_years(dates: pd.Series) -> pd.Series:
         If they are something else; the message quotes none.
     """
     if not pd.api.types.is_numeric_dtype(dates):
+        code, days = pd.factorize(dates)  # of days there are few
         try:
-            return pd.to_datetime(dates, errors="raise", format="ISO8601").dt.year.astype("Int64")
+            found = pd.to_datetime(pd.Series(days), errors="raise", format="ISO8601").dt.year.astype("Int64")
         except (ValueError, TypeError):
             raise ValueError("texts of another form") from None  # the cause quotes the text that is not a date
+        return pd.Series(found.array.take(code, allow_fill=True), index=dates.index, name=dates.name)
     numbers = dates.astype("Float64")
     parts = ((18_000_101, 10_000), (180_001, 100))  # of a day, of a month; else the number is a year
     part = next((part for lowest, part in parts if bool((numbers.dropna() >= lowest).all())), 1)
@@ -103,7 +119,8 @@ def check_ids(ids: pd.Series, *, study: str) -> None:
     DataError
         With the count of such rows, never the ids themselves.
     """
-    missing, repeated = int(ids.isna().sum()), int(ids.duplicated().sum())
+    missing = int(ids.isna().sum())
+    repeated = len(ids) - ids.nunique() - (missing > 0)
     if missing or repeated:
         raise DataError(
             f"study `{study}`, patient ids",
@@ -113,16 +130,16 @@ def check_ids(ids: pd.Series, *, study: str) -> None:
         )
 
 
-def _present(frame: pd.DataFrame, spec: Deidentification, study: str) -> None:
+def _present(table: Table, spec: Deidentification, study: str) -> None:
     for key in ("ages", "dates", "removed", "not_identifying"):
         for column in getattr(spec, key):
-            if column not in frame.columns:
+            if column not in table:
                 raise _unfit_column(
                     study,
                     column,
                     rule=f"a column under `deidentification.{key}` is in the source",
                     received="no such column",
-                    near=did_you_mean(column, frame.columns),
+                    near=did_you_mean(column, table.names),
                 )
 
 

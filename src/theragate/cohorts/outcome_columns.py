@@ -29,6 +29,8 @@ def read_outcome(cohort: pd.DataFrame, study: Study) -> Outcome:
     """
     spec = study.outcome
     arms = spec.treatment.column if isinstance(spec, EffectOutcome) else None
+    for column in study.outcome_columns:
+        _check_present(cohort, column, study.name, what="treatment" if column == arms else "outcome")
     columns = {
         column: _complete(cohort, column, study.name, what="treatment" if column == arms else "outcome")
         for column in study.outcome_columns
@@ -154,9 +156,7 @@ def _check_arms(outcome: Treated, spec: Treatment, study: str) -> None:
         )
 
 
-def _complete(cohort: pd.DataFrame, column: str, study: str, *, what: str) -> pd.Series:
-    if len(cohort) == 0:
-        raise _unfit_column(study, column, rule="the cohort has patients", received="an empty cohort", what=what)
+def _check_present(cohort: pd.DataFrame, column: str, study: str, *, what: str) -> None:
     columns = int((cohort.columns == column).sum())
     if columns != 1:
         received = f"{columns} columns of that name" if columns else "no such column"
@@ -168,6 +168,11 @@ def _complete(cohort: pd.DataFrame, column: str, study: str, *, what: str) -> pd
             remedy="" if columns else did_you_mean(column, cohort.columns) + _REMEDY,
             what=what,
         )
+
+
+def _complete(cohort: pd.DataFrame, column: str, study: str, *, what: str) -> pd.Series:
+    if len(cohort) == 0:
+        raise _unfit_column(study, column, rule="the cohort has patients", received="an empty cohort", what=what)
     missing = int(cohort[column].isna().sum())
     if missing:
         raise _unfit_column(

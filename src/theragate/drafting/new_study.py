@@ -17,6 +17,7 @@ from theragate.cohorts.groups import read_groups
 from theragate.cohorts.outcome_columns import read_outcome
 from theragate.cohorts.repeated_rows import one_row_each
 from theragate.cohorts.sources import as_plain, read_table_file
+from theragate.cohorts.table import Table
 from theragate.drafting.clusters import DraftedClusters, draft_clusters
 from theragate.drafting.columns import Columns, read_columns
 from theragate.drafting.entry import draft_entry
@@ -172,7 +173,8 @@ def _table(request: Request) -> tuple[pd.DataFrame, DraftedForm]:
         frame = _read(form)  # again, so that the ids are texts with all their zeros
         if repeated := repeated_rows(frame[identity]):
             form.entry["repeated"] = repeated
-            frame = one_row_each(frame, identity, parse(RepeatedRows, repeated, at="source.repeated"))
+            keep = parse(RepeatedRows, repeated, at="source.repeated")
+            frame = one_row_each(Table.of(frame), identity, keep).frame()
         check_ids(frame[identity], study=request.name)
     return frame, form
 
@@ -246,7 +248,7 @@ def _checked(name: str, entry: dict[str, Any], cohort: pd.DataFrame) -> Study:
     study = _study(name, entry)
     read_policy(study)
     check_families(study)
-    check_columns(cohort, study)
+    check_columns(list(cohort.columns), study)
     read_outcome(cohort, study)
     read_groups(cohort, study)
     _check_features(cohort, study)

@@ -1,7 +1,6 @@
 """Source to cohort: read, de-identify, name the patients, write Parquet with its provenance."""
 
 import secrets
-from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -9,17 +8,19 @@ import pandas as pd
 from theragate.cohorts.clusters import with_clusters
 from theragate.cohorts.codes import as_codes
 from theragate.cohorts.declared_columns import check_columns
-from theragate.cohorts.deidentify import check_ids, deidentify
+from theragate.cohorts.deidentify import check_ids, deidentify_columns
 from theragate.cohorts.outcome_columns import read_outcome
-from theragate.cohorts.parquet import write_table
+from theragate.cohorts.parquet import write_columns
 from theragate.cohorts.provenance import Provenance
 from theragate.cohorts.random_ids import random_ids
 from theragate.cohorts.repeated_rows import one_row_each
-from theragate.cohorts.sources import RawTable, read_source
+from theragate.cohorts.scratch import Scratch
+from theragate.cohorts.sources import SourceTable, open_source
+from theragate.cohorts.table import Table
 from theragate.digests import sha256_file
 from theragate.errors import DataError
 from theragate.files import write_json
-from theragate.learning.features import read_features
+from theragate.learning.features import as_features, read_features
 from theragate.runner.command import StageCall
 from theragate.runner.workspace import Workspace
 from theragate.settings import Settings
@@ -41,39 +42,57 @@ def ingest(call: StageCall) -> str:
     """
     workspace, settings = call.workspace, call.settings
     study = load_study(workspace.params, workspace.study)
-    downloads = settings.state / "downloads"
-    table = read_source(study.source, workspace.root, study=study.name, downloads=downloads, environ=call.environ)
+    # What waits there is not de-identified yet. It has no name, and ends with the process.
+    with Scratch(settings.state / "downloads") as scratch:
+        table = open_source(
+            study.source,
+            workspace.root,
+            study=study.name,
+            scratch=scratch,
+            downloads=settings.state / "downloads",
+            environ=call.environ,
+        )
+        cohort = _cohort(table, study, settings)
+        write_columns(workspace.data("cohort.parquet"), cohort, simulated=table.simulated)
+        provenance = _provenance(workspace, study, table, cohort)
+    write_json(workspace.data("provenance.json"), provenance.model_dump(mode="json"))
+    who = "simulated patients" if table.simulated else "patients"
+    return f"{len(cohort):,} {who}, {len(cohort.names) - 1} columns, from {table.version}"
+
+
+def _cohort(table: SourceTable, study: Study, settings: Settings) -> Table:
+    """Return the columns of the cohort, of which everything holds that later stages rely on."""
     repeated = study.source.repeated if isinstance(study.source, TableFile | SqlSource) else None
-    table = replace(table, frame=one_row_each(table.frame, table.id_column, repeated))
-    ids = _ids(table, study, settings)
-    features = table.frame.drop(columns=[table.id_column] if table.id_column else [])
+    rows = one_row_each(table.columns, table.id_column, repeated)
+    ids = _ids(rows, table, study, settings)
+    features = rows.without([table.id_column] if table.id_column else [])
     links = _links(settings, f"{study.name}.clusters") if table.id_column else None
     features = with_clusters(features, study, links=links)
-    cohort = deidentify(features, study.deidentification, study=study.name)
-    if "patient" in cohort.columns:
+    cohort = deidentify_columns(features, study.deidentification, study=study.name)
+    if "patient" in cohort:
         raise DataError(
             f"study `{study.name}`, column `patient`",
             rule="`patient` is the name of Theragate's own id column",
             received="a source with a column of that name",
             remedy="Name it as `source.id`, rename it in the source, or name it under `deidentification.removed`.",
         )
-    cohort.insert(0, "patient", ids)
-    check_columns(cohort, study)
-    read_outcome(cohort, study)
-    read_features(cohort, study)
-    write_table(workspace.data("cohort.parquet"), cohort, simulated=table.simulated)
-    write_json(workspace.data("provenance.json"), _provenance(workspace, study, table, cohort).model_dump(mode="json"))
-    who = "simulated patients" if table.simulated else "patients"
-    return f"{len(cohort):,} {who}, {cohort.shape[1] - 1} columns, from {table.version}"
+    cohort = cohort.having("patient", ids, first=True)
+    check_columns(cohort.names, study)
+    there = all(name in cohort for name in study.outcome_columns)
+    read_outcome(cohort.frame(study.outcome_columns) if there else cohort.empty, study)
+    for feature in read_features(cohort.empty, study):
+        if feature.type == "number":
+            as_features(cohort.frame([feature.name]), (feature,))
+    return cohort
 
 
-def _ids(table: RawTable, study: Study, settings: Settings) -> pd.Series:
+def _ids(rows: Table, table: SourceTable, study: Study, settings: Settings) -> pd.Series:
     if table.id_column is None:
-        numbers = pd.Series(range(1, len(table.frame) + 1), dtype="int64").astype("str")
+        numbers = pd.Series(range(1, len(rows) + 1), dtype="int64").astype("str")
         return "simulated-" + numbers if table.simulated else numbers
-    check_ids(table.frame[table.id_column], study=study.name)
-    ids = as_codes(table.frame[table.id_column])
-    return random_ids(ids, _links(settings, study.name), draw=lambda: secrets.token_hex(8))
+    ids = rows[table.id_column]
+    check_ids(ids, study=study.name)
+    return random_ids(as_codes(ids), _links(settings, study.name), draw=lambda: secrets.token_hex(8))
 
 
 def _links(settings: Settings, name: str) -> Path:
@@ -81,14 +100,14 @@ def _links(settings: Settings, name: str) -> Path:
     return settings.private / "ids" / f"{name}.csv"
 
 
-def _provenance(workspace: Workspace, study: Study, table: RawTable, cohort: pd.DataFrame) -> Provenance:
+def _provenance(workspace: Workspace, study: Study, table: SourceTable, cohort: Table) -> Provenance:
     return Provenance(
         study=study.name,
         source=study.source,
         version=table.version,
         simulated=table.simulated,
         patients=len(cohort),
-        columns={str(column): str(dtype) for column, dtype in cohort.dtypes.items()},
+        columns={str(column): str(dtype) for column, dtype in cohort.empty.dtypes.items()},
         sha256=sha256_file(workspace.data("cohort.parquet")),
         deidentification=study.deidentification,
     )

@@ -73,7 +73,9 @@ LAYOUT: dict[str, tuple[Format, ...]] = {
 
 
 def format_of(name: str) -> Format | None:
-    """Return what the file of a name is, by how the name ends (``.CSV``, ``.csv.gz``, ``.zip``); None for no table."""
+    """Return what a name is of, by how it ends (``.CSV``, ``.csv.gz``, ``.zip``, ``parts/``); None for no table."""
+    if name.endswith("/"):
+        return "parquet"  # a folder of such files
     path = PurePosixPath(name.lower())
     if path.suffix in COMPRESSED:  # `export.zip` says no more than that; what it holds is seen when it is unpacked
         inner = path.with_suffix("").suffix
@@ -91,7 +93,10 @@ def _below(text: str) -> str:
 def _table(text: str) -> str:
     if format_of(text) is None:
         plain, packed = (", ".join(f"`{ending}`" for ending in endings) for endings in (ENDINGS, COMPRESSED))
-        raise ValueError(f"a table is one of {plain}, or text packed as {packed}")
+        raise ValueError(
+            f"a table is one of {plain}, or text packed as {packed}; a folder of Parquet files is named with a slash "
+            "at its end, `parts/`"
+        )
     return text
 
 

@@ -1,10 +1,10 @@
 """Where cohorts come from. Each kind of source is one module with one function; `SOURCES` names them all."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from theragate.cohorts.scratch import Scratch
 from theragate.cohorts.sources._bundled import COHORTS, read_bundled
 from theragate.cohorts.sources._cells import (
     CODE,
@@ -25,12 +25,13 @@ from theragate.cohorts.sources._dvc import check_pulled, read_dvc
 from theragate.cohorts.sources._excel import sheet_rows, visible_sheets
 from theragate.cohorts.sources._extension import read_of_others
 from theragate.cohorts.sources._file import read_file
-from theragate.cohorts.sources._formats import FORMATS, read_table_file, readable
+from theragate.cohorts.sources._formats import FORMATS, read_table_file
 from theragate.cohorts.sources._grid import Grid, blank, lay_out
 from theragate.cohorts.sources._later_patients import LaterFile, later_file, read_later_patients
 from theragate.cohorts.sources._missing_words import is_missing_word
 from theragate.cohorts.sources._parquet import open_parquet
-from theragate.cohorts.sources._raw_table import RawTable, as_plain
+from theragate.cohorts.sources._raw_table import RawTable, SourceTable, as_plain, check_not_empty
+from theragate.cohorts.sources._readable import readable
 from theragate.cohorts.sources._redcap_dictionary import RedcapField, box_of, read_dictionary
 from theragate.cohorts.sources._simulated import WORLDS, read_simulated
 from theragate.cohorts.sources._sql import read_sql
@@ -52,6 +53,7 @@ __all__ = [
     "RawTable",
     "RedcapField",
     "SourceContext",
+    "SourceTable",
     "StatisticsFile",
     "as_plain",
     "blank",
@@ -65,6 +67,7 @@ __all__ = [
     "lay_out",
     "open_parquet",
     "open_sas",
+    "open_source",
     "open_spss",
     "open_stata",
     "plain_numbers",
@@ -86,7 +89,7 @@ __all__ = [
 ]
 
 
-SOURCES: dict[str, Callable[[Any, SourceContext], RawTable]] = {
+SOURCES: dict[str, Callable[[Any, SourceContext, Scratch], RawTable | SourceTable]] = {
     "bundled": read_bundled,
     "file": read_file,
     "dvc": read_dvc,
@@ -148,7 +151,28 @@ def read_source(
     downloads: Path | None = None,
     environ: Mapping[str, str] | None = None,
 ) -> RawTable:
-    """Read the table that a study's ``source`` names.
+    """Read the table that a study's ``source`` names into memory; arguments and errors are those of `open_source`.
+
+    Returns
+    -------
+    A table of at least one row and one column, its column names unique texts, no column of categories, its index
+    0 … n-1.
+    """
+    with Scratch(_state(root, downloads)) as scratch:
+        table = open_source(spec, root, study=study, scratch=scratch, downloads=downloads, environ=environ)
+        return RawTable(table.columns.frame(), table.version, table.id_column, simulated=table.simulated)
+
+
+def open_source(
+    spec: Source | ExtensionSource,
+    root: Path,
+    *,
+    study: str,
+    scratch: Scratch,
+    downloads: Path | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> SourceTable:
+    """Read the table that a study's ``source`` names, piece by piece where it may be large.
 
     Parameters
     ----------
@@ -158,6 +182,8 @@ def read_source(
         The project's root, which holds ``sources/<study>/``.
     study
         The study's name.
+    scratch
+        Where the columns of a large table are kept: they can be read until it is closed.
     downloads
         Where fetched files are kept; by default ``.theragate/downloads`` below `root`.
     environ
@@ -165,23 +191,30 @@ def read_source(
 
     Returns
     -------
-    A table of at least one row and one column, its column names unique texts, no column of categories, its index
-    0 … n-1.
+    A table of at least one row and one column, no column of categories.
 
     Raises
     ------
     ConfigurationError, StoreError
-        If a database or its URL is wrong or cannot be reached.
+        If a database or its URL is wrong or cannot be reached; if the disk is full.
     DataError
-        If the source is missing, unreadable or empty, or names a column twice.
+        If the source is missing, unreadable or empty, names a column twice, or changes while it is read.
     ExtensionError
         If the source of an extension gives no table, or raises something else.
     """
     check_source(spec, study=study)
-    context = SourceContext(root / "sources" / study, downloads or root / ".theragate" / "downloads", environ or {})
-    if isinstance(spec, ExtensionSource):
-        table = read_of_others(spec, context, study=study)
-    else:
-        table = SOURCES[spec.kind](spec, context)
-    frame = as_plain(table.frame, subject=f"study `{study}`, source")
-    return replace(table, frame=frame)
+    context = SourceContext(root / "sources" / study, _state(root, downloads), environ or {})
+    table = (
+        read_of_others(spec, context, study=study)
+        if isinstance(spec, ExtensionSource)
+        else SOURCES[spec.kind](spec, context, scratch)
+    )
+    subject = f"study `{study}`, source"
+    if isinstance(table, RawTable):
+        return SourceTable.of(table, subject=subject)
+    check_not_empty(len(table.columns), len(table.columns.names), subject=subject)
+    return table
+
+
+def _state(root: Path, downloads: Path | None) -> Path:
+    return downloads or root / ".theragate" / "downloads"

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from theragate.cohorts.scratch import Scratch
 from theragate.cohorts.sources._context import SourceContext
 from theragate.cohorts.sources._raw_table import RawTable
 from theragate.study import BundledSource
@@ -14,7 +15,7 @@ from theragate.study import BundledSource
 __all__ = ["COHORTS", "read_bundled"]
 
 
-def read_bundled(spec: BundledSource, context: SourceContext) -> RawTable:  # noqa: ARG001 - the signature that all sources share
+def read_bundled(spec: BundledSource, context: SourceContext, scratch: Scratch) -> RawTable:  # noqa: ARG001 - the signature that all sources share
     """Load a cohort by its name, which is one of `COHORTS`."""
     load, library = COHORTS[spec.name]
     return RawTable(load(), version=f"{library} {version(library)}", id_column=None)

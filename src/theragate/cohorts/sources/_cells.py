@@ -4,10 +4,10 @@ Nothing is guessed here. What a new study is to declare is found by `theragate.d
 """
 
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -15,8 +15,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from theragate.cohorts.sources._grid import Grid, tidy
+from theragate.cohorts.scratch import Kept, Scratch
+from theragate.cohorts.sources._grid import tidy
 from theragate.cohorts.sources._missing_words import is_missing_word
+from theragate.cohorts.table import Table
 from theragate.errors import DataError, did_you_mean
 from theragate.evidence.published import SMALLEST_CELL
 from theragate.study import ColumnForm, TableFile
@@ -26,7 +28,10 @@ __all__ = [
     "INEQUALITY",
     "ISO",
     "NUMBER",
+    "Cells",
     "Form",
+    "Pieces",
+    "as_text",
     "check_left_out",
     "fits_numbers",
     "form_of",
@@ -96,7 +101,21 @@ def check_left_out(columns: Iterable[str], spec: TableFile, *, subject: str) -> 
         )
 
 
-def read_grid(grid: Grid, spec: TableFile, *, subject: str) -> pd.DataFrame:
+@dataclass(frozen=True)
+class Pieces:
+    """The cells of one column of a text file, as they are written, piece by piece."""
+
+    kept: Sequence[Kept]
+
+    def __iter__(self) -> Iterator[pa.Array]:
+        """Read each piece."""
+        return (read() for read in self.kept)
+
+
+Cells: TypeAlias = Sequence[Any] | Pieces
+
+
+def read_grid(grid: Mapping[str, Cells], spec: TableFile, *, subject: str, scratch: Scratch) -> Table:
     """Read the columns of a text file or a sheet.
 
     Raises
@@ -106,10 +125,10 @@ def read_grid(grid: Grid, spec: TableFile, *, subject: str) -> pd.DataFrame:
     """
     check_left_out(grid, spec, subject=subject)
     kept = [name for name in grid if name not in spec.left_out]
-    return pd.DataFrame({name: read_column(name, grid[name], spec, subject=subject) for name in kept})
+    return Table.read(((name, read_column(name, grid[name], spec, subject=subject)) for name in kept), scratch)
 
 
-def read_column(name: str, cells: Sequence[Any], spec: TableFile, *, subject: str) -> pd.Series:
+def read_column(name: str, cells: Cells, spec: TableFile, *, subject: str) -> pd.Series:
     """Read one column as declared.
 
     Raises
@@ -121,7 +140,7 @@ def read_column(name: str, cells: Sequence[Any], spec: TableFile, *, subject: st
     return column.texts(cells) if name in spec.text or name == spec.id else column.numbers_or_dates(cells)
 
 
-def read_cells(cells: Sequence[Any], form: Form, *, subject: str) -> pd.Series:
+def read_cells(cells: Cells, form: Form, *, subject: str) -> pd.Series:
     """Read cells in which numbers or dates are written, as `form` says.
 
     Raises
@@ -132,9 +151,10 @@ def read_cells(cells: Sequence[Any], form: Form, *, subject: str) -> pd.Series:
     return _Column(subject, form).numbers_or_dates(cells)
 
 
-def stripped(cells: Sequence[str | None]) -> pa.Array:
+def stripped(cells: Sequence[str | None] | pa.Array) -> pa.Array:
     """Return texts without spaces around them and in one spelling, the empty ones as null."""
-    texts = pc.utf8_trim_whitespace(pa.array(cells, type=pa.large_string()))
+    given = cells if isinstance(cells, pa.Array) else pa.array(cells, type=pa.large_string())
+    texts = pc.utf8_trim_whitespace(given)
     if not pc.all(pc.string_is_ascii(texts.drop_null())).as_py():
         # Arrow's own function takes letters apart, whatever form is asked for.
         texts = pa.array([text and tidy(text) for text in texts.to_pylist()], type=pa.large_string())
@@ -166,28 +186,29 @@ class _Column:
     form: Form
     identifies: bool = False
 
-    def texts(self, cells: Sequence[Any]) -> pd.Series:
+    def texts(self, cells: Cells) -> pd.Series:
         """Read every cell as it is written; of a sheet, a whole number as one."""
-        if any(isinstance(cell, date) for cell in cells):
+        if not isinstance(cells, Pieces) and any(isinstance(cell, date) for cell in cells):
             dates = sum(isinstance(cell, date) for cell in cells)
             raise self._unfit(
                 "a column of texts holds no date",
                 f"{dates:,} of them (a spreadsheet makes a date of texts such as SEPT2)",
                 "Restore the texts in the file, or give the column a `date` under `source.columns`.",
             )
-        return _as_text(self._known(stripped([written(cell) for cell in cells])))
+        return as_text(self._known(texts) for texts in _written(cells))
 
-    def numbers_or_dates(self, cells: Sequence[Any]) -> pd.Series:
+    def numbers_or_dates(self, cells: Cells) -> pd.Series:
         """Read numbers, or dates where the form has a `date`."""
         if self.form.date is not None:
             return self._dates(cells)
         if (
-            cells
+            not isinstance(cells, Pieces)
+            and cells
             and not isinstance(cells[0], str)
             and all(cell is None or type(cell) in (int, float) for cell in cells)
         ):
             return self._typed(cells)
-        return self._numbers(self._known(stripped([written(cell, self.form.decimal) for cell in cells])))
+        return self._numbers(self._known(texts) for texts in _written(cells, self.form.decimal))
 
     def _typed(self, cells: Sequence[float | None]) -> pd.Series:
         """Read the numbers of a sheet, which need no parsing."""
@@ -209,52 +230,104 @@ class _Column:
             texts = pc.if_else(pc.is_in(values, pa.array(codes)).fill_null(False), None, texts)
         return texts
 
-    def _numbers(self, texts: pa.Array) -> pd.Series:
-        texts = pc.replace_substring_regex(pc.replace_substring(texts, "−", "-"), "[\u00a0\u202f]", " ")
+    def _numbers(self, pieces: Iterable[pa.Array]) -> pd.Series:
+        """Read numbers piece by piece; whether they fit, and of which type they are, all of them decide."""
+        found = _Numbers()
+        for texts in pieces:
+            found.add(self._bare(texts), self.form)
+        if found.odd:
+            raise self._unfit(
+                "it holds numbers, as it is not under `source.text`",
+                f"{shown_cells(pa.chunked_array(found.odd))}, among {found.known:,}; the first in row "
+                f"{found.first_odd:,}",
+                "In `source` of params.yaml, name what means missing under `missing`, the form of the numbers, or the"
+                " column under `text`.",
+            )
+        if found.codes and not found.decimals:  # with decimals they are no codes
+            raise self._unfit(
+                "it holds numbers, as it is not under `source.text`",
+                f"{found.codes:,} codes with zeros in front or more than 15 digits, which a number would not keep",
+                "Name it under `source.text` in params.yaml, or under `left_out`.",
+            )
+        numbers = np.concatenate([np.empty(0), *found.values])
+        if found.whole and len(numbers):
+            return pd.Series(numbers.astype(np.int64))  # of 15 digits at most, so that none is lost
+        return self._finished(numbers)
+
+    def _bare(self, texts: pa.Array) -> pa.Array:
+        """Return cells without what may stand around a number."""
+        texts = pc.replace_substring_regex(pc.replace_substring(texts, "−", "-"), "[  ]", " ")
         if self.form.unit is not None:
             texts = without_unit(texts, self.form.unit)
         if self.form.inequalities is not None:
             bound = pc.replace_substring_regex(texts, INEQUALITY, "") if self.form.inequalities == "bound" else None
             texts = pc.if_else(pc.match_substring_regex(texts, INEQUALITY), bound, texts)
-        odd = texts.filter(pc.invert(fits_numbers(texts, self.form.decimal, self.form.thousands)))
-        if len(odd):
-            raise self._unfit(
-                "it holds numbers, as it is not under `source.text`",
-                f"{shown_cells(odd)}, among {len(texts) - texts.null_count:,}",
-                "In `source` of params.yaml, name what means missing under `missing`, the form of the numbers, or the"
-                " column under `text`.",
-            )
-        plain = plain_numbers(texts, self.form.decimal, self.form.thousands)
-        codes = int(pc.sum(pc.match_substring_regex(plain, CODE)).as_py() or 0)
-        if codes and not pc.any(pc.match_substring_regex(plain, "[.eE]")).as_py():  # with decimals they are no codes
-            raise self._unfit(
-                "it holds numbers, as it is not under `source.text`",
-                f"{codes:,} codes with zeros in front or more than 15 digits, which a number would not keep",
-                "Name it under `source.text` in params.yaml, or under `left_out`.",
-            )
-        if not plain.null_count and pc.all(pc.match_substring_regex(plain, _WHOLE)).as_py():
-            return pd.Series(plain.cast(pa.int64()).to_numpy(zero_copy_only=False))
-        return self._finished(plain.cast(pa.float64()).to_numpy(zero_copy_only=False))
+        return texts
 
     def _finished(self, numbers: NDArray[np.float64]) -> pd.Series:
         infinite_values(numbers, self.subject)
         return pd.Series(numbers)
 
-    def _dates(self, cells: Sequence[Any]) -> pd.Series:
-        texts = self._known(stripped([written(cell) for cell in cells]))
-        dates = _as_text(texts)
-        parsed = pd.to_datetime(dates, format=self.form.date, errors="coerce", utc=self.form.date == ISO)
-        odd = int((parsed.isna() & dates.notna()).sum())
+    def _dates(self, cells: Cells) -> pd.Series:
+        days, odd, known = [], 0, 0
+        for texts in _written(cells):
+            coded = self._known(texts).dictionary_encode()
+            dates = as_text([coded.dictionary])
+            parsed = pd.to_datetime(dates, format=self.form.date, errors="coerce", utc=self.form.date == ISO)
+            odd += pc.sum(pc.take(pa.array(parsed.isna()), coded.indices)).as_py() or 0
+            known += len(coded) - coded.null_count
+            days.append(pc.take(pa.array(parsed.dt.strftime("%Y-%m-%d"), pa.large_string()), coded.indices))
         if odd:
             raise self._unfit(
                 f"a date is written as `{self.form.date}` says",
-                f"{odd:,} of {int(dates.notna().sum()):,} cells that are not",
+                f"{odd:,} of {known:,} cells that are not",
                 "Correct `date` of this column under `source.columns` in params.yaml, or the file.",
             )
-        return parsed.dt.strftime("%Y-%m-%d").astype("str")
+        return as_text(days)
 
     def _unfit(self, rule: str, received: str, remedy: str) -> DataError:
         return DataError(self.subject, rule=rule, received=received, remedy=remedy)
+
+
+@dataclass
+class _Numbers:
+    """What was seen of a column of numbers: its values, and what decides whether they are any."""
+
+    rows: int = 0
+    known: int = 0
+    whole: bool = True
+    decimals: bool = False
+    codes: int = 0
+    odd: list[pa.Array] = field(default_factory=list)
+    first_odd: int = 0  # from 1
+    values: list[NDArray[np.float64]] = field(default_factory=list)
+
+    def add(self, texts: pa.Array, form: Form) -> None:
+        """Add cells, null where nothing is known."""
+        fits = fits_numbers(texts, form.decimal, form.thousands)
+        if pc.all(fits).as_py() is False:
+            if not self.odd:
+                self.first_odd = self.rows + pc.index(fits, False).as_py() + 1
+            self.odd.append(texts.filter(pc.invert(fits)))
+        self.rows += len(texts)
+        self.known += len(texts) - texts.null_count
+        if self.odd:
+            return
+        plain = plain_numbers(texts, form.decimal, form.thousands)
+        self.codes += pc.sum(pc.match_substring_regex(plain, CODE)).as_py() or 0
+        self.decimals = self.decimals or bool(pc.any(pc.match_substring_regex(plain, "[.eE]")).as_py())
+        self.whole = (
+            self.whole and not plain.null_count and bool(pc.all(pc.match_substring_regex(plain, _WHOLE)).as_py())
+        )
+        self.values.append(plain.cast(pa.float64()).to_numpy(zero_copy_only=False))
+
+
+def _written(cells: Cells, decimal: str = ".") -> Iterator[pa.Array]:
+    """Yield cells as texts, null where there is nothing."""
+    if isinstance(cells, Pieces):
+        yield from map(stripped, cells)
+    else:
+        yield stripped([written(cell, decimal) for cell in cells])
 
 
 def without_unit(texts: pa.Array, unit: str) -> pa.Array:
@@ -300,8 +373,9 @@ def infinite_values(numbers: NDArray[np.float64], subject: str) -> None:
         )
 
 
-def _as_text(texts: pa.Array) -> pd.Series:
-    return pd.Series(texts.to_pandas(), dtype="str")
+def as_text(pieces: Iterable[pa.Array]) -> pd.Series:
+    """Return texts as one column."""
+    return pd.Series(pa.chunked_array(list(pieces), pa.large_string()).combine_chunks().to_pandas(), dtype="str")
 
 
 def is_number(code: str) -> bool:

@@ -1,41 +1,71 @@
 """Text files of separated values (CSV and its kin), plain or packed."""
 
 import bz2
+import codecs
 import csv
 import gzip
-import io
 import lzma
 import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from io import BufferedReader, RawIOBase, StringIO, TextIOWrapper
 from pathlib import Path
+from typing import IO, Any
 
-import pandas as pd
+import pyarrow as pa
 
-from theragate.cohorts.sources._cells import read_grid
+from theragate.cohorts.scratch import Kept, Scratch
+from theragate.cohorts.sources._cells import Pieces, read_grid, stripped
 from theragate.cohorts.sources._companions import Companions
-from theragate.cohorts.sources._grid import lay_out
+from theragate.cohorts.sources._grid import Layout
+from theragate.cohorts.table import Table
 from theragate.errors import DataError
 from theragate.study import TableFile, format_of
 
-__all__ = ["read_csv", "rows_of", "text_of", "unpacked"]
+__all__ = ["csv_cells", "read_csv", "rows_of", "text_of", "unpacked"]
 
 _PACKED = {b"\x1f\x8b": gzip, b"BZh": bz2, b"\xfd7zXZ\x00": lzma}
 _ZIP = b"PK\x03\x04"
+_LONGEST_MARK = 6
+_READ = 2**20  # bytes at once
 _NOT_A_MEMBER = ("__MACOSX/", ".DS_Store")
 
 
-def read_csv(path: Path, spec: TableFile, *, subject: str, companions: Companions) -> pd.DataFrame:  # noqa: ARG001 - one form for all
-    """Read a text file as declared.
+def read_csv(path: Path, spec: TableFile, *, subject: str, companions: Companions, scratch: Scratch) -> Table:  # noqa: ARG001 - one form for all
+    """Read a text file as declared, piece by piece.
 
     Raises
     ------
     DataError
         If it is in another encoding, packed otherwise, has lines of other lengths, or cells that do not fit.
     """
-    text = text_of(unpacked(path, subject=subject), spec.encoding, subject=subject)
-    rows = rows_of(text, spec.separator)
-    _check_separator(rows, spec, subject)
-    return read_grid(lay_out(rows, spec, subject=subject), spec, subject=subject)
+    with scratch.another() as cells:
+        return read_grid(csv_cells(path, spec, subject=subject, scratch=cells), spec, subject=subject, scratch=scratch)
+
+
+def csv_cells(path: Path, spec: TableFile, *, subject: str, scratch: Scratch) -> dict[str, Pieces]:
+    """Return the cells of a text file by column, as they are written.
+
+    Raises
+    ------
+    DataError
+        If it is in another encoding, packed otherwise, or has lines of other lengths.
+    """
+    layout = Layout(spec, subject=subject)
+    columns: list[list[Kept]] = []
+    with (
+        _opened(path, subject=subject) as stream,
+        _decodable(spec.encoding, subject),
+        TextIOWrapper(stream, spec.encoding, newline="") as text,
+    ):
+        lines = _lines(_without_mark(text), spec.separator)
+        for block in layout.blocks(_with_separator(lines, spec, subject)):
+            columns = columns or [[] for _ in block]
+            for kept, cells in zip(columns, block, strict=True):
+                kept.append(scratch.keep(pa.array(cells, pa.large_string())))
+    pieces = [Pieces(kept) for kept in columns or [[] for _ in layout.header]]
+    return layout.named(pieces, is_blank=lambda cells: all(stripped(array).null_count == len(array) for array in cells))
 
 
 def unpacked(path: Path, *, subject: str) -> bytes:
@@ -46,12 +76,44 @@ def unpacked(path: Path, *, subject: str) -> bytes:
     DataError
         If the archive is broken, or holds several files.
     """
-    content = path.read_bytes()
+    with _opened(path, subject=subject) as stream:
+        return stream.read()
+
+
+@contextmanager
+def _opened(path: Path, *, subject: str) -> Iterator[IO[bytes]]:
+    """Open what a file holds, packed or not; raises as `unpacked`, also while it is read."""
+    with ExitStack() as stack:
+        file = stack.enter_context(path.open("rb"))
+        begin = file.read(_LONGEST_MARK)
+        file.seek(0)
+        module = next((module for mark, module in _PACKED.items() if begin.startswith(mark)), None)
+        if not (begin.startswith(_ZIP) or module):
+            yield file
+            return
+        with _can_be_unpacked(subject):
+            packed: Any = module.open(file) if module else _only_member(file, stack, subject)
+        yield BufferedReader(_Unpacking(stack.enter_context(packed), subject), _READ)
+
+
+class _Unpacking(RawIOBase):
+    def __init__(self, stream: IO[bytes], subject: str) -> None:
+        self._stream, self._subject = stream, subject
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        with _can_be_unpacked(self._subject):
+            content = self._stream.read(len(buffer))
+        buffer[: len(content)] = content
+        return len(content)
+
+
+@contextmanager
+def _can_be_unpacked(subject: str) -> Iterator[None]:
     try:
-        if content.startswith(_ZIP):
-            return _only_member(content, subject)
-        module = next((module for magic, module in _PACKED.items() if content.startswith(magic)), None)
-        return module.decompress(content) if module else content
+        yield
     except (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, RuntimeError) as error:
         raise DataError(
             subject,
@@ -61,25 +123,25 @@ def unpacked(path: Path, *, subject: str) -> bytes:
         ) from None
 
 
-def _only_member(content: bytes, subject: str) -> bytes:
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        names = [entry.filename for entry in archive.infolist() if not entry.is_dir()]
-        names = [name for name in names if not name.startswith(_NOT_A_MEMBER) and not name.endswith(_NOT_A_MEMBER)]
-        if len(names) != 1:
-            raise DataError(
-                subject,
-                rule="a packed table is one file",
-                received=f"an archive of {len(names)}",
-                remedy="Unpack it, and name the one that is meant.",
-            )
-        if format_of(names[0]) not in ("csv", None):
-            raise DataError(
-                subject,
-                rule="what is packed is a text file",
-                received=f"an archive with a file `*{Path(names[0]).suffix}`",
-                remedy="Unpack it, and name the file in it.",
-            )
-        return archive.read(names[0])
+def _only_member(file: IO[bytes], stack: ExitStack, subject: str) -> IO[bytes]:
+    archive = stack.enter_context(zipfile.ZipFile(file))
+    names = [entry.filename for entry in archive.infolist() if not entry.is_dir()]
+    names = [name for name in names if not name.startswith(_NOT_A_MEMBER) and not name.endswith(_NOT_A_MEMBER)]
+    if len(names) != 1:
+        raise DataError(
+            subject,
+            rule="a packed table is one file",
+            received=f"an archive of {len(names)}",
+            remedy="Unpack it, and name the one that is meant.",
+        )
+    if format_of(names[0]) not in ("csv", None):
+        raise DataError(
+            subject,
+            rule="what is packed is a text file",
+            received=f"an archive with a file `*{Path(names[0]).suffix}`",
+            remedy="Unpack it, and name the file in it.",
+        )
+    return archive.open(names[0])
 
 
 def text_of(content: bytes, encoding: str, *, subject: str) -> str:
@@ -90,16 +152,39 @@ def text_of(content: bytes, encoding: str, *, subject: str) -> str:
     DataError
         If it is in another encoding.
     """
-    try:
+    with _decodable(encoding, subject):
         return content.decode(encoding).removeprefix("\ufeff")
+
+
+@contextmanager
+def _decodable(encoding: str, subject: str) -> Iterator[None]:
+    try:
+        codecs.lookup(encoding)
+        yield
     except (UnicodeDecodeError, LookupError) as error:
-        unknown = isinstance(error, LookupError)
+        if not isinstance(error, UnicodeDecodeError) and type(error) is not LookupError:
+            raise  # of the block, and no matter of the encoding
         raise DataError(
             subject,
             rule=f"the file is text in the encoding `{encoding}`",
-            received="a name that Python does not know" if unknown else "bytes that are not",
+            received="bytes that are not"
+            if isinstance(error, UnicodeDecodeError)
+            else "a name that Python does not know",
             remedy="Name its encoding (such as `cp1252`) by `source.encoding` in params.yaml, or by --encoding.",
         ) from None
+
+
+def _without_mark(lines: Iterator[str]) -> Iterator[str]:
+    yield next(lines, "").removeprefix("\ufeff")
+    yield from lines
+
+
+def _lines(text: Iterator[str], separator: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield lines of cells, each with the number of the text's line that it ends with; raises as `rows_of`."""
+    with _separated():
+        reader = csv.reader(text, delimiter=separator, strict=True)
+        for row in reader:
+            yield reader.line_num, row
 
 
 def rows_of(text: str, separator: str, *, strict: bool = True) -> list[list[str]]:
@@ -115,22 +200,33 @@ def rows_of(text: str, separator: str, *, strict: bool = True) -> list[list[str]
     ValueError
         If a line cannot be split. The message must not be shown.
     """
+    with _separated():
+        return list(csv.reader(StringIO(text, newline=""), delimiter=separator, strict=strict))
+
+
+@contextmanager
+def _separated() -> Iterator[None]:
     try:
-        return list(csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=strict))
+        yield
     except (csv.Error, TypeError) as error:  # the latter of a separator that is no single character
         raise ValueError("not separated values") from error
 
 
-def _check_separator(rows: list[list[str]], spec: TableFile, subject: str) -> None:
-    header = rows[spec.header - 1] if len(rows) >= spec.header else []
-    other = next((mark for mark in (";", "\t", "|", ",") if len(header) == 1 and mark in header[0]), None)
-    if other:
-        raise DataError(
-            subject,
-            rule=f"the cells are separated by {_named(spec.separator)} (`source.separator`)",
-            received=f"a header without any, but with {_named(other)}",
-            remedy="Correct `source.separator` in params.yaml, or give --separator.",
-        )
+def _with_separator(
+    lines: Iterator[tuple[int, list[str]]], spec: TableFile, subject: str
+) -> Iterator[tuple[int, list[str]]]:
+    """Yield the lines, unless the header shows that another mark separates the cells."""
+    for at, (number, row) in enumerate(lines, start=1):
+        if at == spec.header and len(row) == 1:
+            other = next((mark for mark in (";", "\t", "|", ",") if mark in row[0]), None)
+            if other:
+                raise DataError(
+                    subject,
+                    rule=f"the cells are separated by {_named(spec.separator)} (`source.separator`)",
+                    received=f"a header without any, but with {_named(other)}",
+                    remedy="Correct `source.separator` in params.yaml, or give --separator.",
+                )
+        yield number, row
 
 
 def _named(separator: str) -> str:

@@ -6,9 +6,10 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from theragate.cohorts.scratch import Scratch
 from theragate.cohorts.sources._context import SourceContext
-from theragate.cohorts.sources._formats import check_exists, read_table_file, version_of
-from theragate.cohorts.sources._raw_table import RawTable
+from theragate.cohorts.sources._formats import check_exists, check_table_exists, open_table_file
+from theragate.cohorts.sources._raw_table import SourceTable
 from theragate.digests import md5_file
 from theragate.errors import DataError
 from theragate.study import DvcSource
@@ -16,7 +17,7 @@ from theragate.study import DvcSource
 __all__ = ["check_pulled", "read_dvc"]
 
 
-def read_dvc(spec: DvcSource, context: SourceContext) -> RawTable:
+def read_dvc(spec: DvcSource, context: SourceContext, scratch: Scratch) -> SourceTable:
     """Read ``source.path``, below ``sources/<study>/``, if it is what ``<path>.dvc`` beside it names.
 
     A symbolic link is followed first, so that studies can share one tracked file.
@@ -41,8 +42,8 @@ def read_dvc(spec: DvcSource, context: SourceContext) -> RawTable:
             received=f"the MD5 {md5[:12]}…, expected {tracked[:12]}…",
             remedy=f"Run `dvc add {name}` to take the change, or `dvc checkout {name}` to undo it.",
         )
-    frame = read_table_file(path, spec, subject=subject, companions=context.companion)
-    return RawTable(frame, version=f"{version_of(path, spec, context.companion)}, tracked by DVC", id_column=spec.id)
+    read = open_table_file(path, spec, subject=subject, companions=context.companion, scratch=scratch)
+    return SourceTable(read.columns, f"{read.version}, tracked by DVC", id_column=spec.id)
 
 
 def check_pulled(spec: DvcSource, context: SourceContext) -> None:
@@ -54,7 +55,8 @@ def check_pulled(spec: DvcSource, context: SourceContext) -> None:
         That says what brings it.
     """
     name = context.named(spec.path)
-    check_exists(context.folder / spec.path, f"source file `{name}`", remedy=f"Run `dvc pull {name}`.")
+    path, subject = context.folder / spec.path, f"source file `{name}`"
+    check_table_exists(path, spec, subject, remedy=f"Run `dvc pull {name}`.")
 
 
 def _tracked(pin: Path, name: str, *, subject: str, remedy: str) -> str:

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
-import pandas as pd
-
+from theragate.cohorts.scratch import Scratch
 from theragate.cohorts.sources._cells import read_grid
 from theragate.cohorts.sources._companions import Companions
 from theragate.cohorts.sources._grid import lay_out
+from theragate.cohorts.table import Table
 from theragate.errors import DataError
 from theragate.study import TableFile
 
@@ -26,7 +26,7 @@ _VALUE = re.compile(rb"<(?:\w+:)?v>(.*?)</(?:\w+:)?v>", re.DOTALL)
 _PLACE = re.compile(rb'\br="([A-Z]+)(\d+)"')
 
 
-def read_excel(path: Path, spec: TableFile, *, subject: str, companions: Companions) -> pd.DataFrame:  # noqa: ARG001 - one form for all
+def read_excel(path: Path, spec: TableFile, *, subject: str, companions: Companions, scratch: Scratch) -> Table:  # noqa: ARG001 - one form for all
     """Read one sheet as declared.
 
     Raises
@@ -35,7 +35,7 @@ def read_excel(path: Path, spec: TableFile, *, subject: str, companions: Compani
         If there is no such sheet, formulas were never computed, or cells do not fit.
     """
     rows = sheet_rows(path, chosen_sheet(path, spec, subject=subject), subject=subject)
-    return read_grid(lay_out(rows, spec, subject=subject), spec, subject=subject)
+    return read_grid(lay_out(rows, spec, subject=subject), spec, subject=subject, scratch=scratch)
 
 
 def chosen_sheet(path: Path, spec: TableFile, *, subject: str) -> str:

@@ -1,24 +1,26 @@
-"""A cohort from a file of the study."""
+"""A cohort from a file of the study, or from a folder of Parquet files."""
 
+from theragate.cohorts.scratch import Scratch
 from theragate.cohorts.sources._context import SourceContext
-from theragate.cohorts.sources._formats import check_exists, read_table_file, version_of
-from theragate.cohorts.sources._raw_table import RawTable
+from theragate.cohorts.sources._formats import check_table_exists, open_table_file
+from theragate.cohorts.sources._raw_table import SourceTable
 from theragate.settings import for_experiments
 from theragate.study import FileSource
 
 __all__ = ["read_file"]
 
 
-def read_file(spec: FileSource, context: SourceContext) -> RawTable:
-    """Read ``source.path``, below ``sources/<study>/``; its version is the file's SHA-256.
+def read_file(spec: FileSource, context: SourceContext, scratch: Scratch) -> SourceTable:
+    """Read ``source.path``, below ``sources/<study>/``; its version has the SHA-256 of each file that is read.
 
     Raises
     ------
     DataError
-        If the file is missing or broken; see `read_table_file`.
+        If the file is missing or broken; see `open_table_file`.
     """
     path, subject = context.folder / spec.path, f"source file `{context.named(spec.path)}`"
     brought = for_experiments(context.folder, context.folder.name)
-    check_exists(path, subject, remedy=f"{brought}Put it there (a symbolic link will do), or correct `source.path`.")
-    frame = read_table_file(path, spec, subject=subject, companions=context.companion)
-    return RawTable(frame, version=version_of(path, spec, context.companion), id_column=spec.id)
+    remedy = f"{brought}Put it there (a symbolic link will do), or correct `source.path`."
+    check_table_exists(path, spec, subject, remedy=remedy)
+    read = open_table_file(path, spec, subject=subject, companions=context.companion, scratch=scratch)
+    return SourceTable(read.columns, read.version, id_column=spec.id)

@@ -2,29 +2,42 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 import pandas as pd
-import pyarrow as pa
 
+from theragate.cohorts.scratch import Scratch
 from theragate.cohorts.sources._companions import Companions
 from theragate.cohorts.sources._delimited import read_csv
 from theragate.cohorts.sources._excel import read_excel
-from theragate.cohorts.sources._parquet import read_parquet
+from theragate.cohorts.sources._parquet import parts_of, read_parquet
+from theragate.cohorts.sources._readable import readable
 from theragate.cohorts.sources._redcap import read_redcap
 from theragate.cohorts.sources._statistics import read_sas, read_spss, read_stata
-from theragate.digests import sha256_file
+from theragate.cohorts.table import Table
+from theragate.digests import sha256_file, sha256_json
 from theragate.errors import DataError, did_you_mean
-from theragate.study import Format, TableFile
+from theragate.study import DvcSource, FileSource, Format, TableFile
 
-__all__ = ["FORMATS", "check_exists", "read_table_file", "readable", "require_columns", "version_of"]
+__all__ = [
+    "FORMATS",
+    "TableRead",
+    "check_exists",
+    "check_table_exists",
+    "open_table_file",
+    "read_table_file",
+    "require_columns",
+]
 
 
 class Reader(Protocol):
     """What reads the files of one format, exactly as `spec` declares."""
 
-    def __call__(self, path: Path, spec: TableFile, *, subject: str, companions: Companions) -> pd.DataFrame: ...
+    def __call__(
+        self, path: Path, spec: TableFile, *, subject: str, companions: Companions, scratch: Scratch
+    ) -> Table: ...
 
 
 FORMATS: dict[Format, Reader] = {
@@ -50,61 +63,112 @@ def check_exists(path: Path, subject: str, *, remedy: str) -> None:
         raise DataError(subject, rule="the file exists", received="no such file", remedy=remedy)
 
 
-def read_table_file(path: Path, spec: TableFile, *, subject: str, companions: Companions) -> pd.DataFrame:
+def check_table_exists(path: Path, spec: FileSource | DvcSource, subject: str, *, remedy: str) -> None:
+    """Refuse a table that is not there; one of Parquet may be a folder of files.
+
+    Raises
+    ------
+    DataError
+        With `remedy`, which tells the user what brings it.
+    """
+    if spec.path.endswith("/") and not path.is_dir():
+        received = "a file" if path.exists() else "no such folder"
+        raise DataError(subject, rule="the folder exists", received=received, remedy=remedy)
+    if not (path.is_dir() and spec.table_format == "parquet"):
+        check_exists(path, subject, remedy=remedy)
+
+
+def read_table_file(
+    path: Path, spec: TableFile, *, subject: str, companions: Companions, folder: Path | None = None
+) -> pd.DataFrame:
+    """Read a table into memory; see `open_table_file`.
+
+    Parameters
+    ----------
+    folder
+        Where what does not fit into memory waits while it is read; by default where temporary files are.
+    """
+    with Scratch(folder) as scratch:
+        return open_table_file(path, spec, subject=subject, companions=companions, scratch=scratch).columns.frame()
+
+
+@dataclass(frozen=True)
+class TableRead:
+    """The columns of a file, and the digests of all that was read for them, as the version of its content."""
+
+    columns: Table
+    version: str
+
+
+def open_table_file(
+    path: Path, spec: TableFile, *, subject: str, companions: Companions, scratch: Scratch
+) -> TableRead:
     """Read a table as `spec` declares; the columns that it names as id or as text keep every character.
 
     Parameters
     ----------
     path
-        The file.
+        The file, or a folder of Parquet files.
     spec
         How it is read.
     subject
         How messages name the file.
     companions
         Where a dictionary or a catalogue lies.
+    scratch
+        Where columns are kept.
 
     Raises
     ------
     DataError
-        If the file is empty, cannot be read as what it should be, or does not fit what is declared of it; if a column
-        that `spec` names is absent. No message repeats a line of the file.
+        If the file is empty, cannot be read as what it should be, does not fit what is declared of it, or changes
+        meanwhile; if a column that `spec` names is absent. No message repeats a line of the file.
     """
-    with readable(path, spec.table_format, subject=subject):
-        frame = FORMATS[spec.table_format](path, spec, subject=subject, companions=companions)
-    require_columns(
-        frame,
-        {"id": [spec.id] if spec.id else [], "text": spec.text, "columns": _read_columns(spec)},
-        subject,
-    )
-    return frame
+    kind = spec.table_format
+    with _unchanged(path, subject) as files:
+        version = _version(path, files, spec, companions)
+        with readable(path, kind, subject=subject):
+            columns = FORMATS[kind](path, spec, subject=subject, companions=companions, scratch=scratch)
+    named = {"id": [spec.id] if spec.id else [], "text": spec.text, "columns": _read_columns(spec)}
+    require_columns(columns.names, named, subject)
+    return TableRead(columns, version)
 
 
 @contextmanager
-def readable(path: Path, kind: Format, *, subject: str) -> Iterator[None]:
-    """Word what a library says of a file that cannot be read as what its name says.
+def _unchanged(path: Path, subject: str) -> Iterator[tuple[Path, ...]]:
+    """Yield the files of a table, which stay as they are in the block.
 
     Raises
     ------
     DataError
-        If the file is empty, or the library refuses it.
+        If they do not, whatever else that may have led to.
     """
+    before = _state(path, subject)
     try:
-        if path.stat().st_size == 0:
-            raise DataError(
-                subject, rule="the file has a header and patients", received="an empty file", remedy="Export it again."
-            )
-        yield
-    except (OSError, ValueError, pa.ArrowException) as error:
+        yield tuple(before)
+    except DataError:
+        _check_state(path, subject, before)
+        raise
+    _check_state(path, subject, before)
+
+
+def _check_state(path: Path, subject: str, before: dict[Path, tuple[int, ...]]) -> None:
+    if _state(path, subject) != before:
         raise DataError(
             subject,
-            rule=f"the file is readable {_NAMES.get(kind, kind.capitalize())}",
-            received=f"a file that is not ({type(error).__name__})",
-            remedy="Export the file again.",
-        ) from None  # the cause may quote a line of the file
+            rule="it stays as it is while it is read",
+            received="one that was changed meanwhile",
+            remedy="Wait until whoever writes it is done, then run the same command again.",
+        ) from None
 
 
-_NAMES = {"csv": "CSV with a header line", "redcap": "CSV with a header line", "spss": "SPSS", "sas": "SAS"}
+def _state(path: Path, subject: str) -> dict[Path, tuple[int, ...]]:
+    """Return what tells of each file of a table whether it was written to, or replaced."""
+    try:
+        found = {part: part.stat() for part in parts_of(path, subject=subject)}
+    except FileNotFoundError:
+        return {}
+    return {part: (stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns) for part, stat in found.items()}
 
 
 def _read_columns(spec: TableFile) -> list[str]:
@@ -112,14 +176,17 @@ def _read_columns(spec: TableFile) -> list[str]:
     return [] if spec.table_format == "redcap" else list(spec.columns)
 
 
-def version_of(path: Path, spec: TableFile, companions: Companions) -> str:
-    """Return the digests of a file and of what belongs to it, as the version of its content."""
+def _version(path: Path, files: Sequence[Path], spec: TableFile, companions: Companions) -> str:
+    """Return the digests of a file, or of the files of a folder, and of what belongs to it."""
     named = {"dictionary": spec.dictionary, "catalogue": spec.catalogue}
     others = [f", {what} sha256:{sha256_file(companions(name))}" for what, name in named.items() if name]
+    if path.is_dir():
+        parts = [[part.name, sha256_file(part)] for part in files]
+        return f"sha256:{sha256_json(parts)} of the names and digests of {len(parts):,} files{''.join(others)}"
     return f"sha256:{sha256_file(path)}{''.join(others)}"
 
 
-def require_columns(frame: pd.DataFrame, named: Mapping[str, Sequence[str]], subject: str) -> None:
+def require_columns(present: Sequence[str], named: Mapping[str, Sequence[str]], subject: str) -> None:
     """Refuse a table that lacks a column which a key of ``source`` names.
 
     Raises
@@ -129,10 +196,10 @@ def require_columns(frame: pd.DataFrame, named: Mapping[str, Sequence[str]], sub
     """
     for key, columns in named.items():
         for column in columns:
-            if column not in frame.columns:
+            if column not in present:
                 raise DataError(
                     subject,
                     rule=f"it has the column `{column}` that `source.{key}` names",
                     received="no such column",
-                    remedy=f"{did_you_mean(column, frame.columns)}Correct `source.{key}` in params.yaml.",
+                    remedy=f"{did_you_mean(column, present)}Correct `source.{key}` in params.yaml.",
                 )

@@ -10,9 +10,10 @@ from theragate.cohorts.deidentify import as_years
 from theragate.cohorts.sources._companions import Companions
 from theragate.cohorts.sources._delimited import rows_of, text_of, unpacked
 from theragate.cohorts.sources._excel import chosen_sheet, sheet_rows
-from theragate.cohorts.sources._formats import read_table_file, readable
+from theragate.cohorts.sources._formats import read_table_file
 from theragate.cohorts.sources._grid import lay_out
 from theragate.cohorts.sources._parquet import open_parquet
+from theragate.cohorts.sources._readable import readable
 from theragate.cohorts.sources._statistics import open_sas, open_spss, open_stata
 from theragate.errors import DataError, did_you_mean
 from theragate.study import LAYOUT, Format, TableFile
@@ -137,7 +138,7 @@ def _names(path: Path, spec: LaterFile, subject: str) -> list[str]:
             rows = sheet_rows(path, chosen_sheet(path, spec, subject=subject), subject=subject)
             return list(lay_out(rows, spec, subject=subject))
         case "parquet":
-            frame = open_parquet(path)
+            frame = open_parquet(path, subject=subject)
         case "spss":
             frame = open_spss(path, encoding=encoding, subject=subject).frame
         case "stata":

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from theragate.cohorts.table import Table
 from theragate.errors import DataError
 
-__all__ = ["RawTable", "as_plain"]
+__all__ = ["RawTable", "SourceTable", "as_plain", "check_not_empty"]
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,22 @@ class RawTable:
     simulated: bool = False
 
 
+@dataclass(frozen=True)
+class SourceTable:
+    """A table as its source gives it, column by column; else as a `RawTable`."""
+
+    columns: Table
+    version: str
+    id_column: str | None
+    simulated: bool = False
+
+    @classmethod
+    def of(cls, table: RawTable, *, subject: str) -> "SourceTable":
+        """Return a table that is in memory; raises as `as_plain`."""
+        columns = Table.of(as_plain(table.frame, subject=subject))
+        return cls(columns, table.version, table.id_column, simulated=table.simulated)
+
+
 def as_plain(frame: pd.DataFrame, *, subject: str) -> pd.DataFrame:
     """Return a table with unique texts as names of columns, no column of categories, and the index 0 … n-1.
 
@@ -32,13 +49,7 @@ def as_plain(frame: pd.DataFrame, *, subject: str) -> pd.DataFrame:
         If it has no row or no column, or names a column twice; `subject` names it.
     """
     named = frame.set_axis([str(column) for column in frame.columns], axis=1)
-    if named.empty:
-        raise DataError(
-            subject,
-            rule="a cohort has at least one patient and one column",
-            received=f"{len(named)} rows and {named.shape[1]} columns",
-            remedy="Correct the source.",
-        )
+    check_not_empty(*named.shape, subject=subject)
     twice = named.columns[named.columns.duplicated()]
     if len(twice):
         raise DataError(
@@ -48,6 +59,23 @@ def as_plain(frame: pd.DataFrame, *, subject: str) -> pd.DataFrame:
             remedy="Rename one of the columns.",
         )
     return pd.DataFrame({column: _plain(named[column]) for column in named.columns}).reset_index(drop=True)
+
+
+def check_not_empty(rows: int, columns: int, *, subject: str) -> None:
+    """Refuse a table without rows or columns.
+
+    Raises
+    ------
+    DataError
+        With how many there are.
+    """
+    if not rows or not columns:
+        raise DataError(
+            subject,
+            rule="a cohort has at least one patient and one column",
+            received=f"{rows} rows and {columns} columns",
+            remedy="Correct the source.",
+        )
 
 
 def _plain(column: pd.Series) -> pd.Series:

@@ -6,11 +6,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from theragate.cohorts.scratch import Scratch
 from theragate.cohorts.sources._cells import ISO, Form, check_left_out, form_of, read_cells, read_column
 from theragate.cohorts.sources._companions import Companions
 from theragate.cohorts.sources._delimited import rows_of, text_of, unpacked
 from theragate.cohorts.sources._grid import Grid, lay_out
 from theragate.cohorts.sources._redcap_dictionary import RedcapField, box_of, form_status, read_dictionary
+from theragate.cohorts.table import Table
 from theragate.errors import DataError
 from theragate.study import TableFile
 
@@ -19,7 +21,7 @@ __all__ = ["read_redcap", "redcap_grid"]
 SYSTEM = "redcap_"  # with which the columns begin that REDCap adds
 
 
-def read_redcap(path: Path, spec: TableFile, *, subject: str, companions: Companions) -> pd.DataFrame:
+def read_redcap(path: Path, spec: TableFile, *, subject: str, companions: Companions, scratch: Scratch) -> Table:
     """Read an export: choices by their labels, numbers and dates as the fields are validated, boxes as 1 and 0.
 
     What the dictionary leaves open, free texts, is read as any text file is. A box that nobody ticked is unknown where
@@ -56,7 +58,7 @@ def read_redcap(path: Path, spec: TableFile, *, subject: str, companions: Compan
             columns[column] = read_cells(cells, Form(missing=form.missing, date=form.date or ISO), subject=what)
         else:
             columns[column] = read_column(column, cells, spec, subject=subject)
-    return pd.DataFrame(columns)
+    return Table.read(columns.items(), scratch)
 
 
 def redcap_grid(path: Path, spec: TableFile, *, subject: str) -> Grid:

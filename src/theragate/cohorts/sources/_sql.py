@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from theragate.cohorts.scratch import Scratch
 from theragate.cohorts.sources._context import SourceContext
 from theragate.cohorts.sources._formats import check_exists, require_columns
 from theragate.cohorts.sources._raw_table import RawTable
@@ -29,7 +30,7 @@ WAITS = {"psycopg", "psycopg2", "pymysql", "mysqldb", "mariadbconnector"}  # dri
 REFUSALS = ("authentication", "password", "access denied", "permission", "role", "login failed")
 
 
-def read_sql(spec: SqlSource, context: SourceContext) -> RawTable:
+def read_sql(spec: SqlSource, context: SourceContext, scratch: Scratch) -> RawTable:  # noqa: ARG001 - the signature that all sources share
     """Run the study's query and return its rows, sorted by the patients' ids; those of one patient stay in its order.
 
     The rows are streamed in chunks. Nothing is committed, so that a query which writes leaves no trace.
@@ -59,7 +60,7 @@ def read_sql(spec: SqlSource, context: SourceContext) -> RawTable:
         frame = _read(engine, query, spec, subject)
     finally:
         engine.dispose()
-    require_columns(frame, {"id": [spec.id], "text": spec.text}, subject)
+    require_columns(list(frame.columns), {"id": [spec.id], "text": spec.text}, subject)
     texts = {column: frame[column].map(str, na_action="ignore").astype("str") for column in spec.text}
     frame = plain_columns(frame.assign(**texts), subject=subject, texts={*spec.text, spec.id})
     order = frame[spec.id].astype("str").sort_values(kind="stable").index

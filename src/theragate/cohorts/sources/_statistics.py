@@ -8,9 +8,11 @@ from typing import Any
 
 import pandas as pd
 
+from theragate.cohorts.scratch import Scratch
 from theragate.cohorts.sources._cells import form_of, is_number, written
 from theragate.cohorts.sources._companions import Companions
-from theragate.cohorts.sources._typed import read_typed
+from theragate.cohorts.sources._typed import TypedTable, read_typed
+from theragate.cohorts.table import Table
 from theragate.errors import DataError
 from theragate.study import TableFile
 
@@ -34,20 +36,20 @@ class StatisticsFile:
     user_missing: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
-def read_spss(path: Path, spec: TableFile, *, subject: str, companions: Companions) -> pd.DataFrame:  # noqa: ARG001 - one form for all
+def read_spss(path: Path, spec: TableFile, *, subject: str, companions: Companions, scratch: Scratch) -> Table:  # noqa: ARG001 - one form for all
     """Read a ``.sav`` or ``.por`` file as declared; user-missing codes have to be declared too."""
-    return _read(open_spss(path, encoding=_encoding(spec), subject=subject), spec, subject)
+    return _read(open_spss(path, encoding=_encoding(spec), subject=subject), spec, subject, scratch)
 
 
-def read_stata(path: Path, spec: TableFile, *, subject: str, companions: Companions) -> pd.DataFrame:  # noqa: ARG001 - one form for all
+def read_stata(path: Path, spec: TableFile, *, subject: str, companions: Companions, scratch: Scratch) -> Table:  # noqa: ARG001 - one form for all
     """Read a ``.dta`` file as declared; extended missing values have to be declared too, as ``.a``."""
-    return _read(open_stata(path, subject=subject), spec, subject)
+    return _read(open_stata(path, subject=subject), spec, subject, scratch)
 
 
-def read_sas(path: Path, spec: TableFile, *, subject: str, companions: Companions) -> pd.DataFrame:
+def read_sas(path: Path, spec: TableFile, *, subject: str, companions: Companions, scratch: Scratch) -> Table:
     """Read a ``.sas7bdat`` or ``.xpt`` file as declared; labels of codes come from ``source.catalogue``."""
     catalogue = companions(spec.catalogue) if spec.catalogue else None
-    return _read(open_sas(path, catalogue, encoding=_encoding(spec), subject=subject), spec, subject)
+    return _read(open_sas(path, catalogue, encoding=_encoding(spec), subject=subject), spec, subject, scratch)
 
 
 def open_spss(path: Path, *, encoding: str | None, subject: str) -> StatisticsFile:
@@ -174,7 +176,7 @@ def _dotted(frame: pd.DataFrame, letters: dict[str, list[Any]]) -> tuple[pd.Data
     return frame.assign(**coded), found
 
 
-def _read(file: StatisticsFile, spec: TableFile, subject: str) -> pd.DataFrame:
+def _read(file: StatisticsFile, spec: TableFile, subject: str, scratch: Scratch) -> Table:
     for column, codes in file.user_missing.items():
         if column in spec.left_out:
             continue
@@ -190,4 +192,5 @@ def _read(file: StatisticsFile, spec: TableFile, subject: str) -> pd.DataFrame:
                 received=f"{', '.join(f'`{code}`' for code in open_codes[:5])}, which are not",
                 remedy=f"Name them in params.yaml under `source.columns.{column}.missing`.",
             )
-    return read_typed(file.frame, spec, subject=subject, labels=file.value_labels)
+    table = TypedTable.of(file.frame)
+    return read_typed(table, spec, subject=subject, scratch=scratch, labels=file.value_labels)

@@ -1,17 +1,24 @@
-"""Columns of files that say themselves what they hold: numbers, texts, dates, truth values."""
+"""Table of files that say themselves what they hold: numbers, texts, dates, truth values."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.compute as pc
 
+from theragate.cohorts.scratch import Scratch
 from theragate.cohorts.sources._cells import (
     CODE,
     INEQUALITY,
+    Cells,
+    Pieces,
+    as_text,
     check_left_out,
     fits_numbers,
     form_of,
@@ -23,18 +30,35 @@ from theragate.cohorts.sources._cells import (
     written,
 )
 from theragate.cohorts.sources._grid import check_names
+from theragate.cohorts.table import Table
 from theragate.errors import DataError
 from theragate.study import TableFile
 
-__all__ = ["check_no_numbers", "plain_columns", "plain_series", "read_typed"]
+__all__ = ["TypedTable", "check_no_numbers", "plain_columns", "plain_series", "read_typed"]
 
 _MOSTLY = 0.8  # of the known cells, which then are measurements
 _MEASURED = 10  # so many distinct numbers are no codes of categories
+_PIECE = 2**16  # cells that are objects of Python at once
 
 Labels = Mapping[str, Mapping[Any, str]]
 
 
-def read_typed(frame: pd.DataFrame, spec: TableFile, *, subject: str, labels: Labels | None = None) -> pd.DataFrame:
+@dataclass(frozen=True)
+class TypedTable:
+    """A table whose columns have types: their names, and what reads the one at a place among them."""
+
+    names: Sequence[str]
+    read: Callable[[int], pd.Series]
+
+    @classmethod
+    def of(cls, frame: pd.DataFrame) -> "TypedTable":
+        """Return a table that is in memory."""
+        return cls(list(map(str, frame.columns)), lambda at: frame.iloc[:, at])
+
+
+def read_typed(
+    table: TypedTable, spec: TableFile, *, subject: str, scratch: Scratch, labels: Labels | None = None
+) -> Table:
     """Read columns that have a type, as declared where something is.
 
     Parameters
@@ -47,32 +71,31 @@ def read_typed(frame: pd.DataFrame, spec: TableFile, *, subject: str, labels: La
     DataError
         If a column holds what is neither number, text nor date, an infinite value, or numbers written as texts.
     """
-    check_left_out(map(str, frame.columns), spec, subject=subject)
-    check_names(list(map(str, frame.columns)), subject=subject)
-    texts = {*spec.text, *([spec.id] if spec.id else [])}
-    columns = {}
-    for at, name in enumerate(map(str, frame.columns)):
-        if name in spec.left_out:
-            continue
-        column = frame.iloc[:, at]
-        what = f"{subject}, column `{name}`"
-        named = (labels or {}).get(name, {})
-        plain = plain_series(column, what)
-        form = form_of(spec, name)
-        if name in texts:
-            columns[name] = _texts(plain, spec, name, named)
-        elif form.date is not None:
-            columns[name] = read_cells(_cells(plain), form, subject=what)
-        elif pd.api.types.is_numeric_dtype(plain):
-            columns[name] = _numbers(plain, spec, name, what)
-        elif pd.api.types.is_datetime64_any_dtype(plain):
-            columns[name] = plain.dt.strftime("%Y-%m-%d").astype("str")
-        elif _as_numbers(plain, spec, name):
-            columns[name] = read_cells(_cells(plain), form, subject=what)
-        else:
-            columns[name] = _texts(plain, spec, name, named)
-            check_no_numbers(columns[name], what)
-    return pd.DataFrame(columns)
+    check_left_out(table.names, spec, subject=subject)
+    check_names(list(table.names), subject=subject)
+    read = (
+        (name, _read_column(name, table.read(at), spec, f"{subject}, column `{name}`", (labels or {}).get(name, {})))
+        for at, name in enumerate(table.names)
+        if name not in spec.left_out
+    )
+    return Table.read(read, scratch)
+
+
+def _read_column(name: str, column: pd.Series, spec: TableFile, subject: str, labels: Mapping[Any, str]) -> pd.Series:
+    plain, form = plain_series(column, subject), form_of(spec, name)
+    if name in spec.text or name == spec.id:
+        return _texts(plain, spec, name, labels)
+    if form.date is not None:
+        return read_cells(_cells(plain), form, subject=subject)
+    if pd.api.types.is_numeric_dtype(plain):
+        return _numbers(plain, spec, name, subject)
+    if pd.api.types.is_datetime64_any_dtype(plain):
+        return _days(plain)
+    if _as_numbers(plain, spec, name):
+        return read_cells(_cells(plain), form, subject=subject)
+    texts = _texts(plain, spec, name, labels)
+    check_no_numbers(texts, subject)
+    return texts
 
 
 def plain_columns(frame: pd.DataFrame, *, subject: str, texts: set[str]) -> pd.DataFrame:
@@ -104,16 +127,18 @@ def check_no_numbers(column: pd.Series, subject: str) -> None:
     """
     if not pd.api.types.is_string_dtype(column):
         return
-    texts = stripped(column.astype(object).where(column.notna(), None).tolist()).drop_null()
-    bound = pc.replace_substring_regex(texts, INEQUALITY, "")
+    counted = pc.value_counts(pa.array(column.dropna(), pa.large_string()))
+    distinct, counts = stripped(counted.field("values")), counted.field("counts").filter
+    bound = pc.replace_substring_regex(distinct, INEQUALITY, "")
     plain = pc.and_not(fits_numbers(bound, "either", None), pc.match_substring_regex(bound, CODE))
-    numbers = texts.filter(plain)
-    if len(numbers) >= _MOSTLY * len(texts) and pc.count_distinct(numbers).as_py() > _MEASURED:
-        odd = texts.filter(pc.invert(fits_numbers(texts, ".", None)))
+    numbers, texts = (pc.sum(counts(chosen)).as_py() or 0 for chosen in (plain, pc.is_valid(distinct)))
+    if numbers >= _MOSTLY * texts and pc.count_distinct(distinct.filter(plain)).as_py() > _MEASURED:
+        every = stripped(pa.array(column.dropna(), pa.large_string())).drop_null()
+        odd = every.filter(pc.invert(fits_numbers(every, ".", None)))
         raise DataError(
             subject,
             rule="a column of texts holds no measurements",
-            received=f"{len(numbers):,} numbers among {len(texts):,} texts"
+            received=f"{numbers:,} numbers among {texts:,} texts"
             + (f"; besides, {shown_cells(odd)}" if len(odd) else ""),
             remedy="Say how its numbers are written under `source.columns` in params.yaml, or, if they are codes, name"
             " it under `source.text`; in a database, cast it in the query.",
@@ -162,8 +187,21 @@ def _unreadable(subject: str, kind: str) -> DataError:
     )
 
 
-def _cells(column: pd.Series) -> list[Any]:
+def _cells(column: pd.Series) -> Cells:
+    if pd.api.types.is_string_dtype(column.dtype) and column.dtype != object:
+        return Pieces([partial(pa.array, piece, pa.large_string(), from_pandas=True) for piece in _pieces(column)])
     return [None if pd.isna(cell) else cell for cell in column.astype(object)]
+
+
+def _pieces(column: pd.Series) -> Iterator[pd.Series]:
+    return (column.iloc[first : first + _PIECE] for first in range(0, len(column), _PIECE))
+
+
+def _days(moments: pd.Series) -> pd.Series:
+    """Write moments as days; of the days there are few."""
+    code, days = pd.factorize(moments.dt.normalize())
+    texts = pa.array(pd.DatetimeIndex(days).strftime("%Y-%m-%d"), pa.large_string(), from_pandas=True)
+    return as_text([pc.take(texts, pa.array(code, mask=code < 0))])
 
 
 def _numbers(column: pd.Series, spec: TableFile, name: str, subject: str) -> pd.Series:
@@ -177,7 +215,6 @@ def _numbers(column: pd.Series, spec: TableFile, name: str, subject: str) -> pd.
 
 def _texts(column: pd.Series, spec: TableFile, name: str, labels: Mapping[Any, str]) -> pd.Series:
     """Read texts, and codes by their labels; a code that is declared as missing is, whatever its label."""
-    texts = [written(cell) for cell in _cells(column)]
     missing = form_of(spec, name).missing
     numbers = {float(code) for code in missing if is_number(code)} if name != spec.id else set()
     names = {written(code): label for code, label in labels.items()}
@@ -191,4 +228,13 @@ def _texts(column: pd.Series, spec: TableFile, name: str, labels: Mapping[Any, s
         label = f"{label} ({text})" if label in repeated else label
         return None if label in missing else label
 
-    return pd.Series(stripped([read(text) for text in texts]).to_pandas(), dtype="str")
+    return as_text(_mapped(piece, read) for piece in _pieces(column))
+
+
+def _mapped(column: pd.Series, read: Callable[[str | None], str | None]) -> pa.Array:
+    """Return what is read of each cell as it is written; of cells that are the same, once."""
+    if column.dtype == object:  # in which 1 and True would be the same
+        return stripped([read(written(None if pd.isna(cell) else cell)) for cell in column])
+    code, values = pd.factorize(column)
+    texts = stripped([read(written(value)) for value in pd.Series(values).astype(object)])
+    return pc.take(texts, pa.array(code, mask=code < 0))

@@ -8,9 +8,10 @@ from urllib.request import Request, urlopen
 
 from filelock import FileLock
 
+from theragate.cohorts.scratch import Scratch
 from theragate.cohorts.sources._context import SourceContext
-from theragate.cohorts.sources._formats import read_table_file, version_of
-from theragate.cohorts.sources._raw_table import RawTable
+from theragate.cohorts.sources._formats import open_table_file
+from theragate.cohorts.sources._raw_table import SourceTable
 from theragate.digests import sha256_file
 from theragate.errors import DataError
 from theragate.study import UrlSource
@@ -21,7 +22,7 @@ PIECE = 1 << 20
 PATIENCE = 30  # seconds without a byte
 
 
-def read_url(spec: UrlSource, context: SourceContext) -> RawTable:
+def read_url(spec: UrlSource, context: SourceContext, scratch: Scratch) -> SourceTable:
     """Read the file at ``source.url``, from ``.theragate/downloads`` where it is there already.
 
     An interrupted download resumes where it ended, if the server can do that. Without a network, the file can be put
@@ -37,8 +38,8 @@ def read_url(spec: UrlSource, context: SourceContext) -> RawTable:
     with FileLock(kept.with_suffix(".lock")):
         if not kept.is_file() or sha256_file(kept) != spec.sha256:
             _fetch(spec, kept)
-    frame = read_table_file(kept, spec, subject=_subject(spec), companions=context.companion)
-    return RawTable(frame, version=version_of(kept, spec, context.companion), id_column=spec.id)
+    read = open_table_file(kept, spec, subject=_subject(spec), companions=context.companion, scratch=scratch)
+    return SourceTable(read.columns, read.version, id_column=spec.id)
 
 
 def _fetch(spec: UrlSource, kept: Path) -> None:

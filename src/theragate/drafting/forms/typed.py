@@ -28,7 +28,7 @@ __all__ = ["find_parquet_form", "find_sas_form", "find_spss_form", "find_stata_f
 def find_parquet_form(form: DraftedForm, options: ReadingOptions) -> None:
     """Find the form of a Parquet file."""
     form.told.append("a Parquet file")
-    _of_columns(form, StatisticsFile(open_parquet(form.path)), options)
+    _of_columns(form, StatisticsFile(open_parquet(form.path, subject=form.subject)), options)
 
 
 def find_spss_form(form: DraftedForm, options: ReadingOptions) -> None:
