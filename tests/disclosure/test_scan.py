@@ -274,7 +274,7 @@ def test_round_limits_of_many_columns_are_no_patients_values(tmp_path, seed):
     urine = whom.cohort["urine"].unique()
     round_ones = np.sort(urine[urine % 100 == 0])[:20].tolist()
     rules = {"accepted": {"rules": [{"columns": ["x"], "low": 0.0, "high": high} for high in [*round_ones, *LIMITS]]}}
-    held = whom.values["column `urine`"]
+    held = dict(whom.values())["column `urine`"]
     assert held.matches(np.array([*round_ones, *LIMITS]), 0)[0] >= 11
     assert scanned(tmp_path, "personal.json", json.dumps(rules), whom=whom).tables
 

@@ -21,8 +21,8 @@ _SIMULATED = b"theragate.simulated"
 _OF_PANDAS = b"pandas"
 
 
-def read_table(path: Path, *, remedy: str) -> pd.DataFrame:
-    """Read a Parquet file.
+def read_table(path: Path, *, remedy: str, columns: list[str] | None = None) -> pd.DataFrame:
+    """Read a Parquet file, or some columns of it.
 
     Raises
     ------
@@ -30,7 +30,7 @@ def read_table(path: Path, *, remedy: str) -> pd.DataFrame:
         If the file is missing, cut short or not Parquet; `remedy` tells the user what restores it.
     """
     try:
-        return pd.DataFrame(pq.read_table(path).to_pandas())
+        return pd.DataFrame(pq.read_table(path, columns=columns).to_pandas())
     except (OSError, pa.ArrowException) as error:
         received = "no such file" if not path.exists() else f"a file that is not ({type(error).__name__})"
         raise DataError(str(path), rule="the file is readable Parquet", received=received, remedy=remedy) from error

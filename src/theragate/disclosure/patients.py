@@ -1,27 +1,19 @@
-"""The patients whom nothing may give away: their ids, rows and values, in the forms in which these might leak."""
+"""The patients whom nothing may give away: their ids, rows and values, a piece of the cohort or a column at a time."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
-from scipy.special import bdtrc
 
-from theragate.evidence.published import SMALLEST_CELL
+from theragate.cohorts.cohort_file import CohortFile
+from theragate.disclosure.values import Floats, PatientValues
 
-__all__ = ["Floats", "Patients", "decimals_of", "spelled"]
+__all__ = ["Patients", "spelled"]
 
+_PIECE = 2**16  # patients looked at together
 _ROW = 5  # numbers in a row without names: medians of fewer columns may equal a patient's by coincidence
-_MOSTLY_UNIQUE = 0.5
-_SHARE = 1 / 3  # of a list, which patients' values have to be
-_CHANCE = 1e-9  # how unlikely so many of them are by coincidence
-_DECIMALS = 7  # a column with more is continuous
-_MOST_ZEROS = 6  # at the end of a round number
-_SINGLE = 1e-6  # how near, relatively, single precision comes
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -31,7 +23,7 @@ class Patients:
     Parameters
     ----------
     cohort
-        One row per patient, with the column ``patient``.
+        One row per patient, with the column ``patient``: a table, or its file, of which little is in memory at once.
     outcome
         The columns of the outcome.
     predictions
@@ -41,151 +33,60 @@ class Patients:
         learns nothing new, whatever the patients' values are.
     """
 
-    cohort: pd.DataFrame
+    cohort: pd.DataFrame | CohortFile
     outcome: Sequence[str]
     predictions: Mapping[str, Floats] = field(default_factory=dict)
     declared: Sequence[float] = ()
 
-    @cached_property
-    def ids(self) -> frozenset[str]:
-        """The ids that identify a patient; row numbers name nobody."""
-        ids = self.cohort["patient"].astype(str)
-        return frozenset() if ids.str.fullmatch(r"[0-9]{1,9}").all() else frozenset(ids)
+    def ids_among(self, texts: Set[str]) -> frozenset[str]:
+        """Return those of `texts` that are ids and identify a patient; row numbers name nobody."""
+        found: set[str] = set()
+        numbers = True
+        for piece in self.pieces(["patient"]):
+            ids = piece["patient"].astype(str)
+            numbers = numbers and bool(ids.str.fullmatch(r"[0-9]{1,9}").all())
+            found |= {*ids[ids.isin(texts)]}
+        return frozenset() if numbers else frozenset(found)
 
     @cached_property
-    def keys(self) -> pd.DataFrame:
-        """The cohort's columns as texts in one spelling each."""
-        columns = self.cohort.drop(columns="patient")
-        return pd.DataFrame({str(name): spelled(columns[name]) for name in columns})
-
-    @cached_property
-    def names(self) -> frozenset[str]:
+    def names(self) -> tuple[str, ...]:
         """The names of the cohort's columns, but for the id."""
-        return frozenset(self.keys.columns)
+        return tuple(str(name) for name in self._empty.columns if name != "patient")
 
     @cached_property
-    def rows(self) -> dict[int, pd.Index]:
-        """Patients' numbers in the order of the columns, by how many they are: without the outcome, and with it."""
-        numbers = self.cohort.drop(columns="patient").select_dtypes("number")
-        features = numbers.drop(columns=[name for name in self.outcome if name in numbers])
-        rows: dict[int, pd.Index] = {}
-        for part in (features, numbers):
-            if part.shape[1] >= _ROW:
-                rows[part.shape[1]] = pd.Index(map(tuple, part.to_numpy(dtype=np.float32)))
-        return rows
+    def numbers(self) -> tuple[str, ...]:
+        """The names of those that hold numbers."""
+        return tuple(map(str, self._empty.drop(columns="patient").select_dtypes("number").columns))
 
     @cached_property
-    def values(self) -> dict[str, "PatientValues"]:
-        """Values that stand for one patient or a few: near-unique columns, without the values that many share."""
-        numbers = self.cohort.drop(columns="patient").select_dtypes("number")
-        columns = {f"column `{name}`": numbers[name].to_numpy(dtype=np.float64) for name in numbers}
-        identifying = {}
-        for name, column in (columns | dict(self.predictions)).items():
-            known = column[np.isfinite(column)]
-            distinct, counts = np.unique(known, return_counts=True)
-            if len(distinct) >= max(_MOSTLY_UNIQUE * len(known), SMALLEST_CELL):
-                identifying[name] = PatientValues(distinct[counts < SMALLEST_CELL], distinct)
-        return identifying
+    def rows(self) -> dict[int, tuple[str, ...]]:
+        """The columns of patients' numbers, in order, by how many they are: without the outcome, and with it."""
+        features = tuple(name for name in self.numbers if name not in self.outcome)
+        return {len(names): names for names in (features, self.numbers) if len(names) >= _ROW}
 
+    def pieces(self, columns: Sequence[str]) -> Iterator[pd.DataFrame]:
+        """Yield some columns of the cohort, piece by piece."""
+        if isinstance(self.cohort, CohortFile):
+            yield from (piece.frame for piece in self.cohort.pieces(columns))
+        else:
+            for first in range(0, len(self.cohort), _PIECE):
+                yield self.cohort.iloc[first : first + _PIECE][[*columns]]
 
-@dataclass(frozen=True)
-class PatientValues:
-    """Distinct values, ascending: those of which each belongs to few patients, and all of the column."""
+    def values(self) -> Iterator[tuple[str, PatientValues]]:
+        """Yield what stands for one patient or a few, by name: near-unique columns, without what many share."""
+        for name in self.numbers:
+            whole = self.cohort.frame([name]) if isinstance(self.cohort, CohortFile) else self.cohort
+            found = PatientValues.of(whole[name].to_numpy(dtype=np.float64, na_value=np.nan))
+            if found is not None:
+                yield f"column `{name}`", found
+        for name, predictions in self.predictions.items():
+            found = PatientValues.of(predictions)
+            if found is not None:
+                yield name, found
 
-    distinct: Floats
-    column: Floats
-    _by_digits: dict[int, tuple[Floats, NDArray[np.floating]]] = field(default_factory=dict, repr=False, compare=False)
-
-    @cached_property
-    def decimals(self) -> int:
-        """The number of decimals with which the values are written."""
-        return decimals_of(self.distinct)
-
-    def matches(self, values: Floats, digits: int) -> tuple[int, bool]:
-        """Return how many of distinct `values` are among these, and whether that is more than coincidence.
-
-        Values written with fewer `digits` than these are compared with these rounded to as many, leaving out what many
-        patients then share.
-        """
-        digits = min(digits, self.decimals)
-        known, comparable = self._written(digits)
-        same = len(np.intersect1d(self._comparable(values), comparable))
-        if same < SMALLEST_CELL or same < _SHARE * len(values):
-            return same, False
-        # Of a binomial number, at least so many; where chances differ it is rather less (Hoeffding, 1956).
-        return same, bool(bdtrc(same - 1, len(values), _chance(values, known, digits)) < _CHANCE)
-
-    def is_scaled(self, values: Floats) -> bool:
-        """Return whether distinct `values`, ascending, are the whole column moved, stretched or turned round."""
-        if len(values) != len(self.column):
-            return False
-        own, other = _unit(self.column), _unit(values)
-        if np.ptp(np.diff(own)) < _SINGLE:
-            return False  # even steps say nothing of a patient
-        return bool(min(np.abs(other - own).max(), np.abs(other - (1 - own[::-1])).max()) < _SINGLE)
-
-    def _written(self, digits: int) -> tuple[Floats, NDArray[np.floating]]:
-        """Return the values with so many digits, and these in the precision in which they are compared."""
-        if digits not in self._by_digits:
-            rounded, counts = np.unique(np.round(self.distinct, digits), return_counts=True)
-            known = self.distinct if digits >= self.decimals else rounded[counts < SMALLEST_CELL]
-            self._by_digits[digits] = known, self._comparable(known)
-        return self._by_digits[digits]
-
-    def _comparable(self, values: Floats) -> NDArray[np.floating]:
-        """Return values in single precision, unless it does not tell the column's apart."""
-        return values.astype(np.float32) if self._apart else values
-
-    @cached_property
-    def _apart(self) -> bool:
-        return len(np.unique(self.distinct.astype(np.float32))) >= _MOSTLY_UNIQUE * len(self.distinct)
-
-
-def _chance(values: Floats, known: Floats, digits: int) -> float:
-    """Return the mean chance that a number as round as each of `values` is a known one; 0 outside of their range.
-
-    People write round numbers: of the hundreds up to 9,000 a column may hold nearly all, of the other numbers few. A
-    list of limits is made of hundreds, and agrees with the column by coincidence.
-    """
-    if digits > _DECIMALS:
-        return 0.0
-    steps, own = np.round(values * 10.0**digits), np.round(known * 10.0**digits)
-    low, high = max(float(steps.min()), float(own.min())), min(float(steps.max()), float(own.max()))
-    inside = (steps >= low) & (steps <= high)
-    zeros, known_zeros = _zeros(steps), _zeros(own[(own >= low) & (own <= high)])
-    chances = np.zeros(len(steps))
-    for number in np.unique(zeros[inside]):
-        there_are = _multiples(low, high, number) - _multiples(low, high, number + 1)
-        chances[inside & (zeros == number)] = min((known_zeros == number).sum() / max(there_are, 1.0), 1.0)
-    return float(chances.mean())
-
-
-def _zeros(steps: Floats) -> NDArray[np.intp]:
-    """Return how many zeros whole numbers end in."""
-    zeros = np.zeros(len(steps), dtype=np.intp)
-    for number in range(1, _MOST_ZEROS + 1):
-        zeros[np.mod(steps, 10.0**number) == 0] = number
-    return zeros
-
-
-def _multiples(low: float, high: float, zeros: int) -> float:
-    """Return how many whole numbers between two limits end in at least so many zeros."""
-    return float(np.floor(high / 10.0**zeros) - np.ceil(low / 10.0**zeros) + 1) if zeros <= _MOST_ZEROS else 0.0
-
-
-def decimals_of(values: Floats) -> int:
-    """Return with how many digits after the point values are written, also in single precision; 8 for more than 7."""
-    single = 1e-7 * float(np.abs(values).max(initial=0.0))
-    for decimals in range(_DECIMALS + 1):
-        near = single if single < 0.1 * 10.0**-decimals else 1e-9
-        if np.allclose(values, np.round(values, decimals), rtol=0, atol=near):
-            return decimals
-    return _DECIMALS + 1
-
-
-def _unit(ascending: Floats) -> Floats:
-    """Move and stretch ascending values to 0 and 1."""
-    return np.asarray((ascending - ascending[0]) / (ascending[-1] - ascending[0]), dtype=np.float64)
+    @property
+    def _empty(self) -> pd.DataFrame:
+        return self.cohort.columns if isinstance(self.cohort, CohortFile) else self.cohort.iloc[:0]
 
 
 def spelled(column: pd.Series) -> pd.Series:

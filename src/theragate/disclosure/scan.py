@@ -1,25 +1,24 @@
 """Tables and lists against the patients they were made from: none is a patient's row, or many patients' values."""
 
-from collections.abc import Iterator, Mapping
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
-import pandas as pd
 
 from theragate.digests import sha256_file
-from theragate.disclosure.anonymity import different, sharing
 from theragate.disclosure.file_readers import read_content
-from theragate.disclosure.patients import Floats, Patients, decimals_of, spelled
+from theragate.disclosure.patients import Patients
+from theragate.disclosure.rows import DIVERSE, known_rows, nameless_rows, numbers_of
 from theragate.disclosure.tables import Column, Table, tables_of, words_of
+from theragate.disclosure.values import Floats, decimals_of
 from theragate.errors import EvidenceError
 from theragate.evidence.published import SMALLEST_CELL
 
 __all__ = ["DIVERSE", "Scan", "scan"]
-
-DIVERSE = 2  # different outcomes among the patients who share what a row says
-_HIDDEN = "outcome: "  # before a column's name
 
 
 @dataclass(frozen=True)
@@ -63,21 +62,20 @@ def scan(files: Mapping[str, Path], patients: Patients, *, study: str, others: M
     EvidenceError
         If a file gives somebody away; the message names the rule and columns, and no value.
     """
-    tables, others = 0, others or {}
+    others = others or {}
     contents = {name: read_content(path) for name, path in files.items()}
     contents |= {name: [*tables_of(value), *words_of(value)] for name, value in others.items()}
-    for name, in_content in contents.items():
-        for table in in_content:
-            tables += 1
-            for rule, received in _breaches(table, patients):
-                where = f"{name}{table.where and f', at `{table.where[:80]}`'}"
-                raise EvidenceError(
-                    f"study `{study}`, {where}",
-                    rule=f"nothing that goes to MLflow gives a patient away ({rule})",
-                    received=received,
-                    remedy=f"Nothing was written. {_remedy(name, table.where, study)} See docs/privacy.md.",
-                )
-    return Scan({name: sha256_file(path) for name, path in files.items()}, tuple(sorted(others)), tables)
+    tables = [(name, table) for name, content in contents.items() for table in content]
+    breach = min(_breaches([table for _, table in tables], patients), default=None)
+    if breach is not None:
+        name, table = tables[breach.table]
+        raise EvidenceError(
+            f"study `{study}`, {name}{table.where and f', at `{table.where[:80]}`'}",
+            rule=f"nothing that goes to MLflow gives a patient away ({breach.rule})",
+            received=breach.received,
+            remedy=f"Nothing was written. {_remedy(name, table.where, study)} See docs/privacy.md.",
+        )
+    return Scan({name: sha256_file(path) for name, path in files.items()}, tuple(sorted(others)), len(tables))
 
 
 def _remedy(name: str, where: str, study: str) -> str:
@@ -103,70 +101,72 @@ _REMEDIES: Final = (
 )
 
 
-def _breaches(table: Table, patients: Patients) -> Iterator[tuple[str, str]]:
-    if patients.ids:
-        ids = sum(str(entry) in patients.ids for column in table.columns.values() for entry in _texts(column))
+class _Breach(NamedTuple):
+    """What gives somebody away, in the order in which it is told: by table, rule, column, and whose values it has."""
+
+    table: int
+    order: tuple[int, ...]
+    rule: str
+    received: str
+
+
+def _breaches(tables: Sequence[Table], patients: Patients) -> Iterator[_Breach]:
+    """Look for each kind of breach in all tables at once, so that the cohort is read a few times in all."""
+    yield from _identifiers(tables, patients)
+    for order, (place, received) in enumerate(
+        itertools.chain(known_rows(tables, patients), nameless_rows(tables, patients))
+    ):
+        yield _Breach(place, (1, order), "rows", received)
+    yield from _values(tables, patients)
+
+
+def _identifiers(tables: Sequence[Table], patients: Patients) -> Iterator[_Breach]:
+    texts = [[str(entry) for column in table.columns.values() for entry in _texts(column)] for table in tables]
+    known = patients.ids_among({*itertools.chain.from_iterable(texts)})
+    for place, own in enumerate(texts if known else []):
+        ids = sum(text in known for text in own)
         if ids:
-            yield "identifiers", f"{ids} entries that are patients' ids"
-    if table.named:
-        yield from _known_rows(table, patients)
-    yield from _nameless_rows(table, patients)
-    for column in table.columns.values():
-        if len(column) < SMALLEST_CELL:
-            continue
-        numbers = _numbers(column)
-        values = np.unique(numbers[np.isfinite(numbers)])
-        if len(values) < SMALLEST_CELL:
-            continue
-        new = values[~np.isin(values, patients.declared)]
-        digits = decimals_of(new)
-        for name, held in patients.values.items():
-            same, disclosed = held.matches(new, digits) if len(new) >= SMALLEST_CELL else (0, False)
+            yield _Breach(place, (0,), "identifiers", f"{ids} entries that are patients' ids")
+
+
+class _List(NamedTuple):
+    """The distinct numbers of a column of a table, ascending; those not declared, and with how many digits."""
+
+    table: int
+    column: int
+    values: Floats
+    new: Floats
+    digits: int
+
+
+def _values(tables: Sequence[Table], patients: Patients) -> Iterator[_Breach]:
+    lists = sorted(_lists(tables, patients), key=attrgetter("digits"))
+    for whose, (name, held) in enumerate(patients.values() if lists else ()):
+        for each in lists:
+            same, disclosed = held.matches(each.new, each.digits) if len(each.new) >= SMALLEST_CELL else (0, False)
             if disclosed:
-                yield "values", f"a list of {len(values)} different numbers, of which {same} are patients' {name}"
-            elif held.is_scaled(values):
-                yield "values", f"a list of {len(values)} different numbers, which are patients' {name} in another unit"
+                words = f"of which {same} are patients' {name}"
+            elif held.is_scaled(each.values):
+                words = f"which are patients' {name} in another unit"
+            else:
+                continue
+            received = f"a list of {len(each.values)} different numbers, {words}"
+            yield _Breach(each.table, (2, each.column, whose), "values", received)
+
+
+def _lists(tables: Sequence[Table], patients: Patients) -> Iterator[_List]:
+    for place, table in enumerate(tables):
+        for index, column in enumerate(table.columns.values()):
+            if len(column) < SMALLEST_CELL:
+                continue
+            numbers = numbers_of(column)
+            values = np.unique(numbers[np.isfinite(numbers)])
+            if len(values) >= SMALLEST_CELL:
+                new = values[~np.isin(values, patients.declared)]
+                yield _List(place, index, values, new, decimals_of(new))
 
 
 def _texts(column: Column) -> Iterator[Any]:
     if isinstance(column, np.ndarray) and column.dtype.kind in "fiub":
         return
     yield from (entry for entry in column if isinstance(entry, str))
-
-
-def _numbers(column: Column) -> Floats:
-    return np.asarray(pd.to_numeric(pd.Series(column), errors="coerce"), dtype=np.float64)
-
-
-def _nameless_rows(table: Table, patients: Patients) -> Iterator[tuple[str, str]]:
-    """Look for rows, or columns, that are as long as a patient's and hold the same numbers."""
-    width = len(table.columns)
-    height = len(next(iter(table.columns.values()))) if width else 0
-    for size, rows in patients.rows.items():
-        if size not in (width, height):
-            continue
-        numbers = np.stack([_numbers(column) for column in table.columns.values()], axis=1).astype(np.float32)
-        parts = [part for part in (numbers, numbers.T) if part.shape[1] == size]
-        same = sum(int(pd.Index(map(tuple, part)).isin(rows).sum()) for part in parts)
-        if same:
-            yield "rows", f"{same} rows of {size} numbers that are patients'"
-
-
-def _known_rows(table: Table, patients: Patients) -> Iterator[tuple[str, str]]:
-    """Look for rows that agree with patients in the columns whose names they share."""
-    shared = [name for name in table.columns if name in patients.names]
-    if len(shared) < 2:
-        return
-    known = patients.keys[shared]
-    released = pd.DataFrame({name: spelled(pd.Series(table.columns[name])) for name in shared}).drop_duplicates()
-    released = released[(released != "").sum(axis=1) > 1]
-    hidden = [name for name in patients.outcome if name in patients.names and name not in shared]
-    alike = known.assign(**{f"{_HIDDEN}{name}": patients.keys[name] for name in hidden}).merge(released, on=shared)
-    few = int((sharing(alike, shared) < SMALLEST_CELL).sum())
-    if few:
-        yield "rows", f"{few} rows that fewer than {SMALLEST_CELL} patients share, in {', '.join(shared[:6])}"
-    if hidden and len(alike):
-        outcomes = [different(alike, shared, f"{_HIDDEN}{name}") for name in hidden]
-        certain = int((np.max(outcomes, axis=0) < DIVERSE).sum())
-        if certain:
-            yield "rows", f"{certain} rows whose patients all have one outcome, in {', '.join(shared[:6])}"

@@ -2,13 +2,18 @@
 
 import json
 
+import numpy as np
+from numpy.typing import NDArray
+
+from theragate.cohorts.cohort_file import CohortFile
 from theragate.cohorts.parquet import read_table
 from theragate.disclosure.patients import Patients
 from theragate.disclosure.scan import Scan, scan
 from theragate.disclosure.tables import declared_numbers
 from theragate.evidence.published import SMALLEST_CELL
+from theragate.learning.prediction_file import PredictionFile
 from theragate.runner.workspace import Workspace
-from theragate.study import Study
+from theragate.study import NestedCrossValidation, Study
 from theragate.tracking.bundle import Bundle
 from theragate.tracking.content import (
     dataset_fields,
@@ -40,19 +45,10 @@ def check_disclosure(workspace: Workspace, bundle: Bundle) -> Scan:
         If a file gives a patient away.
     """
     study = bundle.study
-    cohort = read_table(workspace.data("cohort.parquet"), remedy=f"Run `dvc repro ingest@{study.name}`.")
-    held_out = read_table(workspace.model("predictions.parquet"), remedy=f"Run `dvc repro train@{study.name}`.")
-    refits = read_table(workspace.model("refits.parquet"), remedy=f"Run `dvc repro refit@{study.name}`.")
-    selected = held_out[held_out["model"] == "selected"]
-    clean = selected[selected["scenario"] == CLEAN]
     patients = Patients(
-        cohort,
+        CohortFile(workspace.data("cohort.parquet"), f"Run `dvc repro ingest@{study.name}`."),
         study.outcome_columns,
-        {
-            "held-out predictions": selected["prediction"].to_numpy(),
-            "mean held-out predictions": clean.groupby("patient")["prediction"].mean().to_numpy(),
-            "predictions by the released model": refits.loc[refits["refit"] == 0, "prediction"].to_numpy(),
-        },
+        _predictions(workspace, study),
         _declared(workspace, study),
     )
     estimator = {f"estimator/{path.name}": path for path in sorted(bundle.estimator.rglob("*")) if path.is_file()}
@@ -67,6 +63,28 @@ def check_disclosure(workspace: Workspace, bundle: Bundle) -> Scan:
         "tags": tags(bundle),
     }
     return scan({**bundle.artifacts, **estimator, **record}, patients, study=study.name, others=others)
+
+
+def _predictions(workspace: Workspace, study: Study) -> dict[str, NDArray[np.float64]]:
+    """Return the numbers that stand for one patient each: what was predicted of the held-out, and by the model itself.
+
+    Of a model that was fitted again in a sample alone the predictions of the sample are known.
+    """
+    held_out = PredictionFile(workspace.model("predictions.parquet"), f"Run `dvc repro train@{study.name}`.")
+    again = workspace.model("refits.parquet")
+    refits = read_table(again, columns=["refit", "prediction"], remedy=f"Run `dvc repro refit@{study.name}`.")
+    each = [held_out.rows(kind, ["prediction"]) for kind in held_out.kinds if kind[0] == "selected"]
+    if isinstance(study.validation, NestedCrossValidation):
+        clean = held_out.rows(("selected", CLEAN), ["patient", "prediction"]).groupby("patient")["prediction"].mean()
+    else:  # everybody once
+        clean = held_out.rows(("selected", CLEAN), ["prediction"])["prediction"]
+    return {
+        "held-out predictions": np.concatenate([part["prediction"].to_numpy() for part in each]),
+        "mean held-out predictions": clean.to_numpy(),
+        "predictions by the released model": refits.loc[
+            refits["refit"] == refits["refit"].min(), "prediction"
+        ].to_numpy(),
+    }
 
 
 def _declared(workspace: Workspace, study: Study) -> tuple[float, ...]:
