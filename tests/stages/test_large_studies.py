@@ -4,6 +4,7 @@ import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,9 +14,11 @@ from support import STUDY, Project, small_cohort
 from theragate.cohorts.outcome_columns import read_outcome
 from theragate.cohorts.samples import sample_rows
 from theragate.cohorts.splits import outer_splits
+from theragate.learning.families import FAMILIES
 from theragate.learning.persistence import load
 from theragate.learning.predictor import fit_predictor
 from theragate.learning.seeds import derive
+from theragate.release.champion import ChampionRecipe, write_champion
 from theragate.runner.command import exit_code
 from theragate.stages.evaluate import evaluate
 from theragate.stages.gate import gate
@@ -123,6 +126,67 @@ def test_the_same_again(root: Path) -> None:
     before = [path.read_bytes() for path in names]
     assert exit_code(refit, [STUDY]) == 0
     assert [path.read_bytes() for path in names] == before
+
+
+def champion_of(root: Path, **changes: Any) -> None:
+    record = json.loads((root / "models" / STUDY / "record.json").read_text())
+    content = {
+        "version": "4",
+        "model_sha256": "a" * 64,
+        "cohort_sha256": "b" * 64,
+        "predictions_sha256": "c" * 64,
+        "family": record["reference"]["family"],
+        "params": record["reference"]["params"],
+        "features": tuple(record["features"]),
+    }
+    path = root / "release" / STUDY / "champion.json"
+    write_champion(path, STUDY, ChampionRecipe(**content | changes))
+
+
+def test_a_champions_recipe_is_fitted_to_all_who_are_learned_from(root: Path) -> None:
+    champion_of(root)
+    assert exit_code(refit, [STUDY]) == 0
+    reference = table(root, "predictions").query("model == 'reference'")
+    expected = reference[["repeat", "fold", "patient", "prediction"]].reset_index(drop=True)
+    pd.testing.assert_frame_equal(table(root, "champion"), expected, check_exact=True)
+    assert exit_code(evaluate, [STUDY]) == 0
+    evidence = json.loads((root / "reports" / STUDY / "evidence.json").read_text())
+    assert evidence["champion"]["comparisons"] == evidence["comparisons"]
+    assert not (root / ".theragate" / "refits" / STUDY).exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"features": ("age", "weight")}, "it needs `weight`, from which the study no longer learns"),
+        (
+            {
+                "family": "xgboost",
+                "params": {"rounds": 9, "depth": 2, "rows": 5.0, "columns": 0.8, "penalty": 3.0},
+            },
+            "its recipe has no stable solution in repeat 1, fold 1",
+        ),
+    ],
+)
+def test_a_champion_that_cannot_be_run_is_a_result(
+    changes: dict[str, Any], why: str, root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    champion_of(root, **changes)
+    capsys.readouterr()
+    assert exit_code(refit, [STUDY]) == 0
+    assert capsys.readouterr().out.strip().endswith(f"champion version 4 could not be run: {why}")
+    assert table(root, "champion").empty
+
+
+def test_a_champion_whose_family_needs_everybody_in_memory(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(type(FAMILIES["binary"]["logistic"]), "in_pieces", False)
+    champion_of(root)
+    capsys.readouterr()
+    assert exit_code(refit, [STUDY]) == 0
+    why = "its family, `logistic`, is not fitted piece by piece, as more than 5,000 patients ask for"
+    assert capsys.readouterr().out.strip().endswith(why)
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ if TYPE_CHECKING:  # pandas takes a moment to import
     import pandas as pd
 
     from theragate.cohorts.outcomes import Outcome
-    from theragate.learning.prediction_file import PredictionFile
+    from theragate.learning.predictions_file import PredictionFile
 
 __all__ = ["HeldOutPredictions"]
 
@@ -49,7 +49,7 @@ class HeldOutPredictions:
         EvidenceError
             If they are not those of the study as it is declared.
         """
-        from theragate.learning.prediction_file import PredictionFile
+        from theragate.learning.predictions_file import PredictionFile
         from theragate.stages.held_out import check_predictions
 
         study = load_study(workspace.params, workspace.study)

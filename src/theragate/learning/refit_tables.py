@@ -1,7 +1,10 @@
 """The results of refits as tables, sorted so that the order is always the same."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from theragate.cohorts.splits import Split
 from theragate.learning.refit_work import FitResult
@@ -28,18 +31,20 @@ def table_of_refits(patients: pd.Series, results: list[FitResult], *, first: int
     ).astype({"patient": patients.dtype})
 
 
-def table_of_champion(patients: pd.Series, splits: list[Split], results: list[FitResult]) -> pd.DataFrame:
+def table_of_champion(
+    patients: pd.Series, splits: list[Split], predictions: Sequence[NDArray[np.float64] | None]
+) -> pd.DataFrame:
     """Return one row per held-out patient and repeat: the prediction by the champion's recipe."""
     parts = [
         pd.DataFrame(
             {
                 "repeat": split.repeat,
                 "fold": split.fold,
-                "patient": patients.to_numpy()[split.test],
-                "prediction": result.prediction,
+                "patient": patients.iloc[split.test].array,
+                "prediction": prediction,
             }
         )
-        for split, result in zip(splits, results, strict=True)
+        for split, prediction in zip(splits, predictions, strict=True)
     ]
     table = pd.concat(parts) if parts else pd.DataFrame(columns=["repeat", "fold", "patient", "prediction"])
     types = {"repeat": np.int16, "fold": np.int16, "patient": patients.dtype, "prediction": np.float64}

@@ -22,7 +22,7 @@ from theragate.learning.seeds import derive
 from theragate.learning.workers import run_in_workers
 from theragate.study import Study
 
-__all__ = ["Recipe", "Refitted", "refit", "refit_in_sample"]
+__all__ = ["Recipe", "Refitted", "obstacle", "refit", "refit_in_sample"]
 
 # In patients: the cost of a fit besides them, and how much work is worth the seconds that processes need to start.
 _PER_FIT, _WORTH_PROCESSES = 10_000, 2_000_000
@@ -119,7 +119,7 @@ def refit(
     families_of(study.task, study.installed)  # from here on this process, and its workers, may fit them
     works = _of_released(cohort, outcome, study, learned=learned, released=released, params=params, seed=seed)
     schema = read_features(cohort, study)
-    why = _obstacle(champion, study, schema) if champion else ""
+    why = obstacle(champion, study, schema) if champion else ""
     if champion and not why:
         works += _folds(cohort, outcome, study, splits=splits, recipe=champion, schema=schema, seed=seed)
     results = _done(works, jobs=jobs, progress=progress, title=study.name)
@@ -132,7 +132,7 @@ def refit(
     return Refitted(
         refits=table_of_refits(cohort["patient"], [own, *samples]),
         halves=table_of_halves(cohort["patient"].iloc[learned], divisions),
-        champion=table_of_champion(cohort["patient"], splits if folds else [], folds),
+        champion=table_of_champion(cohort["patient"], splits if folds else [], [result.prediction for result in folds]),
         why=why,
     )
 
@@ -276,8 +276,8 @@ def _folds(
     ]
 
 
-def _obstacle(champion: Recipe, study: Study, schema: tuple[Feature, ...]) -> str:
-    """Return why the champion's recipe cannot be tried on this cohort; nothing if it can."""
+def obstacle(champion: Recipe, study: Study, schema: tuple[Feature, ...]) -> str:
+    """Return why the champion's recipe cannot be tried on a cohort with these features; nothing if it can."""
     families = families_of(study.task, study.installed)
     if champion.family not in families:
         return f"its family, `{champion.family}`, is not one of a {study.task} study"

@@ -11,7 +11,7 @@ from theragate.disclosure.patients import Patients
 from theragate.disclosure.scan import Scan, scan
 from theragate.disclosure.tables import declared_numbers
 from theragate.evidence.published import SMALLEST_CELL
-from theragate.learning.prediction_file import PredictionFile
+from theragate.learning.predictions_file import PredictionFile
 from theragate.runner.workspace import Workspace
 from theragate.study import NestedCrossValidation, Study
 from theragate.tracking.bundle import Bundle

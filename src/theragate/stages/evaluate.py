@@ -29,7 +29,7 @@ from theragate.evidence.types import (
     TreatmentEvidence,
 )
 from theragate.files import whole_directory, write_json
-from theragate.learning.prediction_file import PredictionFile
+from theragate.learning.predictions_file import PredictionFile
 from theragate.learning.record import ChampionRun, ModelChoice, RefitsRecord, TrainingRecord
 from theragate.release.looks import count_seen
 from theragate.reports.figures import draw_figures

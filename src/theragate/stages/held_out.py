@@ -16,7 +16,7 @@ from theragate.evidence.inputs.predictions import HeldOut
 from theragate.evidence.refits.membership import Halves
 from theragate.evidence.refits.stability import Refits
 from theragate.evidence.types import AUDITED_MODELS
-from theragate.learning.prediction_file import PredictionFile
+from theragate.learning.predictions_file import PredictionFile
 from theragate.stages.prediction_table import Due, PredictionTable
 from theragate.study import TASKS, EffectOutcome, NestedCrossValidation, Study, SurvivalOutcome
 

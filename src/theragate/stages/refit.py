@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import TypedDict, Unpack
 
 from theragate.cohorts.cohort_file import CohortFile
@@ -66,6 +67,7 @@ def refit(call: StageCall) -> str:
             released=released,
             params=record.selected.params,
             champion=Recipe(champion.family, champion.params, champion.features) if champion else None,
+            folder=settings.state / "refits" / study.name,
             seed=seed,
             jobs=settings.jobs,
             progress=progress,
@@ -89,17 +91,36 @@ def refit(call: StageCall) -> str:
 
 
 def _refitted(
-    file: CohortFile, division: Division, study: Study, *, champion: Recipe | None, **how: Unpack[Making]
+    file: CohortFile,
+    division: Division,
+    study: Study,
+    *,
+    champion: Recipe | None,
+    folder: Path,
+    **how: Unpack[Making],
 ) -> Refitted:
     """Fit again to everybody, or in the sample."""
     if division.sample is None:
         return fit_again(file.frame(), division.outcome, study, champion=champion, **how)
-    refitted = refit_in_sample(file.frame(rows=division.sample), division.outcome.take(division.sample), study, **how)
+    sample = division.sample
+    refitted = refit_in_sample(file.frame(rows=sample), division.outcome.take(sample), study, **how)
     if champion is None:
         return refitted
-    many, most = len(division.learned), study.tuning.sample
-    why = f"it would have to learn from {many:,} patients, and recipes are run again on {most:,} at most"
-    return replace(refitted, why=why)
+    from theragate.learning.champion_in_pieces import champion_in_pieces  # with the engines of the search
+
+    again = champion_in_pieces(
+        file,
+        division.outcome,
+        study,
+        champion,
+        patients=division.cohort["patient"],
+        splits=division.splits,
+        seed=how["seed"],
+        jobs=how["jobs"],
+        folder=folder,
+        progress=how["progress"],
+    )
+    return replace(refitted, champion=again.predictions, why=again.why)
 
 
 def _size(division: Division) -> SampleSize | None:
