@@ -11,6 +11,13 @@ from benchmarks.hashing import sha256_ratio
 from benchmarks.million import million_followed, million_rows
 from benchmarks.pipeline import all_studies, equal_locks, noop_overhead, repro
 from benchmarks.registry import guarded_alias
+from benchmarks.road import (
+    hundred_thousand_road,
+    million_road,
+    million_survival_road,
+    ten_million_road,
+    wide_road,
+)
 from benchmarks.sync import sync_over_http
 from benchmarks.tracking import trial_logging
 
@@ -26,6 +33,11 @@ BENCHMARKS = {
     "fairness_rows": fairness_rows_scaling,
     "million_rows": million_rows,
     "million_followed": million_followed,
+    "hundred_thousand_road": hundred_thousand_road,
+    "million_road": million_road,
+    "ten_million_road": ten_million_road,
+    "million_survival_road": million_survival_road,
+    "wide_road": wide_road,
     "sha256": sha256_ratio,
     "guarded_alias": guarded_alias,
     "sync": sync_over_http,
