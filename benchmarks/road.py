@@ -63,7 +63,7 @@ def road(patients: int, name: str, *, followed: bool = False, numbers: int = NUM
         outcome = ["--time", "years", "--outcome", "died"] if followed else ["--outcome", "outcome"]
         drafted = run(root, "theragate", "new-study", "large", "--from", str(table), *outcome)
         table.unlink()
-        amend(root / "params.yaml", patients, followed=followed)
+        amend(root / "params.yaml", patients)
         for stage in STAGES:
             costs[stage] = run(root, "dvc", "repro", "-q", f"{stage}@large")
     whole = {
@@ -105,7 +105,7 @@ def write_table(path: Path, patients: int, *, followed: bool = False, numbers: i
         writer.close()
 
 
-def amend(path: Path, patients: int, *, followed: bool) -> None:
+def amend(path: Path, patients: int) -> None:
     """Declare what a person would: a part that is held out, twenty subgroups, a decision, a stress of the inputs."""
     content = yaml.safe_load(path.read_text(encoding="utf-8"))
     study = content["studies"]["large"]

@@ -79,7 +79,7 @@ def as_features(frame: pd.DataFrame, features: tuple[Feature, ...]) -> pd.DataFr
 
 def _as_feature(column: pd.Series, feature: Feature) -> pd.Series:
     if feature.type == "text":
-        return column.astype(object).where(column.notna(), MISSING_TEXT).astype(str).astype(object)
+        return _as_text(column)
     try:
         numbers = column.astype(np.float64)
     except (TypeError, ValueError):
@@ -89,6 +89,15 @@ def _as_feature(column: pd.Series, feature: Feature) -> pd.Series:
     if infinite:
         raise _unfit_feature(feature.name, rule="a number is finite or missing", received=f"{infinite} infinite values")
     return numbers
+
+
+def _as_text(column: pd.Series) -> pd.Series:
+    if isinstance(column.dtype, pd.StringDtype):
+        # Each text once in memory, and not once for each patient.
+        codes, texts = pd.factorize(column)
+        known = np.append(texts.to_numpy(dtype=object), MISSING_TEXT)
+        return pd.Series(known[codes], index=column.index, name=column.name, dtype=object)
+    return column.astype(object).where(column.notna(), MISSING_TEXT).astype(str).astype(object)
 
 
 def _unfit_feature(column: str, *, rule: str, received: str, near: str = "") -> DataError:

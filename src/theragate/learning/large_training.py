@@ -69,13 +69,13 @@ class LargeTrained:
 
 @dataclass(frozen=True)
 class _Part:
-    """What a split works with: a sample of those learned from, and one of those held out."""
+    """What a split works with: a sample of those learned from, features in a ``file``, and one of those held out."""
 
     name: str
     label: str
     split: Split
     seed: int
-    frame: pd.DataFrame
+    file: Path
     outcome: Outcome
     clusters: NDArray[np.intp] | None
     tested: NDArray[np.intp]
@@ -122,10 +122,10 @@ def train_in_pieces(
     with Workers(jobs, of="the training") as workers:
         for position, split in enumerate(everything):
             is_released = position == len(splits)
-            part = _part(cohort, problem, study, split, released=is_released, seed=seed)
+            part = _part(cohort, problem, study, split, folder, released=is_released, seed=seed)
 
-            def told(done: int, text: str, part: _Part = part, before: int = position * (search.length + 1)) -> None:
-                progress(before + done, len(everything) * (search.length + 1), f"{part.name}, {text}")
+            def told(done: int, text: str, name: str = part.name, before: int = position * (search.length + 1)) -> None:
+                progress(before + done, len(everything) * (search.length + 1), f"{name}, {text}")
 
             work = _Work(cohort, study, problem, search, part, workers=workers, folder=folder, seed=seed)
             results.append(replace(work.result(told), position=position))
@@ -186,7 +186,9 @@ def _rows(problem: LargeProblem, study: Study, split: Split, label: str, seed: i
     return sample_rows(problem.outcome, split.train, most=study.tuning.sample, seed=own, clusters=problem.clusters)
 
 
-def _part(cohort: CohortFile, problem: LargeProblem, study: Study, split: Split, *, released: bool, seed: int) -> _Part:
+def _part(
+    cohort: CohortFile, problem: LargeProblem, study: Study, split: Split, folder: Path, *, released: bool, seed: int
+) -> _Part:
     label = "released" if released else _label(split)
     name = "released model" if released else f"repeat {split.repeat + 1}, fold {split.fold + 1}"
     own = derive(seed, study.name, label)
@@ -201,29 +203,31 @@ def _part(cohort: CohortFile, problem: LargeProblem, study: Study, split: Split,
     schema, outcome = problem.schema, problem.outcome
     columns = [feature.name for feature in schema]
     both = np.sort(np.concatenate([rows, tested]))
-    frame = as_features(cohort.frame(columns, both), schema)
+    everybody = as_features(cohort.frame(columns, both), schema)
     learned = np.isin(both, rows, assume_unique=True)
+    frame, file = everybody[learned].reset_index(drop=True), folder / f"{label}.parquet"
+    write_table(file, frame)
     clusters = None if problem.clusters is None else problem.clusters[rows]
     part = _Part(
         name=name,
         label=label,
         split=split,
         seed=own,
-        frame=frame[learned].reset_index(drop=True),
+        file=file,
         outcome=outcome.take(rows),
         clusters=clusters,
         tested=tested,
-        tested_frame=frame[~learned].reset_index(drop=True),
+        tested_frame=everybody[~learned].reset_index(drop=True),
         tested_outcome=outcome.take(tested),
     )
-    return _weighted(part, schema)
+    return _weighted(part, frame, schema)
 
 
-def _weighted(part: _Part, schema: tuple[Feature, ...]) -> _Part:
+def _weighted(part: _Part, frame: pd.DataFrame, schema: tuple[Feature, ...]) -> _Part:
     """Return the part with hazards of being lost: of those learned from, and of those held out by a model of these."""
     with threadpoolctl.threadpool_limits(1):
         hazards = censoring_hazards(
-            part.frame,
+            frame,
             part.outcome,
             schema,
             folds=random_folds(part.outcome, seed=derive(part.seed, "losses"), clusters=part.clusters),
@@ -260,9 +264,7 @@ class _Work:
     def result(self, progress: Callable[[int, str], None]) -> SplitResult:
         """Search, fit, predict."""
         part, search = self._part, self._search
-        path = self._folder / f"{part.label}.parquet"
-        write_table(path, part.frame)
-        patients = SearchPatients(path, part.outcome, part.clusters, search, self._problem.schema, part.seed)
+        patients = SearchPatients(part.file, part.outcome, part.clusters, search, self._problem.schema, part.seed)
         journal = self._folder / f"{part.label}.scores"
         trials = search_in_batches(
             patients, workers=self._workers, journal=journal, progress=lambda done: progress(done, "search")
