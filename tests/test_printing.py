@@ -7,7 +7,8 @@ import pytest
 from rich.table import Table
 from rich.text import Text
 
-from theragate.printing import escaped, plain_console, say
+from theragate.escapes import escaped
+from theragate.printing import plain_console, say
 
 HOSTILE = {
     "clears the screen": "\x1b[2J\x1b[H",

@@ -6,6 +6,8 @@ No message ever carries a patient's value: rows are named by id, columns by name
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+from theragate.escapes import escaped
+
 __all__ = [
     "ConfigurationError",
     "DataError",
@@ -75,7 +77,7 @@ class TheragateError(Exception):
 
     def _render_traceback_(self) -> list[str]:
         """Be one line in a notebook too: IPython asks an error how it wants to be shown."""
-        return [f"{type(self).__name__}: {self}"]
+        return [escaped(f"{type(self).__name__}: {self}")]
 
     def __reduce__(self) -> tuple[object, ...]:
         """Survive the way back from a worker process."""

@@ -5,23 +5,14 @@ obey in place of showing it is written as an escape, such as ``\u001b``, which J
 """
 
 import sys
-import unicodedata
 from typing import TYPE_CHECKING, Any, TextIO
+
+from theragate.escapes import escape, escaped
 
 if TYPE_CHECKING:  # tables are made by few commands, and Rich takes a tenth of a second to import
     from rich.console import Console
 
-__all__ = ["escaped", "plain_console", "say"]
-
-_LAYOUT = {"\n", "\t"}
-_OBEYED = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}  # controls, formats (directions, joiners, tags), halves, line separators
-
-
-def escaped(text: str) -> str:
-    """Return `text` with every character that a terminal obeys, but for line ends and tabs, as an escape."""
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(_escape(sign) if _is_obeyed(sign) else sign for sign in text)
+__all__ = ["plain_console", "say"]
 
 
 def say(text: str, *, to: TextIO | None = None) -> None:
@@ -31,7 +22,7 @@ def say(text: str, *, to: TextIO | None = None) -> None:
     try:
         shown.encode(encoding)
     except UnicodeEncodeError:
-        shown = "".join(sign if sign.isascii() else _escape(sign) for sign in shown)
+        shown = "".join(sign if sign.isascii() else escape(sign) for sign in shown)
     print(shown, file=stream, flush=True)
 
 
@@ -53,12 +44,3 @@ def plain_console(**options: Any) -> "Console":
             super().print(*map(Escaped, objects), **more)
 
     return PlainConsole(**{"highlight": False, **options})
-
-
-def _is_obeyed(sign: str) -> bool:
-    return sign not in _LAYOUT and unicodedata.category(sign) in _OBEYED
-
-
-def _escape(sign: str) -> str:
-    units = sign.encode("utf-16-be", errors="surrogatepass")
-    return "".join(f"\\u{units[at]:02x}{units[at + 1]:02x}" for at in range(0, len(units), 2))

@@ -62,3 +62,14 @@ def test_a_broken_table_is_never_replaced_by_a_new_one(content, received, tmp_pa
     with pytest.raises(DataError, match=f"received {received}. Restore it from a backup"):
         random_ids(pd.Series(["a"]), table, draw=counting())
     assert table.read_bytes() == content
+
+
+@pytest.mark.parametrize("cell", ["=HYPERLINK(1)", "@SUM(1)", "+cmd", "-1+2", "\t=1", "＝1"])
+def test_no_spreadsheet_runs_an_id(tmp_path, cell):
+    table = tmp_path / "ids.csv"
+    with pytest.raises(
+        DataError, match=r"ids of each patient: no cell of a CSV file begins with =.*1 such id, .* row 2"
+    ):
+        random_ids(pd.Series(["a", cell]), table, draw=counting())
+    assert not table.exists()
+    assert random_ids(pd.Series(["-1", "+4", "--"]), table, draw=counting()).notna().all()

@@ -44,6 +44,14 @@ def test_a_near_name_is_suggested(capsys):
     assert "studies" in capsys.readouterr().err
 
 
+def test_a_word_that_names_no_page_leads_to_those_that_tell_of_it(capsys):
+    assert main(["docs", "rollback"]) == 1
+    assert re.search(r"of `rollback` tell .*\brelease\b", capsys.readouterr().err)
+    for word in ("nothing", "no such word anywhere"):
+        assert main(["docs", word]) == 1
+        assert "Choose one of them: Caddyfile, Containerfile, architecture" in capsys.readouterr().err
+
+
 def test_the_rules_of_the_database_are_among_them(capsys):
     assert main(["docs", "postgresql.sql"]) == 0
     assert "theragate_ledger" in capsys.readouterr().out

@@ -1,6 +1,7 @@
 """A release on a laptop, from the pipeline's version to a consumer's predictions, by the commands that people use."""
 
 import json
+import re
 import shutil
 import sqlite3
 from pathlib import Path
@@ -98,6 +99,13 @@ def test_a_version_is_approved_and_promoted(clone):
     assert "Nothing is waiting for a release manager." in release(clone, "list", "--pending")
 
 
+def test_what_goes_into_a_pipe_has_no_blanks_at_the_ends_of_lines(clone):
+    for words in (("list",), ("show", STUDY), ("audit",)):
+        lines = release(clone, *words).splitlines()
+        assert lines
+        assert all(line == line.rstrip() for line in lines), words
+
+
 def test_the_champion_is_verified_also_where_there_is_no_registry(clone, tmp_path):
     assert release(clone, "verify", STUDY).count("holds") == 6
     release(clone, "show", STUDY, "champion", "--save", str(tmp_path / "papers"))
@@ -136,13 +144,15 @@ def test_the_champion_predicts_what_the_estimator_does(clone, consumer):
     patients = small_cohort(40, seed=3)
     patients.to_csv(clone / "patients.csv", index=False)
     said = run(clone, "theragate", "predict", STUDY, "patients.csv", "--output", "risks.parquet", "--id", "record")
-    assert "version 1: 40 patients in risks.parquet; " in said
+    assert re.search(r"version 1: 40 patients in risks\.parquet; .*\b\d+ predictions", said), said
     risks = pd.read_parquet(clone / "risks.parquet")
     model = load_personal_model(clone / "models" / STUDY / "estimator")
     expected = model.known_as("1", "champion").answer(pd.read_csv(clone / "patients.csv"))
     assert risks["record"].tolist() == patients["record"].tolist()
     pd.testing.assert_frame_equal(risks.drop(columns="record"), expected, check_dtype=False)  # a file knows other texts
     champion = load_champion(STUDY, memory=consumer)
+    assert len(repr(champion)) < 5_000, "the model itself is not printed"
+    assert "personal=" not in repr(champion)
     assert (champion.version, champion.event.actor, champion.attestation.decision) == ("1", "Dr. Lee", "PASS")
     pd.testing.assert_frame_equal(champion.answer(patients), expected)
     np.testing.assert_array_equal(champion.predict(patients), expected["prediction"])

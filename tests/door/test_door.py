@@ -67,6 +67,13 @@ def test_an_error_is_one_line_in_a_notebook(project):
     assert caught.value._render_traceback_() == [f"ConfigurationError: {caught.value}"]
 
 
+def test_a_notebook_obeys_nothing_in_an_error():
+    error = TheragateError("a \x1b[2Jname", rule="it is plain", received="\u202etext", remedy="Read\x00on.")
+    assert error._render_traceback_() == [
+        r"TheragateError: a \u001b[2Jname: it is plain; received \u202etext. Read\u0000on."
+    ]
+
+
 def test_the_verdict_is_that_of_the_files(project):
     judged, verdict = read_judged(Workspace(project.root, STUDY)).verdict, project.study(STUDY).verdict
     assert (verdict.decision, verdict.passed, verdict.looks) == ("PASS", True, 1)

@@ -490,7 +490,22 @@ def test_signatures_are_verified_as_everybody_else_does(ruled):
             assert not signed(b"", *forged)
 
 
-SPELT = ("theragate", "Theragate", "THERAGATE", "sha256", "git", "g1t", "g!t", "note", "thera", "gate", "author")
+SPELT = (
+    "theragate",
+    "Theragate",
+    "THERAGATE",
+    "sha256",
+    "5ha256",
+    "shaz56",
+    "there25",
+    "git",
+    "g1t",
+    "g!t",
+    "note",
+    "thera",
+    "gate",
+    "author",
+)
 BETWEEN = ("", ".", "_", "-", " ", "/", "..", ". ", "0", "rn", "vv", ":")
 AROUND = (("", ""), (".", ""), (" _", "-"), ("", "-"))
 

@@ -25,20 +25,17 @@ class Shown:
     attested: AttestedPackage
     evidence: dict
 
-    def say(self, *words, by="ada", code=0):
+    def say(self, *words, by="ada", code=0, **more):
         """What a command of ours says to somebody who is signed in."""
-        return theragate(
-            self.release.folder,
-            "release",
-            *words,
-            code=code,
-            MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR="false",  # as in a process of its own
-            MLFLOW_TRACKING_URI=self.release.server.address,
-            MLFLOW_TRACKING_USERNAME=by,
-            MLFLOW_TRACKING_PASSWORD=PASSWORD,
-            THERAGATE_TRUST=str(self.release.server.deployment.trust_file),
-            XDG_STATE_HOME=str(self.release.folder / "state"),
-        )
+        environ = {
+            "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",  # as in a process of its own
+            "MLFLOW_TRACKING_URI": self.release.server.address,
+            "MLFLOW_TRACKING_USERNAME": by,
+            "MLFLOW_TRACKING_PASSWORD": PASSWORD,
+            "THERAGATE_TRUST": str(self.release.server.deployment.trust_file),
+            "XDG_STATE_HOME": str(self.release.folder / "state"),
+        }
+        return theragate(self.release.folder, "release", *words, code=code, **environ | more)
 
     def overwrite(self, content: bytes, *, by="alan", artifact="evidence.json"):
         """Put another artifact into the version's run, as its author may."""
@@ -151,19 +148,53 @@ def test_a_statement_other_than_the_released_one_is_not_shown_of_what_is_in_serv
     release.promote(shown.version)
     package = release.folder / "candidate"
     other = attest(package, release.study, release.server.deployment.evaluator, looks=9)
-    engine = sqlalchemy.create_engine(as_role(release.server.database, OWNER))
-    with engine.begin() as connection:
-        ruled = engine.dialect.name == "postgresql"  # nobody but the owner can
-        if ruled:
-            connection.execute(sqlalchemy.text("ALTER TABLE model_version_tags DISABLE TRIGGER USER"))
-        query = "UPDATE model_version_tags SET value = :text WHERE name = :study AND key = 'theragate.attestation'"
-        connection.execute(sqlalchemy.text(query), {"text": other.envelope, "study": release.study})
-        if ruled:
-            connection.execute(sqlalchemy.text("ALTER TABLE model_version_tags ENABLE TRIGGER USER"))
-    engine.dispose()
+    past_the_server(release, "UPDATE model_version_tags SET value = :text", text=other.envelope)
     page = shown.say("show", release.study, shown.version)
     assert "another statement than the one that was released" in page
     assert "Concordance" not in page
+    check_alerted(shown, release, "its attestation is not the one with which it was released")
+
+
+def test_an_alert_says_that_nothing_counts_any_more_of_what_is_in_service(shown, release):
+    release.approve(shown.version, shown.attested)
+    release.promote(shown.version)
+    past_the_server(release, "UPDATE model_version_tags SET value = :text", text="{}")
+    check_alerted(shown, release, "no attestation of it counts any more: received")
+    past_the_server(release, "DELETE FROM model_version_tags")
+    check_alerted(shown, release, "no attestation of it counts any more: received text that is not one")
+
+
+def past_the_server(release, change, **values):
+    """Change the tag of the attestation in the database; where there are rules, as the owner who puts them aside."""
+    engine = sqlalchemy.create_engine(as_role(release.server.database, OWNER))
+    with engine.begin() as connection:
+        ruled = engine.dialect.name == "postgresql"
+        if ruled:
+            connection.execute(sqlalchemy.text("ALTER TABLE model_version_tags DISABLE TRIGGER USER"))
+        query = f"{change} WHERE name = :study AND key = 'theragate.attestation'"
+        connection.execute(sqlalchemy.text(query), {"study": release.study, **values})
+        if ruled:
+            connection.execute(sqlalchemy.text("ALTER TABLE model_version_tags ENABLE TRIGGER USER"))
+    engine.dispose()
+
+
+def check_alerted(shown, release, words):
+    (listed,) = json.loads(shown.say("list", release.study, "--json"))
+    assert f"in service; {words}" in listed["state"]
+    for command in (("show", release.study, "champion"), ("audit", release.study)):
+        page = " ".join(shown.say(*command).split())
+        assert f"Alert: {release.study} is in service, and {words}" in page
+        assert "Withdraw it, and find out who has written to the registry's database" in page
+
+
+def test_whoever_reads_the_database_itself_is_shown_what_nobody_has_to_be_listed_for(shown, release):
+    """Where nobody signs in, a name that the trust file does not list may not read the evidence; all else it may."""
+    database = {"MLFLOW_TRACKING_URI": release.server.database, "THERAGATE_USER": "mallory"}
+    page = shown.say("show", release.study, shown.version, **database)
+    assert shown.attested.attestation.evidence_sha256[:12] in page
+    assert "No number is shown: files of the registry: a release server hands out its artifacts itself" in page
+    assert "Only release managers can see whether it could be promoted." in page
+    assert shown.say("list", release.study, **database).count(release.study) == 1
 
 
 # What MLflow's own pages say

@@ -50,6 +50,13 @@ def test_a_key_that_does_not_count(deployed, capsys, monkeypatch, value, message
     assert message in refusal(capsys, deployed.study)
 
 
+def test_a_key_of_other_studies_is_refused_before_anything_is_made_again(deployed, capsys, monkeypatch):
+    monkeypatch.setenv(KEY, EVALUATOR.pem().decode())
+    limited = key_entry(EVALUATOR, "evaluator").model_copy(update={"studies": ("another_study",)})
+    write_trust(deployed.root / "release" / "trust.json", trust(keys=(limited,)))
+    assert f"the trust file lets the key attest `{deployed.study}`; received" in refusal(capsys, deployed.study)
+
+
 def test_a_development_key_never_attests_in_a_deployment(deployed, capsys, monkeypatch):
     own, _ = development_key(deployed.root / "private")
     monkeypatch.setenv(KEY, own.pem().decode())
@@ -71,6 +78,15 @@ def test_what_is_not_committed(deployed, capsys, monkeypatch):
     run(deployed.root, "git", "add", "params.yaml")
     run(deployed.root, "git", "commit", "-qm", "A part")
     assert "received files that differ from the commit" in refusal(capsys, deployed.study)
+
+
+def test_what_is_not_registered_is_not_made_again(deployed, capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv(KEY, EVALUATOR.pem().decode())
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    for words in (("init", "-q"), ("add", "-A"), ("commit", "-qm", "All of it")):
+        run(deployed.root, "git", *words)
+    told = refusal(capsys, deployed.study)
+    assert "a version is registered before it is attested; received no version, or none that you may READ" in told
 
 
 @pytest.mark.parametrize(

@@ -98,6 +98,25 @@ def test_names_that_are_not_alike():
         assert looks_like(name, [other for other in ("champion", *known) if other != name]) is None
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("5tudy_2", "study_2"),
+        ("8reast_cancer", "breast_cancer"),
+        ("9race", "grace"),
+        ("lun9", "lung"),
+        ("ri5k_2a", "risk_za"),
+    ],
+)
+def test_a_digit_among_letters_passes_for_one(one, other):
+    assert looks_like(one, [other]) == other
+
+
+@pytest.mark.parametrize(("one", "other"), [("study_2", "study_z"), ("week2", "week5"), ("week8", "week9"), ("5", "s")])
+def test_numbered_names_are_not_alike(one, other):
+    assert looks_like(one, [other]) is None
+
+
 @given(st.text(max_size=30))
 def test_a_skeleton_is_the_same_for_every_spelling(text):
     assert skeleton(folded(text)) == skeleton(text)

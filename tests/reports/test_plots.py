@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from records_by_hand import training_record
 
-from theragate.errors import EvidenceError
+from theragate.errors import DataError, EvidenceError
 from theragate.evidence.types import Curve, Estimate
 from theragate.reports.plots import write_plot_data
 
@@ -115,3 +115,10 @@ def test_writing_the_data_needs_no_plotting_library():
         "sys.exit(str(heavy) if heavy else 0)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_no_spreadsheet_runs_a_cell(record, make_evidence, tmp_path):
+    (importance, *_) = record.importances.values()
+    named = record.model_copy(update={"importances": {"=HYPERLINK(1)": importance}})
+    with pytest.raises(DataError, match=r"`importances.csv`: no cell .* received such a name of a feature or a level"):
+        write_plot_data(make_evidence("heart_attack_survival"), named, tmp_path)

@@ -7,8 +7,10 @@ from pathlib import Path
 import pandas as pd
 from filelock import FileLock
 
+from theragate.cohorts.spreadsheets import RULE, runs_as_formula
 from theragate.errors import DataError
 from theragate.files import whole_file
+from theragate.numbers import plural
 
 __all__ = ["random_ids"]
 
@@ -31,8 +33,16 @@ def random_ids(ids: pd.Series, table: Path, *, draw: Callable[[], str], of: str 
     Raises
     ------
     DataError
-        If the table cannot be read.
+        If the table cannot be read, or a spreadsheet would run an id in it as a formula.
     """
+    formulas = [row for row, source_id in enumerate(ids, start=1) if runs_as_formula(source_id)]
+    if formulas:
+        raise DataError(
+            f"ids of each {of}",
+            rule=RULE,
+            received=f"{plural(len(formulas), 'such id')}, the first in row {formulas[0]:,}",
+            remedy="Correct these ids in the source; the table of links is opened by people.",
+        )
     table.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with FileLock(table.with_suffix(".lock")):
         known = _read(table, of)

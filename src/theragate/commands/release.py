@@ -113,11 +113,14 @@ def _verify(call: Call) -> int | str:
         return _in_session(_verify_released)(call)
     if call.parsed.person is not None:
         raise MisuseError("--as is for a registry; files that were saved ask nobody's name")
+    from theragate.registry.pinned_head import consumer_memory
     from theragate.registry.verification import read_material, verify
     from theragate.release.trust import present_trust
 
     trust = present_trust(call.settings, call.environ)
-    material = read_material(call.parsed.saved, trust, study=call.parsed.study, version=call.parsed.version)
+    memory = consumer_memory(call.settings, call.environ, Path.home(), development=trust.development)
+    asked = {"study": call.parsed.study, "version": call.parsed.version}
+    material = read_material(call.parsed.saved, trust, memory=memory, **asked)
     return _verified(call, verify(material, trust))
 
 
@@ -211,9 +214,13 @@ def _answer(call: Call, content: Any, words: Callable[[], Any]) -> int | str:
     """Answer a program with JSON, and a person with `words`."""
     if call.parsed.json:
         return json.dumps(content, indent=1, ensure_ascii=False)
-    # Lines are folded for a person only.
-    plain_console(markup=False, width=None if sys.stdout.isatty() else 200).print(words())
-    return 0
+    if sys.stdout.isatty():
+        plain_console(markup=False).print(words())
+        return 0
+    console = plain_console(markup=False, width=200)  # lines are folded for a person only
+    with console.capture() as captured:
+        console.print(words())
+    return "\n".join(line.rstrip() for line in captured.get().splitlines())
 
 
 def _action(name: str, words: str, run: Callable[[Call], int | str], *arguments: Argument) -> Command:

@@ -253,10 +253,15 @@ END $$;
 
 -- 6. When a transaction ends, `champion` is what the ledger says, and no other alias can be taken for it.
 
--- A name of ASCII as theragate.release.names compares it: capitals, digits and pairs of letters that are drawn like others.
+-- A name of ASCII as theragate.release.names compares it: capitals, digits and pairs of letters that are drawn like
+-- others, some digits among letters only.
 CREATE OR REPLACE FUNCTION theragate.seen(name text) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT btrim(replace(replace(translate(lower(name COLLATE "C"), '01i|!', 'ollll'), 'rn', 'm'), 'vv', 'w'), '._- ')
+  SELECT btrim(replace(replace(coalesce(string_agg(
+      CASE WHEN part[1] ~ '[a-z]' THEN translate(part[1], '2589', 'zsbg') ELSE part[1] END, '' ORDER BY place
+    ), ''), 'rn', 'm'), 'vv', 'w'), '._- ')
+  FROM regexp_matches(translate(lower(name COLLATE "C"), '01i|!', 'ollll'), '[a-z2589]+|[^a-z2589]+', 'g')
+    WITH ORDINALITY AS found (part, place)
 $$;
 
 CREATE OR REPLACE FUNCTION theragate.check_alias() RETURNS trigger
@@ -462,7 +467,7 @@ $$;
 -- of other alphabets could be taken for one of them.
 CREATE OR REPLACE FUNCTION theragate.reserved(key text) RETURNS boolean
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT (theragate.read(key) ~ '^(theragate|sha256|glt)([.]|$)' OR key = 'mlflow.prompt.is_prompt'
+  SELECT (theragate.read(key) ~ '^(theragate|shazs6|glt)([.]|$)' OR key = 'mlflow.prompt.is_prompt'
       OR key COLLATE "C" !~ '^[ -~]*$')
     AND key NOT IN ('theragate.candidate_taken', 'theragate.pending')
 $$;

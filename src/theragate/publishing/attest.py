@@ -21,7 +21,7 @@ from theragate.release.trust import Trust, deployed_trust
 from theragate.runner.workspace import Workspace
 from theragate.settings import Settings
 from theragate.study import load_study
-from theragate.tracking.attested import version_of
+from theragate.tracking.attested import check_registered, version_of
 from theragate.tracking.store import Stores
 
 __all__ = ["attest", "check_champion", "check_versions"]
@@ -52,10 +52,11 @@ def attest(root: Path, study: str, settings: Settings, environ: Mapping[str, str
     """
     load_study(Workspace(root, study).params, study)
     here = take_snapshot(root, environ)
-    signer = _signer(settings, environ, here)
+    signer = _signer(settings, environ, here, study)
     commit = _commit(study, here)
     memory = consumer_memory(settings, environ, Path.home(), development=signer.trust.development)
     check_ledger(Stores.of(settings), signer.trust, memory)
+    check_registered(Stores.of(settings), study)  # what is made again takes as long as the pipeline does
     with recomputed(root, study, commit=commit, private=settings.private, environ=environ, check=check_pipeline) as (
         clone,
         own,
@@ -107,7 +108,7 @@ def check_champion(workspace: Workspace, stores: Stores, trust: Trust, memory: M
         check_recipe(champion, workspace.study, stores, trust, memory, source=source)
 
 
-def _signer(settings: Settings, environ: Mapping[str, str], here: Snapshot) -> Signer:
+def _signer(settings: Settings, environ: Mapping[str, str], here: Snapshot, study: str) -> Signer:
     trust, value = deployed_trust(settings, environ), environ.get(_KEY)
     if trust is None and not value:
         return development_signer(settings)
@@ -132,6 +133,13 @@ def _signer(settings: Settings, environ: Mapping[str, str], here: Snapshot) -> S
             rule="the trust file lists the key as an evaluator's, not revoked",
             received=f"`{trust.key_name(key.key_id)}`",
             remedy="See `theragate keys list`.",
+        )
+    if key.public not in trust.evaluators(here.today, study):
+        raise ConfigurationError(
+            _KEY,
+            rule=f"the trust file lets the key attest `{study}`",
+            received=f"`{trust.key_name(key.key_id)}`, which is limited to other studies",
+            remedy="Use the key of this study, or add it to the key's `studies`: see `theragate keys list`.",
         )
     return Signer(key, f"key `{trust.key_name(key.key_id)}`, {key.key_id[:12]}", trust)
 

@@ -24,15 +24,8 @@ def approve(session: Session, version: RegisteredVersion, *, digest: str | None,
     StoreRefusal
         If the registry refuses.
     """
-    attested = session.attested(version)
-    if attested.statement is None:
-        raise Refusal(
-            f"`{version.study}` version {version.number}",
-            rule="a version is attested by a trusted key before it is approved",
-            received=f"one that is {attested.why_not}",
-            remedy=f"Let the evaluator sign: `theragate attest {version.study}`.",
-        )
-    read = digest or attested.statement.attestation.evidence_sha256
+    signed = session.signed(version)
+    read = digest or signed.attestation.evidence_sha256
     session.registry.set_tag(version.study, version.number, "theragate.approve", f"{read}: {reason}")
     return f"{version.study} version {version.number}: approved, evidence {read[:FEWEST_DIGITS]}"
 

@@ -12,7 +12,6 @@ from theragate.release.attestation import Attestation
 from theragate.release.dossier import read_dossier
 from theragate.release.examination import Submission
 from theragate.release.ledger import first_day
-from theragate.release.refusals import Refusal
 from theragate.release.rules import admissible
 from theragate.reports.headline import estimate_text, headline
 from theragate.tracking.registry import RegisteredVersion
@@ -91,15 +90,7 @@ def compared(session: Session, version: RegisteredVersion) -> dict[str, Any]:
             received="the champion itself",
             remedy=f"Name another version: `theragate release list {version.study}`.",
         )
-    attested = session.attested(version)
-    if attested.statement is None:
-        raise Refusal(
-            f"`{version.study}` version {version.number}",
-            rule="a challenger is compared by what a trusted key has signed of it",
-            received=f"one that is {attested.why_not}",
-            remedy=f"Let the evaluator sign: `theragate attest {version.study}`.",
-        )
-    challenger = attested.statement.attestation
+    challenger = session.signed(version).attestation
     envelope = session.version(version.study, champion.version).tags.get(ATTESTATION, "")
     day = first_day(champion, session.rows)
     released = check_statement(champion, envelope, session.trust, day=day).attestation
@@ -144,9 +135,8 @@ def submission_of(session: Session, version: RegisteredVersion) -> Submission:
     Refusal
         If the version is not attested, or its dossier is malformed.
     """
-    attested = session.attested(version)
-    sha256 = "" if attested.statement is None else attested.statement.attestation.dossier_sha256
-    evidence, policy = read_dossier(session.registry.api.dossier(sha256))
+    signed = session.signed(version).attestation
+    evidence, policy = read_dossier(session.registry.api.dossier(signed.dossier_sha256))
     return Submission(
         study=version.study,
         version=version.number,

@@ -3,7 +3,7 @@
 import os
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,7 +39,7 @@ class Champion:
     version: str
     event: Event
     attestation: Attestation
-    personal: "PersonalModel"
+    personal: "PersonalModel" = field(repr=False)
 
     def predict(self, frame: "pd.DataFrame") -> "NDArray[np.float64]":
         """Return only the numbers of `answer`.

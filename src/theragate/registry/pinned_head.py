@@ -253,6 +253,24 @@ class Recollection:
         if seen != head or known != first:
             self.memory.advance(address, first=first, head=head)
 
+    def later_than(self, rows: Sequence[Row]) -> int:
+        """Return the number of the last row that was seen of a verified ledger, if `rows` end before it; else 0.
+
+        They may be of another day, as saved files are; what was seen here stays as it is.
+
+        Raises
+        ------
+        StoreError
+            If they have another row in its place.
+        """
+        seen = self.content.ledgers.get(rows[0].hash) if rows else None
+        if seen is None:
+            return 0
+        if len(rows) < seen.seq:
+            return seen.seq
+        self._check_row(seen, Head.of(rows[-1]), rows[seen.seq - 1].hash)
+        return 0
+
     def _check_row(self, seen: Head, head: Head, present: str | None) -> None:
         if head.seq < seen.seq or present is None:
             received = f"a ledger that ends at row {head.seq}, though row {seen.seq} was seen before"

@@ -4,13 +4,13 @@ import bz2
 import csv
 import gzip
 import lzma
-import re
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from theragate.cohorts.sources import LaterFile
+from theragate.cohorts.spreadsheets import RULE, runs_as_formula
 from theragate.errors import DataError
 from theragate.numbers import plural
 
@@ -24,10 +24,6 @@ _ZIP = b"PK\x03\x04"
 _MOST_UNPACKED = 1 << 30
 _PIECE = 1 << 20
 _MOST_CELL = 1 << 20  # characters
-
-# What a spreadsheet takes for the beginning of a formula (OWASP, CSV Injection), but for numbers and dashes.
-_FORMULA = re.compile(r"[=+\-@\t\r\n＝＋－＠]", re.UNICODE)
-_HARMLESS = re.compile(r"[+-]?[0-9][0-9.,]*([eE][+-]?[0-9]+)?|[+-]+|[+-]?(nan|inf)", re.IGNORECASE)
 
 
 def check_unpacked(path: Path) -> None:
@@ -108,23 +104,17 @@ def check_cells(table: "pd.DataFrame", name: str) -> None:
         If a cell or a name of a column begins like a formula; its line is named, and no value.
     """
     for column in table.columns:
-        if _runs(column):
+        if runs_as_formula(column):
             raise _formula(name, "the name of a column")
         for line, cell in enumerate(table[column], start=2):
-            if isinstance(cell, str) and _runs(cell):
+            if isinstance(cell, str) and runs_as_formula(cell):
                 raise _formula(name, f"such a cell in line {line}, column `{column}`")
-
-
-def _runs(text: object) -> bool:
-    cell = str(text)
-    return _FORMULA.match(cell) is not None and _HARMLESS.fullmatch(cell) is None
 
 
 def _formula(name: str, received: str) -> DataError:
     return DataError(
         f"`{name}`",
-        rule="no cell of a CSV file begins with =, +, -, @, a tab or a line end, unless it is a number: "
-        "spreadsheets run it as a formula",
+        rule=RULE,
         received=received,
         remedy="Write a Parquet file (`--output NAME.parquet`), of which no spreadsheet runs a cell, or correct "
         "the identifiers.",

@@ -12,7 +12,7 @@ from theragate.cohorts.sources import LaterFile, later_file, read_later_patients
 from theragate.errors import ConfigurationError, DataError, did_you_mean
 from theragate.files import whole_file
 from theragate.numbers import plural
-from theragate.personal.answer_table import COLUMNS
+from theragate.personal.answer_table import COLUMNS, PREDICTION
 from theragate.registry.loading import Champion
 from theragate.registry.plain_tables import check_cells, check_lengths, check_unpacked
 from theragate.study import ENDINGS, LAYOUT, Format, Study, TableFile, first_flaw, format_of
@@ -121,8 +121,13 @@ def predict_file(
             result.to_csv(temporary, index=False)
         else:
             result.to_parquet(temporary, index=False)
-    counts = ", ".join(f"{count:,} {answer}" for answer, count in result["answer"].value_counts().sort_index().items())
+    found = result["answer"].value_counts().sort_index()
+    counts = ", ".join(_counted(answer, count) for answer, count in found.items())
     return f"{champion.study} version {champion.version}: {plural(len(result), 'patient')} in {target}; {counts}"
+
+
+def _counted(answer: object, count: int) -> str:
+    return plural(count, PREDICTION) if answer == PREDICTION else f"{count:,} {answer}"
 
 
 def _ids(source: Path, written: "pd.DataFrame", column: str) -> "pd.Series":

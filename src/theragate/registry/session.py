@@ -30,6 +30,7 @@ __all__ = [
     "expiry_alerts",
     "open_session",
     "read_rows",
+    "remedy_of",
 ]
 
 _MOST_ROWS = 1_000_000
@@ -48,12 +49,22 @@ class AttestationStatus:
     why_not: str
 
 
+_WAIVER = "the waiver of"
+
+
 def expiry_alerts(waivers: Iterable[Waiver], today: date) -> tuple[str, ...]:
     """Return a sentence, without its full stop, about each of `waivers` that has expired."""
     return tuple(
-        f"the waiver of {waiver.code} {waiver.gate} by {waiver.by} expired after {waiver.expires}"
+        f"{_WAIVER} {waiver.code} {waiver.gate} by {waiver.by} expired after {waiver.expires}"
         for waiver in expired(waivers, today)
     )
+
+
+def remedy_of(alert: str) -> str:
+    """Return what to do about an alert."""
+    if alert.startswith(_WAIVER):
+        return "Accept the finding again in a new version, or withdraw this one."
+    return "Withdraw it, and find out who has written to the registry's database, or revoked a key."
 
 
 @dataclass(frozen=True)
@@ -142,6 +153,24 @@ class Session:
             return AttestationStatus(statement, key, f"its attestation expired on {signed.expires:%Y-%m-%d}")
         return AttestationStatus(statement, key, "")
 
+    def signed(self, version: RegisteredVersion) -> ParsedStatement:
+        """Return what a trusted key has signed of a version, even if it has expired since.
+
+        Raises
+        ------
+        Refusal
+            If none has.
+        """
+        attested = self.attested(version)
+        if attested.statement is None:
+            raise Refusal(
+                f"`{version.study}` version {version.number}",
+                rule="a version is approved, or compared with the champion, by what a trusted key has signed of it",
+                received=f"one that is {attested.why_not}",
+                remedy=f"Let the evaluator sign: `theragate attest {version.study}`.",
+            )
+        return attested.statement
+
     def approvers(self, version: RegisteredVersion, attested: AttestationStatus) -> tuple[str, ...]:
         """Return who has approved the version's present attestation."""
         if attested.statement is None:
@@ -154,13 +183,15 @@ class Session:
         event = self.study(study).champion
         if event is None:
             return ()
-        envelope = self.version(study, event.version).tags.get(ATTESTATION, "")
+        served = next((one for one in self.registry.versions(study) if one.number == event.version), None)
+        if served is None:
+            return ("the registry has no such version any more",)
         try:  # as whoever loads it does: the key must have counted on the day of the first release
-            statement, _ = verify_statement(envelope, self.trust, first_day(event, self.rows))
-        except Refusal:
-            return ()
+            statement, _ = verify_statement(served.tags.get(ATTESTATION, ""), self.trust, first_day(event, self.rows))
+        except Refusal as error:
+            return (f"no attestation of it counts any more: received {error.received}",)
         if statement.sha256 != event.statement_sha256:
-            return ()
+            return ("its attestation is not the one with which it was released",)
         return expiry_alerts(statement.attestation.waivers, self.today)
 
     def champion(self, study: str) -> Event:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 
 from theragate.digests import canonical_json, sha256_bytes
+from theragate.errors import StoreError
 from theragate.evidence.types import Evidence
 from theragate.registry.session import Session
 from theragate.release.attestation import Attestation
@@ -32,7 +33,10 @@ def read_signed_evidence(session: Session, version: RegisteredVersion, signed: A
     """Return the published evidence of a version's run, if it is the one that `signed` names."""
     if signed is None:
         return SignedEvidence(None, "No number is shown: no trusted key has signed any evidence of this version.")
-    content = session.registry.read_artifact(version.run_id, ARTIFACT)
+    try:
+        content = session.registry.read_artifact(version.run_id, ARTIFACT)
+    except StoreError as error:  # all else can be shown all the same
+        return SignedEvidence(None, f"No number is shown: {error}")
     if content is None:
         return SignedEvidence(
             None, f"No number is shown: the run has no `{ARTIFACT}`, of which {_digits(signed)} was signed."

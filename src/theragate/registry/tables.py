@@ -11,6 +11,7 @@ from rich.text import Text
 
 from theragate.numbers import plural
 from theragate.registry.listing import PENDING, ListedVersion
+from theragate.registry.session import remedy_of
 from theragate.release.ledger import Row
 from theragate.release.rules import FEWEST_DIGITS
 
@@ -78,10 +79,7 @@ def version_page(details: Mapping[str, Any]) -> Group:
 
 def alert_line(study: str, said: str) -> Text:
     """Return an alert about the version of `study` that is in service."""
-    return Text(
-        f"Alert: {study} is in service, and {said}. Accept the finding again in a new version, or withdraw this one.",
-        "bold yellow",
-    )
+    return Text(f"Alert: {study} is in service, and {said}. {remedy_of(said)}", "bold yellow")
 
 
 def _facts(details: Mapping[str, Any]) -> dict[str, str]:

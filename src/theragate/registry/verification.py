@@ -1,16 +1,23 @@
 """Verifying a released version with one's own keys, online or offline; nothing the registry says is trusted."""
 
+import errno
+import json
+import os
+import stat
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 from theragate.errors import DataError, EvidenceError, StoreError
-from theragate.files import read_json, whole_directory, write_json, write_text
+from theragate.files import whole_directory, write_json, write_text
+from theragate.registry.pinned_head import Memory
 from theragate.registry.session import ATTESTATION, CHAMPION, Session, author_of, read_rows
 from theragate.release.attestation import ParsedStatement
 from theragate.release.dossier import read_dossier
 from theragate.release.examination import Examination, Submission, examine, verify_statement
-from theragate.release.ledger import Event, first_day, releasing, verify_rows
+from theragate.release.ledger import Event, Row, first_day, releasing, verify_rows
 from theragate.release.model_files import inspect_package
 from theragate.release.package_rules import check_listed
 from theragate.release.state import StudyState, fold
@@ -30,13 +37,15 @@ __all__ = [
 # The files of a folder of saved material.
 _LEDGER, _VERSION, _ENVELOPE = "ledger.json", "version.json", "attestation.json"
 _DOSSIER, _PACKAGE = "dossier.json", "package"
+_MOST_SMALL, _MOST_DOSSIER, _MOST_LEDGER = 1 << 20, 32 << 20, 64 << 20  # bytes; a row has about 1,000
 
 
 @dataclass(frozen=True)
 class VerificationMaterial:
     """All that a release rests on: the event that released the version, its envelope, its dossier and its files.
 
-    ``rows`` is the number of rows of the ledger that were verified, ``day`` the day of the version's first release.
+    ``rows`` are those of the ledger, verified; ``day`` is the day of the version's first release, and ``later`` the
+    number of a row that was seen here and comes after them all; 0 where none was.
     """
 
     event: Event
@@ -44,8 +53,9 @@ class VerificationMaterial:
     envelope: str
     dossier: bytes
     package: Path
-    rows: int
+    rows: tuple[Row, ...]
     day: date
+    later: int = 0
 
 
 def verify(material: VerificationMaterial, trust: Trust) -> list[str]:
@@ -69,16 +79,44 @@ def verify(material: VerificationMaterial, trust: Trust) -> list[str]:
             remedy="Review whether the model should stay in service; if so, add the policy's digest to the trust file.",
         )
     check_package(event, material.package)
+    _check_not_revoked(event, material.rows)
     signed = statement.attestation
+    later = f"; row {material.later} was seen here, which may have revoked it" if material.later else ""
     held = [
-        f"ledger: {material.rows} rows, each signed and chained to the one before",
-        f"released: {event.kind} by {event.actor} on {event.at:%Y-%m-%d %H:%M} UTC, row signed",
+        f"ledger: {len(material.rows)} rows, each signed and chained to the one before{later}",
+        f"released: {event.kind} by {event.actor} on {event.at:%Y-%m-%d %H:%M} UTC, row signed; "
+        f"{_standing(event, material.rows)}",
         f"attestation: signed by {trust.key_name(reading.key_id)}, issued {signed.issued:%Y-%m-%d}",
         f"evidence: {signed.evidence_sha256[:12]}, judged again: {signed.decision}",
         f"policy: {signed.policy_sha256[:12]}, trusted",
         f"model: {signed.package_sha256[:12]}, its files are those that were attested",
     ]
     return [f"{event.study} version {event.version}, {line}" for line in held]
+
+
+def _check_not_revoked(event: Event, rows: Sequence[Row]) -> None:
+    if not fold(rows).of(event.study).is_revoked(event):
+        return
+    revoking = next(
+        row.event
+        for row in reversed(rows)
+        if row.event.kind == "revoke"
+        and row.event.study == event.study
+        and (row.event.version == event.version or row.event.model_sha256 == event.model_sha256)
+    )
+    raise StoreError(
+        f"`{event.study}` version {event.version}",
+        rule="what was released, and is what it says it is, was not revoked since",
+        received=f"a revocation by {revoking.actor} on {revoking.at:%Y-%m-%d %H:%M} UTC",
+        remedy="Never use it again.",
+    )
+
+
+def _standing(event: Event, rows: Sequence[Row]) -> str:
+    champion = fold(rows).of(event.study).champion
+    if champion is not None and champion.version == event.version:
+        return "in service at the ledger's end"
+    return "no longer in service at the ledger's end"
 
 
 def check_statement(event: Event, envelope: str, trust: Trust, *, day: date) -> ParsedStatement:
@@ -143,7 +181,7 @@ def fetch_material(session: Session, version: RegisteredVersion, folder: Path) -
         package=session.registry.fetch_package(
             version.study, version.number, folder, check=check_listed, sealed=event.package_sha256
         ),
-        rows=len(session.rows),
+        rows=session.rows,
         day=day,
     )
 
@@ -171,11 +209,15 @@ def save_material(session: Session, version: RegisteredVersion, folder: Path) ->
         dossier.write_bytes(material.dossier)
 
 
-def read_material(folder: Path, trust: Trust, *, study: str, version: str | None) -> VerificationMaterial:
+def read_material(
+    folder: Path, trust: Trust, *, study: str, version: str | None, memory: Memory | None = None
+) -> VerificationMaterial:
     """Read what `save_material` has saved of the version that is meant, and verify the ledger in it.
 
     Parameters
     ----------
+    memory
+        What was seen here of ledgers; None of a reader who has seen none.
     study, version
         What the reader wants to have verified: the version by its number, or `champion` for the one that is in service
         by the saved ledger; None takes the version that was saved.
@@ -183,18 +225,19 @@ def read_material(folder: Path, trust: Trust, *, study: str, version: str | None
     Raises
     ------
     DataError
-        If a file is missing or of another form, or another study or version was saved.
+        If a file is missing, too large or of another form, or another study or version was saved.
     StoreError
-        If a row of the ledger is invalid, or no row releases the version.
+        If a row of the ledger is invalid or is another one than was seen here, or no row releases the version.
     """
     remedy = "Save them again: `theragate release show STUDY --save FOLDER`."
-    rows = read_rows(read_json(folder / _LEDGER, remedy=remedy))
+    rows = read_rows(_saved_json(folder / _LEDGER, most=_MOST_LEDGER, remedy=remedy))
     verify_rows(rows, trust)
-    about = read_json(folder / _VERSION, remedy=remedy)
+    later = 0 if memory is None else memory.recall().later_than(rows)
+    about = _saved_json(folder / _VERSION, most=_MOST_SMALL, remedy=remedy)
     try:
         saved, number, author = (str(about[key]) for key in ("study", "version", "author"))
-        envelope = (folder / _ENVELOPE).read_text(encoding="utf-8")
-        dossier = (folder / _DOSSIER).read_bytes()
+        envelope = _saved(folder / _ENVELOPE, most=_MOST_SMALL).decode("utf-8")
+        dossier = _saved(folder / _DOSSIER, most=_MOST_DOSSIER)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(
             f"`{folder}`",
@@ -208,7 +251,32 @@ def read_material(folder: Path, trust: Trust, *, study: str, version: str | None
     if event is None:
         raise _never_released(saved, number)
     day = first_day(event, rows)
-    return VerificationMaterial(event, author, envelope, dossier, folder / _PACKAGE, rows=len(rows), day=day)
+    return VerificationMaterial(event, author, envelope, dossier, folder / _PACKAGE, rows=rows, day=day, later=later)
+
+
+def _saved(path: Path, *, most: int) -> bytes:
+    """Read a file that somebody has handed over: no pipe or device, and no more than it may have.
+
+    Raises
+    ------
+    OSError
+        If it cannot be read, or is no such file.
+    """
+    with os.fdopen(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as stream:
+        if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "it is no regular file", str(path))
+        content = stream.read(most + 1)
+    if len(content) > most:
+        raise OSError(errno.EFBIG, f"it has more than {most:,} bytes", str(path))
+    return content
+
+
+def _saved_json(path: Path, *, most: int, remedy: str) -> Any:
+    try:
+        return json.loads(_saved(path, most=most))
+    except (OSError, ValueError, RecursionError) as error:
+        received = _cause(error) if isinstance(error, OSError) else "a file that is not valid JSON"
+        raise DataError(str(path), rule="the file is readable JSON", received=received, remedy=remedy) from error
 
 
 def _check_meant(folder: Path, saved: tuple[str, str], known: StudyState, *, study: str, version: str | None) -> None:

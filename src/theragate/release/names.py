@@ -34,6 +34,8 @@ _UNSEEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 _JOINERS, _VIRAMA = "\u200c\u200d", 9  # the combining class of a virama
 _WORD = re.compile(r"[^\W\d_]+")
 _LATIN_ALIKE = str.maketrans({"0": "o", "1": "l", "i": "l", "|": "l", "!": "l"})
+# Drawn like letters among letters only: `5tudy` passes for `study`, and `study_5` for nothing else.
+_LETTERS_OR_ALIKE, _DIGITS_ALIKE = re.compile(r"[a-z2589]+"), str.maketrans("2589", "zsbg")
 
 
 def is_ignorable(sign: str) -> bool:
@@ -123,11 +125,17 @@ def skeleton(name: str) -> str:
     """Return the one form of all names that a reader may take for `name`, as UTS #39 does for identifiers.
 
     Beyond `folded`, letters of other alphabets become the Latin ones that they are drawn like, and so do digits and
-    pairs of letters: `champi0n` is `champion`, `rn` is `m`.
+    pairs of letters: `champi0n` is `champion`, `rn` is `m`. No two digits become the same letter: numbered names stay
+    apart.
     """
     text = _latin(folded(_latin(unicodedata.normalize("NFKC", _seen(name)))))
     text = text.casefold().translate(_LATIN_ALIKE)
+    text = _LETTERS_OR_ALIKE.sub(_among_letters, text)
     return text.replace("rn", "m").replace("vv", "w").strip("-_. ")
+
+
+def _among_letters(word: re.Match[str]) -> str:
+    return word[0] if word[0].isdecimal() else word[0].translate(_DIGITS_ALIKE)
 
 
 def _latin(text: str) -> str:

@@ -5,6 +5,8 @@ import io
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from theragate.cohorts.spreadsheets import RULE, runs_as_formula
+from theragate.errors import DataError
 from theragate.evidence.published import publish
 from theragate.evidence.types import Curve, Evidence
 from theragate.files import write_text
@@ -102,6 +104,14 @@ def _rounded(number: float | None) -> str:
 
 
 def _write(path: Path, header: Sequence[str], rows: Iterable[Sequence[str]]) -> Path:
+    rows = list(rows)
+    if any(runs_as_formula(cell) for row in (header, *rows) for cell in row):
+        raise DataError(
+            f"`{path.name}`",
+            rule=RULE,
+            received="such a name of a feature or a level",
+            remedy="Give the column another name, or the level another label.",
+        )
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(header)

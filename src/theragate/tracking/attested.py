@@ -27,6 +27,7 @@ __all__ = [
     "SignedAttestation",
     "UncountedError",
     "attach",
+    "check_registered",
     "version_of",
 ]
 
@@ -65,13 +66,30 @@ def version_of(stores: Stores, bundle: Bundle) -> str:
     with opened(stores) as client:
         version = find_version(client, bundle)
     if version is None:
-        raise StoreError(
-            f"MLflow, `{bundle.study.name}`",
-            rule="a version is registered before it is attested",
-            received="no version with these results",
-            remedy=f"Register it: `dvc repro register@{bundle.study.name}`, or `theragate sync`.",
-        )
+        raise _unregistered(bundle.study.name, "no version with these results")
     return str(version.version)
+
+
+def check_registered(stores: Stores, study: str) -> None:
+    """Refuse to attest a study of which nothing is registered, or nothing that this person may read.
+
+    Raises
+    ------
+    StoreError
+        If a store cannot be used, or has no version of the study.
+    """
+    with opened(stores) as client:
+        if not Registry(client).versions(study):
+            raise _unregistered(study, "no version, or none that you may READ")
+
+
+def _unregistered(study: str, received: str) -> StoreError:
+    return StoreError(
+        f"MLflow, `{study}`",
+        rule="a version is registered before it is attested",
+        received=received,
+        remedy=f"Register it: `dvc repro register@{study}`, or `theragate sync`.",
+    )
 
 
 def attach(

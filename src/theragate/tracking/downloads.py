@@ -120,6 +120,12 @@ def _source(server: str, address: str) -> _Source:
                 EMBEDDED,
             )
         return _Served(server, path)
+    if parts.scheme == _SCHEME and not server.startswith(("http://", "https://")):
+        raise _unexpected(
+            "a release server hands out its artifacts itself, to whoever signs in to it",
+            "the address of its database",
+            "Set MLFLOW_TRACKING_URI to the server's own address.",
+        )
     if parts.scheme in ("", "file"):
         return _Folder(Path(unquote(parts.path) if parts.scheme else address))
     return _Elsewhere(get_artifact_repository(address))

@@ -1,5 +1,7 @@
 """What a guarded registry adds to MLflow's: the ledger and the dossiers, in this process or over HTTP."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from mlflow.exceptions import MlflowException
@@ -52,7 +54,8 @@ class ReleaseApi:
         There are 1,000 at most; none means that the ledger has no more.
         """
         if hasattr(self._store, "ledger_rows"):
-            return list(self._store.ledger_rows(after, _PAGE))
+            with _refusing():
+                return list(self._store.ledger_rows(after, _PAGE))
         answer = self._request(_LEDGER, params={"after": after, "limit": _PAGE}).json()
         rows = answer.get("rows") if isinstance(answer, dict) else None
         if not isinstance(rows, list) or len(rows) > _PAGE:
@@ -69,13 +72,15 @@ class ReleaseApi:
     def dossier(self, sha256: str) -> bytes:
         """Return a dossier by its digest, unverified."""
         if hasattr(self._store, "get_dossier"):
-            return bytes(self._store.get_dossier(sha256))
+            with _refusing():
+                return bytes(self._store.get_dossier(sha256))
         return bytes(self._request(f"{_DOSSIERS}/{sha256}").content)
 
     def put_dossier(self, content: bytes) -> bool:
         """Send a dossier to a guarded registry and to no other; return whether it is one."""
         if hasattr(self._store, "put_dossier"):
-            self._store.put_dossier(content)
+            with _refusing():
+                self._store.put_dossier(content)
             return True
         if not self.guarded:
             return False
@@ -101,6 +106,17 @@ class ReleaseApi:
         if answer.status_code not in (200, 201, 204):
             raise StoreRefusal(_message(answer))
         return answer
+
+
+@contextmanager
+def _refusing() -> Iterator[None]:
+    """Let a registry in this process refuse as one over HTTP does."""
+    try:
+        yield
+    except MlflowException as error:
+        if error.error_code != "PERMISSION_DENIED":
+            raise
+        raise StoreRefusal(refusal_text(error)) from error
 
 
 def refusal_text(error: MlflowException) -> str:
