@@ -17,22 +17,20 @@ from numpy.typing import NDArray
 from optuna.trial import Trial, TrialState
 
 from theragate.cohorts.outcomes import Outcome
-from theragate.cohorts.parquet import read_table
 from theragate.cohorts.splits import inner_folds
 from theragate.learning.families import FitError, Params, family_of
 from theragate.learning.features import Feature
-from theragate.learning.inner_fold import InnerFold
 from theragate.learning.score_journal import Score, ScoreJournal
 from theragate.learning.seeds import derive
 from theragate.learning.selection import TrialResult
+from theragate.learning.shared_fold import SharedFold
 from theragate.learning.tuning import Search, draw, pruner_of
 from theragate.learning.workers import Workers
 
 __all__ = ["SearchPatients", "forget_folds", "search_in_batches"]
 
 _BATCH = 4
-_AGAIN = "Run the same command again."
-_FOLDS: dict[tuple[Path, int, int], InnerFold] = {}  # of this process, by file, seed and number
+_FOLDS: dict[tuple[Path, int, int], SharedFold] = {}  # of this process, by file, seed and number
 
 
 @dataclass(frozen=True)
@@ -174,15 +172,17 @@ def _scored(work: _Scoring) -> tuple[int, Score]:
             return work.position, Score(None, str(error))
 
 
-def _fold(patients: SearchPatients, number: int) -> InnerFold:
-    """Return a fold, whose designs this process makes once for all trials."""
+def _fold(patients: SearchPatients, number: int) -> SharedFold:
+    """Return a fold, whose designs are made once for all trials and workers."""
     key = (patients.path, patients.seed, number)
     if key not in _FOLDS:
         search, seed = patients.search, derive(patients.seed, "inner folds")
         splits = inner_folds(patients.outcome, search.inner_folds, seed=seed, clusters=patients.clusters)
         train, test = splits[number]
-        frame = read_table(patients.path, remedy=_AGAIN)
-        _FOLDS[key] = InnerFold(frame, patients.outcome, train=train, test=test, schema=patients.schema)
+        folder = patients.path.with_suffix(f".fold{number}")
+        _FOLDS[key] = SharedFold(
+            patients.path, patients.outcome, train=train, test=test, schema=patients.schema, folder=folder
+        )
     return _FOLDS[key]
 
 

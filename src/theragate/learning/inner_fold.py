@@ -11,7 +11,7 @@ from theragate.learning.features import Feature, as_features
 from theragate.learning.nuisances import fit_nuisances, scores
 from theragate.learning.tuning_loss import Loss
 
-__all__ = ["InnerFold"]
+__all__ = ["InnerFold", "score"]
 
 
 class InnerFold:
@@ -55,12 +55,7 @@ class InnerFold:
         FitError
             If there is no stable solution, or a prediction is not finite.
         """
-        training, held_out = self._design(family.design)
-        model = fitted(family, training, params, seed=seed)
-        prediction = model.response.of(model.score(held_out))
-        if not np.isfinite(prediction).all():
-            raise FitError("a prediction is not finite")
-        return self._loss.mean(prediction)
+        return score(family, params, *self._design(family.design), loss=self._loss, seed=seed)
 
     def _design(self, kind: DesignKind) -> tuple[Training, NDArray[np.float64]]:
         if kind not in self._designs:
@@ -68,3 +63,20 @@ class InnerFold:
             training = Training(design.matrix(self._learned), self._outcome, design.curves)
             self._designs[kind] = (training, design.matrix(self._scored))
         return self._designs[kind]
+
+
+def score(
+    family: Family, params: Params, training: Training, held_out: NDArray[np.float64], *, loss: Loss, seed: int
+) -> float:
+    """Fit a family and return its mean loss on the matrix of those held out.
+
+    Raises
+    ------
+    FitError
+        If there is no stable solution, or a prediction is not finite.
+    """
+    model = fitted(family, training, params, seed=seed)
+    prediction = model.response.of(model.score(held_out))
+    if not np.isfinite(prediction).all():
+        raise FitError("a prediction is not finite")
+    return loss.mean(prediction)

@@ -1,0 +1,82 @@
+"""One inner fold of a large study: its matrices are made once, in files that all workers map into their memory."""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from theragate.cohorts.outcomes import Outcome
+from theragate.cohorts.parquet import read_table
+from theragate.files import read_json, whole_directory, write_json
+from theragate.learning.design_matrix import DesignKind, fit_design
+from theragate.learning.families import Family, Params, Training
+from theragate.learning.features import Feature, as_features
+from theragate.learning.inner_fold import score
+from theragate.learning.tuning_loss import Loss
+
+__all__ = ["SharedFold"]
+
+_AGAIN = "Run the same command again."
+
+
+class SharedFold:
+    """A part to learn from and a part to score on, as `InnerFold`.
+
+    Parameters
+    ----------
+    path
+        The table of the features of the search's patients.
+    outcome
+        Theirs; of no treatment's effect.
+    train, test
+        Positions of the two parts.
+    schema
+        The features.
+    folder
+        Where the matrices are, or will be; whoever needs one that is not there makes it.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        outcome: Outcome,
+        *,
+        train: NDArray[np.intp],
+        test: NDArray[np.intp],
+        schema: tuple[Feature, ...],
+        folder: Path,
+    ) -> None:
+        self._path, self._outcome, self._schema, self._folder = path, outcome.take(train), schema, folder
+        self._train, self._test = train, test
+        # Censoring is a nuisance, not part of the model, and learned from all patients of the search.
+        self._loss = Loss.of(outcome.take(test), development=outcome)
+        self._designs: dict[DesignKind, tuple[Training, NDArray[np.float64]]] = {}
+
+    def score(self, family: Family, params: Params, *, seed: int) -> float:
+        """Fit on the one part and return the mean loss on the other.
+
+        Raises
+        ------
+        FitError
+            If there is no stable solution, or a prediction is not finite.
+        """
+        return score(family, params, *self._design(family.design), loss=self._loss, seed=seed)
+
+    def _design(self, kind: DesignKind) -> tuple[Training, NDArray[np.float64]]:
+        if kind not in self._designs:
+            folder = self._folder / kind
+            if not folder.exists():
+                self._make(kind, folder)
+            learned, scored = (np.load(folder / f"{part}.npy", mmap_mode="r") for part in ("learned", "scored"))
+            first, last = read_json(folder / "curves.json", remedy=_AGAIN)
+            self._designs[kind] = Training(learned, self._outcome, slice(first, last)), scored
+        return self._designs[kind]
+
+    def _make(self, kind: DesignKind, folder: Path) -> None:
+        """Write the matrices of one kind; of two workers that do so at once, both write the same."""
+        features = as_features(read_table(self._path, remedy=_AGAIN), self._schema)
+        design = fit_design(kind, features.iloc[self._train], self._schema)
+        with whole_directory(folder) as temporary:
+            for name, rows in (("learned", self._train), ("scored", self._test)):
+                np.save(temporary / f"{name}.npy", design.matrix(features.iloc[rows]))
+            write_json(temporary / "curves.json", [design.curves.start, design.curves.stop])
