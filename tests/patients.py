@@ -16,7 +16,7 @@ from theragate.learning.features import as_features, read_features
 from theragate.learning.nuisances import fit_nuisances
 from theragate.learning.predictor import fit_predictor
 from theragate.learning.scenarios import stressed
-from theragate.personal.fitting import FittedPersonalModel, fit_personal_model
+from theragate.personal.fitting import FittedPersonalModel, Sampled, fit_personal_model
 from theragate.study import AcceptedInputs, InputRule, Study, parse
 
 OUTCOMES: dict[str, dict[str, Any]] = {
@@ -93,6 +93,13 @@ def study_of(task: str, **changes: Any) -> Study:
     return parse(Study, content | changes, at="test")
 
 
+class Frozen(dict):
+    """Scenarios that can be a key of the cache of worlds."""
+
+    def __hash__(self) -> int:
+        return hash(str(self))
+
+
 @dataclass(frozen=True)
 class World:
     cohort: pd.DataFrame
@@ -111,10 +118,12 @@ def make_world(
     held_out: int = 0,
     same: bool = False,
     stressed_too: bool = False,
+    every: int = 0,
     **changes: Any,
 ) -> World:
     """Fit a family, cross-validated (or with the last `held_out` patients held out), and its answers.
 
+    `every`: of so many patients one is in the sample from which answers are learned; 0 for no sample.
     `same`: a treatment helps everybody as much. `stressed_too`: predict under the scenarios too.
     `changes` replace keys of the study.
     """
@@ -152,6 +161,11 @@ def make_world(
     predictions = pd.concat(parts).assign(repeat=0)
     released = fitted_on(rows[: patients - held_out])
     accepted = AcceptedInputs(study=study.name, rules=RULES, top_coded={"age": 90})
+    sampled = None
+    if every:
+        sampled = Sampled(patients, rows[::every])
+        cohort, outcome = cohort.iloc[::every].reset_index(drop=True), outcome.take(rows[::every])
+        predictions = predictions[predictions["patient"].isin(cohort["patient"])]
     return World(
         cohort,
         outcome,
@@ -165,5 +179,6 @@ def make_world(
             accepted=accepted,
             simulated=True,
             seed=11,
+            sampled=sampled,
         ),
     )

@@ -3,6 +3,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from patients import Frozen
 
 from theragate.digests import sha256_file, sha256_tree
 from theragate.errors import DataError
@@ -12,13 +13,6 @@ from theragate.personal.answer_table import COLUMNS, NO_ANSWER, NOT_SURE, PREDIC
 from theragate.personal.answers import PersonalModel, load_personal_model, save_personal_model
 
 ALL = [(task, family) for task, families in FAMILIES.items() for family in families if family != "constant_effect"]
-
-
-class Frozen(dict):
-    """A mapping that a cache can remember."""
-
-    def __hash__(self):
-        return hash(repr(self))
 
 
 SIZES = {"causal_forest": 600}  # in half of fewer, its leaves hold everybody

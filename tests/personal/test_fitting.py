@@ -1,5 +1,7 @@
 import pytest
+from patients import Frozen
 
+from theragate.learning.record import SampleSize
 from theragate.personal.answer_table import NO_ANSWER, NOT_SURE, PREDICTION
 
 
@@ -65,3 +67,19 @@ def test_the_record_says_what_becomes_of_missing_inputs(world, family, words):
     said = world("binary", family).fitted.record.imputation
     assert words in said
     assert said.endswith("May be missing: blood marker, mg/dl. Without any other input, there is no answer.")
+
+
+@pytest.mark.parametrize("held_out", [0, 120])
+def test_answers_are_learned_from_a_sample(world, held_out):
+    lost = {"no_marker": {"missing": {"marker": 0.5}, "reason": "The laboratory is closed."}}
+    made = [
+        world("regression", "linear", held_out=held_out, stressed_too=True, scenarios=Frozen(lost), every=every)
+        for every in (0, 1, 2)
+    ]
+    (whole, same, half) = (each.fitted.record for each in made)
+    assert (whole.sample, same.sample) == (None, SampleSize(patients=300, of=300))
+    assert same.model_copy(update={"sample": None}) == whole
+    assert made[1].fitted.personal.context == made[0].fitted.personal.context
+    assert half.sample == SampleSize(patients=150, of=300)
+    assert "sample" not in whole.model_dump(mode="json")
+    assert half.measured["patients"] == whole.measured["patients"] / 2

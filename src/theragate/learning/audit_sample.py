@@ -23,7 +23,7 @@ def audit_sample(
 
     A model of fewer patients varies more with who these are, and remembers more of each, as long as the recipe is the
     same: so that what is measured in the sample bounds, as a rule, what is true of the released model. The exceptions
-    are those of ``docs/statistics.md``.
+    are those of ``docs/gates/TG009-stability.md``.
 
     Parameters
     ----------

@@ -107,6 +107,13 @@ class InputColumn(Spec):
     type: Literal["number", "text"]
 
 
+class SampleSize(Spec):
+    """How many patients a random sample has, and of how many it was drawn."""
+
+    patients: int
+    of: int
+
+
 class EffectDifferences(Spec):
     """Whether benefits are shown to differ: the slope of doubly robust scores on predictions, with 95% limits."""
 
@@ -139,8 +146,8 @@ class PersonalRecord(Spec):
 
     ``measured`` counts held-out patients or their groups, and holds shares and widths; it is empty where nobody gets a
     number of their own. ``imputation`` says in words what becomes of a missing input, and which may be missing.
-    ``groups`` are the judged groups; ``differences`` stand only in the record of a treatment's
-    effect.
+    ``groups`` are the judged groups; ``differences`` stand only in the record of a treatment's effect, ``sample`` only
+    where all of this was learned and measured in a random sample of a large cohort.
     """
 
     level: float
@@ -150,11 +157,12 @@ class PersonalRecord(Spec):
     answers: dict[str, float]
     groups: tuple[GroupCoverage, ...] = ()
     differences: EffectDifferences | None = None
+    sample: SampleSize | None = None
 
     @model_serializer(mode="wrap")
     def _without_absent(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
         content: dict[str, Any] = serialize(self)
-        return {name: value for name, value in content.items() if name != "differences" or value is not None}
+        return {name: value for name, value in content.items() if name not in ("differences", "sample") or value}
 
 
 class TrainingRecord(Spec):
@@ -189,13 +197,6 @@ class TrainingRecord(Spec):
     def _without_absent(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
         content: dict[str, Any] = serialize(self)
         return {name: value for name, value in content.items() if name not in ("setbacks", "sample") or value}
-
-
-class SampleSize(Spec):
-    """How many patients a random sample has, and of how many it was drawn."""
-
-    patients: int
-    of: int
 
 
 class ChampionRun(Spec):

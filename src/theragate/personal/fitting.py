@@ -15,7 +15,7 @@ from theragate.cohorts.outcomes import MeasuredOutcome, Outcome, Quantity, Treat
 from theragate.learning.families import family_of
 from theragate.learning.features import as_features
 from theragate.learning.predictor import Predictor
-from theragate.learning.record import EffectDifferences, PersonalRecord
+from theragate.learning.record import EffectDifferences, PersonalRecord, SampleSize
 from theragate.learning.scenarios import CLEAN, Stress
 from theragate.learning.seeds import derive
 from theragate.learning.tuning_loss import Loss
@@ -174,6 +174,7 @@ def fit_personal_model(
             answers=_answers(personal.answer(features)),
             groups=coverage,
             differences=_differences(interval),
+            sample=SampleSize(patients=len(cohort), of=sampled.patients) if sampled else None,
         )
         return FittedPersonalModel(personal, record)
 

@@ -41,7 +41,16 @@ def _personal_words(personal: PersonalRecord) -> str:
     return (
         f"A prediction with an interval and what drove it. {personal.claim}{held} Of the patients learned from, "
         f"{percent(sure)} would get a prediction to rely on{without}; for the others, the answer is that a clinician "
-        f"decides. {refused}"
+        f"decides. {refused}{_sample_words(personal)}"
+    )
+
+
+def _sample_words(personal: PersonalRecord) -> str:
+    if personal.sample is None:
+        return ""
+    return (
+        f" All of this was learned and measured in a random sample of {personal.sample.patients:,} of the "
+        f"{personal.sample.of:,} patients."
     )
 
 

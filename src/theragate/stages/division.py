@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from theragate.cohorts.clusters import CLUSTER, read_clusters
@@ -20,13 +19,12 @@ __all__ = ["Division", "cohort_file", "divide"]
 
 @dataclass(frozen=True)
 class Division:
-    """The columns of ``cohort`` by which it is divided, with the ids; the outcome; the splits of training.
+    """The outcome of all patients, and the splits of training.
 
     ``learned`` are the positions of those whom the released model learned from, and ``sample`` those of them in whom
     stability and membership are measured, where that is not everybody.
     """
 
-    cohort: pd.DataFrame
     outcome: Outcome
     splits: list[Split]
     learned: NDArray[np.intp]
@@ -48,10 +46,10 @@ def divide(file: CohortFile, study: Study, *, seed: int) -> Division:
     """
     spec = study.validation
     by = {spec.column} if isinstance(spec, TemporalSplit | SiteSplit) else set()
-    columns = dict.fromkeys(["patient", *study.outcome_columns, *sorted(by), CLUSTER])
+    columns = dict.fromkeys([*study.outcome_columns, *sorted(by), CLUSTER])
     cohort = file.frame([*columns])
     outcome, clusters = read_outcome(cohort, study), read_clusters(cohort, study)
     splits = outer_splits(cohort, outcome, study, seed=seed)
     learned = development_rows(splits, len(cohort))
     sample = audit_sample(outcome, learned, study, seed=seed, clusters=clusters)
-    return Division(cohort, outcome, splits, learned, sample)
+    return Division(outcome, splits, learned, sample)

@@ -160,7 +160,7 @@ def _validation(workspace: Workspace) -> Validation:
 def _evidence(workspace: Workspace, study: Study, files: _Files) -> Evidence:
     seed = load_seed(workspace.params)
     division = divide(files.cohort, study, seed=seed)
-    plan = plan_of(division.cohort["patient"], division.splits)
+    plan = plan_of(files.cohort, division.splits)
     check_predictions(files.predictions, study)
     cohort = files.cohort.frame(_columns(study), rows=plan.rows)
     outcome = division.outcome.take(plan.rows)
@@ -224,18 +224,18 @@ def _columns(study: Study) -> list[str] | None:
 
 def _audited(study: Study, files: _Files, division: Division, held_out: Outcome, *, plan: Plan, seed: int) -> _Audited:
     """Measure stability and membership: of all patients, whether or not they were held out, or of the sample."""
-    rows, sample = np.arange(len(division.cohort)), division.sample
+    rows, sample = np.arange(len(files.cohort)), division.sample
     outcome, learned = held_out, plan.learned
     if sample is not None:
         rows, learned, folds = sample, np.arange(len(sample)), plan.folds
-        if len(plan.rows) == len(division.cohort):
+        if len(plan.rows) == len(files.cohort):
             folds = folds[:, sample]
         of_sample = division.outcome.take(sample)
         outcome, _ = weighted_for_losses(files.cohort, sample, of_sample, study, folds=folds, seed=seed)
     elif len(plan.rows) < len(rows):
         everybody = division.outcome
         outcome, _ = weighted_for_losses(files.cohort, rows, everybody, study, folds=plan.folds, seed=seed)
-    patients = division.cohort.iloc[rows] if sample is not None else division.cohort
+    patients = files.cohort.frame(["patient", CLUSTER], rows=sample)
     refits = read_refits(files.refits, patients, study, sampled=sample is not None)
     halves = read_halves(files.halves, patients.iloc[learned], study)
     membership = measure_membership(_target(outcome.take(learned), study), halves)

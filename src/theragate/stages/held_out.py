@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from pandas.api.types import is_bool_dtype, is_float_dtype, is_integer_dtype, is_string_dtype
 
 from theragate.cohorts.clusters import read_clusters
+from theragate.cohorts.cohort_file import CohortFile
 from theragate.cohorts.groups import read_groups
 from theragate.cohorts.splits import Split, development_rows
 from theragate.evidence.inputs.predictions import HeldOut
@@ -75,24 +76,16 @@ class Plan:
         return self.due.folds
 
 
-def plan_of(patients: pd.Series, splits: list[Split]) -> Plan:
-    """Return whom training's splits hold out, so that patients whom the file of predictions lacks are missed.
-
-    Parameters
-    ----------
-    patients
-        The ids of the whole cohort, in its order.
-    splits
-        Made anew, as training made them.
-    """
+def plan_of(cohort: CohortFile, splits: list[Split]) -> Plan:
+    """Return whom training's splits, made anew, hold out, so that patients whom the predictions lack are missed."""
     rows = np.unique(np.concatenate([split.test for split in splits]))
     folds = np.zeros((1 + max(split.repeat for split in splits), len(rows)), dtype=np.int64)
     for split in splits:
         folds[split.repeat, np.searchsorted(rows, split.test)] = split.fold
     return Plan(
         rows=rows,
-        learned=development_rows(splits, len(patients)),
-        due=Due(patients.iloc[rows].reset_index(drop=True), folds),
+        learned=development_rows(splits, len(cohort)),
+        due=Due(cohort.frame(["patient"], rows)["patient"], folds),
     )
 
 

@@ -113,7 +113,7 @@ def _refitted(
         division.outcome,
         study,
         champion,
-        patients=division.cohort["patient"],
+        patients=file.frame(["patient"])["patient"],
         splits=division.splits,
         seed=how["seed"],
         jobs=how["jobs"],
