@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from support import ROOT, small_study
 
+from theragate.cohorts.cohort_frame import CohortFrame
 from theragate.cohorts.deidentify import deidentify
 from theragate.cohorts.sources import read_source
 from theragate.study import Study, load_study
@@ -42,7 +43,7 @@ def real() -> Callable[[str], tuple[pd.DataFrame, Study]]:
 @cache
 def _checked(name: str) -> Validation:
     frame, study = _real(name)
-    return validate(frame, study, suite=ROOT / "expectations" / f"{name}.json", cohort_sha256="1" * 64)
+    return validate(CohortFrame(frame), study, suite=ROOT / "expectations" / f"{name}.json", cohort_sha256="1" * 64)
 
 
 @pytest.fixture(scope="session")
@@ -114,6 +115,6 @@ def run(write: Callable[..., Path], study: Study) -> Callable[..., Validation]:
     """Validate a cohort of the small study against the expectations given."""
 
     def run(cohort: pd.DataFrame, *expectations: dict[str, Any]) -> Validation:
-        return validate(cohort, study, suite=write(*expectations), cohort_sha256="0" * 64)
+        return validate(CohortFrame(cohort), study, suite=write(*expectations), cohort_sha256="0" * 64)
 
     return run

@@ -8,6 +8,7 @@ import pytest
 from support import ROOT, Project, small_cohort
 from support import STUDY as STUDY_NAME
 
+from theragate.cohorts.cohort_frame import CohortFrame
 from theragate.cohorts.deidentify import deidentify
 from theragate.cohorts.sources import read_source
 from theragate.runner.command import exit_code
@@ -37,7 +38,7 @@ def patients(n: int = 600, seed: int = 0) -> pd.DataFrame:
 
 
 def found(frame: pd.DataFrame) -> object:
-    return find_duplicates(frame.assign(patient=[f"secret{row}" for row in range(len(frame))]), STUDY)
+    return find_duplicates(CohortFrame(frame.assign(patient=[f"secret{row}" for row in range(len(frame))])), STUDY)
 
 
 def entered_twice(changed, rows: int = 60):
@@ -207,7 +208,7 @@ def test_the_order_of_rows_and_the_ids_make_no_difference():
 def test_only_the_known_pair_is_found_in_the_cohorts_of_this_repository(name):
     study = load_study(ROOT / "params.yaml", name)
     frame = deidentify(read_source(study.source, ROOT, study=name).frame, study.deidentification, study=name)
-    twice = find_duplicates(frame.assign(patient=[str(row) for row in range(1, len(frame) + 1)]), study)
+    twice = find_duplicates(CohortFrame(frame.assign(patient=[str(row) for row in range(1, len(frame) + 1)])), study)
     if name != "heart_attack_survival":
         assert twice is None
         return

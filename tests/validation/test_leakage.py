@@ -6,12 +6,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from theragate.cohorts.cohort_frame import CohortFrame
 from theragate.study import Study
+from theragate.validation import leakage
 from theragate.validation._feature_column import read_feature_column
-from theragate.validation.leakage import find_leaks
+from theragate.validation.types import LeakageFinding
 
 SURVIVAL = ("heart_attack_survival", "light_chain_mortality")
 EVENTS = ("breast_cancer_diagnosis", *SURVIVAL)
+
+
+def find_leaks(frame: pd.DataFrame, study: Study) -> tuple[LeakageFinding, ...]:
+    return leakage.find_leaks(CohortFrame(frame), study)
 
 
 def seen(study: Study, column: str) -> Study:

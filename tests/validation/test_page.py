@@ -176,3 +176,13 @@ def test_a_planted_value_is_nowhere_on_the_page(run, cohort, rule, study):
     assert "planted" in html
     assert "987654" not in html
     assert found.leaks == ("planted",)
+
+
+def test_a_sample_is_said_where_leaks_were_looked_for_in_one(study):
+    said = "among 50,000 patients drawn at random"
+    for leakage in ((), (LeakageFinding(check="copy", feature="x", severity="critical", sentence="A copy."),)):
+        assert said in page(finding(leakage=leakage, leaks_among=50_000), study)
+        assert said not in page(finding(leakage=leakage), study)
+    assert "leaks_among" not in finding().model_dump(mode="json")
+    sampled = finding(leaks_among=50_000)
+    assert Validation.model_validate(sampled.model_dump(mode="json")) == sampled

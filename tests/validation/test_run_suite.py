@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from support import ROOT
 
+from theragate.cohorts.cohort_frame import CohortFrame
 from theragate.cohorts.parquet import read_table, write_table
 from theragate.errors import ConfigurationError, DataError
 from theragate.validation.run_suite import validate
@@ -30,7 +31,7 @@ def test_the_same_cohort_from_its_file_gives_the_same_bytes(checked, real, tmp_p
     frame, study = real("diabetes_progression")
     write_table(tmp_path / "cohort.parquet", frame)
     cohort = read_table(tmp_path / "cohort.parquet", remedy="Write it.")
-    again = validate(cohort, study, suite=ROOT / f"expectations/{study.name}.json", cohort_sha256="1" * 64)
+    again = validate(CohortFrame(cohort), study, suite=ROOT / f"expectations/{study.name}.json", cohort_sha256="1" * 64)
     assert again.model_dump_json() == checked(study.name).model_dump_json()
 
 
@@ -50,7 +51,7 @@ def test_spoilt_columns_of_the_breast_cohort_are_found(real):
     frame.loc[4, "texture error"] = 100.0
     frame.loc[5, "mean symmetry"] = np.nan
     frame["diagnosis"] = frame["diagnosis"].replace("benign", "no finding")
-    found = validate(frame, study, suite=ROOT / f"expectations/{study.name}.json", cohort_sha256="1" * 64)
+    found = validate(CohortFrame(frame), study, suite=ROOT / f"expectations/{study.name}.json", cohort_sha256="1" * 64)
     assert set(found.critical) == {
         "diagnosis-codes",
         "mean-perimeter-fits-radius",
@@ -70,7 +71,9 @@ def test_spoilt_columns_of_the_breast_cohort_are_found(real):
 def test_rows_columns_and_units_that_are_not_the_studys(real):
     frame, study = real("heart_attack_survival")
     frame = frame.iloc[:400].assign(sysbp=frame["diasbp"], diasbp=frame["sysbp"], ward="7", fstat=frame["fstat"] * 1.0)
-    found = validate(frame, study, suite=ROOT / "expectations/heart_attack_survival.json", cohort_sha256="1" * 64)
+    found = validate(
+        CohortFrame(frame), study, suite=ROOT / "expectations/heart_attack_survival.json", cohort_sha256="1" * 64
+    )
     assert {"patients", "columns", "systolic-above-diastolic", "death-number"} <= set(found.critical)
     notes = {result.id: result.note for result in found.results}
     assert notes["patients"] == "The cohort has 400 rows."

@@ -13,17 +13,13 @@ def as_codes(column: pd.Series) -> pd.Series:
 
     A whole number is written as one: a CSV column of the codes 0 and 1 that lacks a value is stored as 0.0 and 1.0.
     """
-    if column.dtype == object:  # which may hold 1, 1.0 and True, and they are written apart
-        return _written(column)
-    places, distinct = pd.factorize(column)
-    if not len(distinct):
-        return _written(column)
-    # Each value is written once, not once for each patient.
-    return _written(pd.Series(distinct)).reindex(places).set_axis(column.index)
-
-
-def _written(column: pd.Series) -> pd.Series:
-    return column.astype(object).map(_text, na_action="ignore")
+    if column.dtype == object:  # in which True and 1 are two values
+        return column.map(_text, na_action="ignore")
+    places, values = pd.factorize(column, use_na_sentinel=False)
+    texts = pd.Series(values).astype(object).map(_text, na_action="ignore")
+    codes = texts.take(places).set_axis(column.index)
+    codes.name = column.name
+    return codes
 
 
 def _text(value: Any) -> str:

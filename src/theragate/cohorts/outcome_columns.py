@@ -5,11 +5,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from theragate.cohorts.codes import as_codes
+from theragate.cohorts.cohort_frame import Cohort
 from theragate.cohorts.outcomes import Binary, Censored, MeasuredOutcome, Outcome, Quantity, Treated
 from theragate.errors import DataError, did_you_mean
 from theragate.study import BinaryOutcome, EffectOutcome, QuantityOutcome, Study, SurvivalOutcome, Treatment
 
-__all__ = ["read_outcome"]
+__all__ = ["outcome_of", "read_outcome"]
 
 _REMEDY = "Correct the source, or the study's `outcome` in params.yaml."
 _COMPETING = (
@@ -48,6 +49,12 @@ def read_outcome(cohort: pd.DataFrame, study: Study) -> Outcome:
     )
     _check_arms(outcome, spec.treatment, study.name)
     return outcome
+
+
+def outcome_of(cohort: Cohort, study: Study) -> Outcome:
+    """Take the study's outcome from its cohort, of which no other column is read; see `read_outcome`."""
+    named = set(study.outcome_columns) <= set(cohort.columns)
+    return read_outcome(cohort.frame(study.outcome_columns) if named else cohort.columns, study)
 
 
 def _measured(columns: dict[str, pd.Series], study: Study) -> MeasuredOutcome:

@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from theragate.cohorts.ages import TOP_AGE
+from theragate.cohorts.cohort_frame import CohortFrame
 from theragate.cohorts.declared_columns import check_columns
 from theragate.cohorts.deidentify import check_ids, deidentify
 from theragate.cohorts.groups import read_groups
@@ -124,7 +125,7 @@ def new_study(root: Path, request: Request) -> str:
             draft=partial(draft, columns=columns, outcome=outcome),
         )
     entry["features"] |= _labels(form, cohort, [*outcome.columns, *columns.dropped])
-    repeated = find_duplicates(cohort, _study(request.name, entry))
+    repeated = find_duplicates(CohortFrame(cohort), _study(request.name, entry))
     entry |= draft_equal_patients(request.name, repeated)
     study = _checked(request.name, entry, cohort)
     params = with_study(workspace.params, request.name, entry, comment=COMMENT.format(file=request.file.name))
@@ -220,7 +221,7 @@ def _without_leaks(
     """Return the entry of the study, in which every feature that gives the outcome away is dropped, with the reason."""
     _check_size(name, outcome)
     entry = draft(columns=columns, outcome=outcome)
-    leaks = find_leaks(cohort, _study(name, entry))
+    leaks = find_leaks(CohortFrame(cohort), _study(name, entry))
     for leak in leaks:
         if leak.feature in cohort and leak.feature not in outcome.columns:
             columns.dropped.setdefault(leak.feature, f"{MARK}: {leak.sentence}")

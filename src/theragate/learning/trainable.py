@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from theragate.cohorts.clusters import CLUSTER, read_clusters
 from theragate.cohorts.cohort_file import CohortFile
+from theragate.cohorts.cohort_frame import Cohort, each_column
 from theragate.cohorts.outcome_columns import read_outcome
 from theragate.cohorts.outcomes import Outcome
 from theragate.cohorts.samples import sample_rows
@@ -18,7 +19,7 @@ from theragate.learning.follow_up import check_follow_up
 from theragate.learning.scenarios import check_scenarios
 from theragate.study import TASKS, SiteSplit, Study, TemporalSplit
 
-__all__ = ["LargeProblem", "Trainable", "check_trainable", "is_large", "read_problem"]
+__all__ = ["LargeProblem", "Trainable", "check_numbers", "check_trainable", "is_large", "read_problem"]
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,19 @@ def read_problem(cohort: CohortFile, study: Study, *, seed: int) -> LargeProblem
     check_follow_up(features, outcome.take(sample), schema, name=study.name, whose=whose)
     check_width(study, features=len(schema), patients=_fewest(splits, study.validation.inner_folds))
     return LargeProblem(schema, splits, outcome, clusters)
+
+
+def check_numbers(cohort: Cohort, schema: tuple[Feature, ...]) -> None:
+    """Refuse an infinite number among the features of a cohort, column by column.
+
+    Raises
+    ------
+    DataError
+        If a feature holds one.
+    """
+    types = {feature.name: feature for feature in schema if feature.type == "number"}
+    for column in each_column(cohort, list(types)):
+        as_features(column.to_frame(), (types[str(column.name)],))
 
 
 def is_large(cohort: CohortFile, study: Study) -> bool:

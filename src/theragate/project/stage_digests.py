@@ -46,6 +46,7 @@ READS: Mapping[str, tuple[str, ...]] = {
         "task",
         "tuning.families",
         "tuning.reference",
+        "tuning.sample",
         "validation",
     ),
     "train": ("task", "outcome", "clusters", "features", "subgroups", "decision", "validation", "scenarios"),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from theragate.errors import ConfigurationError
+from theragate.runner import arrow_memory  # noqa: F401 - before anything imports Arrow
 from theragate.runner.exclusive import claim_pipeline, end_with
 from theragate.runner.reporting import reported
 from theragate.runner.workspace import Workspace

@@ -1,13 +1,13 @@
 """Cohort to a checked cohort: expectations and leakage check; a critical failure stops the study here."""
 
+from theragate.cohorts.cohort_file import CohortFile
 from theragate.cohorts.outcome_columns import read_outcome
-from theragate.cohorts.parquet import read_table
 from theragate.digests import sha256_file
 from theragate.errors import DataError
 from theragate.files import write_json, write_text
-from theragate.learning.trainable import check_trainable
+from theragate.learning.trainable import check_numbers, check_trainable, read_problem
 from theragate.runner.command import StageCall
-from theragate.study import load_study
+from theragate.study import Study, load_study
 from theragate.validation.accepted_inputs import accepted_inputs
 from theragate.validation.duplicates import twice
 from theragate.validation.page import page
@@ -36,8 +36,8 @@ def validate(call: StageCall) -> str:
     workspace = call.workspace
     study = load_study(workspace.params, workspace.study)
     path = workspace.data("cohort.parquet")
-    cohort = read_table(path, remedy=f"Run `dvc repro ingest@{study.name}`.")
-    check_trainable(cohort, read_outcome(cohort, study), study, seed=0)  # before the suite, which can take minutes
+    cohort = CohortFile(path, remedy=f"Run `dvc repro ingest@{study.name}`.")
+    _check_trainable(cohort, study)  # before the suite, which can take minutes
     digest = sha256_file(path)
     validation = validate_cohort(cohort, study, suite=workspace.suite, cohort_sha256=digest)
     write_json(workspace.report("validation.json"), validation.model_dump(mode="json"))
@@ -63,3 +63,11 @@ def validate(call: StageCall) -> str:
     equal = validation.duplicates
     declared = f", rows that are equal to another patient's, as declared: {equal.rows:,}" if equal else ""
     return f"{len(validation.results)} expectations, {warned}, {leaks}{declared}"
+
+
+def _check_trainable(cohort: CohortFile, study: Study) -> None:
+    if len(cohort) > study.tuning.sample:
+        check_numbers(cohort, read_problem(cohort, study, seed=0).schema)
+    else:
+        whole = cohort.frame()
+        check_trainable(whole, read_outcome(whole, study), study, seed=0)

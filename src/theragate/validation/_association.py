@@ -34,7 +34,12 @@ def auroc(score: Numbers, event: Numbers) -> Association | None:
     events, others = int(event.sum()), int((~event).sum())
     if not events or not others:
         return None
-    area = (rankdata(score)[event].sum() - events * (events + 1) / 2) / (events * others)
+    if score.dtype == bool:
+        both, other = int((score & event).sum()), int((score & ~event).sum())
+        won = both * (others - other) + (both * other + (events - both) * (others - other)) / 2
+    else:
+        won = rankdata(score)[event].sum() - events * (events + 1) / 2
+    area = won / (events * others)
     return _limits(max(area, 1 - area), events, others)
 
 

@@ -51,7 +51,7 @@ class Part:
     collision: float  # the chance of two patients to have the same
     chance: Numbers  # that another patient has the same; 1 where the cell is empty
     value: Numbers
-    codes: NDArray[np.int32] | None
+    codes: NDArray[np.int8] | None
 
 
 def parts_of(columns: Iterable[pd.Series], positions: NDArray[np.intp]) -> list[Part]:
@@ -130,7 +130,7 @@ def _parts(column: pd.Series, positions: NDArray[np.intp]) -> list[Part]:
     if filled < 1:
         chance = np.where(known, filled, 1 - filled)[positions]
         parts.append(
-            Part(filled**2 + (1 - filled) ** 2, chance, known[positions].astype(np.float64), known.astype(np.int32))
+            Part(filled**2 + (1 - filled) ** 2, chance, known[positions].astype(np.float64), known.astype(np.int8))
         )
     if not filled:
         return parts
@@ -143,7 +143,7 @@ def _parts(column: pd.Series, positions: NDArray[np.intp]) -> list[Part]:
             collision=float((shares**2).sum() * filled**2 + (1 - filled) ** 2),
             chance=np.where(here, shares[some], 1.0),
             value=np.where(here, value, np.nan),
-            codes=codes.astype(np.int32) if len(values) <= COARSE else None,
+            codes=codes.astype(np.int8) if len(values) <= COARSE else None,
         )
     )
     return parts
@@ -174,7 +174,7 @@ def _bins(scores: Numbers, sampled: int) -> NDArray[np.intp]:
     return bins
 
 
-def _share_in_bin(codes: NDArray[np.int32], bins: NDArray[np.intp], sampled: int) -> Numbers:
+def _share_in_bin(codes: NDArray[np.int8], bins: NDArray[np.intp], sampled: int) -> Numbers:
     """Return the share of the rows of the sample, in each row's bin, that have its code."""
     cells = bins * (int(codes.max(initial=0)) + 2) + codes + 1
     here = np.bincount(cells[:sampled], minlength=int(cells.max()) + 1)

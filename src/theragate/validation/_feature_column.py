@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-__all__ = ["LEVELS", "FeatureColumn", "read_feature_column"]
+__all__ = ["LEVELS", "FeatureColumn", "read_feature_column", "read_labels", "read_presence"]
 
 SMALLEST = 10  # a level of fewer patients would tell the outcome by chance
 LEVELS = 20
@@ -49,6 +49,20 @@ def read_feature_column(column: pd.Series, name: str) -> FeatureColumn:
     if number is not None and label.max(initial=0) > LEVELS:
         level[present] = _quantiles(number[present], max(2, min(LEVELS, int(present.sum()) // SMALLEST))) + 1
     return FeatureColumn(name, present, number, label, _joined(level))
+
+
+def read_labels(column: pd.Series, name: str) -> FeatureColumn:
+    """Read a feature of few distinct values, of any number of patients: without numbers, its levels are its labels."""
+    codes, values = pd.factorize(column)
+    distinct = read_feature_column(pd.Series(values), name).label if len(values) else np.zeros(0, dtype=np.intp)
+    label = np.append(distinct, np.intp(0))[codes]  # whoever lacks a value has the code -1
+    return FeatureColumn(name, codes >= 0, None, label, label)
+
+
+def read_presence(present: NDArray[np.bool_], name: str) -> FeatureColumn:
+    """Return of a feature only who has a value, shape (n,), as its two levels."""
+    level = present.astype(np.intp)
+    return FeatureColumn(name, present, None, level, level)
 
 
 def _numbers(column: pd.Series, present: NDArray[np.bool_]) -> NDArray[np.float64] | None:

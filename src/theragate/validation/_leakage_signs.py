@@ -1,16 +1,16 @@
-"""The signs of a leak, one function each, in the literal `SIGNS`.
+"""The signs of a leak, one function each, in the literal `SIGNS`: those that counts can tell, and the others.
 
 The limits lie far from what medicine offers, because a leak stands out. They are the same for every study.
 """
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaln, ndtr, ndtri
 
-from theragate.cohorts.outcomes import Binary, Censored, MeasuredOutcome, Quantity
+from theragate.cohorts.outcomes import Binary, Censored, MeasuredOutcome, Outcome, Quantity, Treated
 from theragate.validation._association import (
     Association,
     agreement,
@@ -23,7 +23,7 @@ from theragate.validation._association import (
 from theragate.validation._feature_column import LEVELS, FeatureColumn
 from theragate.validation.types import LeakageFinding, Severity
 
-__all__ = ["SIGNS", "tells_treatment"]
+__all__ = ["OF_ALL", "OF_PRESENCE", "OF_SAMPLE", "SIGNS", "measured_part", "signs_in", "weighed"]
 
 MISSINGNESS = 0.80  # AUROC; that a test was done seldom tells more about the outcome than its result
 STATUS = 0.95  # AUROC for the event status in a survival study, whose declared ceiling is a concordance
@@ -50,7 +50,7 @@ def _missingness(column: FeatureColumn, outcome: MeasuredOutcome, _ceiling: floa
         association = _highest([auroc(outcome.value, missing)])
         sentence = f"Whether `{column.name}` is missing tells the outcome."
         return _judged("missingness", column, statistic, association, limit=MISSINGNESS, sentence=sentence)
-    association = _highest([auroc(missing[known].astype(float), event[known]) for known, event in _questions(outcome)])
+    association = _highest([auroc(missing[known], event[known]) for known, event in _questions(outcome)])
     event = outcome.event
     if association and np.array_equal(missing, event):
         sentence = f"`{column.name}` is missing exactly where the event happened, and for nobody else."
@@ -152,7 +152,7 @@ def _copy(column: FeatureColumn, outcome: MeasuredOutcome, _ceiling: float) -> L
     return _judged("copy", column, "Cohen's kappa", _highest(tried), limit=AGREEMENT, sentence=sentence)
 
 
-def tells_treatment(column: FeatureColumn, treated: NDArray[np.bool_]) -> LeakageFinding | None:
+def _treatment(column: FeatureColumn, treated: NDArray[np.bool_]) -> LeakageFinding | None:
     """Find the treatment in other words: with such a feature the arms have nobody in common."""
     rows = column.present
     tried = [agreement(column.level[rows], treated[rows])]
@@ -204,13 +204,35 @@ def _keeps_above(later: NDArray[np.float64], earlier: NDArray[np.float64]) -> bo
     return bool(np.searchsorted(np.sort(later), earlier, "left").mean() / n >= BEYOND)
 
 
-SIGNS: tuple[Callable[[FeatureColumn, MeasuredOutcome, float], LeakageFinding | None], ...] = (
-    _missingness,
-    _level,
-    _value,
-    _copy,
-    _outcome_time,
-)
+Signs: TypeAlias = tuple[Callable[[FeatureColumn, MeasuredOutcome, float], LeakageFinding | None], ...]
+
+OF_PRESENCE: Signs = (_missingness,)
+OF_ALL: Signs = (*OF_PRESENCE, _level)  # counts, which a million patients cost no time
+OF_SAMPLE: Signs = (_value, _copy, _outcome_time)
+SIGNS: Signs = (*OF_ALL, *OF_SAMPLE)
+
+
+def signs_in(column: FeatureColumn, outcome: Outcome, ceiling: float, *, signs: Signs = SIGNS) -> list[LeakageFinding]:
+    """Return the signs of a leak in a column that has values; where there are arms, also that it tells the treatment.
+
+    The treatment is looked for beside the numbers, in `SIGNS` and `OF_SAMPLE`.
+    """
+    measured = measured_part(outcome)
+    found = [*filter(None, (sign(column, measured, ceiling) for sign in signs))]
+    if isinstance(outcome, Treated) and _copy in signs:
+        found += filter(None, [_treatment(column, outcome.treated)])
+    return found
+
+
+def measured_part(outcome: Outcome) -> MeasuredOutcome:
+    """Return what was measured, of treated patients and controls alike."""
+    return outcome.measured if isinstance(outcome, Treated) else outcome
+
+
+def weighed(found: list[LeakageFinding]) -> list[LeakageFinding]:
+    """Leave out the warning of a category beside a critical sign that the column knows the outcome."""
+    certain = any(finding.severity == "critical" for finding in found if finding.check != "treatment")
+    return [finding for finding in found if finding.check != "level" or not certain]
 
 
 def _questions(outcome: Binary | Censored) -> list[tuple[NDArray[np.bool_], NDArray[np.bool_]]]:

@@ -29,7 +29,9 @@ class Keys:
     @property
     def all(self) -> Hashes:
         """The key of the whole row."""
-        every: Hashes = np.sum(self.blocks, axis=0, dtype=np.uint64)
+        every = self.blocks[0].copy()
+        for block in self.blocks[1:]:
+            every += block
         return every
 
     def without_two(self) -> Iterator[Hashes]:
@@ -70,12 +72,13 @@ def pairs_that_share(keys: Iterable[Hashes]) -> NDArray[np.intp]:
     Keys that more than `LARGEST` rows share are passed over; so is a whole key with more than `MOST_PAIRS` pairs.
     """
     found = [np.empty(0, dtype=np.int64)]
+    rows = 0
     for key in keys:
         rows = len(key)
-        order = np.argsort(key, kind="stable")
+        order = _sharing(key)
         edges = np.flatnonzero(np.diff(key[order], prepend=~key[order[:1]], append=~key[order[-1:]]))
         sizes = np.diff(edges)
-        kept = (sizes > 1) & (sizes <= LARGEST)
+        kept = sizes <= LARGEST
         if not kept.any() or (sizes[kept] * (sizes[kept] - 1) // 2).sum() > MOST_PAIRS:
             continue
         starts, sizes = edges[:-1][kept], sizes[kept]
@@ -84,3 +87,16 @@ def pairs_that_share(keys: Iterable[Hashes]) -> NDArray[np.intp]:
             found.append(order[groups + first].astype(np.int64) * rows + order[groups + second])
     packed = np.unique(np.concatenate(found))
     return np.column_stack(np.divmod(packed, max(rows, 1))).astype(np.intp)
+
+
+def _sharing(key: Hashes) -> NDArray[np.intp]:
+    """Return the rows that have the key of another, by key, then by row: of many rows, mostly few."""
+    ordered = np.sort(key)
+    shared = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
+    if not len(shared):
+        return np.empty(0, dtype=np.intp)
+    place = np.searchsorted(shared, key)
+    place[place == len(shared)] = 0
+    rows = np.flatnonzero(shared[place] == key)
+    by_key: NDArray[np.intp] = rows[np.argsort(key[rows], kind="stable")]
+    return by_key

@@ -1,7 +1,9 @@
 """The same patient under two ids: rows that are equal, or nearly, more often than different patients are by chance."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import chain
 
 import numpy as np
 import pandas as pd
@@ -10,6 +12,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.stats import poisson
 
+from theragate.cohorts.cohort_frame import Cohort, each_column
 from theragate.errors import DataError
 from theragate.numbers import percent
 from theragate.study import Study
@@ -32,7 +35,7 @@ Pairs = NDArray[np.intp]
 Numbers = NDArray[np.float64]
 
 
-def find_duplicates(cohort: pd.DataFrame, study: Study) -> Duplicates | None:
+def find_duplicates(cohort: Cohort, study: Study) -> Duplicates | None:
     """Look for patients who occur more than once, under ids of their own.
 
     Two rows are equal in all columns; or in all but the outcome, and in up to two more, whose value was corrected or
@@ -42,31 +45,34 @@ def find_duplicates(cohort: pd.DataFrame, study: Study) -> Duplicates | None:
     and a value that was measured to several digits tells much.
 
     The order of the rows and the ids make no difference. It takes the sorting of 15 keys of n; nothing of n² is made.
+    Columns are read one by one, so that memory is that of the keys, 56 bytes a row, and of one column.
 
     Returns
     -------
     The rows that repeat another's patient, or None if chance explains all.
     """
     declared = study.equal_patients.at_most if study.equal_patients else 0
-    outcome = [cohort[name] for name in study.outcome_columns if name in cohort]
-    others = [cohort[name] for name in cohort.columns if name not in {"patient", *study.outcome_columns}]
-    if len(cohort) < 2 or not others:
+    present, predicted = [str(name) for name in cohort.columns], study.outcome_columns
+    others = _Columns(cohort, [name for name in present if name not in {"patient", *predicted}])
+    outcome = _Columns(cohort, [name for name in predicted if name in present])
+    if len(cohort) < 2 or not len(others):
         return None
     kinds = (*_nearly_equal(others, outcome), *_equal_when_rounded(others))
     accused = [each for kind in kinds for each in kind.accused()]
     if not accused:
         return None
     pairs = np.unique(np.concatenate([each for each, _ in accused]), axis=0)
-    equal = pairs[_differences([*others, *outcome], pairs, first=0) == 0]
-    rows = _repeated(pairs, len(cohort))
-    ids = cohort["patient"].astype("str").to_numpy()
+    differ = _differences(others, pairs, first=0) + _differences(outcome, pairs, first=len(others))
+    rows = _repeated(pairs)
+    named, place = np.unique(pairs, return_inverse=True)
+    ids = cohort.frame(["patient"], named)["patient"].astype("str").to_numpy()[place.reshape(pairs.shape)]
     return Duplicates(
         rows=rows,
-        equal=_repeated(equal, len(cohort)),
+        equal=_repeated(pairs[differ == 0]),
         share=round(rows / len(cohort), 6),
         by_chance=float(f"{max(expected for _, expected in accused):.2g}"),
         declared=declared,
-        pairs=tuple(sorted((min(ids[pair]), max(ids[pair])) for pair in pairs)[:NAMED]),
+        pairs=tuple(sorted((min(pair), max(pair)) for pair in ids)[:NAMED]),
     )
 
 
@@ -91,6 +97,21 @@ def twice(study: str, found: Duplicates, patients: int) -> DataError:
 
 
 @dataclass(frozen=True)
+class _Columns:
+    """Columns of a cohort, a few at a time in memory, as often as they are asked for."""
+
+    cohort: Cohort
+    names: Sequence[str]
+    change: Callable[[pd.Series], pd.Series] = field(default=lambda column: column)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __iter__(self) -> Iterator[pd.Series]:
+        return map(self.change, each_column(self.cohort, self.names))
+
+
+@dataclass(frozen=True)
 class _Kind:
     """The pairs that agree in one way, and of rows how many partners they have by chance."""
 
@@ -104,21 +125,25 @@ class _Kind:
         for rare in RARE:
             pairs = self.pairs[self.of_pairs <= rare]
             expected = float(np.where(self.of_sample <= rare, self.of_sample, 0.0).mean()) * self.rows / 2
-            observed = _repeated(pairs, self.rows)
+            observed = _repeated(pairs)
             fewest = 1 if rare == np.inf else SEVERAL
             if observed >= fewest and float(poisson.sf(observed - 1, SAFETY * expected)) < CHANCE:
                 yield pairs, expected
 
 
-def _nearly_equal(others: Sequence[pd.Series], outcome: Sequence[pd.Series]) -> Iterator[_Kind]:
+def _nearly_equal(others: _Columns, outcome: _Columns) -> Iterator[_Kind]:
     """Yield what agrees in all columns, or in all but the outcome, with more and more differences."""
-    rows = len(others[0])
+    rows = len(others.cohort)
     keys = read_keys(others, rows)
-    pairs = pairs_that_share([keys.all, *keys.without_two()])
+    whole = keys.all
+    pairs = pairs_that_share(chain([whole], keys.without_two()))
+    del keys
     differ = _differences(others, pairs, first=0)
     pairs, differ = pairs[differ <= MOST_DIFFERENCES], differ[differ <= MOST_DIFFERENCES]
+    if not len(pairs):
+        return
     in_all = differ + _differences(outcome, pairs, first=len(others))
-    positions, sampled, place = _asked(keys.all, pairs)
+    positions, sampled, place = _asked(whole, pairs)
     parts = parts_of(others, positions)
     every = [*parts, *parts_of(outcome, positions)]
     for chosen, differences in ((every, in_all), (parts, differ)):
@@ -128,17 +153,22 @@ def _nearly_equal(others: Sequence[pd.Series], outcome: Sequence[pd.Series]) -> 
             yield _Kind(rows, pairs[kept], partners[place[kept]].max(axis=1, initial=0.0), partners[:sampled])
 
 
-def _equal_when_rounded(others: Sequence[pd.Series]) -> Iterator[_Kind]:
-    rows = len(others[0])
-    for steps in ROUNDED_TO:
-        rounded = [_rounded(column, steps) for column in others]
-        if all(new is old for new, old in zip(rounded, others, strict=True)):
-            continue
-        keys = read_keys(rounded, rows)
-        pairs = pairs_that_share([keys.all])
+def _equal_when_rounded(others: _Columns) -> Iterator[_Kind]:
+    rows = len(others.cohort)
+    keys = [np.zeros(rows, dtype=np.uint64) for _ in ROUNDED_TO]
+    changed = dict.fromkeys(ROUNDED_TO, False)
+    for number, column in enumerate(others):
+        hashes = cell_hashes(column, number)
+        for key, steps in zip(keys, ROUNDED_TO, strict=True):
+            rounded = _rounded(column, steps)
+            changed[steps] |= rounded is not column
+            key += hashes if rounded is column else cell_hashes(rounded, number)
+    for key, steps in zip(keys, ROUNDED_TO, strict=True):
+        pairs = pairs_that_share([key] if changed[steps] else [])
         if len(pairs):
-            positions, sampled, place = _asked(keys.all, pairs)
-            partners = agreement(parts_of(rounded, positions), rows, positions, sampled=sampled).partners(0)
+            positions, sampled, place = _asked(key, pairs)
+            parts = parts_of(replace(others, change=partial(_rounded, steps=steps)), positions)
+            partners = agreement(parts, rows, positions, sampled=sampled).partners(0)
             yield _Kind(rows, pairs, partners[place].max(axis=1), partners[:sampled])
 
 
@@ -166,9 +196,11 @@ def _rounded(column: pd.Series, steps: float) -> pd.Series:
     return column if np.array_equal(rounded, numbers, equal_nan=True) else pd.Series(rounded, name=column.name)
 
 
-def _differences(columns: Sequence[pd.Series], pairs: Pairs, *, first: int) -> NDArray[np.intp]:
+def _differences(columns: _Columns, pairs: Pairs, *, first: int) -> NDArray[np.intp]:
     """Count, for each pair, the columns in which its rows differ."""
     count = np.zeros(len(pairs), dtype=np.intp)
+    if not len(pairs):
+        return count
     rows, place = np.unique(pairs, return_inverse=True)
     place = place.reshape(pairs.shape)
     for number, column in enumerate(columns):
@@ -177,7 +209,9 @@ def _differences(columns: Sequence[pd.Series], pairs: Pairs, *, first: int) -> N
     return count
 
 
-def _repeated(pairs: Pairs, rows: int) -> int:
+def _repeated(pairs: Pairs) -> int:
     """Return how many rows are one too many, where the rows of a pair, and of pairs that meet, are one patient."""
-    graph = coo_array((np.ones(len(pairs), dtype=bool), (pairs[:, 0], pairs[:, 1])), shape=(rows, rows))
-    return rows - int(connected_components(graph, directed=False, return_labels=False))
+    rows, place = np.unique(pairs, return_inverse=True)
+    ends = place.reshape(pairs.shape)
+    graph = coo_array((np.ones(len(pairs), dtype=bool), (ends[:, 0], ends[:, 1])), shape=(len(rows), len(rows)))
+    return len(rows) - int(connected_components(graph, directed=False, return_labels=False)) if len(rows) else 0

@@ -1,6 +1,5 @@
 """The data docs of one cohort: a single page that a clinician and an engineer can both read, offline."""
 
-from collections.abc import Iterable
 from html import escape
 
 from theragate.evidence.published import SMALLEST_CELL
@@ -29,7 +28,7 @@ def page(validation: Validation, study: Study, *, published: bool = False) -> st
             "What stops this study", [result for result in failed if result.severity == "critical"], published=published
         ),
         _twice(validation, published=published),
-        _leaks(validation.leakage, study),
+        _leaks(validation, study),
         _checks(
             "What a person should look at",
             [result for result in failed if result.severity == "warning"],
@@ -126,14 +125,20 @@ def _patients(result: CheckResult, *, published: bool) -> str:
     return text
 
 
-def _leaks(leakage: Iterable[LeakageFinding], study: Study) -> str:
-    rows = "\n".join(_leak(leak, study) for leak in leakage)
+def _leaks(validation: Validation, study: Study) -> str:
+    rows = "\n".join(_leak(leak, study) for leak in validation.leakage)
+    among = (
+        f"<p class=small>Looked for among {validation.leaks_among:,} patients drawn at random; missing values and "
+        "categories that patients of one outcome alone have, among all.</p>"
+        if validation.leaks_among
+        else ""
+    )
     if not rows:
         return (
             "<h2>Leaks</h2><p>No feature knows the outcome in a way that a new patient’s record could not: each was "
-            "held, alone and in pairs and threes, against what the study expects of a whole model.</p>"
+            f"held, alone and in pairs and threes, against what the study expects of a whole model.</p>{among}"
         )
-    return _table("Leaks", ("Feature", "Answer", "Found"), rows)
+    return _table("Leaks", ("Feature", "Answer", "Found"), rows) + among
 
 
 def _leak(leak: LeakageFinding, study: Study) -> str:

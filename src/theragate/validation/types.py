@@ -1,8 +1,8 @@
 """The types of validation: a check's result, a leak, and all results for one cohort."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from theragate.study import Spec
 
@@ -75,7 +75,10 @@ class Duplicates(Spec):
 
 
 class Validation(Spec):
-    """Everything that was found in one cohort, bound by digests to the cohort and the suite's file."""
+    """Everything that was found in one cohort, bound by digests to the cohort and the suite's file.
+
+    ``leaks_among`` is how many of the patients were drawn to look for leaks among, by and large; None where all were.
+    """
 
     version: Literal[1] = 1
     study: str
@@ -85,6 +88,12 @@ class Validation(Spec):
     results: tuple[CheckResult, ...]
     leakage: tuple[LeakageFinding, ...]
     duplicates: Duplicates | None = None
+    leaks_among: Annotated[int, Field(gt=0)] | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_usual(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        content: dict[str, Any] = write(self)
+        return {key: value for key, value in content.items() if key != "leaks_among" or value is not None}
 
     @property
     def passed(self) -> bool:
