@@ -87,7 +87,8 @@ def test_whose_run_it_is_may_not_approve(release):
     )
 
 
-def test_files_that_come_after_the_registration_are_known_from_the_attestation_on(release):
+@pytest.mark.parametrize("attested_there", [True, False])
+def test_files_that_come_after_the_registration_are_known(release, attested_there):
     package, elsewhere = release.package("candidate"), f"{release.study}_draft"
     ada = release.person("ada")
     experiment = experiment_of(ada)
@@ -98,7 +99,8 @@ def test_files_that_come_after_the_registration_are_known_from_the_attestation_o
     ada.upload(package, place)
     attested = attest(package, release.study, release.server.deployment.evaluator, author=NOBODY)
     number = made["model_version"]["version"]
-    assert ada.tag(elsewhere, number, "theragate.attestation", attested.envelope).status_code == 200
+    if attested_there:
+        assert ada.tag(elsewhere, number, "theragate.attestation", attested.envelope).status_code == 200
     version = release.person("mallory").register(release.study, package)
     release.hand_in(version, attested)
     refuses(ada.tag(release.study, version, "theragate.approve", attested.approval), "is its author")

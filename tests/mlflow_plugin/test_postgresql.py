@@ -23,6 +23,7 @@ from mlflow_plugin.ruled import OWNER, SERVER, as_role, psql, rule
 
 from theragate.digests import canonical_json
 from theragate.mlflow_plugin.names import AUTHOR, is_reserved
+from theragate.mlflow_plugin.presentation import _MODEL
 from theragate.mlflow_plugin.store import GatedStore
 from theragate.project.templates import pages
 from theragate.release.keys import SigningKey
@@ -219,6 +220,10 @@ ATTACKS = {
     "changes the source": [f"UPDATE model_versions SET source = 'models:/evil/1' WHERE {V1}"],
     "changes the run": [f"UPDATE model_versions SET run_id = 'evil' WHERE {V1}"],
     "describes it anew": [f"UPDATE model_versions SET description = 'PASS' WHERE {V1}"],
+    "describes the whole model": [f"UPDATE registered_models SET description = 'PASS' WHERE name = '{STUDY}'"],
+    "describes the whole model below a line like the server's": [
+        f"UPDATE registered_models SET description = '{_MODEL[:-1]}, but for this.' WHERE name = '{STUDY}'"
+    ],
     "marks it as deleted": [f"UPDATE model_versions SET current_stage = 'Deleted_Internal' WHERE {V1}"],
     "puts it into production": [f"UPDATE model_versions SET current_stage = 'Production' WHERE name = '{BYSTANDER}'"],
     "swaps the numbers of versions": [
@@ -333,7 +338,8 @@ ATTACKS = {
     **{f"empties {name}": [f"TRUNCATE {name} CASCADE"] for name in TABLES},
 }
 REFUSED = (
-    r"says the ledger|permission denied|stays|follows from|in service|is named by its|isolation level|visible ASCII"
+    r"says the ledger|permission denied|stays|follows from|in service|is named by its|isolation level|visible ASCII|"
+    r"nobody has signed it"
 )
 WHO = pytest.mark.parametrize("who", [SERVER, OWNER])
 
@@ -634,6 +640,10 @@ def test_a_prompt_is_not_released(ruled, tmp_path):
 
 def test_what_no_release_rests_on_is_free(ruled, tmp_path):
     store = ruled.store
+    with signed_in("alan"):
+        for words in ("words of an author's", "", None):
+            store.update_registered_model(STUDY, words)
+    ruled.do(OWNER, f"UPDATE registered_models SET description = NULL WHERE name = '{STUDY}'")
     with signed_in("alan"):
         store.create_registered_model("free")
         version = str(store.create_model_version("free", str(tmp_path)).version)

@@ -1,6 +1,7 @@
 """The command that starts a server: what it refuses to start, and the embedded one on a laptop."""
 
 import os
+import shutil
 import socket
 import subprocess
 from pathlib import Path
@@ -8,12 +9,14 @@ from pathlib import Path
 import mlflow
 import pytest
 import requests
-from mlflow_plugin.attested_by_hand import Deployment
+from mlflow_plugin.attested_by_hand import Deployment, attest, write_package
+from mlflow_plugin.dying import opened
 from mlflow_plugin.servers import Server, running
-from support import BIN
+from support import BIN, ROOT, theragate
 
 from theragate.errors import ConfigurationError, StoreError
 from theragate.mlflow_plugin.server import Listening, _is_edited, serve
+from theragate.release.keys import development_key
 from theragate.settings import read_settings
 
 
@@ -65,13 +68,48 @@ def test_the_first_start_needs_a_password(tmp_path):
     assert _is_edited(made)
 
 
+class Embedded(Server):
+    def environ(self):
+        kept = {key: value for key, value in os.environ.items() if not key.startswith(("MLFLOW_", "THERAGATE_"))}
+        return {**kept, "THERAGATE_USER": "ada"}
+
+
+@pytest.mark.filterwarnings("ignore:The ``noload``")  # MLflow 3.17 uses what SQLAlchemy 2.1 deprecates
+def test_a_release_through_the_embedded_server(tmp_path, monkeypatch):
+    for name in ("THERAGATE_TRUST", "THERAGATE_LEDGER_KEY", "THERAGATE_SEALED", "THERAGATE_ARTIFACTS", "DVC_ROOT"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+    study, place = "heart_attack_survival", tmp_path / "mlflow-store" / "artifacts"
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    package = write_package(place / "package", "laptop")
+    attested = attest(package, study, development_key(tmp_path / "private")[0], recomputed=False)
+    monkeypatch.setenv("THERAGATE_USER", "alan")
+    store = opened(f"gated+sqlite:///{tmp_path}/mlflow-store/mlflow.db")
+    store.create_registered_model(study)
+    store.create_model_version(study, str(package))
+    store._dispose_engine()
+
+    made = Embedded(tmp_path, "", Deployment(tmp_path / "unused"))
+    with running(made, "--embedded"):
+        ada = made.person("ada")
+        assert ada.put_dossier(attested).status_code == 200
+        assert ada.tag(study, "1", "theragate.attestation", attested.envelope).status_code == 200
+        assert ada.tag(study, "1", "theragate.approve", attested.approval).status_code == 200
+        answer = ada.set_alias(study, "1")
+        assert answer.status_code == 200, answer.text
+        there = {"MLFLOW_TRACKING_URI": made.address, "THERAGATE_ARTIFACTS": place.as_uri()}
+        there["XDG_STATE_HOME"] = str(tmp_path / "state")
+        assert theragate(tmp_path, "release", "verify", study, **there).count("holds  ") == 6
+        assert "or set THERAGATE_ARTIFACTS to the place of its artifacts" in theragate(
+            tmp_path, "release", "verify", study, code=1, **there | {"THERAGATE_ARTIFACTS": ""}
+        )
+        sent = ada.send("PUT", "/api/2.0/mlflow-artifacts/artifacts/1/x", data=b"x")
+        assert sent.status_code >= 400, "nobody signs in, and so nobody writes files"
+    assert not (tmp_path / "mlartifacts").exists()
+
+
 @pytest.mark.filterwarnings("ignore:The ``noload``")  # MLflow 3.17 uses what SQLAlchemy 2.1 deprecates
 def test_the_embedded_server_guards_and_says_that_it_protects_nothing(tmp_path):
-    class Embedded(Server):
-        def environ(self):
-            kept = {key: value for key, value in os.environ.items() if not key.startswith(("MLFLOW_", "THERAGATE_"))}
-            return {**kept, "THERAGATE_USER": "ada"}
-
     made = Embedded(tmp_path, "", Deployment(tmp_path / "unused"))
     with running(made, "--embedded"):
         log = (tmp_path / "log").read_text()

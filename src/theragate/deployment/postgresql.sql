@@ -363,7 +363,16 @@ END $$;
 
 CREATE OR REPLACE FUNCTION theragate.check_model() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  -- As theragate.mlflow_plugin.presentation writes it.
+  unsigned CONSTANT text := 'Whoever may edit this model has written this, and nobody has signed it: what was judged is on the '
+    'pages of its versions.';
 BEGIN
+  IF TG_OP = 'UPDATE' AND NEW.description IS DISTINCT FROM OLD.description AND theragate.mentioned(NEW.name)
+      AND coalesce(NEW.description, '') NOT IN ('', unsigned) AND NOT starts_with(NEW.description, unsigned || E'\n\n') THEN
+    PERFORM theragate.refuse(format('`%s`, description of the model', NEW.name),
+      'it says above all that nobody has signed it', 'words without that line', 'Describe it through the release server.');
+  END IF;
   IF TG_OP = 'UPDATE' AND (OLD.workspace, OLD.name) = (NEW.workspace, NEW.name) THEN
     RETURN NULL;
   END IF;

@@ -17,7 +17,7 @@ from mlflow.store.tracking.dbmodels.models import SqlRun, SqlTag
 from mlflow.utils.file_utils import local_file_uri_to_path
 from mlflow.utils.mlflow_tags import MLFLOW_USER
 from mlflow.utils.uri import is_local_uri
-from sqlalchemy import or_, select
+from sqlalchemy import or_, select, tuple_
 from sqlalchemy.orm import Session
 
 from theragate.mlflow_plugin.configuration import Configuration
@@ -33,6 +33,7 @@ from theragate.release.refusals import Refusal
 __all__ = ["Registrations"]
 
 _LONGEST = 1000  # characters of a location that are kept and compared
+_MOST_AGAIN = 100  # of one person's versions without files that are looked at again, the newest first
 
 
 class Registrations:
@@ -60,6 +61,26 @@ class Registrations:
             known = select(REGISTRATIONS.c.id).filter_by(**{key: row[key] for key in row if key != "at"}).limit(1)
             if session.execute(known).first() is None:
                 session.execute(REGISTRATIONS.insert().values(**row))
+
+    def look_again(self, person: str) -> None:
+        """Add what the files are now of what `person` has registered before they had come."""
+        columns = REGISTRATIONS.c
+        known = select(columns.name, columns.version).where(columns.package_sha256.is_not(None))
+        query = (
+            select(REGISTRATIONS)
+            .where(columns.person == person, tuple_(columns.name, columns.version).not_in(known))
+            .order_by(columns.id.desc())
+            .limit(_MOST_AGAIN)
+        )
+        with self._transactions.session() as session:
+            rows = [dict(row) for row in session.execute(query).mappings()]
+        for row in rows:
+            package = _hashed(row["location"] or row["source"], self._configuration.environ, self._root)
+            if package is not None and package.has_model:
+                digests = {"package_sha256": package.sha256, "model_sha256": package.model_sha256}
+                added = {key: value for key, value in row.items() if key != "id"} | digests | {"at": int(time.time())}
+                with self._transactions.session(read_only=False) as session:
+                    session.execute(REGISTRATIONS.insert().values(**added))
 
     def others(self, version: ModelVersion, signed: Attestation) -> tuple[Author, ...]:
         """Return who else had a part in the model of `version`: everybody who has registered it anywhere, or its run.

@@ -15,6 +15,7 @@ from theragate.mlflow_plugin.ledger import Ledger, now
 from theragate.mlflow_plugin.names import APPROVED, ATTESTATION, RELEASED, REVOKED, SIGNER
 from theragate.mlflow_plugin.originals import original
 from theragate.mlflow_plugin.presentation import Presentation, presentation_of
+from theragate.mlflow_plugin.registrations import Registrations
 from theragate.mlflow_plugin.sealed_location import sealed_location
 from theragate.mlflow_plugin.sealing import Vault
 from theragate.mlflow_plugin.transactions import Transactions
@@ -44,9 +45,15 @@ class Releases:
     """The release events of one registry."""
 
     def __init__(
-        self, transactions: Transactions, dossiers: Dossiers, configuration: Configuration, *, database: str
+        self,
+        transactions: Transactions,
+        dossiers: Dossiers,
+        registrations: Registrations,
+        configuration: Configuration,
+        *,
+        database: str,
     ) -> None:
-        self._transactions, self._dossiers = transactions, dossiers
+        self._transactions, self._dossiers, self._registrations = transactions, dossiers, registrations
         self._configuration, self._database = configuration, database
         self._ledger = Ledger(configuration, database=database)
 
@@ -90,6 +97,7 @@ class Releases:
             If `value` is not written so, or the rules of release forbid the approval.
         """
         actor = self._actor()
+        self._registrations.look_again(actor.name)
         submission, approval = self._dossiers.submission(version), _APPROVAL.fullmatch(value)
         if approval is None:
             evidence = read_unverified(submission.envelope).evidence_sha256[:12]

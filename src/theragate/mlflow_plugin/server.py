@@ -114,7 +114,8 @@ def check(settings: Settings, listening: Listening, environ: Mapping[str, str]) 
 def server_arguments(settings: Settings, listening: Listening, *, embedded: bool) -> list[str]:
     """Return the arguments of MLflow's command for these stores."""
     artifacts = (
-        ["--default-artifact-root", settings.artifacts, "--app-name", "theragate-embedded"]
+        # It hands out none: MLflow would keep other artifacts in the present folder, and take that for their place.
+        ["--no-serve-artifacts", "--default-artifact-root", settings.artifacts, "--app-name", "theragate-embedded"]
         if embedded
         else [
             "--serve-artifacts",

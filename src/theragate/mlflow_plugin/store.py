@@ -94,7 +94,9 @@ class GatedStore(SqlAlchemyStore):
         self._configuration = configuration
         self._registrations = Registrations(self._transactions, configuration)
         self._dossiers = Dossiers(self._transactions, configuration, self._registrations)
-        self._releases = Releases(self._transactions, self._dossiers, configuration, database=self.db_uri)
+        self._releases = Releases(
+            self._transactions, self._dossiers, self._registrations, configuration, database=self.db_uri
+        )
 
     # Aliases
 

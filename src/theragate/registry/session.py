@@ -138,7 +138,7 @@ class Session:
         try:
             statement, key_id = verify_statement(envelope, self.trust, self.today)
         except Refusal as error:
-            return AttestationStatus(None, "", f"attested by {error.received}")
+            return AttestationStatus(None, "", f"attested, which does not count here: received {error.received}")
         key, signed = self.trust.key_name(key_id), statement.attestation
         if author_of(version) and SIGNER not in version.tags:
             return AttestationStatus(

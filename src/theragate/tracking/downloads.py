@@ -167,7 +167,7 @@ class _Served:
             refused = refused_by_server(f"error code {answer.status_code} of {route}/{self.root}", self.server)
             if refused is not None:
                 raise refused
-            raise _unexpected("the server hands out its artifacts", f"HTTP status {answer.status_code}")
+            raise _unexpected("the server hands out its artifacts", f"HTTP status {answer.status_code}", EMBEDDED)
         return answer
 
 

@@ -17,7 +17,7 @@ from theragate.study import NAME
 from theragate.tracking.downloads import Check, fetch_file, fetch_folder
 from theragate.tracking.release_api import ReleaseApi, StoreRefusal, refusal_text
 from theragate.tracking.store import Stores, opened
-from theragate.tracking.transport import placed_here
+from theragate.tracking.transport import placed_here, sealed_here
 
 __all__ = ["RegisteredVersion", "Registry", "connected", "read_artifact"]
 
@@ -167,7 +167,9 @@ class Registry:
         server, registry, target = str(self._client.tracking_uri), str(self._client._registry_uri), folder / "package"
         address = str(self._client.get_model_version_download_uri(study, number))
         if sealed is not None:
-            if registry.startswith(("http://", "https://")) and not placed_here(address):
+            if sealed_here(address, sealed):
+                server = ""  # no server hands it out: it is read from this disk
+            elif registry.startswith(("http://", "https://")) and not placed_here(address):
                 server, address = registry, f"mlflow-artifacts:/sealed/{sealed}"
             elif not address.rstrip("/").endswith(f"/{sealed}"):
                 raise _not_sealed(study, number)

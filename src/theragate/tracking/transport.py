@@ -14,8 +14,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import requests
 from mlflow.environment_variables import MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD, MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD
@@ -28,7 +29,7 @@ from urllib3.util import Retry
 
 from theragate.errors import StoreError
 
-__all__ = ["EMBEDDED", "MOST_BYTES", "Channel", "expecting", "guarded", "placed_here"]
+__all__ = ["EMBEDDED", "MOST_BYTES", "Channel", "expecting", "guarded", "placed_here", "sealed_here"]
 
 MOST_BYTES = 16 << 20  # of one answer that is kept in memory: the largest dossier
 _FRAMING = 1 << 20  # of headers, and of the lengths between the pieces of a body
@@ -120,6 +121,19 @@ class Channel:
         plain = below.isprintable() and not set(below) & set("\\%?#")
         return bool(self.artifacts) and below != uri and plain and not {"", ".", ".."} & set(below.split("/"))
 
+    def seals(self, uri: str, digest: str) -> bool:
+        """Return whether an address is that of a sealed model beside the place set here, as of an embedded store."""
+        named, place = urlsplit(uri), urlsplit(self.artifacts)
+        if (
+            not self.artifacts
+            or place.scheme not in ("", "file")
+            or named.scheme != "file"
+            or named.netloc
+            or place.netloc
+        ):
+            return False
+        return unquote(named.path).rstrip("/") == str(PurePosixPath(unquote(place.path)).parent / "sealed" / digest)
+
     def session(self, retry_codes: Sequence[int], *, retries: int, raise_on_status: bool) -> requests.Session:
         """Return the session for requests that are tried again on some status codes."""
         key = (frozenset(retry_codes), retries, raise_on_status)
@@ -175,6 +189,12 @@ def placed_here(address: str) -> bool:
     """Return whether artifacts lie where somebody here has said, and not only where a server says."""
     channel = _CHANNEL.get()
     return channel is not None and channel.holds(address)
+
+
+def sealed_here(address: str, digest: str) -> bool:
+    """Return whether a sealed model lies beside the artifacts whose place somebody here has said."""
+    channel = _CHANNEL.get()
+    return channel is not None and channel.seals(address, digest)
 
 
 @contextmanager
