@@ -10,7 +10,7 @@ from gates.evidence_by_hand import (
     stability,
 )
 
-from theragate.evidence.types import Estimate
+from theragate.evidence.types import AuditSample, Estimate, Evidence
 
 
 def test_stability_speaks_of_one_patient(survival):
@@ -62,3 +62,27 @@ def test_a_distance_that_cannot_be_is_no_stability(survival, broken):
     finding = gate_of("stability").judge(changed(survival, stability=found))
     assert finding.status == "insufficient"
     assert "Had other patients" not in finding.summary
+
+
+def audited(evidence: Evidence, *, apart: float) -> Evidence:
+    return changed(evidence, audited=AuditSample(patients=50_000, of=9_000_000, apart=apart))
+
+
+@pytest.mark.parametrize("gate", ["stability", "privacy"])
+def test_a_sample_is_told_as_one(survival, gate):
+    whole = gate_of(gate).judge(survival)
+    finding = gate_of(gate).judge(audited(survival, apart=0.039))
+    said = " It was measured in a random sample of 50,000 of the 9,000,000 patients learned from, and a model of fewer "
+    assert finding.summary.startswith(f"{whole.summary}{said}")
+    assert finding.summary.endswith(" on the strict side.")
+    assert (finding.status, finding.warnings) == (whole.status, whole.warnings)
+
+
+def test_a_released_model_unlike_that_of_the_sample_is_warned_of(survival):
+    far = audited(survival, apart=0.041)  # refits are 0.02 apart
+    finding = gate_of("stability").judge(far)
+    assert finding.status == "pass"
+    (warning,) = finding.warnings
+    assert "differ from those of a model of the sample by 4.1 percentage points on average, far more than" in warning
+    for gate in ("stability", "privacy"):
+        assert gate_of(gate).judge(far).summary.endswith(" of the 9,000,000 patients learned from.")

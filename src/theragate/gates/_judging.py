@@ -5,14 +5,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from theragate.evidence.types import Z95, Estimate, Family
+from theragate.evidence.types import Z95, Estimate, Evidence, Family
 from theragate.evidence.writing import band, interval
 from theragate.gates._believable import doubt
 from theragate.gates._critical import critical_value, in_order, side_by_side
 from theragate.gates.types import Judged, Status
 from theragate.numbers import declared
 
-__all__ = ["NOT_MEASURED", "Answer", "Limit", "Question", "Weight", "answer_all"]
+__all__ = ["NOT_MEASURED", "Answer", "Limit", "Question", "Weight", "answer_all", "audit_words"]
 
 Weight = Literal["decides", "blocks on harm", "listed"]
 
@@ -170,6 +170,16 @@ class Answer:
         )
         context = f", {question.context}" if question.context else ""
         return f"{question.label} is {numbers}{context}: {_VERDICT[self.status]} ({limit})"
+
+
+def audit_words(evidence: Evidence, why: str) -> str:
+    """Say in how large a sample models were fitted again, and `why` that is strict; nothing where it was everybody.
+
+    Where the released model is unlike that of the sample, nothing says that it is.
+    """
+    if evidence.audited is None:
+        return ""
+    return f" {evidence.audited.in_words}{'' if evidence.unlike_sample else f', and {why}'}."
 
 
 def answer_all(questions: Sequence[Question], families: Mapping[str, Family]) -> list[Answer]:

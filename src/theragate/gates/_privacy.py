@@ -13,7 +13,7 @@ from theragate.evidence.types import (
     MembershipEvidence,
 )
 from theragate.gates._base import Gate
-from theragate.gates._judging import NOT_MEASURED, Limit, Question, answer_all
+from theragate.gates._judging import NOT_MEASURED, Limit, Question, answer_all, audit_words
 from theragate.gates.types import Finding, Severity
 from theragate.study import TASKS, Spec
 
@@ -21,7 +21,7 @@ __all__ = ["Privacy"]
 
 ATTACKS = {"likelihood_ratio": "the attack by likelihood ratio", "loss": "the attack by loss"}
 
-_FEWER = "and a model of fewer patients gives away more of each, so that the numbers err on the strict side."
+_FEWER = "a model of fewer patients gives away more of each, so that the numbers err on the strict side"
 
 
 class Rates(Spec):
@@ -53,10 +53,7 @@ class Privacy(Gate):
         audit = evidence.membership
         questions = [question for attack in self._asked for question in self._questions(attack, audit)]
         finding = self.conclude(answer_all(questions, {}))
-        audited = evidence.audited
-        if audited is None:
-            return finding
-        return finding.model_copy(update={"summary": f"{finding.summary} {audited.in_words}, {_FEWER}"})
+        return finding.model_copy(update={"summary": f"{finding.summary}{audit_words(evidence, _FEWER)}"})
 
     @property
     def _asked(self) -> tuple[str, ...]:

@@ -5,9 +5,9 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from theragate.evidence.types import AuditSample, Estimate, Evidence, StabilityEvidence
+from theragate.evidence.types import Estimate, Evidence, StabilityEvidence
 from theragate.gates._base import Gate
-from theragate.gates._judging import NOT_MEASURED, Limit, Question, answer_all
+from theragate.gates._judging import NOT_MEASURED, Limit, Question, answer_all, audit_words
 from theragate.gates.types import Finding, Judged, Severity
 from theragate.numbers import number, significant
 from theragate.study import TASKS
@@ -15,8 +15,7 @@ from theragate.study import TASKS
 __all__ = ["Stability"]
 
 METRIC = "mean_absolute_difference"
-_FAR = 2.0  # times as far as refits are, on average, chance takes no model of more than a few coefficients
-_FEWER = "and a model of fewer patients varies more with who these are, so that the number errs on the strict side."
+_FEWER = "a model of fewer patients varies more with who these are, so that the number errs on the strict side"
 _UNSEARCHED = "What a new search for family and parameters would add was not measured."
 
 
@@ -53,26 +52,23 @@ class Stability(Gate):
         if stability is None:
             return finding
         rows = [_listed(name, estimate) for name, estimate in stability.optimism.items()]
-        audited = evidence.audited
         return finding.model_copy(
             update={
                 "summary": f"{self._in_words(stability) if question.decidable else ''}{finding.summary}"
-                + (f" {audited.in_words}, {_FEWER}" if audited else ""),
+                f"{audit_words(evidence, _FEWER)}",
                 "comparisons": (*finding.comparisons, *rows),
-                "warnings": (*finding.warnings, *self._unlike(stability, audited)),
+                "warnings": (*finding.warnings, *self._unlike(evidence)),
             }
         )
 
-    def _unlike(self, stability: StabilityEvidence, audited: AuditSample | None) -> Iterator[str]:
+    def _unlike(self, evidence: Evidence) -> Iterator[str]:
         """Warn where the released model is farther from the sample's than chance would take it."""
-        value = stability.difference.value
-        if audited is None or value is None or audited.apart <= _FAR * value:
-            return
-        yield (
-            "Predictions of the released model differ from those of a model of the sample by "
-            f"{self._size(audited.apart)} on average, far more than from sample to sample: on all patients the recipe "
-            "does something else, and what was measured in the sample need not bound it."
-        )
+        if evidence.audited is not None and evidence.unlike_sample:
+            yield (
+                "Predictions of the released model differ from those of a model of the sample by "
+                f"{self._size(evidence.audited.apart)} on average, far more than from sample to sample: on all "
+                "patients the recipe does something else, and what was measured in the sample need not bound it."
+            )
 
     def _lacking(self, stability: StabilityEvidence | None) -> str:
         if stability is None:

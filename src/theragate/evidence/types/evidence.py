@@ -23,6 +23,8 @@ from theragate.study import Spec, TaskName
 
 __all__ = ["CohortFacts", "DataFacts", "Evidence"]
 
+_FAR = 2.0  # times as far as refits are, on average: chance takes no model of more than a few coefficients there
+
 
 class CohortFacts(Spec):
     """How much there is to learn from. For survival, ``events`` counts those by the horizon."""
@@ -87,6 +89,15 @@ class Evidence(Spec):
     treatment: TreatmentEvidence | None = None
     censoring: CensoringEvidence | None = Field(default=None, exclude_if=operator.not_)
     clusters: ClusterEvidence | None = Field(default=None, exclude_if=operator.not_)
+
+    @property
+    def unlike_sample(self) -> bool:
+        """Whether the released model is farther from that of the audited sample than chance takes it.
+
+        The mean distance of one model of the sample from the truth of its recipe is about that of a refit from it.
+        """
+        value = self.stability.difference.value if self.stability else None
+        return self.audited is not None and value is not None and self.audited.apart > _FAR * value
 
     def group_estimates(self, metric: str) -> list[tuple[GroupEvidence, Estimate]]:
         """Return every subgroup with its estimate of `metric`; absent where the metric was not measured."""
