@@ -4,6 +4,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+
+from theragate.cohorts.texts import in_place_of
 
 __all__ = ["as_codes"]
 
@@ -13,13 +16,17 @@ def as_codes(column: pd.Series) -> pd.Series:
 
     A whole number is written as one: a CSV column of the codes 0 and 1 that lacks a value is stored as 0.0 and 1.0.
     """
-    if column.dtype == object:  # in which True and 1 are two values
+    if column.dtype == "str":
+        return column
+    if column.dtype == object:
         return column.map(_text, na_action="ignore")
-    places, values = pd.factorize(column, use_na_sentinel=False)
-    texts = pd.Series(values).astype(object).map(_text, na_action="ignore")
-    codes = texts.take(places).set_axis(column.index)
-    codes.name = column.name
-    return codes
+    if pd.api.types.is_integer_dtype(column):
+        array = pa.array(column, from_pandas=True).cast(pa.large_string())
+    else:
+        code, values = pd.factorize(column)  # each value is written once
+        texts = [_text(value) for value in pd.Series(values).astype(object)]
+        array = pa.array(texts, pa.large_string()).take(pa.array(code, mask=code < 0))
+    return in_place_of(column, array)
 
 
 def _text(value: Any) -> str:

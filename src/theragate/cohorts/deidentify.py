@@ -8,8 +8,10 @@ numbers (all others).
 import pandas as pd
 
 from theragate.cohorts.ages import OLDEST, TOP_AGE, is_named_age, per_year, top_of
+from theragate.cohorts.codes import as_codes
 from theragate.cohorts.identifiers import BIRTH, identifier, names_birth
 from theragate.cohorts.table import Table
+from theragate.cohorts.texts import are_first, as_texts
 from theragate.errors import DataError, did_you_mean
 from theragate.study import AgeUnit, Deidentification
 
@@ -120,7 +122,7 @@ def check_ids(ids: pd.Series, *, study: str) -> None:
         With the count of such rows, never the ids themselves.
     """
     missing = int(ids.isna().sum())
-    repeated = len(ids) - ids.nunique() - (missing > 0)
+    repeated = int((~are_first(as_texts(as_codes(ids)))).sum()) - (missing > 0)
     if missing or repeated:
         raise DataError(
             f"study `{study}`, patient ids",

@@ -9,6 +9,7 @@ from itertools import pairwise
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from theragate.cohorts.column_names import spellings, words_of
 
@@ -150,6 +151,7 @@ _USUAL_FORMS = {
 }
 _PERSON = r"[^\W\d_][^\W\d_'’.-]+(?:(?:,? |[-'’])[^\W\d_][^\W\d_'’.-]*\.?){0,4}"
 _MANY_NAMES = 100
+_PIECE = 2**17  # texts that are objects of Python at once
 
 
 def identifier(column: pd.Series) -> str | None:
@@ -208,8 +210,14 @@ def _names_a_code(words: list[str]) -> bool:
 def _whole(column: pd.Series) -> bool:
     if not pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column):
         return False
-    numbers = column.dropna().to_numpy(dtype=np.float64)
-    return bool(len(numbers)) and bool(np.all(np.isfinite(numbers) & (numbers == np.floor(numbers))))
+    numbers = _known_numbers(column)
+    return bool(len(numbers)) and bool(np.all(np.isfinite(numbers))) and bool(np.all(numbers == np.floor(numbers)))
+
+
+def _known_numbers(column: pd.Series) -> NDArray[np.float64]:
+    numbers = column.to_numpy(dtype=np.float64, na_value=np.nan)
+    unknown = np.isnan(numbers)
+    return numbers[~unknown] if unknown.any() else numbers
 
 
 def _five_digits(column: pd.Series) -> bool:
@@ -224,33 +232,47 @@ def _by_form(column: pd.Series) -> str | None:
         return None
     if pd.api.types.is_numeric_dtype(column):
         return "dates" if _written_without_signs(column) else None
-    texts = column.dropna().astype(str).str.strip()
+    counts = column.dropna().astype("str").str.strip().value_counts(sort=False)
+    known, distinct = int(counts.sum()), len(counts)
     for kind, form in _FORMS.items():
-        if texts.str.contains(rf"(?<!\w)(?:{form})(?!\w)").any():
+        if any(piece.str.contains(rf"(?<!\w)(?:{form})(?!\w)").any() for piece, _ in _in_pieces(counts)):
             return kind
     for kind, form in _USUAL_FORMS.items():
-        if len(texts) and texts.str.fullmatch(form).mean() > 0.5:
+        if known and _share_of(counts, form) > 0.5:
             return kind
-    if len(texts) < FEW:
+    if known < FEW:
         return None
-    distinct = texts.nunique()
-    if distinct > len(texts) / 2:
+    if distinct > known / 2:
         return CODE
-    many = distinct >= min(max(FEW, len(texts) / 10), _MANY_NAMES)
-    return "names" if many and texts.str.fullmatch(_PERSON).mean() > 0.9 else None
+    many = distinct >= min(max(FEW, known / 10), _MANY_NAMES)
+    return "names" if many and _share_of(counts, _PERSON) > 0.9 else None
+
+
+def _share_of(counts: pd.Series, form: str) -> float:
+    """Return the share of texts that have a form, from how often each occurs."""
+    fitting = sum(int(often[piece.str.fullmatch(form)].sum()) for piece, often in _in_pieces(counts))
+    return fitting / int(counts.sum())
+
+
+def _in_pieces(counts: pd.Series) -> Iterator[tuple[pd.Series, NDArray[np.int64]]]:
+    """Yield texts, so many that they fit into memory as objects of Python, and how often each occurs."""
+    for first in range(0, len(counts), _PIECE):
+        piece = counts.iloc[first : first + _PIECE]
+        yield pd.Series(piece.index, dtype="str"), piece.to_numpy(dtype=np.int64)
 
 
 def _written_without_signs(column: pd.Series) -> bool:
     """Whether the numbers are dates such as 20190613, or months such as 201906."""
-    if not _whole(column):
+    known = _known_numbers(column)
+    lowest, highest = known.min(initial=np.inf), known.max(initial=-np.inf)
+    if not 190_001 <= lowest < highest <= 22_001_231 or not _whole(column):
         return False
-    numbers = column.dropna().to_numpy(dtype=np.int64)
-    if len(np.unique(numbers)) > 1 and numbers.min() >= 190_001 and numbers.max() <= 210_012:
+    numbers = known.astype(np.int64)
+    if lowest >= 190_001 and highest <= 210_012:
         return bool(np.all((numbers % 100 >= 1) & (numbers % 100 <= 12)))
     return bool(
-        len(np.unique(numbers)) > 1
-        and numbers.min() >= 18_000_101
-        and numbers.max() <= 22_001_231
+        lowest >= 18_000_101
+        and highest <= 22_001_231
         and np.all((numbers // 100 % 100 >= 1) & (numbers // 100 % 100 <= 12))
         and np.all((numbers % 100 >= 1) & (numbers % 100 <= 31))
     )

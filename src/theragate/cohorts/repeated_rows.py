@@ -1,9 +1,11 @@
 """Several rows of one patient: of each patient one row counts, so that nobody is learned from and predicted at once."""
 
 import numpy as np
-import pandas as pd
+import pyarrow as pa
 
+from theragate.cohorts.codes import as_codes
 from theragate.cohorts.table import Table
+from theragate.cohorts.texts import are_first, as_texts
 from theragate.study import RepeatedRows
 
 __all__ = ["one_row_each"]
@@ -23,5 +25,7 @@ def one_row_each(table: Table, id_column: str | None, spec: RepeatedRows | None)
     """
     if spec is None or id_column is None:
         return table
-    code = pd.Series(pd.factorize(table[id_column])[0])
-    return table.take(np.flatnonzero((code < 0) | ~code.duplicated(keep=spec.keep)))
+    ids = as_texts(as_codes(table[id_column]))
+    ends = slice(None, None, -1 if spec.keep == "last" else 1)
+    counts = are_first(ids.take(pa.array(np.arange(len(ids))[ends])))[ends]
+    return table.take(np.flatnonzero(counts | ids.is_null().to_numpy(zero_copy_only=False)))

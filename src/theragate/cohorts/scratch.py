@@ -13,7 +13,7 @@ from theragate.errors import StoreError
 
 __all__ = ["Kept", "Scratch"]
 
-_IN_MEMORY = 2**27  # bytes: of a cohort of 29 columns, about 500,000 patients
+_IN_MEMORY = 2**26  # bytes: of a cohort of 29 columns, about 250,000 patients
 
 Kept: TypeAlias = Callable[[], pa.Array]  # reads an array again
 

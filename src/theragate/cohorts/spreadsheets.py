@@ -2,14 +2,15 @@
 
 import re
 
-__all__ = ["RULE", "runs_as_formula"]
+__all__ = ["BEGINS", "RULE", "runs_as_formula"]
 
 RULE = (
     "no cell of a CSV file begins with =, +, -, @, a tab or a line end, unless it is a number: spreadsheets run it as "
     "a formula"
 )
 # What a spreadsheet takes for the beginning of a formula (OWASP, CSV Injection), but for numbers and dashes.
-_FORMULA = re.compile(r"[=+\-@\t\r\n＝＋－＠]", re.UNICODE)
+BEGINS = r"[=+\-@\t\r\n＝＋－＠]"
+_FORMULA = re.compile(BEGINS, re.UNICODE)
 _HARMLESS = re.compile(r"[+-]?[0-9][0-9.,]*([eE][+-]?[0-9]+)?|[+-]+|[+-]?(nan|inf)", re.IGNORECASE)
 
 

@@ -26,6 +26,8 @@ class _Stored:
 
     def read(self) -> pd.Series:
         whole = pa.chunked_array([piece() for piece in self.pieces])
+        if pa.types.is_large_string(whole.type):
+            whole = whole.combine_chunks()  # which is what every use of texts would do
         dtype = self.empty.dtype
         extension = isinstance(dtype, pd.api.extensions.ExtensionDtype)
         read: pd.Series = whole.to_pandas(types_mapper=(lambda _: dtype) if extension else None)
@@ -130,7 +132,8 @@ class Table:
         scratch = self._scratch
         if scratch is None or column.dtype == object or scratch.takes(int(column.memory_usage(index=False))):
             return column
-        return _Stored(column.iloc[:0], tuple(map(scratch.keep, _pieces(column))))
+        pa.default_memory_pool().release_unused()
+        return _Stored(pd.Series([], dtype=column.dtype), tuple(map(scratch.keep, _pieces(column))))
 
 
 def _pieces(column: pd.Series) -> Iterator[pa.Array]:

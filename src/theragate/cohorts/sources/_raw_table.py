@@ -1,5 +1,7 @@
 """What a source returns, and the form that every table is brought to."""
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -7,7 +9,7 @@ import pandas as pd
 from theragate.cohorts.table import Table
 from theragate.errors import DataError
 
-__all__ = ["RawTable", "SourceTable", "as_plain", "check_not_empty"]
+__all__ = ["RawTable", "SourceTable", "as_plain", "check_names_differ", "check_not_empty"]
 
 
 @dataclass(frozen=True)
@@ -50,15 +52,26 @@ def as_plain(frame: pd.DataFrame, *, subject: str) -> pd.DataFrame:
     """
     named = frame.set_axis([str(column) for column in frame.columns], axis=1)
     check_not_empty(*named.shape, subject=subject)
-    twice = named.columns[named.columns.duplicated()]
-    if len(twice):
+    check_names_differ(list(named.columns), subject=subject)
+    return pd.DataFrame({column: _plain(named[column]) for column in named.columns}).reset_index(drop=True)
+
+
+def check_names_differ(names: Sequence[str], *, subject: str) -> None:
+    """Refuse a table that names a column twice.
+
+    Raises
+    ------
+    DataError
+        With the first such name.
+    """
+    twice = next((name for name, times in Counter(names).items() if times > 1), None)
+    if twice is not None:
         raise DataError(
             subject,
             rule="every column has a name of its own",
-            received=f"`{twice[0]}` more than once",
+            received=f"`{twice}` more than once",
             remedy="Rename one of the columns.",
         )
-    return pd.DataFrame({column: _plain(named[column]) for column in named.columns}).reset_index(drop=True)
 
 
 def check_not_empty(rows: int, columns: int, *, subject: str) -> None:

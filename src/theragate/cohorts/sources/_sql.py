@@ -4,17 +4,23 @@ The database's own messages may name users, hosts or values. None of them is sho
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
+import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from theragate.cohorts.scratch import Scratch
 from theragate.cohorts.sources._context import SourceContext
 from theragate.cohorts.sources._formats import check_exists, require_columns
-from theragate.cohorts.sources._raw_table import RawTable
-from theragate.cohorts.sources._typed import plain_columns
+from theragate.cohorts.sources._raw_table import SourceTable, check_names_differ
+from theragate.cohorts.sources._typed import plain_column, written_out
+from theragate.cohorts.table import Table
+from theragate.cohorts.texts import as_texts
 from theragate.digests import sha256_file
 from theragate.errors import ConfigurationError, DataError, StoreError
 from theragate.study import SqlSource
@@ -30,7 +36,7 @@ WAITS = {"psycopg", "psycopg2", "pymysql", "mysqldb", "mariadbconnector"}  # dri
 REFUSALS = ("authentication", "password", "access denied", "permission", "role", "login failed")
 
 
-def read_sql(spec: SqlSource, context: SourceContext, scratch: Scratch) -> RawTable:  # noqa: ARG001 - the signature that all sources share
+def read_sql(spec: SqlSource, context: SourceContext, scratch: Scratch) -> SourceTable:
     """Run the study's query and return its rows, sorted by the patients' ids; those of one patient stay in its order.
 
     The rows are streamed in chunks. Nothing is committed, so that a query which writes leaves no trace.
@@ -56,16 +62,30 @@ def read_sql(spec: SqlSource, context: SourceContext, scratch: Scratch) -> RawTa
             remedy="Add one, such as `ORDER BY visit_date`, or remove `source.repeated`.",
         )
     engine = _engine(spec, context.environ)
-    try:
-        frame = _read(engine, query, spec, subject)
-    finally:
-        engine.dispose()
-    require_columns(list(frame.columns), {"id": [spec.id], "text": spec.text}, subject)
-    texts = {column: frame[column].map(str, na_action="ignore").astype("str") for column in spec.text}
-    frame = plain_columns(frame.assign(**texts), subject=subject, texts={*spec.text, spec.id})
-    order = frame[spec.id].astype("str").sort_values(kind="stable").index
     version = f"{engine.dialect.name}, query sha256:{sha256_file(context.folder / spec.query)}"
-    return RawTable(frame.loc[order], version=version, id_column=spec.id)
+    with scratch.another() as waiting:
+        try:
+            rows = _read(engine, query, spec, subject, waiting)
+        finally:
+            engine.dispose()
+        require_columns(rows.names, {"id": [spec.id], "text": spec.text}, subject)
+        check_names_differ(rows.names, subject=f"study `{context.folder.name}`, source")
+        ids = rows.column(rows.names.index(spec.id))
+        order = _order(ids)
+        columns = ((name, _typed(rows.column(at), name, spec, subject)) for at, name in enumerate(rows.names))
+        table = Table.read(((name, column.take(order).reset_index(drop=True)) for name, column in columns), scratch)
+    return SourceTable(table, version, id_column=spec.id)
+
+
+def _order(ids: pd.Series) -> NDArray[np.intp]:
+    """Return the places of the rows in the order of the ids as texts; those of one id stay as they came."""
+    return np.asarray(pc.sort_indices(as_texts(ids.astype("str"))), dtype=np.intp)
+
+
+def _typed(column: pd.Series, name: str, spec: SqlSource, subject: str) -> pd.Series:
+    if name in spec.text:
+        return written_out(column)
+    return column if name == spec.id else plain_column(column, subject=f"{subject}, column `{name}`")
 
 
 def _text(path: Path, subject: str) -> str:
@@ -108,7 +128,7 @@ def _engine(spec: SqlSource, environ: Mapping[str, str]) -> "Engine":
     )
 
 
-def _read(engine: "Engine", query: str, spec: SqlSource, subject: str) -> pd.DataFrame:
+def _read(engine: "Engine", query: str, spec: SqlSource, subject: str, scratch: Scratch) -> "_Rows":
     from sqlalchemy import text
     from sqlalchemy.exc import SQLAlchemyError
 
@@ -122,7 +142,7 @@ def _read(engine: "Engine", query: str, spec: SqlSource, subject: str) -> pd.Dat
         try:
             rows = connection.execution_options(stream_results=True, max_row_buffer=CHUNK)
             chunks = pd.read_sql_query(text(query), rows, params=spec.parameters, chunksize=CHUNK)
-            return _joined([_plain(chunk) for chunk in chunks])
+            return _Rows.of(chunks, scratch)
         except (SQLAlchemyError, pd.errors.DatabaseError, ValueError, TypeError) as error:
             cause = error.__cause__ or error  # pandas wraps what SQLAlchemy raises, which wraps what the driver raises
             raise DataError(
@@ -138,22 +158,38 @@ def _check_file(database: str | None) -> None:
         raise FileNotFoundError
 
 
-def _plain(chunk: pd.DataFrame) -> pd.DataFrame:
-    """Turn a column of only NULL into missing numbers, which join with any type."""
-    empty = [column for column in _of_objects(chunk) if chunk[column].isna().all()]
-    return chunk.astype(dict.fromkeys(empty, "float64"))
+@dataclass
+class _Rows:
+    """The rows of a query, as they came: the names of their columns, which may repeat, and each chunk."""
+
+    names: list[str]
+    chunks: list[Table]
+
+    @classmethod
+    def of(cls, chunks: Iterator[pd.DataFrame], scratch: Scratch) -> "_Rows":
+        """Keep chunks; objects, of which there is no other form, are the same where they are equal."""
+        rows, alike = cls([], []), dict[Any, Any]()
+        for chunk in chunks:
+            rows.names = list(map(str, chunk.columns))
+            columns = (_plain(chunk.iloc[:, at], alike) for at in range(chunk.shape[1]))
+            rows.chunks.append(Table.read(((str(at), column) for at, column in enumerate(columns)), scratch))
+        return rows
+
+    def column(self, at: int) -> pd.Series:
+        """Return a whole column, whose type does not depend on where a chunk ended."""
+        joined = pd.concat([chunk[str(at)] for chunk in self.chunks], ignore_index=True)
+        if joined.dtype == object:
+            joined = joined.where(joined.notna(), None).infer_objects()
+        return joined.rename(self.names[at])
 
 
-def _joined(chunks: list[pd.DataFrame]) -> pd.DataFrame:
-    """Join chunks, so that a column's type does not depend on where a chunk ended."""
-    frame = pd.concat(chunks, ignore_index=True)
-    mixed = {column: frame[column].where(frame[column].notna(), None) for column in _of_objects(frame)}
-    return frame.assign(**{column: values.infer_objects() for column, values in mixed.items()})
-
-
-def _of_objects(frame: pd.DataFrame) -> list[str]:
-    unique = frame.columns[~frame.columns.duplicated(keep=False)]  # a name that occurs twice is refused later
-    return [column for column in unique if pd.api.types.is_object_dtype(frame[column])]
+def _plain(column: pd.Series, alike: dict[Any, Any]) -> pd.Series:
+    """Turn only NULL into missing numbers, which join with any type."""
+    if column.dtype != object:
+        return column
+    if column.isna().all():
+        return column.astype("float64")
+    return pd.Series([alike.setdefault((type(value), value), value) for value in column], dtype=object)
 
 
 def _unreachable(spec: SqlSource, error: Exception) -> StoreError:

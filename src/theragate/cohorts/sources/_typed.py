@@ -34,7 +34,7 @@ from theragate.cohorts.table import Table
 from theragate.errors import DataError
 from theragate.study import TableFile
 
-__all__ = ["TypedTable", "check_no_numbers", "plain_columns", "plain_series", "read_typed"]
+__all__ = ["TypedTable", "check_no_numbers", "plain_column", "plain_series", "read_typed", "written_out"]
 
 _MOSTLY = 0.8  # of the known cells, which then are measurements
 _MEASURED = 10  # so many distinct numbers are no codes of categories
@@ -98,23 +98,28 @@ def _read_column(name: str, column: pd.Series, spec: TableFile, subject: str, la
     return texts
 
 
-def plain_columns(frame: pd.DataFrame, *, subject: str, texts: set[str]) -> pd.DataFrame:
-    """Return a database's rows with decimals as numbers, and texts without the spaces that pad them.
+def plain_column(column: pd.Series, *, subject: str) -> pd.Series:
+    """Return a database's column with decimals as numbers, and texts without the spaces that pad them.
 
     Raises
     ------
     DataError
-        If a column, unless it is one of `texts`, holds numbers written as texts, or what is no single value.
+        If it holds numbers written as texts, or what is no single value.
     """
-    unique = frame.columns[~frame.columns.duplicated(keep=False)]  # a name that occurs twice is refused later
-    changed = {}
-    for name in unique.difference([*texts], sort=False):
-        column = plain_series(frame[name], f"{subject}, column `{name}`")
-        if pd.api.types.is_string_dtype(column):
-            column = column.str.strip()
-            check_no_numbers(column, f"{subject}, column `{name}`")
-        changed[name] = column
-    return frame.assign(**changed)
+    plain = plain_series(column, subject)
+    if pd.api.types.is_string_dtype(plain):
+        plain = plain.str.strip()
+        check_no_numbers(plain, subject)
+    return plain
+
+
+def written_out(column: pd.Series) -> pd.Series:
+    """Return a database's column as texts, with every character."""
+    if column.dtype in ("str", object):
+        return column.map(str, na_action="ignore").astype("str")
+    code, values = pd.factorize(column)  # each value is written once
+    texts = pa.array([str(value) for value in pd.Series(values)], pa.large_string())
+    return as_text([pc.take(texts, pa.array(code, mask=code < 0))])
 
 
 def check_no_numbers(column: pd.Series, subject: str) -> None:
