@@ -97,5 +97,5 @@ def test_a_tracked_file_of_another_digest(project):
     pin = Path(f"{project.table}.dvc")
     pin.write_text(f"outs:\n- md5: {'f' * 32}\n  size: 9\n  hash: md5\n  path: small.csv\n", encoding="utf-8")
     line = ingested(project, {"kind": "dvc", "path": "small.csv", "id": "record"})
-    assert "source file `sources/small_study/small.csv`: the file is the one that its .dvc file names" in line
+    assert "source file `sources/small_study/small.csv`: it is the one that its .dvc file names" in line
     assert f"received the MD5 {md5_file(project.table)[:12]}…, expected ffffffffffff…. Run `dvc add sources/sma" in line

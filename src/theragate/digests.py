@@ -8,7 +8,7 @@ from typing import Any
 
 from theragate.errors import DataError
 
-__all__ = ["canonical_json", "md5_file", "sha256_bytes", "sha256_file", "sha256_json", "sha256_tree"]
+__all__ = ["canonical_json", "md5_file", "md5_folder", "sha256_bytes", "sha256_file", "sha256_json", "sha256_tree"]
 
 _RESTORE = "Run `dvc repro` (or `dvc checkout`) to restore it."
 
@@ -59,6 +59,19 @@ def md5_file(path: Path) -> str:
     """
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+
+
+def md5_folder(folder: Path) -> str:
+    """Return the MD5 by which DVC names a folder: of the names and MD5 of its files.
+
+    Raises
+    ------
+    OSError
+        If a file cannot be read.
+    """
+    files = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
+    rows = [{"md5": md5_file(files[name]), "relpath": name} for name in sorted(files)]
+    return f"{hashlib.md5(json.dumps(rows, sort_keys=True).encode(), usedforsecurity=False).hexdigest()}.dir"
 
 
 def sha256_tree(directory: Path) -> str:

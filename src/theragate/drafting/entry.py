@@ -28,6 +28,9 @@ WIDE: dict[TaskName, tuple[str, list[str]]] = {
     "survival": ("strong_ridge_cox", ["coxnet", "random_survival_forest"]),
 }
 SMALL = 2_000  # patients, under whom the split is repeated
+LARGE = 20_000  # patients, above whom a part is held out once
+HELD_OUT, MOST_HELD_OUT = 0.2, 1_000_000  # of them; as many measure any limit
+ENOUGH, FEWEST_CLUSTERS = 100, 2  # held out of the rarest class; clusters
 
 
 def draft_entry(
@@ -169,6 +172,16 @@ def _tuning(task: Task, cohort: pd.DataFrame, *, columns: Columns, outcome: Draf
 
 
 def _validation(patients: int, smallest: int, *, clusters: DraftedClusters) -> dict[str, Any]:
+    share = max(math.floor(min(HELD_OUT, MOST_HELD_OUT / patients) * 100), 1) / 100
+    told = smallest * share >= ENOUGH and (clusters.column is None or clusters.count * share >= FEWEST_CLUSTERS)
+    if patients > LARGE and told:
+        return {
+            "scheme": "holdout",
+            "fraction": share,
+            "inner_folds": 3,
+            "reason": f"{MARK}: of {patients:,} patients {share:.0%}, drawn at random, tell enough. Is there a later "
+            "year, or another hospital, to hold out instead?",
+        }
     folds = 5 if smallest >= 50 else 3
     inner_folds = min(folds, 3)
     if clusters.column is not None:

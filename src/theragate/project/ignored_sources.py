@@ -48,7 +48,10 @@ def link_sources(home: Path, copy: Path) -> None:
             continue
         try:
             link.unlink(missing_ok=True)  # a link to what is no longer there
-            link.symlink_to(entry)
+            if entry.is_dir():  # DVC follows links to files, and none to folders
+                link.mkdir()
+            for one in sorted(entry.iterdir()) if entry.is_dir() else [entry]:
+                (link / one.name if entry.is_dir() else link).symlink_to(one)
         except OSError as error:
             raise StoreError(
                 f"sources/{entry.parent.name}",

@@ -10,6 +10,7 @@ from theragate.cohorts.sources._cells import (
     CODE,
     INEQUALITY,
     NUMBER,
+    Pieces,
     fits_numbers,
     is_number,
     plain_numbers,
@@ -20,7 +21,7 @@ from theragate.cohorts.sources._cells import (
 )
 from theragate.cohorts.sources._companions import Companions
 from theragate.cohorts.sources._context import SourceContext
-from theragate.cohorts.sources._delimited import rows_of, text_of, unpacked
+from theragate.cohorts.sources._delimited import csv_cells, lines_of, rows_of, text_of, unpacked
 from theragate.cohorts.sources._dvc import check_pulled, read_dvc
 from theragate.cohorts.sources._excel import sheet_rows, visible_sheets
 from theragate.cohorts.sources._extension import read_of_others
@@ -50,6 +51,7 @@ __all__ = [
     "Companions",
     "Grid",
     "LaterFile",
+    "Pieces",
     "RawTable",
     "RedcapField",
     "SourceContext",
@@ -60,11 +62,13 @@ __all__ = [
     "box_of",
     "check_folder",
     "check_source",
+    "csv_cells",
     "fits_numbers",
     "is_missing_word",
     "is_number",
     "later_file",
     "lay_out",
+    "lines_of",
     "open_parquet",
     "open_sas",
     "open_source",

@@ -23,7 +23,7 @@ from theragate.cohorts.table import Table
 from theragate.errors import DataError
 from theragate.study import TableFile, format_of
 
-__all__ = ["csv_cells", "read_csv", "rows_of", "text_of", "unpacked"]
+__all__ = ["csv_cells", "lines_of", "read_csv", "rows_of", "text_of", "unpacked"]
 
 _PACKED = {b"\x1f\x8b": gzip, b"BZh": bz2, b"\xfd7zXZ\x00": lzma}
 _ZIP = b"PK\x03\x04"
@@ -54,18 +54,32 @@ def csv_cells(path: Path, spec: TableFile, *, subject: str, scratch: Scratch) ->
     """
     layout = Layout(spec, subject=subject)
     columns: list[list[Kept]] = []
-    with (
-        _opened(path, subject=subject) as stream,
-        _decodable(spec.encoding, subject),
-        TextIOWrapper(stream, spec.encoding, newline="") as text,
-    ):
-        lines = _lines(_without_mark(text), spec.separator)
+    with lines_of(path, spec.encoding, spec.separator, subject=subject) as lines:
         for block in layout.blocks(_with_separator(lines, spec, subject)):
             columns = columns or [[] for _ in block]
             for kept, cells in zip(columns, block, strict=True):
                 kept.append(scratch.keep(pa.array(cells, pa.large_string())))
     pieces = [Pieces(kept) for kept in columns or [[] for _ in layout.header]]
     return layout.named(pieces, is_blank=lambda cells: all(stripped(array).null_count == len(array) for array in cells))
+
+
+@contextmanager
+def lines_of(path: Path, encoding: str, separator: str, *, subject: str) -> Iterator[Iterator[tuple[int, list[str]]]]:
+    """Yield the lines of a text file, cut into cells, each with the number of the text's line that it ends with.
+
+    Raises
+    ------
+    DataError
+        If it is in another encoding or packed otherwise.
+    ValueError
+        If a line cannot be split. The message must not be shown.
+    """
+    with (
+        _opened(path, subject=subject) as stream,
+        _decodable(encoding, subject),
+        TextIOWrapper(stream, encoding, newline="") as text,
+    ):
+        yield _lines(_without_mark(text), separator)
 
 
 def unpacked(path: Path, *, subject: str) -> bytes:
@@ -144,8 +158,13 @@ def _only_member(file: IO[bytes], stack: ExitStack, subject: str) -> IO[bytes]:
     return archive.open(names[0])
 
 
-def text_of(content: bytes, encoding: str, *, subject: str) -> str:
+def text_of(content: bytes, encoding: str, *, subject: str, cut: bool = False) -> str:
     """Decode a file; a byte order mark at its start is no part of the first name.
+
+    Parameters
+    ----------
+    cut
+        Whether this is only how the file begins, which may end within a letter.
 
     Raises
     ------
@@ -153,7 +172,8 @@ def text_of(content: bytes, encoding: str, *, subject: str) -> str:
         If it is in another encoding.
     """
     with _decodable(encoding, subject):
-        return content.decode(encoding).removeprefix("\ufeff")
+        decoder = codecs.getincrementaldecoder(encoding)()
+        return decoder.decode(content, final=not cut).removeprefix("\ufeff")
 
 
 @contextmanager
@@ -180,7 +200,6 @@ def _without_mark(lines: Iterator[str]) -> Iterator[str]:
 
 
 def _lines(text: Iterator[str], separator: str) -> Iterator[tuple[int, list[str]]]:
-    """Yield lines of cells, each with the number of the text's line that it ends with; raises as `rows_of`."""
     with _separated():
         reader = csv.reader(text, delimiter=separator, strict=True)
         for row in reader:

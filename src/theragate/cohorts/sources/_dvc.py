@@ -1,4 +1,4 @@
-"""A cohort from a file that DVC tracks: the one that its ``.dvc`` file names, and no other."""
+"""A cohort from a file or folder that DVC tracks: the one that its ``.dvc`` file names, and no other."""
 
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from theragate.cohorts.scratch import Scratch
 from theragate.cohorts.sources._context import SourceContext
 from theragate.cohorts.sources._formats import check_exists, check_table_exists, open_table_file
 from theragate.cohorts.sources._raw_table import SourceTable
-from theragate.digests import md5_file
+from theragate.digests import md5_file, md5_folder
 from theragate.errors import DataError
 from theragate.study import DvcSource
 
@@ -27,18 +27,18 @@ def read_dvc(spec: DvcSource, context: SourceContext, scratch: Scratch) -> Sourc
     DataError
         If the file or its ``.dvc`` is missing or broken, or the file is not the one that DVC tracks.
     """
-    name = context.named(spec.path)
+    name = context.named(spec.path).rstrip("/")
     path = (context.folder / spec.path).resolve()
     pin = path.with_name(f"{path.name}.dvc")
     check_exists(pin, f"`{name}.dvc`", remedy=f"Run `dvc add {name}`, or use the kind `file`.")
     tracked = _tracked(pin, path.name, subject=f"`{name}.dvc`", remedy=f"Restore it from git, or run `dvc add {name}`.")
     check_pulled(spec, context)
     subject = f"source file `{name}`"
-    md5 = md5_file(path)
+    md5 = md5_folder(path) if path.is_dir() else md5_file(path)
     if md5 != tracked:
         raise DataError(
             subject,
-            rule="the file is the one that its .dvc file names",
+            rule="it is the one that its .dvc file names",
             received=f"the MD5 {md5[:12]}…, expected {tracked[:12]}…",
             remedy=f"Run `dvc add {name}` to take the change, or `dvc checkout {name}` to undo it.",
         )
@@ -54,9 +54,8 @@ def check_pulled(spec: DvcSource, context: SourceContext) -> None:
     DataError
         That says what brings it.
     """
-    name = context.named(spec.path)
-    path, subject = context.folder / spec.path, f"source file `{name}`"
-    check_table_exists(path, spec, subject, remedy=f"Run `dvc pull {name}`.")
+    name = context.named(spec.path).rstrip("/")
+    check_table_exists(context.folder, spec, f"source file `{name}`", remedy=f"Run `dvc pull {name}`.")
 
 
 def _tracked(pin: Path, name: str, *, subject: str, remedy: str) -> str:

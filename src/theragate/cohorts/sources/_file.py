@@ -21,6 +21,6 @@ def read_file(spec: FileSource, context: SourceContext, scratch: Scratch) -> Sou
     path, subject = context.folder / spec.path, f"source file `{context.named(spec.path)}`"
     brought = for_experiments(context.folder, context.folder.name)
     remedy = f"{brought}Put it there (a symbolic link will do), or correct `source.path`."
-    check_table_exists(path, spec, subject, remedy=remedy)
+    check_table_exists(context.folder, spec, subject, remedy=remedy)
     read = open_table_file(path, spec, subject=subject, companions=context.companion, scratch=scratch)
     return SourceTable(read.columns, read.version, id_column=spec.id)

@@ -63,19 +63,34 @@ def check_exists(path: Path, subject: str, *, remedy: str) -> None:
         raise DataError(subject, rule="the file exists", received="no such file", remedy=remedy)
 
 
-def check_table_exists(path: Path, spec: FileSource | DvcSource, subject: str, *, remedy: str) -> None:
+def check_table_exists(folder: Path, spec: FileSource | DvcSource, subject: str, *, remedy: str) -> None:
     """Refuse a table that is not there; one of Parquet may be a folder of files.
+
+    Parameters
+    ----------
+    folder
+        That of the study's sources.
 
     Raises
     ------
     DataError
-        With `remedy`, which tells the user what brings it.
+        With `remedy`, which tells the user what brings it; or if DVC would not notice when a file of a folder changes.
     """
-    if spec.path.endswith("/") and not path.is_dir():
+    path = folder / spec.path
+    if not (path.is_dir() and spec.table_format == "parquet"):
+        if not spec.path.endswith("/"):
+            check_exists(path, subject, remedy=remedy)
+            return
         received = "a file" if path.exists() else "no such folder"
         raise DataError(subject, rule="the folder exists", received=received, remedy=remedy)
-    if not (path.is_dir() and spec.table_format == "parquet"):
-        check_exists(path, subject, remedy=remedy)
+    within = [path, *path.parents][: len(path.relative_to(folder).parts)]
+    if any(part.is_symlink() for part in within):
+        raise DataError(
+            subject,
+            rule="a folder that is a table is no symbolic link, which DVC does not follow: it would notice no change",
+            received="a link to a folder",
+            remedy="Make a folder there, and link the files into it; a link to a file is followed.",
+        )
 
 
 def read_table_file(

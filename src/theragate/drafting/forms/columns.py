@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -16,6 +16,7 @@ from theragate.cohorts.sources import (
     CODE,
     INEQUALITY,
     NUMBER,
+    Pieces,
     fits_numbers,
     is_missing_word,
     is_number,
@@ -31,7 +32,7 @@ from theragate.drafting.forms.sentinels import find_sentinels
 from theragate.errors import DataError
 from theragate.evidence.published import SMALLEST_CELL
 
-__all__ = ["Cells", "DraftedColumn", "draft_column", "find_decimal"]
+__all__ = ["Cells", "DraftedColumn", "GivenCells", "draft_column", "find_decimal"]
 
 MEASURED = 10  # with more distinct numbers a column is a measurement, with fewer its numbers may be codes
 _HALF, _MOSTLY, _FEW_WORDS = 0.5, 0.9, 3
@@ -68,21 +69,25 @@ class DraftedColumn:
     labelled: bool = False
 
 
+GivenCells: TypeAlias = Sequence[Any] | Pieces
+
+
 class Cells:
     """The cells of a column: texts; of a sheet also numbers, dates and truth values."""
 
-    def __init__(self, cells: Sequence[Any]) -> None:
-        self.given = cells
+    def __init__(self, cells: GivenCells) -> None:
+        self._pieces = cells if isinstance(cells, Pieces) else None
+        self.given: Sequence[Any] = () if isinstance(cells, Pieces) else cells
 
     @cached_property
     def plain(self) -> NDArray[np.float64] | None:
         """The numbers of a column that has nothing else, written as a computer does, as most columns are."""
-        if all(cell is None or type(cell) in (int, float) for cell in self.given):
+        if not self._are_texts and all(cell is None or type(cell) in (int, float) for cell in self.given):
             typed = np.array([np.nan if cell is None else cell for cell in self.given], dtype=np.float64)
             return None if _all_within(typed, 18_000_101, 21_001_231) else typed
-        if not all(isinstance(cell, str) for cell in self.given):
+        if not self._are_texts:
             return None
-        texts = stripped(self.given)
+        texts = self._stripped
         if texts.null_count == len(texts) or not pc.all(pc.match_substring_regex(texts, NUMBER)).as_py():
             return None
         points = texts.filter(pc.match_substring(texts, "."))
@@ -106,13 +111,23 @@ class Cells:
 
     def plain_with(self, decimal: str) -> NDArray[np.float64] | None:
         """Return `plain`, unless it has decimals and the file's mark is another."""
-        written_so = decimal == "." or not self._fractions or not isinstance(self.given[0], str)
+        written_so = decimal == "." or not self._fractions or not self._are_texts
         return self.plain if self.plain is not None and written_so else None
 
     def texts(self, decimal: str) -> pa.Array:
         """Return what is known as texts, numbers of a sheet with this decimal mark."""
-        texts = stripped([written(cell, decimal) for cell in self.given]).drop_null()
+        texts = self._stripped if self._are_texts else stripped([written(cell, decimal) for cell in self.given])
+        texts = texts.drop_null()
         return pc.replace_substring_regex(pc.replace_substring(texts, "−", "-"), "[\u00a0\u202f]", " ")
+
+    @cached_property
+    def _are_texts(self) -> bool:
+        return any(map(len, self._pieces)) if self._pieces else all(isinstance(cell, str) for cell in self.given or [0])
+
+    @property
+    def _stripped(self) -> pa.Array:
+        given = self._pieces or Pieces([lambda: pa.array(self.given, pa.large_string())])
+        return pa.concat_arrays([stripped(piece) for piece in given])
 
     @cached_property
     def _fractions(self) -> bool:

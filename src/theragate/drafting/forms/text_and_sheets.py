@@ -1,25 +1,36 @@
 """The form of text files and of sheets, in which nothing says what a column holds."""
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import Any
 
-from theragate.cohorts.sources import lay_out, rows_of, sheet_rows, text_of, unpacked, visible_sheets
-from theragate.drafting.forms.columns import Cells, draft_column, find_decimal
+from theragate.cohorts.scratch import Scratch
+from theragate.cohorts.sources import csv_cells, lay_out, lines_of, sheet_rows, text_of, unpacked, visible_sheets
+from theragate.drafting.forms.columns import Cells, GivenCells, draft_column, find_decimal
 from theragate.drafting.forms.encoding import find_encoding
 from theragate.drafting.forms.form import DraftedForm
-from theragate.drafting.forms.layout import find_layout, find_separator
+from theragate.drafting.forms.layout import Layout, find_layout, find_separator
 from theragate.drafting.forms.options import ReadingOptions
 from theragate.errors import DataError
 
 __all__ = ["find_sheet_form", "find_text_form", "text_rows"]
 
+_BEGIN = 2**20  # bytes of a file, by which its separator is found
+_FIRST, _LAST = 20_000, 10  # lines, by which its layout is
 _MARKS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", " ": "spaces"}
 
 
 def find_text_form(form: DraftedForm, options: ReadingOptions) -> None:
-    """Find the form of a CSV file or its kin."""
-    rows = text_rows(form, options)
-    _of_rows(form, rows, options, separator=form.entry.get("separator", ","))
+    """Find the form of a CSV file or its kin: its layout by the first and the last lines, its columns by all cells."""
+    encoding, separator = _find_encoding_and_separator(form, options)
+    with lines_of(form.path, encoding, separator, subject=form.subject) as lines:
+        rows = (row for _, row in lines)
+        first = list(islice(rows, _FIRST))
+        layout = _take_layout(form, [*first, *deque(rows, maxlen=_LAST)])
+    with Scratch() as scratch:
+        grid = csv_cells(form.path, form.spec(), subject=form.subject, scratch=scratch)
+        _take_columns(form, grid, layout, options, separator=separator)
 
 
 def find_sheet_form(form: DraftedForm, options: ReadingOptions) -> None:
@@ -45,28 +56,41 @@ def find_sheet_form(form: DraftedForm, options: ReadingOptions) -> None:
         sheet = visible[0]
     form.entry["sheet"] = sheet
     form.told.append(f"a workbook, sheet `{sheet}`")
-    _of_rows(form, sheet_rows(form.path, sheet, subject=form.subject), options, separator=",")
+    rows = sheet_rows(form.path, sheet, subject=form.subject)
+    layout = _take_layout(form, rows)
+    _take_columns(form, lay_out(rows, form.spec(), subject=form.subject), layout, options, separator=",")
 
 
 def text_rows(form: DraftedForm, options: ReadingOptions) -> list[list[str]]:
     """Find encoding and separator of a text file, and return its lines."""
+    encoding, separator = _find_encoding_and_separator(form, options)
+    with lines_of(form.path, encoding, separator, subject=form.subject) as lines:
+        return [row for _, row in lines]
+
+
+def _find_encoding_and_separator(form: DraftedForm, options: ReadingOptions) -> tuple[str, str]:
     content = unpacked(form.path, subject=form.subject)
     encoding = options.encoding or find_encoding(content)
-    text = text_of(content, encoding, subject=form.subject)
-    separator = options.separator or find_separator(text)
+    begin = text_of(content[:_BEGIN], encoding, subject=form.subject, cut=len(content) > _BEGIN)
+    separator = options.separator or find_separator(begin)
     if encoding != "utf-8":
         form.entry["encoding"] = encoding
     if separator != ",":
         form.entry["separator"] = separator
     form.told.append(f"a text file in {encoding}, cells separated by {_MARKS.get(separator, f'`{separator}`')}")
-    return rows_of(text, separator)
+    return encoding, separator
 
 
-def _of_rows(form: DraftedForm, rows: Sequence[Sequence[Any]], options: ReadingOptions, *, separator: str) -> None:
+def _take_layout(form: DraftedForm, rows: Sequence[Sequence[Any]]) -> Layout:
     layout = find_layout(rows, subject=form.subject)
     form.entry |= layout.entry
     form.told.extend(layout.told)
-    grid = lay_out(rows, form.spec(), subject=form.subject)
+    return layout
+
+
+def _take_columns(
+    form: DraftedForm, grid: Mapping[str, GivenCells], layout: Layout, options: ReadingOptions, *, separator: str
+) -> None:
     form.take_options(grid, options)
     kept = {name: Cells(cells) for name, cells in grid.items() if name not in options.drop}
     decimal = options.decimal or find_decimal(list(kept.values()), separator)
