@@ -6,7 +6,7 @@ import pytest
 
 from theragate.drafting.clusters import DraftedClusters
 from theragate.drafting.columns import Columns
-from theragate.drafting.entry import draft_entry
+from theragate.drafting.entry import _validation, draft_entry
 from theragate.drafting.outcome import draft_outcome
 from theragate.learning.families import ESTIMATORS
 
@@ -86,3 +86,24 @@ def test_with_more_features_than_patients_no_family_has_a_light_penalty():
         tuning = entry(wide, outcome=outcome, time=time)["tuning"]
         assert not any(ESTIMATORS[family].light for family in (tuning["reference"], *tuning["families"]))
     assert entry(table())["tuning"]["reference"] == "logistic"
+
+
+@pytest.mark.parametrize(
+    ("patients", "rarest", "expected"),
+    [
+        (20_000, 9_000, ("nested_cross_validation", None)),
+        (20_001, 9_000, ("holdout", 0.2)),
+        (20_001, 499, ("nested_cross_validation", None)),
+        (6_000_000, 90_000, ("holdout", 0.16)),
+        (10_000_000, 90_000, ("holdout", 0.1)),
+    ],
+)
+def test_of_many_patients_a_part_is_held_out_of_at_most_a_million(patients, rarest, expected):
+    drafted = _validation(patients, rarest, clusters=DraftedClusters())
+    assert (drafted["scheme"], drafted.get("fraction")) == expected
+    assert drafted["reason"].startswith("REVIEW")
+
+
+def test_a_few_clusters_are_all_tested_in():
+    assert _validation(50_000, 9_000, clusters=DraftedClusters("site", 9))["scheme"] == "nested_cross_validation"
+    assert _validation(50_000, 9_000, clusters=DraftedClusters("site", 10))["scheme"] == "holdout"

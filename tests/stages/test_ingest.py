@@ -3,6 +3,8 @@
 import json
 import re
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -172,3 +174,37 @@ def test_what_is_wrong_in_the_last_line_is_found(change, said, folder, in_pieces
     line = refused(folder, capsys)
     assert re.search(said, line), line
     assert "abc" not in line
+
+
+LIMITED = """
+import resource, sys
+from theragate.cohorts import scratch
+from theragate.runner.command import exit_code
+from theragate.stages.ingest import ingest
+
+scratch._IN_MEMORY = int(sys.argv[1])
+resource.setrlimit(resource.RLIMIT_FSIZE, (150_000, 150_000))
+sys.exit(exit_code(ingest, [sys.argv[2]]))
+"""
+
+
+@pytest.mark.parametrize(
+    ("in_memory", "said"),
+    [
+        (2**26, "cohort.parquet: the file can be written; received File too large. Free space"),
+        (0, "it holds what was read of the source, until the cohort is written; received File too large. Free space"),
+    ],
+)
+def test_a_disk_that_fills_leaves_nothing_behind(in_memory, said, folder):
+    random = np.random.default_rng(1)
+    values = {"a": random.normal(size=20_000), "b": random.normal(size=20_000)}
+    frame = pd.DataFrame({**values, "ill": ["yes", "no"] * 10_000})
+    frame.to_parquet(folder / "t.parquet")
+    declare(folder, {"kind": "file", "path": "t.parquet"}, deidentification={})
+    command = [sys.executable, "-c", LIMITED, str(in_memory), STUDY]
+    done = subprocess.run(command, cwd=folder.parent.parent, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert done.stderr.count("\n") == 1
+    left = {path.name for path in folder.parent.parent.rglob("*") if path.is_file()}
+    assert left == {"params.yaml", "t.parquet", "pipeline.json", "pipeline.lock"}
