@@ -1,9 +1,10 @@
 """Stores are named by URL; without any setting everything lies in the project's folder."""
 
+import psutil
 import pytest
 
 from theragate.errors import ConfigurationError
-from theragate.settings import read_settings
+from theragate.settings import read_settings, written_bytes
 
 
 def test_defaults_need_nothing(tmp_path):
@@ -48,3 +49,33 @@ def test_the_registry_of_a_database_is_guarded_where_that_is_possible(tracking, 
 def test_jobs_is_a_positive_number(jobs, tmp_path):
     with pytest.raises(ConfigurationError, match=f"THERAGATE_JOBS.*1 or above; received `{jobs}`"):
         read_settings({"THERAGATE_JOBS": jobs}, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "amount"),
+    [("4GiB", 2**32), ("4 gib", 2**32), ("1.5GB", 1_500_000_000), ("512MiB", 2**29), ("100000000", 100_000_000)],
+)
+def test_the_memory_of_a_stage_is_an_amount_with_its_unit(text, amount, tmp_path):
+    settings = read_settings({"THERAGATE_MEMORY_LIMIT": text}, tmp_path)
+    assert (settings.memory, settings.memory_is_set) == (amount, True)
+
+
+def test_without_a_limit_a_stage_has_nearly_what_the_machine_has(tmp_path):
+    settings = read_settings({}, tmp_path)
+    assert not settings.memory_is_set
+    assert 2**28 < settings.memory < psutil.virtual_memory().total
+
+
+@pytest.mark.parametrize("text", ["4", "0GiB", "-1GiB", "GiB", "4 GiBs", "much", "10MiB", "٤GiB", "nan", "1e3GiB"])
+def test_a_limit_that_is_no_amount_of_memory_is_refused(text, tmp_path):
+    with pytest.raises(
+        ConfigurationError, match=r"THERAGATE_MEMORY_LIMIT.*such as `4GiB`, of 64 MiB or more; received"
+    ):
+        read_settings({"THERAGATE_MEMORY_LIMIT": text}, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("amount", "text"), [(2**32, "4 GiB"), (2**29, "512 MiB"), (1_500_000_000, "1.4 GiB"), (2**51, "2,097,152 GiB")]
+)
+def test_memory_is_written_as_people_do(amount, text):
+    assert written_bytes(amount) == text

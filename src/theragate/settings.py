@@ -2,14 +2,25 @@
 
 import math
 import os
+import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from theragate.errors import ConfigurationError
 
-__all__ = ["Settings", "for_experiments", "project_root", "read_settings"]
+__all__ = ["Settings", "for_experiments", "project_root", "read_settings", "written_bytes"]
 
+_UNITS = {"": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12} | {
+    "KIB": 2**10,
+    "MIB": 2**20,
+    "GIB": 2**30,
+    "TIB": 2**40,
+}
+_LEAST_MEMORY = 2**26  # bytes, below which not even Python and NumPy fit
+_OF_ALL = 0.95  # of the machine's memory, from which on the kernel looks for somebody to end
+_CGROUPS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 _TIMEOUT = 1800  # seconds: a large model may have to be copied on the server, and fetched over a slow line
 
 
@@ -20,7 +31,8 @@ class Settings:
     ``home`` is the project's root, also for experiments that DVC runs in a temporary folder: default stores and
     private tables live there. ``tracking``, ``registry`` and ``artifacts`` are MLflow's store URLs: unless it is named,
     the registry is the guarded one beside the tracking store. ``jobs`` is the number of processor cores that training
-    may use, ``timeout`` the seconds that a command waits for a server, all its waiting together.
+    may use, ``timeout`` the seconds that a command waits for a server, all its waiting together. ``memory`` is how many
+    bytes a stage and its workers may hold together, and ``memory_is_set`` whether somebody says so.
     """
 
     home: Path
@@ -29,6 +41,8 @@ class Settings:
     artifacts: str
     jobs: int
     timeout: float
+    memory: int
+    memory_is_set: bool
 
     @property
     def private(self) -> Path:
@@ -65,19 +79,22 @@ def read_settings(environ: Mapping[str, str], folder: Path) -> Settings:
     environ
         Environment variables. MLflow's own ``MLFLOW_TRACKING_URI`` and ``MLFLOW_REGISTRY_URI`` name the stores,
         ``THERAGATE_ARTIFACTS`` the artifact location of new experiments, ``THERAGATE_JOBS`` the cores,
-        ``THERAGATE_TIMEOUT`` the seconds that a command waits for a server; DVC gives ``DVC_ROOT``.
+        ``THERAGATE_TIMEOUT`` the seconds that a command waits for a server, ``THERAGATE_MEMORY_LIMIT`` the memory of a
+        stage; DVC gives ``DVC_ROOT``.
     folder
         The current folder: the project around it is meant where DVC does not say otherwise.
 
     Raises
     ------
     ConfigurationError
-        If ``THERAGATE_JOBS`` is not a positive whole number, or ``THERAGATE_TIMEOUT`` not a positive number.
+        If ``THERAGATE_JOBS`` is not a positive whole number, ``THERAGATE_TIMEOUT`` not a positive number, or
+        ``THERAGATE_MEMORY_LIMIT`` not an amount such as ``4GiB``.
     """
     home = Path(environ.get("DVC_ROOT") or project_root(folder) or folder).resolve()
     tracking = environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{home / 'mlflow-store' / 'mlflow.db'}"
     remote = tracking.startswith(("http://", "https://"))
     local = "" if remote else (home / "mlflow-store" / "artifacts").as_uri()
+    memory = _memory(environ.get("THERAGATE_MEMORY_LIMIT"))
     return Settings(
         home=home,
         tracking=tracking,
@@ -85,6 +102,8 @@ def read_settings(environ: Mapping[str, str], folder: Path) -> Settings:
         artifacts=environ.get("THERAGATE_ARTIFACTS") or local,
         jobs=_jobs(environ.get("THERAGATE_JOBS")),
         timeout=_timeout(environ.get("THERAGATE_TIMEOUT")),
+        memory=memory or _all_memory(),
+        memory_is_set=memory is not None,
     )
 
 
@@ -121,3 +140,34 @@ def _jobs(text: str | None) -> int:
             remedy="Correct it, or unset it to use all cores.",
         )
     return int(text)
+
+
+def written_bytes(amount: int) -> str:
+    """Return an amount of memory as people write it: ``4 GiB``, ``512 MiB``."""
+    unit, size = ("GiB", 2**30) if amount >= 2**30 else ("MiB", 2**20)
+    return f"{amount / size:.3g} {unit}" if amount < 1000 * size else f"{amount / size:,.0f} {unit}"
+
+
+def _memory(text: str | None) -> int | None:
+    if not text:
+        return None
+    form = re.fullmatch(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]*)\s*", text, flags=re.ASCII)
+    unit = _UNITS.get(form[2].upper()) if form else None
+    amount = int(float(form[1]) * unit) if form and unit else 0
+    if amount < _LEAST_MEMORY:
+        raise ConfigurationError(
+            "environment variable THERAGATE_MEMORY_LIMIT",
+            rule=f"it is an amount of memory, such as `4GiB`, of {written_bytes(_LEAST_MEMORY)} or more",
+            received=f"`{text}`",
+            remedy="Correct it, or unset it to use what the machine has.",
+        )
+    return amount
+
+
+def _all_memory() -> int:
+    """Return nearly all memory of the machine, or of the control group that this process is in."""
+    amounts = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    for path in _CGROUPS:
+        with suppress(OSError, ValueError):  # another version of control groups, or `max`
+            amounts.append(int(Path(path).read_text(encoding="ascii")))
+    return int(min(amounts) * _OF_ALL)

@@ -10,6 +10,7 @@ from pathlib import Path
 from theragate.errors import ConfigurationError
 from theragate.runner import arrow_memory  # noqa: F401 - before anything imports Arrow
 from theragate.runner.exclusive import claim_pipeline, end_with
+from theragate.runner.memory_limit import refuse_more_than, within_memory
 from theragate.runner.reporting import reported
 from theragate.runner.workspace import Workspace
 from theragate.settings import Settings, read_settings
@@ -33,17 +34,24 @@ def run_stage(stage: Callable[[StageCall], str]) -> None:
     the user's keeps its traceback.
     """
     warnings.filterwarnings("ignore")  # a library's advice to programmers is nothing that a user can act on
-    sys.exit(exit_code(stage, sys.argv[1:]))
+    sys.exit(exit_code(stage, sys.argv[1:], alone=True))
 
 
-def exit_code(stage: Callable[[StageCall], str], arguments: list[str]) -> int:
-    """Run `stage` with a command line's arguments; show its line or its error; return the exit code."""
+def exit_code(stage: Callable[[StageCall], str], arguments: list[str], *, alone: bool = False) -> int:
+    """Run `stage` with a command line's arguments; show its line or its error; return the exit code.
+
+    A process that is there for it `alone` is also held to the limit of memory by the kernel.
+    """
 
     def act() -> str:
         workspace = Workspace(Path.cwd(), _study(arguments))
         settings = read_settings(os.environ, workspace.root)
         end_with(claim_pipeline(workspace.root))
-        return f"{workspace.study}: {stage(StageCall(workspace, settings, os.environ))}"
+        if alone:
+            refuse_more_than(settings)
+        with within_memory(settings, getattr(stage, "__name__", "stage")):
+            line = stage(StageCall(workspace, settings, os.environ))
+        return f"{workspace.study}: {line}"
 
     return reported(act)
 

@@ -34,6 +34,8 @@ class Answer:
     def __init__(self, result: Any) -> None:
         detail = result.result or {}
         raised = _raised(result.exception_info or {})
+        if raised and "MemoryError" in str(result.exception_info):  # the library takes it for a fault of the column
+            raise MemoryError
         unexpected, percent = detail.get("unexpected_count"), detail.get("unexpected_percent")
         self.passed = None if raised else bool(result.success)
         self.unexpected = None if unexpected is None else int(unexpected)
