@@ -56,6 +56,20 @@ def test_an_export_with_a_title_a_total_and_a_comma_for_decimals(folder, capsys)
     assert set(cohort()["Größe-ähnlich"]) == {"f", "m"}
 
 
+def test_a_folder_of_parquet_files_is_copied_and_read_again(folder, capsys):
+    frame = small_cohort()
+    (folder / "export").mkdir()
+    (folder / "export" / "_SUCCESS").write_text("")
+    for number, first in enumerate(range(0, len(frame), 50)):
+        frame.iloc[first : first + 50].to_parquet(folder / "export" / f"{number}.parquet", index=False)
+    assert drafted(folder, "export", capsys)["source"]["path"] == "export/"
+    assert "a folder of 4 Parquet files" in capsys.readouterr().out
+    assert len(cohort()) == len(frame)
+    assert sorted(path.name for path in (folder / "sources" / NEW / "export").iterdir()) == [
+        f"{number}.parquet" for number in range(4)
+    ]
+
+
 def test_what_is_ambiguous_is_a_mark_that_blocks(folder, capsys):
     frame = small_cohort()
     pressure = pd.Series(100 + np.arange(160) % 60).where(np.arange(160) % 9 != 0, -9)

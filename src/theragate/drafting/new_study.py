@@ -17,7 +17,7 @@ from theragate.cohorts.deidentify import check_ids, deidentify
 from theragate.cohorts.groups import read_groups
 from theragate.cohorts.outcome_columns import read_outcome
 from theragate.cohorts.repeated_rows import one_row_each
-from theragate.cohorts.sources import as_plain, read_table_file
+from theragate.cohorts.sources import as_plain, parts_of, read_table_file
 from theragate.cohorts.table import Table
 from theragate.drafting.clusters import DraftedClusters, draft_clusters
 from theragate.drafting.columns import Columns, read_columns
@@ -271,19 +271,26 @@ def _check_features(cohort: pd.DataFrame, study: Study) -> None:
         ) from None
 
 
+def _tables(form: DraftedForm) -> dict[Path, Path]:
+    """Return the files of the table and what belongs to it, by where they go in the folder of the study."""
+    within = Path(form.path.name) if form.path.is_dir() else Path()
+    parts = {within / part.name: part for part in parts_of(form.path, subject=form.subject)}
+    return parts | {Path(other.name): other for other in form.companions.values()}
+
+
 def _files(workspace: Workspace, form: DraftedForm) -> list[Path]:
     """Return the files that a draft makes."""
     folder = workspace.root / "sources" / workspace.study
-    tables = [folder / table.name for table in (form.path, *form.companions.values())]
+    tables = [folder / place for place in _tables(form)]
     decided = [workspace.decided(name) for name in ("champion.json", "waivers.json")]
     return [*tables, folder / "README.md", workspace.suite, *decided]
 
 
 def _write(workspace: Workspace, form: DraftedForm, suite: dict[str, Any]) -> None:
     name, folder, file = workspace.study, workspace.root / "sources" / workspace.study, form.path
-    for copied in (file, *form.companions.values()):
-        if copied.resolve() != (folder / copied.name).resolve():
-            with whole_file(folder / copied.name, mode=0o600) as temporary:
+    for place, copied in _tables(form).items():
+        if copied.resolve() != (folder / place).resolve():
+            with whole_file(folder / place, mode=0o600) as temporary:
                 shutil.copyfile(copied, temporary)
     if not (folder / "README.md").exists():
         write_text(folder / "README.md", README.format(name=name, file=file.name))

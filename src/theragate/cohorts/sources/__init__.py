@@ -30,7 +30,7 @@ from theragate.cohorts.sources._formats import FORMATS, read_table_file
 from theragate.cohorts.sources._grid import Grid, blank, lay_out
 from theragate.cohorts.sources._later_patients import LaterFile, later_file, read_later_patients
 from theragate.cohorts.sources._missing_words import is_missing_word
-from theragate.cohorts.sources._parquet import open_parquet
+from theragate.cohorts.sources._parquet import open_parquet, parts_of
 from theragate.cohorts.sources._raw_table import RawTable, SourceTable, as_plain, check_not_empty
 from theragate.cohorts.sources._readable import readable
 from theragate.cohorts.sources._redcap_dictionary import RedcapField, box_of, read_dictionary
@@ -74,6 +74,7 @@ __all__ = [
     "open_source",
     "open_spss",
     "open_stata",
+    "parts_of",
     "plain_numbers",
     "plain_series",
     "read_dictionary",

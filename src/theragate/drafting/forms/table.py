@@ -33,15 +33,16 @@ def find_form(path: Path, options: ReadingOptions, *, subject: str) -> DraftedFo
     DataError
         If there is no such file, it is none that can be read, or a person has to say what is meant.
     """
-    kind = format_of(path.name)
-    if kind is None or not path.is_file():
+    name = f"{path.name}/" if path.is_dir() and format_of(path.name) is None else path.name
+    kind = format_of(name)
+    if kind is None or not (path.is_file() or (path.is_dir() and kind == "parquet")):
         raise DataError(
             subject,
-            rule="it is a table: CSV (also packed), Parquet, a workbook, or a file of SPSS, Stata or SAS",
+            rule="it is a table: CSV (also packed), Parquet (also a folder), a workbook, or of SPSS, Stata or SAS",
             received="no such file" if not path.is_file() else f"a file `*{path.suffix}`",
             remedy=f"Correct the path, or export the table as one of {', '.join(ENDINGS)}.",
         )
-    form = DraftedForm(path, subject, {"kind": "file", "path": path.name})
+    form = DraftedForm(path, subject, {"kind": "file", "path": name})
     with readable(path, kind, subject=subject):
         FINDERS["redcap" if kind == "csv" and options.dictionary else kind](form, options)
     return form

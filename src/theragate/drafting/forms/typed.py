@@ -14,6 +14,7 @@ from theragate.cohorts.sources import (
     open_sas,
     open_spss,
     open_stata,
+    parts_of,
     plain_series,
     written,
 )
@@ -27,7 +28,8 @@ __all__ = ["find_parquet_form", "find_sas_form", "find_spss_form", "find_stata_f
 
 def find_parquet_form(form: DraftedForm, options: ReadingOptions) -> None:
     """Find the form of a Parquet file."""
-    form.told.append("a Parquet file")
+    parts = len(parts_of(form.path, subject=form.subject))
+    form.told.append(f"a folder of {parts:,} Parquet files" if form.path.is_dir() else "a Parquet file")
     _of_columns(form, StatisticsFile(open_parquet(form.path, subject=form.subject)), options)
 
 
