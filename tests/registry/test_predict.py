@@ -14,9 +14,9 @@ import pytest
 from cohorts.workbooks import write_workbook
 from patients import make_world
 
+from theragate.cohorts.sources import _packed
 from theragate.errors import ConfigurationError, DataError
 from theragate.personal.answers import PersonalModel
-from theragate.registry import plain_tables
 from theragate.registry.loading import Champion
 from theragate.registry.predict import InputForm, predict_file
 
@@ -322,7 +322,7 @@ def test_an_id_of_the_name_of_an_answers_column_is_refused_in_a_sentence(champio
 
 
 def test_a_packed_file_fills_no_memory(champion, tmp_path, monkeypatch):
-    monkeypatch.setattr(plain_tables, "_MOST_UNPACKED", 1 << 20)
+    monkeypatch.setattr(_packed, "_MOST_UNPACKED", 1 << 20)
     content = b"age,sex,marker\n" + b"60,f,0.5\n" * (1 << 18)
     (tmp_path / "in.csv.gz").write_bytes(gzip.compress(content))
     (tmp_path / "in.csv.bz2").write_bytes(bz2.compress(content))

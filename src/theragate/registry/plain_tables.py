@@ -1,13 +1,8 @@
-"""Tables as they are exchanged: lines of one length come in, within limits, and no cell goes out that is a formula."""
+"""Tables as they are exchanged: lines of one length come in, and no cell goes out that is a formula."""
 
-import bz2
 import csv
-import gzip
-import lzma
-import zipfile
-from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 from theragate.cohorts.sources import LaterFile
 from theragate.cohorts.spreadsheets import RULE, runs_as_formula
@@ -17,50 +12,9 @@ from theragate.numbers import plural
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["check_cells", "check_lengths", "check_unpacked"]
+__all__ = ["check_cells", "check_lengths"]
 
-_PACKED = {b"\x1f\x8b": gzip, b"BZh": bz2, b"\xfd7zXZ\x00": lzma}
-_ZIP = b"PK\x03\x04"
-_MOST_UNPACKED = 1 << 30
-_PIECE = 1 << 20
 _MOST_CELL = 1 << 20  # characters
-
-
-def check_unpacked(path: Path) -> None:
-    """Refuse a file that is a thousand times as large when it is unpacked, without unpacking all of it.
-
-    Raises
-    ------
-    DataError
-        If it holds more than 1 GiB.
-    """
-    total = 0
-    try:
-        for stream in _contents(path):
-            with stream:
-                while piece := stream.read(_PIECE):
-                    total += len(piece)
-                    if total > _MOST_UNPACKED:
-                        raise DataError(
-                            f"`{path.name}`",
-                            rule=f"a packed file holds {_MOST_UNPACKED:,} bytes at most",
-                            received="more",
-                            remedy="Unpack it where there is room for it, and divide it, or save it as Parquet.",
-                        )
-    except (OSError, EOFError, ValueError, lzma.LZMAError, zipfile.BadZipFile, RuntimeError, NotImplementedError):
-        return  # whoever reads the table says what is wrong with it
-
-
-def _contents(path: Path) -> Iterator[IO[bytes]]:
-    with path.open("rb") as stream:
-        head = stream.read(8)
-    module = next((module for magic, module in _PACKED.items() if head.startswith(magic)), None)
-    if module is not None:
-        yield module.open(path, "rb")
-    elif head.startswith(_ZIP):
-        with zipfile.ZipFile(path) as archive:
-            for entry in archive.infolist():
-                yield archive.open(entry)
 
 
 def check_lengths(path: Path, form: LaterFile) -> None:

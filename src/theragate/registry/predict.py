@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import ValidationError
 
-from theragate.cohorts.sources import LaterFile, later_file, read_later_patients
+from theragate.cohorts.sources import LaterFile, check_unpacked, later_file, read_later_patients
 from theragate.errors import ConfigurationError, DataError, did_you_mean
 from theragate.files import whole_file
 from theragate.numbers import plural
 from theragate.personal.answer_table import COLUMNS, PREDICTION
 from theragate.registry.loading import Champion
-from theragate.registry.plain_tables import check_cells, check_lengths, check_unpacked
+from theragate.registry.plain_tables import check_cells, check_lengths
 from theragate.study import ENDINGS, LAYOUT, Format, Study, TableFile, first_flaw, format_of
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def predict_file(
     kind = _kind(source)
     _check_kind(target)
     _check_apart(source, target)
-    check_unpacked(source)
+    check_unpacked(source, subject=f"`{source.name}`")
     if kind == "csv" and declared is not None and declared.source.table_format == "redcap":
         kind = "redcap"
     if kind == "parquet":

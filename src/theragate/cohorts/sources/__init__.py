@@ -30,6 +30,7 @@ from theragate.cohorts.sources._formats import FORMATS, read_table_file
 from theragate.cohorts.sources._grid import Grid, blank, lay_out
 from theragate.cohorts.sources._later_patients import LaterFile, later_file, read_later_patients
 from theragate.cohorts.sources._missing_words import is_missing_word
+from theragate.cohorts.sources._packed import check_unpacked
 from theragate.cohorts.sources._parquet import open_parquet, parts_of
 from theragate.cohorts.sources._raw_table import RawTable, SourceTable, as_plain, check_not_empty
 from theragate.cohorts.sources._readable import readable
@@ -62,6 +63,7 @@ __all__ = [
     "box_of",
     "check_folder",
     "check_source",
+    "check_unpacked",
     "csv_cells",
     "fits_numbers",
     "is_missing_word",

@@ -1,9 +1,7 @@
 """Text files of separated values (CSV and its kin), plain or packed."""
 
-import bz2
 import codecs
 import csv
-import gzip
 import lzma
 import zipfile
 import zlib
@@ -19,14 +17,13 @@ from theragate.cohorts.scratch import Kept, Scratch
 from theragate.cohorts.sources._cells import Pieces, read_grid, stripped
 from theragate.cohorts.sources._companions import Companions
 from theragate.cohorts.sources._grid import Layout
+from theragate.cohorts.sources._packed import ZIP, most_unpacked, packing, too_large
 from theragate.cohorts.table import Table
 from theragate.errors import DataError
 from theragate.study import TableFile, format_of
 
 __all__ = ["csv_cells", "lines_of", "read_csv", "rows_of", "text_of", "unpacked"]
 
-_PACKED = {b"\x1f\x8b": gzip, b"BZh": bz2, b"\xfd7zXZ\x00": lzma}
-_ZIP = b"PK\x03\x04"
 _LONGEST_MARK = 6
 _READ = 2**20  # bytes at once
 _NOT_A_MEMBER = ("__MACOSX/", ".DS_Store")
@@ -88,7 +85,7 @@ def unpacked(path: Path, *, subject: str) -> bytes:
     Raises
     ------
     DataError
-        If the archive is broken, or holds several files.
+        If the archive is broken, or holds several files, or too much.
     """
     with _opened(path, subject=subject) as stream:
         return stream.read()
@@ -101,18 +98,19 @@ def _opened(path: Path, *, subject: str) -> Iterator[IO[bytes]]:
         file = stack.enter_context(path.open("rb"))
         begin = file.read(_LONGEST_MARK)
         file.seek(0)
-        module = next((module for mark, module in _PACKED.items() if begin.startswith(mark)), None)
-        if not (begin.startswith(_ZIP) or module):
+        module = packing(begin)
+        if not (begin.startswith(ZIP) or module):
             yield file
             return
         with _can_be_unpacked(subject):
             packed: Any = module.open(file) if module else _only_member(file, stack, subject)
-        yield BufferedReader(_Unpacking(stack.enter_context(packed), subject), _READ)
+        unpacking = _Unpacking(stack.enter_context(packed), subject, most=most_unpacked(path))
+        yield BufferedReader(unpacking, _READ)
 
 
 class _Unpacking(RawIOBase):
-    def __init__(self, stream: IO[bytes], subject: str) -> None:
-        self._stream, self._subject = stream, subject
+    def __init__(self, stream: IO[bytes], subject: str, *, most: int) -> None:
+        self._stream, self._subject, self._most, self._read = stream, subject, most, 0
 
     def readable(self) -> bool:
         return True
@@ -120,6 +118,9 @@ class _Unpacking(RawIOBase):
     def readinto(self, buffer: Any) -> int:
         with _can_be_unpacked(self._subject):
             content = self._stream.read(len(buffer))
+        self._read += len(content)
+        if self._read > self._most:
+            raise too_large(self._subject, self._most)
         buffer[: len(content)] = content
         return len(content)
 

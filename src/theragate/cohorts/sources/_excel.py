@@ -12,6 +12,7 @@ from theragate.cohorts.scratch import Scratch
 from theragate.cohorts.sources._cells import read_grid
 from theragate.cohorts.sources._companions import Companions
 from theragate.cohorts.sources._grid import lay_out
+from theragate.cohorts.sources._packed import check_unpacked
 from theragate.cohorts.table import Table
 from theragate.errors import DataError
 from theragate.study import TableFile
@@ -122,6 +123,7 @@ def sheet_rows(path: Path, sheet: str, *, subject: str) -> list[list[Any]]:
 def _workbook(path: Path, subject: str) -> "CalamineWorkbook":
     from python_calamine import CalamineError, PasswordError, load_workbook
 
+    check_unpacked(path, subject=subject)
     try:
         return load_workbook(io.BytesIO(path.read_bytes()))
     except PasswordError:
