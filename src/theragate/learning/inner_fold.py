@@ -1,5 +1,7 @@
 """One inner fold: its designs are made once and serve every trial of the search."""
 
+from abc import ABC, abstractmethod
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -11,11 +13,36 @@ from theragate.learning.features import Feature, as_features
 from theragate.learning.nuisances import fit_nuisances, scores
 from theragate.learning.tuning_loss import Loss
 
-__all__ = ["InnerFold", "score"]
+__all__ = ["Fold", "InnerFold"]
 
 
-class InnerFold:
-    """A part to learn from and a part to score on.
+class Fold(ABC):
+    """A part to learn from and a part to score on, with the loss there."""
+
+    _loss: Loss
+
+    def score(self, family: Family, params: Params, *, seed: int) -> float:
+        """Fit on the one part and return the mean loss on the other.
+
+        Raises
+        ------
+        FitError
+            If there is no stable solution, or a prediction is not finite.
+        """
+        training, held_out = self._design(family.design)
+        model = fitted(family, training, params, seed=seed)
+        prediction = model.response.of(model.score(held_out))
+        if not np.isfinite(prediction).all():
+            raise FitError("a prediction is not finite")
+        return self._loss.mean(prediction)
+
+    @abstractmethod
+    def _design(self, kind: DesignKind) -> tuple[Training, NDArray[np.float64]]:
+        """Return what is learned from, and the matrix of those who are scored."""
+
+
+class InnerFold(Fold):
+    """A fold whose designs are in memory.
 
     Parameters
     ----------
@@ -47,36 +74,9 @@ class InnerFold:
             self._loss = Loss.of(outcome.take(test), development=outcome)
         self._designs: dict[DesignKind, tuple[Training, NDArray[np.float64]]] = {}
 
-    def score(self, family: Family, params: Params, *, seed: int) -> float:
-        """Fit on the one part and return the mean loss on the other.
-
-        Raises
-        ------
-        FitError
-            If there is no stable solution, or a prediction is not finite.
-        """
-        return score(family, params, *self._design(family.design), loss=self._loss, seed=seed)
-
     def _design(self, kind: DesignKind) -> tuple[Training, NDArray[np.float64]]:
         if kind not in self._designs:
             design = fit_design(kind, self._learned, self._schema)
             training = Training(design.matrix(self._learned), self._outcome, design.curves)
             self._designs[kind] = (training, design.matrix(self._scored))
         return self._designs[kind]
-
-
-def score(
-    family: Family, params: Params, training: Training, held_out: NDArray[np.float64], *, loss: Loss, seed: int
-) -> float:
-    """Fit a family and return its mean loss on the matrix of those held out.
-
-    Raises
-    ------
-    FitError
-        If there is no stable solution, or a prediction is not finite.
-    """
-    model = fitted(family, training, params, seed=seed)
-    prediction = model.response.of(model.score(held_out))
-    if not np.isfinite(prediction).all():
-        raise FitError("a prediction is not finite")
-    return loss.mean(prediction)

@@ -9,9 +9,9 @@ from theragate.cohorts.outcomes import Outcome
 from theragate.cohorts.parquet import read_table
 from theragate.files import read_json, whole_directory, write_json
 from theragate.learning.design_matrix import DesignKind, fit_design
-from theragate.learning.families import Family, Params, Training
+from theragate.learning.families import Training
 from theragate.learning.features import Feature, as_features
-from theragate.learning.inner_fold import score
+from theragate.learning.inner_fold import Fold
 from theragate.learning.tuning_loss import Loss
 
 __all__ = ["SharedFold"]
@@ -19,8 +19,8 @@ __all__ = ["SharedFold"]
 _AGAIN = "Run the same command again."
 
 
-class SharedFold:
-    """A part to learn from and a part to score on, as `InnerFold`.
+class SharedFold(Fold):
+    """A fold whose designs are in files.
 
     Parameters
     ----------
@@ -51,16 +51,6 @@ class SharedFold:
         # Censoring is a nuisance, not part of the model, and learned from all patients of the search.
         self._loss = Loss.of(outcome.take(test), development=outcome)
         self._designs: dict[DesignKind, tuple[Training, NDArray[np.float64]]] = {}
-
-    def score(self, family: Family, params: Params, *, seed: int) -> float:
-        """Fit on the one part and return the mean loss on the other.
-
-        Raises
-        ------
-        FitError
-            If there is no stable solution, or a prediction is not finite.
-        """
-        return score(family, params, *self._design(family.design), loss=self._loss, seed=seed)
 
     def _design(self, kind: DesignKind) -> tuple[Training, NDArray[np.float64]]:
         if kind not in self._designs:
