@@ -1,5 +1,6 @@
 """Small cohorts of every task: with text, missing values and a column that must not be learned from."""
 
+from copy import deepcopy
 from typing import Any, cast
 
 import numpy as np
@@ -99,7 +100,7 @@ def study_entry(task: str) -> dict[str, Any]:
             "owner": "The tests",
         },
         "source": {"kind": "bundled", "name": "none", "citation": "Drawn by the tests.", "licence": "None needed."},
-        "outcome": _OUTCOMES[task],
+        "outcome": deepcopy(_OUTCOMES[task]),
         "features": {"dropped": {"leak": "It is the truth itself."}},
         "deidentification": {},
         "subgroups": {},
@@ -111,7 +112,7 @@ def study_entry(task: str) -> dict[str, Any]:
             "inner_folds": 2,
             "reason": "A small cohort.",
         },
-        "tuning": _TUNING[task],
+        "tuning": deepcopy(_TUNING[task]),
         "stability": {"refits": 20, "reason": "For the tests."},
         "scenarios": {
             "no_marker": {"missing": {"marker": 1.0, "stage": 0.5}, "reason": "The laboratory is closed."},
