@@ -12,6 +12,7 @@ from benchmarks.million import million_followed, million_rows
 from benchmarks.pipeline import all_studies, equal_locks, noop_overhead, repro
 from benchmarks.registry import guarded_alias
 from benchmarks.road import (
+    fill,
     hundred_thousand_road,
     million_road,
     million_survival_road,
@@ -64,6 +65,7 @@ def main() -> None:
                 "pairs": len(values),
             }
     RESULTS.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    fill(RESULTS.parents[1] / "docs" / "performance.md", results)
     print(f"{'measure':<20}{'median':>10}{'min':>10}{'max':>10}{'pairs':>8}")
     for key, row in sorted(results.items()):
         print(f"{key:<20}{row['median']:>10.3f}{row['min']:>10.3f}{row['max']:>10.3f}{row['pairs']:>8}")

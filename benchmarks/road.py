@@ -10,6 +10,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,20 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
+from theragate.files import write_text
+
 NUMBERS, CATEGORIES = 22, {"sex": 2, "ethnicity": 6, "ward": 3, "drug": 4, "blood_group": 4, "smoking": 3, "region": 5}
+ROADS = {
+    "hundred_thousand": "100,000 patients",
+    "million_road": "1,000,000",
+    "ten_million": "10,000,000",
+    "million_survival": "1,000,000, followed over time",
+    "wide_road": "2,000 of 5,000 features",
+}
 STAGES = ("ingest", "validate", "train", "refit", "evaluate", "gate", "register")
 AT_ONCE = 500_000
 HELD_OUT = 1_000_000  # patients at most, who tell as much as any number
+DRAFTED = 1_000_000  # patients at most whom the study is drafted from, before the table of all takes its place
 
 
 def hundred_thousand_road() -> dict[str, float]:
@@ -58,11 +69,13 @@ def road(patients: int, name: str, *, followed: bool = False, numbers: int = NUM
         root = Path(folder) / "project"
         root.mkdir()
         table = Path(folder) / "table.parquet"
-        write_table(table, patients, followed=followed, numbers=numbers)
+        write_table(table, min(patients, DRAFTED), followed=followed, numbers=numbers)
         run(root, "theragate", "init")
         outcome = ["--time", "years", "--outcome", "died"] if followed else ["--outcome", "outcome"]
         drafted = run(root, "theragate", "new-study", "large", "--from", str(table), *outcome)
         table.unlink()
+        if patients > DRAFTED:
+            write_table(root / "sources" / "large" / table.name, patients, followed=followed, numbers=numbers)
         amend(root / "params.yaml", patients)
         for stage in STAGES:
             costs[stage] = run(root, "dvc", "repro", "-q", f"{stage}@large")
@@ -74,6 +87,33 @@ def road(patients: int, name: str, *, followed: bool = False, numbers: int = NUM
     costs["draft"] = drafted
     rows = {f"{name}_{stage}_{kind}": value for stage, cost in costs.items() for kind, value in cost.items()}
     return {f"{name}_{kind}": value for kind, value in whole.items()} | rows
+
+
+def table(results: Mapping[str, Mapping[str, float]]) -> str:
+    """Return the cost of each stage, for the roads that were measured, as the table of docs/performance.md."""
+    shown = [(title, name) for name, title in ROADS.items() if f"{name}_seconds" in results]
+    lines = [
+        "| stage | " + " | ".join(title for title, _ in shown) + " |",
+        "|---|" + "---|" * len(shown),
+    ]
+    for stage in (*STAGES, "draft"):
+        cells = [cost(results, f"{name}_{stage}") for _, name in shown]
+        lines.append(f"| {'`new-study`, before' if stage == 'draft' else f'`{stage}`'} | " + " | ".join(cells) + " |")
+    lines.append("| **all stages** | " + " | ".join(cost(results, name) for _, name in shown) + " |")
+    return "\n".join(lines)
+
+
+def cost(results: Mapping[str, Mapping[str, float]], name: str) -> str:
+    """Return seconds, processor seconds and memory in words."""
+    seconds, used, mib = (results[f"{name}_{kind}"]["median"] for kind in ("seconds", "cpu_seconds", "mib"))
+    return f"{seconds:,.0f} s ({used:,.0f} s), {mib:,.0f} MiB"
+
+
+def fill(page: Path, results: Mapping[str, Mapping[str, float]]) -> None:
+    """Write the table into the page, between its markers."""
+    head, start, rest = page.read_text(encoding="utf-8").partition("<!-- roads -->\n")
+    _, end, tail = rest.partition("<!-- end roads -->")
+    write_text(page, f"{head}{start}{table(results)}\n{end}{tail}")
 
 
 def write_table(path: Path, patients: int, *, followed: bool = False, numbers: int = NUMBERS) -> None:

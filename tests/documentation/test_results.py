@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from documentation.pages import ROOT, Page
 
+from benchmarks.road import table as road_table
 from docs.refresh import SHOWN
 from theragate.evidence.catalogue import METRICS
 from theragate.gates import GATES
@@ -139,6 +140,11 @@ def test_the_benchmarks_on_the_page_are_those_of_the_last_run():
     assert len(values) > 10
     for name, text in values.items():
         assert number(NUMBER.findall(text)[0]) == pytest.approx(measured[name]["median"], rel=0.02, abs=0.04), name
+
+
+def test_the_stages_of_large_cohorts_on_the_page_are_those_of_the_last_run():
+    measured = json.loads((ROOT / "benchmarks" / "results.json").read_text(encoding="utf-8"))
+    assert f"<!-- roads -->\n{road_table(measured)}\n<!-- end roads -->" in PERFORMANCE.text
 
 
 def test_every_benchmark_that_has_an_aim_has_a_value():
