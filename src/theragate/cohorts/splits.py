@@ -5,7 +5,7 @@ Where a study declares clusters, no split divides one.
 
 import operator
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -13,13 +13,15 @@ from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedKFold, StratifiedShuffleSplit
 
 from theragate.cohorts.cluster_splits import cluster_parts
-from theragate.cohorts.clusters import read_clusters
+from theragate.cohorts.clusters import CLUSTER, read_clusters
 from theragate.cohorts.codes import as_codes
+from theragate.cohorts.cohort_file import CohortFile
+from theragate.cohorts.outcome_columns import read_outcome
 from theragate.cohorts.outcomes import Outcome
 from theragate.errors import DataError, did_you_mean
 from theragate.study import Holdout, NestedCrossValidation, SiteSplit, Study, TemporalSplit
 
-__all__ = ["Split", "development_rows", "inner_folds", "outer_splits"]
+__all__ = ["Read", "Split", "development_rows", "inner_folds", "outer_splits", "read_divided"]
 
 FEWEST = 2  # patients of a class who are held out: a single one does not show how much is chance
 
@@ -36,6 +38,38 @@ class Split:
     fold: int
     train: NDArray[np.intp]
     test: NDArray[np.intp]
+
+    @property
+    def label(self) -> str:
+        """How files and seeds call it."""
+        return f"r{self.repeat}-f{self.fold}"
+
+    @property
+    def name(self) -> str:
+        """How people call it."""
+        return f"repeat {self.repeat + 1}, fold {self.fold + 1}"
+
+
+class Read(NamedTuple):
+    """What a cohort is divided by: the ``columns`` for that, the outcome, and the clusters, (n,), of all patients."""
+
+    columns: pd.DataFrame
+    outcome: Outcome
+    clusters: NDArray[np.intp] | None
+
+
+def read_divided(cohort: CohortFile, study: Study) -> Read:
+    """Read from its file the few columns that splits depend on.
+
+    Raises
+    ------
+    DataError
+        If the file is missing or unreadable, or the outcome or the clusters are unfit.
+    """
+    declared = study.validation
+    by = [declared.column] if isinstance(declared, SiteSplit | TemporalSplit) else []
+    few = cohort.frame(list(dict.fromkeys([*study.outcome_columns, CLUSTER, *by])))
+    return Read(few, read_outcome(few, study), read_clusters(few, study))
 
 
 def outer_splits(cohort: pd.DataFrame, outcome: Outcome, study: Study, *, seed: int) -> list[Split]:

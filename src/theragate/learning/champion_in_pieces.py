@@ -86,8 +86,8 @@ def champion_in_pieces(
             params=recipe.params,
             schema=kept,
             # Training's own: the same recipe makes the same model.
-            seed=derive(derive(seed, study.name, f"r{split.repeat}-f{split.fold}"), "final fit"),
-            folder=folder / f"r{split.repeat}-f{split.fold}",
+            seed=derive(derive(seed, study.name, split.label), "final fit"),
+            folder=folder / split.label,
             held_out=split.test,
             scenarios={},
             study=study.name,
@@ -99,11 +99,11 @@ def champion_in_pieces(
     progress(0, len(works), "the champion's recipe")
     for result in run_in_workers(_fitted, works, jobs=jobs, of="the refits"):
         results[result.position] = result
-        progress(len(results), len(works), _name(splits[result.position]))
+        progress(len(results), len(works), splits[result.position].name)
     shutil.rmtree(folder, ignore_errors=True)
     failed = [split for number, split in enumerate(splits) if results[number].predictor is None]
     if failed:
-        return ChampionAgain(nothing, f"its recipe has no stable solution in {_name(failed[0])}")
+        return ChampionAgain(nothing, f"its recipe has no stable solution in {failed[0].name}")
     predictions = [results[number].predictions[CLEAN] for number in range(len(splits))]
     return ChampionAgain(table_of_champion(patients, splits, predictions), "")
 
@@ -113,7 +113,3 @@ def _fitted(work: FitInPieces) -> FittedInPieces:
         return fit_in_pieces(work)
     except ValueError as error:  # parameters that no search suggested, from a file that people can write
         return FittedInPieces(work.position, None, {}, str(error))
-
-
-def _name(split: Split) -> str:
-    return f"repeat {split.repeat + 1}, fold {split.fold + 1}"

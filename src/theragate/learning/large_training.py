@@ -40,7 +40,7 @@ from theragate.learning.record import Setback, TrainingRecord
 from theragate.learning.scenarios import CLEAN
 from theragate.learning.seeds import derive
 from theragate.learning.selection import Selection, TrialResult, select
-from theragate.learning.split_work import SplitResult
+from theragate.learning.split_work import SplitResult, unfit
 from theragate.learning.trainable import LargeProblem
 from theragate.learning.training_record import training_record
 from theragate.learning.tuning import Search
@@ -129,6 +129,7 @@ def train_in_pieces(
 
             work = _Work(cohort, study, problem, search, part, workers=workers, folder=folder, seed=seed)
             results.append(replace(work.result(told), position=position))
+            searched_with = len(part.outcome)
     final = results[-1]
     if final.predictor is None:
         raise RuntimeError("every split of a large cohort keeps its model")
@@ -143,7 +144,7 @@ def train_in_pieces(
     )
     record = record.model_copy(
         update={
-            "sample": len(_rows(problem, study, everything[-1], "released" if released else _label(splits[0]), seed)),
+            "sample": searched_with,
             "setbacks": (*_left_out(study, search, searches=len(everything)), *record.setbacks),
         }
     )
@@ -176,23 +177,18 @@ def _left_out(study: Study, search: Search, *, searches: int) -> tuple[Setback, 
     )
 
 
-def _label(split: Split) -> str:
-    return f"r{split.repeat}-f{split.fold}"
-
-
-def _rows(problem: LargeProblem, study: Study, split: Split, label: str, seed: int) -> NDArray[np.intp]:
-    """Return the sample that is searched with."""
-    own = derive(derive(seed, study.name, label), "sample")
-    return sample_rows(problem.outcome, split.train, most=study.tuning.sample, seed=own, clusters=problem.clusters)
-
-
 def _part(
     cohort: CohortFile, problem: LargeProblem, study: Study, split: Split, folder: Path, *, released: bool, seed: int
 ) -> _Part:
-    label = "released" if released else _label(split)
-    name = "released model" if released else f"repeat {split.repeat + 1}, fold {split.fold + 1}"
+    label, name = ("released", "released model") if released else (split.label, split.name)
     own = derive(seed, study.name, label)
-    rows = _rows(problem, study, split, label, seed)
+    rows = sample_rows(
+        problem.outcome,
+        split.train,
+        most=study.tuning.sample,
+        seed=derive(own, "sample"),
+        clusters=problem.clusters,
+    )
     tested = sample_rows(
         problem.outcome,
         split.test,
@@ -270,7 +266,7 @@ class _Work:
             patients, workers=self._workers, journal=journal, progress=lambda done: progress(done, "search")
         )
         if trials[0].state != "complete":
-            raise self._unfit(trials[0].family)
+            raise unfit(self._part.name, trials[0].family)
         trials, selection = self._fitted(trials)
         progress(search.length + 1, "fit")
         selected, reference = self._fit_of(selection.chosen), self._fit_of(trials[0])
@@ -324,7 +320,7 @@ class _Work:
             return [lost if each.number == trial.number else each for each in trials]
         stronger = family_of(self._search.task, trial.family).with_stronger_penalty(trial.params)
         if stronger is None:
-            raise self._unfit(trial.family)
+            raise unfit(self._part.name, trial.family)
         return [replace(trial, params=dict(stronger), reason=trial.reason or reason), *trials[1:]]
 
     @staticmethod
@@ -351,12 +347,4 @@ class _Work:
             scenarios=dict(self._study.scenarios) if scenarios else {},
             study=self._study.name,
             stress_seed=self._seed,
-        )
-
-    def _unfit(self, family: str) -> DataError:
-        return DataError(
-            f"{self._part.name}, model `{family}`",
-            rule="the model has a finite, stable solution on the training patients",
-            received="none",
-            remedy="Look for features that separate the outcome perfectly or that repeat one another, and drop them.",
         )

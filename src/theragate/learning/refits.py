@@ -259,7 +259,7 @@ def _folds(
     return [
         FitWork(
             position=study.stability.refits + DIVISIONS + number,
-            name=f"repeat {split.repeat + 1}, fold {split.fold + 1}",
+            name=split.name,
             frame=frame,
             outcome=outcome,
             rows=split.train,
@@ -270,7 +270,7 @@ def _folds(
             params=recipe.params,
             schema=kept,
             # Training's own: the same recipe makes the same model.
-            seed=derive(derive(seed, study.name, f"r{split.repeat}-f{split.fold}"), "final fit"),
+            seed=derive(derive(seed, study.name, split.label), "final fit"),
         )
         for number, split in enumerate(splits)
     ]

@@ -23,7 +23,7 @@ from theragate.learning.selection import Selection, TrialResult, select
 from theragate.learning.tuning import Search, tune
 from theragate.learning.tuning_loss import Loss
 
-__all__ = ["SplitResult", "SplitWork", "search_and_predict"]
+__all__ = ["SplitResult", "SplitWork", "search_and_predict", "unfit"]
 
 
 @dataclass(frozen=True)
@@ -80,9 +80,9 @@ def search_and_predict(split: SplitWork) -> SplitResult:
                 clusters=split.clusters,
             )
         except FitError as error:  # only nuisances are fitted outside of a trial
-            raise _unfit(split, "of expected outcomes and propensity") from error
+            raise unfit(split.name, "of expected outcomes and propensity") from error
         if trials[0].state != "complete":
-            raise _unfit(split, trials[0].family)
+            raise unfit(split.name, trials[0].family)
         trials, selection, selected = _select_and_fit(split, trials)
         if split.held_out_outcome is None:
             return SplitResult(split.position, trials, selection, selected, {}, np.empty(0))
@@ -127,7 +127,7 @@ def _nuisances(
     try:
         models = fit_nuisances(split.frame, outcome, split.schema)
     except FitError as error:
-        raise _unfit(split, "of expected outcomes and propensity") from error
+        raise unfit(split.name, "of expected outcomes and propensity") from error
     expected = models.predict(clean)
     parts = {"control": expected.control, "treated": expected.treated, "propensity": expected.propensity}
     loss = Loss.of_effects(scores(clean, held_out, development=outcome, models=models))
@@ -162,7 +162,7 @@ def _fit_reference(split: SplitWork, trials: list[TrialResult]) -> tuple[list[Tr
         except FitError as error:
             stronger = family.with_stronger_penalty(reference.params)
             if stronger is None:
-                raise _unfit(split, reference.family) from error
+                raise unfit(split.name, reference.family) from error
             reference = replace(
                 reference, params=dict(stronger), reason=reference.reason or f"on all patients: {error}"
             )
@@ -180,9 +180,10 @@ def _fit(split: SplitWork, trial: TrialResult) -> Predictor:
     )
 
 
-def _unfit(split: SplitWork, family: str) -> DataError:
+def unfit(of: str, family: str) -> DataError:
+    """Return what to say of a model of the search `of` that has no solution there."""
     return DataError(
-        f"{split.name}, model `{family}`",
+        f"{of}, model `{family}`",
         rule="the model has a finite, stable solution on the training patients",
         received="none",
         remedy="Look for features that separate the outcome perfectly or that repeat one another, and drop them.",

@@ -6,18 +6,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from theragate.cohorts.clusters import CLUSTER, read_clusters
 from theragate.cohorts.cohort_file import CohortFile
 from theragate.cohorts.cohort_frame import Cohort, each_column
-from theragate.cohorts.outcome_columns import read_outcome
 from theragate.cohorts.outcomes import Outcome
 from theragate.cohorts.samples import sample_rows
-from theragate.cohorts.splits import Split, outer_splits
+from theragate.cohorts.splits import Split, outer_splits, read_divided
 from theragate.learning.families import check_families, check_width
 from theragate.learning.features import Feature, as_features, read_features
 from theragate.learning.follow_up import check_follow_up
 from theragate.learning.scenarios import check_scenarios
-from theragate.study import TASKS, SiteSplit, Study, TemporalSplit
+from theragate.study import TASKS, Study
 
 __all__ = ["LargeProblem", "Trainable", "check_numbers", "check_trainable", "is_large", "read_problem"]
 
@@ -44,10 +42,7 @@ def read_problem(cohort: CohortFile, study: Study, *, seed: int) -> LargeProblem
     Whether patients were followed long enough is looked up in a sample of those held out.
     """
     check_families(study)
-    declared = study.validation
-    split_by = [declared.column] if isinstance(declared, SiteSplit | TemporalSplit) else []
-    few = cohort.frame(list(dict.fromkeys([*study.outcome_columns, CLUSTER, *split_by])))
-    outcome, clusters = read_outcome(few, study), read_clusters(few, study)
+    few, outcome, clusters = read_divided(cohort, study)
     schema = read_features(cohort.columns, study)
     check_scenarios(study, schema)
     splits = outer_splits(few, outcome, study, seed=seed)

@@ -128,11 +128,11 @@ def _works(
     works = []
     for position, split in enumerate([*splits, None]):
         rows = split.train if split else development_rows(splits, len(cohort))
-        label = f"r{split.repeat}-f{split.fold}" if split else "released"
+        label = split.label if split else "released"
         works.append(
             SplitWork(
                 position=position,
-                name=f"repeat {split.repeat + 1}, fold {split.fold + 1}" if split else "released model",
+                name=split.name if split else "released model",
                 frame=clean.iloc[rows],
                 outcome=outcome.take(rows),
                 clusters=None if clusters is None else clusters[rows],

@@ -5,14 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from theragate.cohorts.clusters import CLUSTER, read_clusters
 from theragate.cohorts.cohort_file import CohortFile
-from theragate.cohorts.outcome_columns import read_outcome
 from theragate.cohorts.outcomes import Outcome
-from theragate.cohorts.splits import Split, development_rows, outer_splits
+from theragate.cohorts.splits import Split, development_rows, outer_splits, read_divided
 from theragate.learning.audit_sample import audit_sample
 from theragate.runner.workspace import Workspace
-from theragate.study import SiteSplit, Study, TemporalSplit
+from theragate.study import Study
 
 __all__ = ["Division", "cohort_file", "divide"]
 
@@ -44,11 +42,7 @@ def divide(file: CohortFile, study: Study, *, seed: int) -> Division:
     DataError
         If the file is missing or unreadable, the outcome is unfit, or the cohort is too small for its splits.
     """
-    spec = study.validation
-    by = {spec.column} if isinstance(spec, TemporalSplit | SiteSplit) else set()
-    columns = dict.fromkeys([*study.outcome_columns, *sorted(by), CLUSTER])
-    cohort = file.frame([*columns])
-    outcome, clusters = read_outcome(cohort, study), read_clusters(cohort, study)
+    cohort, outcome, clusters = read_divided(file, study)
     splits = outer_splits(cohort, outcome, study, seed=seed)
     learned = development_rows(splits, len(cohort))
     sample = audit_sample(outcome, learned, study, seed=seed, clusters=clusters)

@@ -7,7 +7,6 @@ from typing import TypedDict, Unpack
 
 from theragate.cohorts.cohort_file import CohortFile
 from theragate.cohorts.parquet import write_table
-from theragate.digests import sha256_file
 from theragate.errors import EvidenceError
 from theragate.files import write_json
 from theragate.learning.families import Params
@@ -54,7 +53,7 @@ def refit(call: StageCall) -> str:
     workspace, settings = call.workspace, call.settings
     study = load_study(workspace.params, workspace.study)
     path = workspace.data("cohort.parquet")
-    check_validated(workspace, path)
+    sha256 = check_validated(workspace, path)
     file, seed = cohort_file(workspace), load_seed(workspace.params)
     division = divide(file, study, seed=seed)
     record, released = _trained(workspace, study)
@@ -75,7 +74,7 @@ def refit(call: StageCall) -> str:
     write_table(workspace.model("refits.parquet"), refitted.refits)
     write_table(workspace.model("halves.parquet"), refitted.halves)
     write_table(workspace.model("champion.parquet"), refitted.champion)
-    same_cohort = champion is not None and champion.cohort_sha256 == sha256_file(path)
+    same_cohort = champion is not None and champion.cohort_sha256 == sha256
     record_of_refits = RefitsRecord(
         study=study.name,
         refits=study.stability.refits,

@@ -49,12 +49,12 @@ def train(call: StageCall) -> str:
     workspace, settings = call.workspace, call.settings
     study = load_study(workspace.params, workspace.study)
     path = workspace.data("cohort.parquet")
-    check_validated(workspace, path)
+    sha256 = check_validated(workspace, path)
     cohort = CohortFile(path, f"Run `dvc repro ingest@{study.name}`.")
-    road = _in_pieces if is_large(cohort, study) else _in_memory
-    record, predictions = road(call, study, cohort)
+    large = is_large(cohort, study)
+    record, predictions = _in_pieces(call, study, cohort, sha256) if large else _in_memory(call, study, cohort)
     held_out = sha256_file(workspace.model("predictions.parquet"))
-    count_seen(settings, study.name, cohort_sha256=sha256_file(path), predictions_sha256=held_out)
+    count_seen(settings, study.name, cohort_sha256=sha256, predictions_sha256=held_out)
     write_json(workspace.model("record.json"), record.model_dump(mode="json"))
     shutil.rmtree(_searches(call, study), ignore_errors=True)
     selected, trials = record.selected.family, len(record.trials)
@@ -97,7 +97,7 @@ def _in_memory(call: StageCall, study: Study, file: CohortFile) -> tuple[Trainin
     return trained.record.model_copy(update={"personal": fitted.record}), len(trained.predictions)
 
 
-def _in_pieces(call: StageCall, study: Study, cohort: CohortFile) -> tuple[TrainingRecord, int]:
+def _in_pieces(call: StageCall, study: Study, cohort: CohortFile, sha256: str) -> tuple[TrainingRecord, int]:
     """Do the same with a cohort that memory does not hold; how it answers for one patient is learned from a sample."""
     workspace, accepted = call.workspace, read_accepted(call.workspace)
     seed = load_seed(workspace.params)
@@ -107,7 +107,7 @@ def _in_pieces(call: StageCall, study: Study, cohort: CohortFile) -> tuple[Train
             cohort,
             study,
             problem,
-            sha256=sha256_file(cohort.path),
+            sha256=sha256,
             seed=seed,
             jobs=call.settings.jobs,
             storage=_searches(call, study),

@@ -12,8 +12,8 @@ from theragate.validation.validated import Validated
 __all__ = ["check_validated", "read_accepted"]
 
 
-def check_validated(workspace: Workspace, cohort: Path) -> None:
-    """Refuse a cohort that is not, byte for byte, the one that passed validation.
+def check_validated(workspace: Workspace, cohort: Path) -> str:
+    """Refuse a cohort that is not, byte for byte, the one that passed validation; return its digest.
 
     Raises
     ------
@@ -30,6 +30,7 @@ def check_validated(workspace: Workspace, cohort: Path) -> None:
             received=f"the cohort {digest[:12]}, expected {validated.cohort_sha256[:12]}",
             remedy=f"Run `dvc repro validate@{workspace.study}`.",
         )
+    return digest
 
 
 def read_accepted(workspace: Workspace) -> AcceptedInputs:
