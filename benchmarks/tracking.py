@@ -16,6 +16,7 @@ from theragate.study import NestedCrossValidation, load_seed, load_study
 from theragate.tracking.bundle import Bundle
 from theragate.tracking.publish import publish
 from theragate.tracking.store import Stores, prepare
+from theragate.workers.processes import Processes
 
 STUDY = "heart_attack_survival"
 WORKSPACE = Workspace(Path(__file__).resolve().parents[1], STUDY)
@@ -51,7 +52,7 @@ def seconds_per_trial() -> float:
             read_outcome(cohort, study),
             study.model_copy(update={"validation": scheme}),
             seed=load_seed(WORKSPACE.params),
-            jobs=1,
+            backend=Processes(1),
             storage=Path(folder),
             progress=lambda *_: None,
         )

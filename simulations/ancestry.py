@@ -27,6 +27,7 @@ from theragate.gates.types import Finding
 from theragate.learning.training import train
 from theragate.reports.markdown import table
 from theragate.study import Study, load_seed, load_study
+from theragate.workers.processes import Processes
 
 __all__ = ["MODELS", "Answer", "compared"]
 
@@ -89,7 +90,7 @@ def _answer(name: str, cohort: pd.DataFrame, study: Study, resamples: int, *, se
             outcome,
             study,
             seed=seed,
-            jobs=1,
+            backend=Processes(1),
             storage=Path(storage),
             progress=lambda _done, _total, _text: None,
         )

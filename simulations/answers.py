@@ -26,6 +26,7 @@ from theragate.learning.training import train
 from theragate.personal.fitting import FittedPersonalModel, fit_personal_model
 from theragate.personal.typicality import UNLIKE
 from theragate.study import AcceptedInputs, Study, TaskName
+from theragate.workers.processes import Processes
 
 __all__ = ["cohorts", "fitted", "mean", "observe", "observe_benefits", "run"]
 
@@ -124,7 +125,7 @@ def fitted(cohort: pd.DataFrame, outcome: Outcome, study: Study, *, seed: int) -
             outcome,
             study,
             seed=seed,
-            jobs=1,
+            backend=Processes(1),
             storage=Path(storage),
             progress=lambda _done, _total, _text: None,
         )

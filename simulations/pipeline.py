@@ -30,6 +30,7 @@ from theragate.evidence.measure import measure
 from theragate.evidence.types import Estimate, to_scale
 from theragate.learning.training import train
 from theragate.study import TaskName
+from theragate.workers.processes import Processes
 
 __all__ = ["TASKS", "Learned", "Training", "cohorts", "learned", "measured", "run", "summary", "tabulated"]
 
@@ -112,7 +113,7 @@ def _searched(cohort: pd.DataFrame, target: Target, task: TaskName, *, seed: int
             outcome,
             study,
             seed=seed,
-            jobs=1,
+            backend=Processes(1),
             storage=Path(storage),
             progress=lambda _done, _total, _text: None,
         )

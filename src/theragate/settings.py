@@ -21,6 +21,7 @@ _UNITS = {"": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12} | {
 _LEAST_MEMORY = 2**26  # bytes, below which not even Python and NumPy fit
 _OF_ALL = 0.95  # of the machine's memory, from which on the kernel looks for somebody to end
 _CGROUPS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+_CLUSTER = re.compile(r"(tcp|tls)://[^\s/@]+:\d{1,5}|(slurm|pbs|lsf|sge):.+")
 _TIMEOUT = 1800  # seconds: a large model may have to be copied on the server, and fetched over a slow line
 
 
@@ -32,7 +33,9 @@ class Settings:
     private tables live there. ``tracking``, ``registry`` and ``artifacts`` are MLflow's store URLs: unless it is named,
     the registry is the guarded one beside the tracking store. ``jobs`` is the number of processor cores that training
     may use, ``timeout`` the seconds that a command waits for a server, all its waiting together. ``memory`` is how many
-    bytes a stage and its workers may hold together, and ``memory_is_set`` whether somebody says so.
+    bytes a stage and its workers may hold together, and ``memory_is_set`` whether somebody says so. ``cluster`` is
+    where the scheduler of a Dask cluster is, and ``shared`` the URL of a place that all its machines can read; both may
+    be empty.
     """
 
     home: Path
@@ -43,6 +46,8 @@ class Settings:
     timeout: float
     memory: int
     memory_is_set: bool
+    cluster: str
+    shared: str
 
     @property
     def private(self) -> Path:
@@ -80,15 +85,17 @@ def read_settings(environ: Mapping[str, str], folder: Path) -> Settings:
         Environment variables. MLflow's own ``MLFLOW_TRACKING_URI`` and ``MLFLOW_REGISTRY_URI`` name the stores,
         ``THERAGATE_ARTIFACTS`` the artifact location of new experiments, ``THERAGATE_JOBS`` the cores,
         ``THERAGATE_TIMEOUT`` the seconds that a command waits for a server, ``THERAGATE_MEMORY_LIMIT`` the memory of a
-        stage; DVC gives ``DVC_ROOT``.
+        stage, ``THERAGATE_CLUSTER`` a Dask cluster and ``THERAGATE_SHARED`` a place that all its machines can read; DVC
+        gives ``DVC_ROOT``.
     folder
         The current folder: the project around it is meant where DVC does not say otherwise.
 
     Raises
     ------
     ConfigurationError
-        If ``THERAGATE_JOBS`` is not a positive whole number, ``THERAGATE_TIMEOUT`` not a positive number, or
-        ``THERAGATE_MEMORY_LIMIT`` not an amount such as ``4GiB``.
+        If ``THERAGATE_JOBS`` is not a positive whole number, ``THERAGATE_TIMEOUT`` not a positive number,
+        ``THERAGATE_MEMORY_LIMIT`` not an amount such as ``4GiB``, ``THERAGATE_CLUSTER`` not the address of a scheduler,
+        or ``THERAGATE_SHARED`` no URL.
     """
     home = Path(environ.get("DVC_ROOT") or project_root(folder) or folder).resolve()
     tracking = environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{home / 'mlflow-store' / 'mlflow.db'}"
@@ -104,11 +111,40 @@ def read_settings(environ: Mapping[str, str], folder: Path) -> Settings:
         timeout=_timeout(environ.get("THERAGATE_TIMEOUT")),
         memory=memory or _all_memory(),
         memory_is_set=memory is not None,
+        cluster=_cluster(environ.get("THERAGATE_CLUSTER")),
+        shared=_shared(environ.get("THERAGATE_SHARED")),
     )
 
 
 def _guarded(tracking: str) -> str:
     return f"gated+{tracking}" if tracking.startswith(("sqlite:", "postgresql:", "postgresql+")) else tracking
+
+
+def _cluster(text: str | None) -> str:
+    if not text:
+        return ""
+    if not _CLUSTER.fullmatch(text):
+        raise ConfigurationError(
+            "environment variable THERAGATE_CLUSTER",
+            rule="it is the address of a scheduler, such as `tls://scheduler:8786`, or a kind of queue and a file with "
+            "its settings, such as `slurm:cluster.yaml`",
+            received=f"`{text}`",
+            remedy="Correct it, or unset it to work on this machine.",
+        )
+    return text
+
+
+def _shared(text: str | None) -> str:
+    if not text:
+        return ""
+    if "://" not in text:
+        raise ConfigurationError(
+            "environment variable THERAGATE_SHARED",
+            rule="it is the URL of a folder that all machines of the cluster can read, such as `s3://bucket/folder`",
+            received=f"`{text}`",
+            remedy="Correct it; or unset it where they find the project under the path that it has here.",
+        )
+    return text
 
 
 def _timeout(text: str | None) -> float:

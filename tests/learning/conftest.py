@@ -10,6 +10,7 @@ from theragate.cohorts.outcome_columns import read_outcome
 from theragate.learning.training import Trained, train
 from theragate.testing.cohorts import Problem, make_cohort, make_study
 from theragate.testing.cohorts import problem as make_problem
+from theragate.workers.processes import Processes
 
 
 @pytest.fixture(scope="session")
@@ -35,7 +36,7 @@ def trained(tmp_path_factory) -> Callable[[str, int], tuple[Trained, list[Step]]
             read_outcome(cohort, study),
             study,
             seed=9,
-            jobs=jobs,
+            backend=Processes(jobs),
             storage=storage,
             progress=lambda *step: told.append(step),
         )

@@ -18,6 +18,7 @@ from theragate.learning.refits import Recipe, refit
 from theragate.learning.training import train
 from theragate.study import Study
 from theragate.testing.cohorts import problem
+from theragate.workers.processes import Processes
 
 NAME, FAMILY_NAME = "acme-families", "normal_ridge"
 
@@ -45,7 +46,7 @@ def test_it_is_searched_and_the_record_names_it(acme: MadeExtensions, tmp_path, 
     acme.family()
     monkeypatch.setenv("PYTHONPATH", str(acme.folder))  # where an installer puts it, for the workers too
     cohort, outcome, _ = problem("regression")
-    quiet = {"progress": lambda *_: None, "jobs": jobs}
+    quiet = {"progress": lambda *_: None, "backend": Processes(jobs)}
     study = study_with(NAME)
     trained = train(cohort, outcome, study, seed=1, storage=tmp_path, **quiet)
     assert FAMILY_NAME in trained.record.families.known

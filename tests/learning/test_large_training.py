@@ -23,6 +23,7 @@ from theragate.learning.trainable import is_large, read_problem
 from theragate.learning.training import train
 from theragate.study import Study
 from theragate.testing.cohorts import make_cohort, make_study
+from theragate.workers.processes import Processes
 
 _PATIENTS, _SAMPLE = 900, 300
 _HOLDOUT = {"scheme": "holdout", "fraction": 0.3, "inner_folds": 3, "reason": "For the tests."}
@@ -51,7 +52,14 @@ def run(
 ) -> LargeTrained:
     problem = read_problem(file, study, seed=9)
     return train_in_pieces(
-        file, study, problem, sha256=sha256_file(file.path), seed=9, jobs=jobs, storage=storage, progress=progress
+        file,
+        study,
+        problem,
+        sha256=sha256_file(file.path),
+        seed=9,
+        backend=Processes(jobs),
+        storage=storage,
+        progress=progress,
     )
 
 
@@ -79,7 +87,7 @@ def test_the_table_and_the_record_are_those_of_memory(file_of, tmp_path, task: s
         read_outcome(cohort, study),
         study,
         seed=9,
-        jobs=1,
+        backend=Processes(1),
         storage=tmp_path / "small",
         progress=lambda *_: None,
     )

@@ -19,6 +19,7 @@ from theragate.learning.features import read_features
 from theragate.learning.predictor import Predictor, fit_predictor
 from theragate.learning.refits import Recipe, Refitted, refit
 from theragate.learning.seeds import derive
+from theragate.workers.processes import Processes
 
 TASKS = ["binary", "regression", "survival"]
 HOLDOUT = {"scheme": "holdout", "fraction": 0.3, "inner_folds": 3, "reason": "For the tests."}
@@ -31,7 +32,7 @@ def recipe_of(predictor: Predictor, params: Any) -> Recipe:
 
 def refitted(problem_of_task, predictor: Predictor, params: Any, **changes: Any) -> Refitted:
     cohort, outcome, study = problem_of_task
-    arguments = {"champion": None, "seed": SEED, "jobs": 1, "progress": lambda *_: None, **changes}
+    arguments = {"champion": None, "seed": SEED, "backend": Processes(1), "progress": lambda *_: None, **changes}
     return refit(cohort, outcome, study, released=predictor, params=params, **arguments)
 
 
@@ -184,7 +185,7 @@ def test_two_processes_give_the_bytes_of_one(problem, trained, monkeypatch) -> N
         training.predictor,
         selected.params,
         champion=champion,
-        jobs=2,
+        backend=Processes(2),
         progress=lambda *step: told.append(step),
     )
     pd.testing.assert_frame_equal(first.refits, second.refits, check_exact=True)
@@ -196,12 +197,12 @@ def test_two_processes_give_the_bytes_of_one(problem, trained, monkeypatch) -> N
 
 def test_small_work_starts_no_process(problem, monkeypatch) -> None:
     released = quick(problem("binary"), "logistic")
-    monkeypatch.setattr(room, "run_in_workers", lambda do, works, *, jobs, of: _counted(do, works, jobs))
-    refitted(problem("binary"), released, {"penalty": 1.0}, jobs=2)
+    monkeypatch.setattr(room, "run_in_workers", lambda do, works, *, backend, of: _counted(do, works, backend))
+    refitted(problem("binary"), released, {"penalty": 1.0}, backend=Processes(2))
 
 
-def _counted(do, works, jobs):
-    assert jobs == 1
+def _counted(do, works, backend):
+    assert backend == Processes(1)
     yield from map(do, works)
 
 
@@ -366,7 +367,7 @@ def test_workers_show_nobody_their_libraries_advice(problem, monkeypatch, capfd)
     released = quick(problem("survival"), "ridge_cox")
     monkeypatch.setattr(room, "_WORTH_PROCESSES", 0)
     empty = Recipe("coxnet", {"penalty": 5.0, "lasso": 1.0}, ("age", "marker"))  # of which the library warns
-    result = refitted(problem("survival"), released, {"penalty": 1.0}, champion=empty, jobs=2)
+    result = refitted(problem("survival"), released, {"penalty": 1.0}, champion=empty, backend=Processes(2))
     assert (
         result.champion["prediction"].groupby([result.champion["repeat"], result.champion["fold"]]).nunique().max() == 1
     )
@@ -382,4 +383,4 @@ def test_a_workers_death_is_told_as_one_of_the_refits(problem, monkeypatch) -> N
     monkeypatch.setattr(room, "_WORTH_PROCESSES", 0)
     released = quick(problem("binary"), "logistic")
     with pytest.raises(StoreError, match=r"a worker process of the refits: .* received its death, most often"):
-        refitted(problem("binary"), released, {"penalty": 1.0}, jobs=2, progress=kill_the_workers)
+        refitted(problem("binary"), released, {"penalty": 1.0}, backend=Processes(2), progress=kill_the_workers)

@@ -17,6 +17,7 @@ from theragate.learning.null_model import null_prediction
 from theragate.learning.persistence import save
 from theragate.learning.selection import TrialResult
 from theragate.learning.training import Trained, train
+from theragate.workers.processes import Processes
 
 TASKS = ["binary", "regression", "survival"]
 KEEN = {"reference": "logistic", "families": ["xgboost", "spline_logistic"], "trials": 4}
@@ -25,7 +26,7 @@ HOLDOUT = {"scheme": "holdout", "fraction": 0.3, "inner_folds": 3, "reason": "Fo
 
 def run(problem_of_task, storage: Path, *, jobs: int = 1, seed: int = 9, progress=lambda *_: None) -> Trained:
     cohort, outcome, study = problem_of_task
-    return train(cohort, outcome, study, seed=seed, jobs=jobs, storage=storage, progress=progress)
+    return train(cohort, outcome, study, seed=seed, backend=Processes(jobs), storage=storage, progress=progress)
 
 
 def digests(trained: Trained, folder: Path) -> tuple[str, str, str]:
@@ -172,7 +173,7 @@ def test_stopped_in_the_middle_it_goes_on_to_the_same_end(problem, trained, tmp_
 
     with pytest.raises(Stopped):
         run(problem("binary"), tmp_path, progress=stop)
-    assert len(list(tmp_path.rglob("*.journal"))) >= 3
+    assert len(list(tmp_path.rglob("*.scores"))) >= 3
     again = run(problem("binary"), tmp_path)
     whole, _ = trained("binary", 1)
     pd.testing.assert_frame_equal(again.predictions, whole.predictions)
@@ -264,15 +265,14 @@ def test_a_chosen_family_without_a_solution_on_all_patients_gives_way_to_the_nex
         TrialResult(1, "xgboost", {}, "complete", (0.1, 0.1)),
         TrialResult(2, "spline_logistic", {"penalty": 3.0, "curvature": 0.5}, "complete", (0.2, 0.2)),
     ]
+    parts = SimpleNamespace(frame=cohort, outcome=outcome)
     work = SimpleNamespace(
-        frame=cohort,
-        outcome=outcome,
         search=SimpleNamespace(task="binary"),
         schema=read_features(cohort, study),
         seed=1,
         name="repeat 1, fold 1",
     )
-    after, selection, predictor = split_work._select_and_fit(work, trials)
+    after, selection, predictor = split_work._select_and_fit(work, parts, trials)
     assert (selection.chosen.family, predictor.family) == ("spline_logistic", "spline_logistic")
     assert (after[1].state, after[1].reason) == ("failed", "on all patients: no stable solution")
 

@@ -4,15 +4,16 @@ import signal
 import subprocess
 import sys
 import textwrap
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from theragate.errors import StoreError
-from theragate.learning import tuning
 from theragate.learning.families import FAMILIES, FitError
 from theragate.learning.features import read_features
-from theragate.learning.search_journal import open_journal
+from theragate.learning.inner_fold import InnerFold
+from theragate.learning.score_journal import ScoreJournal
 from theragate.learning.selection import TrialResult
 from theragate.learning.tuning import Search, tune
 
@@ -29,6 +30,10 @@ def whole(problem, tmp_path_factory) -> tuple[list[TrialResult], bytes]:
 
 
 def run(problem, journal: Path, *, search: Search = SEARCH, seed: int = 4) -> list[TrialResult]:
+    return searched(problem, ScoreJournal(journal), search=search, seed=seed)
+
+
+def searched(problem, journal: ScoreJournal, *, search: Search = SEARCH, seed: int = 4) -> list[TrialResult]:
     cohort, outcome, study = problem("binary")
     schema = read_features(cohort, study)
     return tune(cohort, outcome, search=search, schema=schema, seed=seed, journal=journal)
@@ -58,7 +63,7 @@ def test_the_same_seed_gives_the_same_search_and_another_one_another(problem, wh
 
 def test_a_finished_journal_is_only_read(problem, whole, tmp_path, monkeypatch) -> None:
     (tmp_path / "one.journal").write_bytes(whole[1])
-    monkeypatch.setattr(tuning, "_run", None)
+    monkeypatch.setattr(InnerFold, "score", None)
     # Losses come back to the bit, or this would not be equal.
     assert run(problem, tmp_path / "one.journal") == whole[0]
 
@@ -175,6 +180,7 @@ def test_killed_in_the_middle_and_started_again_it_ends_the_same(problem, whole,
         from theragate.cohorts.outcomes import Binary
         from theragate.learning.features import Feature
         from theragate.learning.inner_fold import InnerFold
+        from theragate.learning.score_journal import ScoreJournal
         from theragate.learning.tuning import Search, tune
 
         here = Path(sys.argv[1])
@@ -196,7 +202,7 @@ def test_killed_in_the_middle_and_started_again_it_ends_the_same(problem, whole,
             search=Search("binary", "logistic", ("spline_logistic", "xgboost"), 8, 3),
             schema=tuple(Feature(*pair) for pair in json.loads((here / "schema.json").read_text())),
             seed=4,
-            journal=here / "killed.journal",
+            journal=ScoreJournal(here / "killed.journal"),
         )
     """)
     done = subprocess.run([sys.executable, "-c", script, str(tmp_path)], capture_output=True, env=os.environ, text=True)
@@ -205,20 +211,13 @@ def test_killed_in_the_middle_and_started_again_it_ends_the_same(problem, whole,
     assert run(problem, journal) == whole[0]
 
 
-def test_a_second_writer_waits_for_the_first(problem, tmp_path) -> None:
+def test_two_at_once_write_one_journal_and_give_the_same(problem, whole, tmp_path) -> None:
     path = tmp_path / "one.journal"
-    script = (
-        "import sys; from pathlib import Path; from theragate.learning.search_journal import open_journal\n"
-        "print('at the door', flush=True)\n"
-        "with open_journal(Path(sys.argv[1])): print('in', flush=True)"
-    )
-    with open_journal(path):
-        other = subprocess.Popen([sys.executable, "-c", script, str(path)], stdout=subprocess.PIPE, text=True)
-        assert other.stdout.readline() == "at the door\n"
-        with pytest.raises(subprocess.TimeoutExpired):
-            other.wait(timeout=1)
-    output, _ = other.communicate(timeout=300)
-    assert output == "in\n"
+    first, second = ScoreJournal(path), ScoreJournal(path)
+    with ThreadPoolExecutor(2) as pool:
+        found = list(pool.map(lambda journal: searched(problem, journal), (first, second)))
+    assert found == [whole[0], whole[0]]
+    assert run(problem, path) == whole[0]
 
 
 def test_a_folder_that_cannot_be_made_is_named(problem, tmp_path) -> None:

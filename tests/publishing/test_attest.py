@@ -7,10 +7,10 @@ from support import run
 
 from theragate import cli
 from theragate.errors import EvidenceError
-from theragate.learning.problem_digest import library_versions
 from theragate.publishing.attest import check_versions
 from theragate.release.keys import development_key
 from theragate.release.trust import write_trust
+from theragate.workers.alike import library_versions
 
 KEY = "THERAGATE_EVALUATOR_KEY"
 EVALUATOR = a_key(1)

@@ -60,7 +60,8 @@ run_stage(held.{stage})
 """
 
 HELD = """
-from theragate.learning.workers import run_in_workers
+from theragate.workers.backend import run_in_workers
+from theragate.workers.processes import Processes
 
 def fill(_):
     held = []
@@ -70,7 +71,7 @@ def fill(_):
             raise AssertionError("nobody ends it")
 
 def workers(call):
-    return str(list(run_in_workers(fill, [0, 1], jobs=2, of="a test")))
+    return str(list(run_in_workers(fill, [0, 1], backend=Processes(2), of="a test")))
 
 def alone(call):
     import numpy

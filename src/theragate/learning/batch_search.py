@@ -16,36 +16,44 @@ import threadpoolctl
 from numpy.typing import NDArray
 from optuna.trial import Trial, TrialState
 
-from theragate.cohorts.outcomes import Outcome
+from theragate.cohorts.outcomes import Outcome, with_hazard
 from theragate.cohorts.splits import inner_folds
 from theragate.learning.families import FitError, Params, family_of
-from theragate.learning.features import Feature
+from theragate.learning.patients import PatientsOfFile
 from theragate.learning.score_journal import Score, ScoreJournal
 from theragate.learning.seeds import derive
 from theragate.learning.selection import TrialResult
 from theragate.learning.shared_fold import SharedFold
 from theragate.learning.tuning import Search, draw, pruner_of
-from theragate.learning.workers import Workers
+from theragate.workers.backend import Workers
+from theragate.workers.kept import Kept
+from theragate.workers.site import checkpoint, room_for
 
-__all__ = ["SearchPatients", "forget_folds", "search_in_batches"]
+__all__ = ["SearchPatients", "search_in_batches"]
 
 _BATCH = 4
-_FOLDS: dict[tuple[Path, int, int], SharedFold] = {}  # of this process, by file, seed and number
+_FOLDS: Kept[SharedFold] = Kept(32)  # by their folders
 
 
 @dataclass(frozen=True)
 class SearchPatients:
-    """Who is searched with: their features stand in the file at ``path``, which every worker can read.
+    """Who is searched with: the patients of a file that every worker can read.
 
-    ``clusters``, shape (n,), are None where each patient stands alone. ``seed`` is that of the search.
+    ``hazard``, shape (n,), is how much sooner than others each would be lost to follow-up; None where that is the same
+    for all. ``folder`` is for matrices that workers share. ``seed`` is that of the search.
     """
 
-    path: Path
-    outcome: Outcome
-    clusters: NDArray[np.intp] | None
+    source: PatientsOfFile
+    hazard: NDArray[np.float64] | None
+    folder: Path
     search: Search
-    schema: tuple[Feature, ...]
     seed: int
+
+    @property
+    def outcome(self) -> Outcome:
+        """Their outcome, with the hazards."""
+        outcome = self.source.read().outcome
+        return outcome if self.hazard is None else with_hazard(outcome, self.hazard)
 
 
 @dataclass(frozen=True)
@@ -161,6 +169,7 @@ def _scores(
 def _scored(work: _Scoring) -> tuple[int, Score]:
     """Fit on one part of the patients and score on the other, on one thread: sums in one order give the same bits."""
     patients = work.patients
+    checkpoint()
     with threadpoolctl.threadpool_limits(1):
         fold = _fold(patients, work.fold)
         try:
@@ -173,22 +182,16 @@ def _scored(work: _Scoring) -> tuple[int, Score]:
 
 
 def _fold(patients: SearchPatients, number: int) -> SharedFold:
-    """Return a fold, whose designs are made once for all trials and workers."""
-    key = (patients.path, patients.seed, number)
-    if key not in _FOLDS:
-        search, seed = patients.search, derive(patients.seed, "inner folds")
-        splits = inner_folds(patients.outcome, search.inner_folds, seed=seed, clusters=patients.clusters)
+    """Return a fold, whose designs are made once for all trials and workers of a machine."""
+    folder = room_for(patients.folder) / f"fold{number}"
+
+    def make() -> SharedFold:
+        search, seed, outcome = patients.search, derive(patients.seed, "inner folds"), patients.outcome
+        splits = inner_folds(outcome, search.inner_folds, seed=seed, clusters=patients.source.read().clusters)
         train, test = splits[number]
-        folder = patients.path.with_suffix(f".fold{number}")
-        _FOLDS[key] = SharedFold(
-            patients.path, patients.outcome, train=train, test=test, schema=patients.schema, folder=folder
-        )
-    return _FOLDS[key]
+        return SharedFold(patients.source, outcome, train=train, test=test, folder=folder)
 
-
-def forget_folds() -> None:
-    """Give back the memory of the folds that this process has scored on."""
-    _FOLDS.clear()
+    return _FOLDS.get(folder, make)
 
 
 def _told(study: optuna.Study, running: _Running) -> TrialResult:

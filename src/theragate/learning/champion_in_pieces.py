@@ -8,7 +8,6 @@ from pathlib import Path
 import pandas as pd
 
 from theragate.cohorts.cohort_file import CohortFile
-from theragate.cohorts.outcomes import Outcome
 from theragate.cohorts.splits import Split
 from theragate.learning.families import family_of
 from theragate.learning.features import read_features
@@ -17,8 +16,9 @@ from theragate.learning.refit_tables import table_of_champion
 from theragate.learning.refits import Recipe, obstacle
 from theragate.learning.scenarios import CLEAN
 from theragate.learning.seeds import derive
-from theragate.learning.workers import run_in_workers
 from theragate.study import Study
+from theragate.workers.backend import Backend, run_in_workers
+from theragate.workers.site import SharedFile
 
 __all__ = ["ChampionAgain", "champion_in_pieces"]
 
@@ -33,14 +33,14 @@ class ChampionAgain:
 
 def champion_in_pieces(
     cohort: CohortFile,
-    outcome: Outcome,
     study: Study,
     recipe: Recipe,
     *,
+    sha256: str,
     patients: pd.Series,
     splits: list[Split],
     seed: int,
-    jobs: int,
+    backend: Backend,
     folder: Path,
     progress: Callable[[int, int, str], None],
 ) -> ChampionAgain:
@@ -48,15 +48,17 @@ def champion_in_pieces(
 
     Parameters
     ----------
-    cohort, outcome, study
+    cohort, study
         As for training.
     recipe
         Of the model in use.
+    sha256
+        Of the cohort's file.
     patients
         The ids of all patients.
     splits
         Those of training.
-    seed, jobs, progress
+    seed, backend, progress
         As for `theragate.learning.refits.refit`.
     folder
         For what is kept while a model is fitted; it is removed.
@@ -64,7 +66,7 @@ def champion_in_pieces(
     Raises
     ------
     StoreError
-        If a worker process died.
+        If a worker died.
     """
     schema = read_features(cohort.columns, study)
     nothing = table_of_champion(patients, [], [])
@@ -78,10 +80,9 @@ def champion_in_pieces(
     works = [
         FitInPieces(
             position=number,
-            cohort=cohort,
+            cohort=SharedFile(cohort.path, sha256),
+            study=study,
             rows=split.train,
-            outcome=outcome.take(split.train),
-            task=study.task,
             family=recipe.family,
             params=recipe.params,
             schema=kept,
@@ -90,14 +91,13 @@ def champion_in_pieces(
             folder=folder / split.label,
             held_out=split.test,
             scenarios={},
-            study=study.name,
             stress_seed=seed,
         )
         for number, split in enumerate(splits)
     ]
     results: dict[int, FittedInPieces] = {}
     progress(0, len(works), "the champion's recipe")
-    for result in run_in_workers(_fitted, works, jobs=jobs, of="the refits"):
+    for result in run_in_workers(_fitted, works, backend=backend, of="the refits"):
         results[result.position] = result
         progress(len(results), len(works), splits[result.position].name)
     shutil.rmtree(folder, ignore_errors=True)

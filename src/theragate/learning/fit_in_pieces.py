@@ -10,34 +10,35 @@ import threadpoolctl
 from numpy.typing import NDArray
 
 from theragate.cohorts.cohort_file import CohortFile
-from theragate.cohorts.outcomes import Censored, Outcome
+from theragate.cohorts.outcomes import Censored
+from theragate.cohorts.splits import read_divided
 from theragate.errors import EvidenceError
-from theragate.learning.batch_search import forget_folds
 from theragate.learning.design_in_pieces import design_pieces, fit_design_in_pieces
-from theragate.learning.families import FitError, Params, TrainingInPieces, family_of
+from theragate.learning.families import FitError, Params, TrainingInPieces, families_of, family_of
 from theragate.learning.families.added import of_others
 from theragate.learning.features import Feature, as_features
 from theragate.learning.matrix_file import write_matrix
 from theragate.learning.predictor import Predictor
 from theragate.learning.scenarios import CLEAN, Stress
-from theragate.study import Scenario, TaskName
+from theragate.study import Scenario, Study
+from theragate.workers.kept import forget_everything
+from theragate.workers.site import SharedFile, checkpoint, room_for
 
 __all__ = ["FitInPieces", "FittedInPieces", "fit_in_pieces", "predict_in_pieces", "stress_of"]
 
 
 @dataclass(frozen=True)
 class FitInPieces:
-    """A recipe, the patients at ``rows`` of ``cohort`` from whom it learns, and those at ``held_out``.
+    """A recipe, the patients at ``rows`` of a study's ``cohort`` from whom it learns, and those at ``held_out``.
 
-    ``outcome`` is that of the patients learned from. Held-out patients are predicted as they are and under
-    ``scenarios``, which were drawn with ``stress_seed``. What is kept for a while goes into ``folder``.
+    Held-out patients are predicted as they are and under ``scenarios``, which were drawn with ``stress_seed``. What is
+    kept for a while goes into ``folder``.
     """
 
     position: int
-    cohort: CohortFile
+    cohort: SharedFile
+    study: Study
     rows: NDArray[np.intp]
-    outcome: Outcome
-    task: TaskName
     family: str
     params: Params
     schema: tuple[Feature, ...]
@@ -45,7 +46,6 @@ class FitInPieces:
     folder: Path
     held_out: NDArray[np.intp]
     scenarios: Mapping[str, Scenario]
-    study: str
     stress_seed: int
 
 
@@ -61,19 +61,21 @@ class FittedInPieces:
 
 def fit_in_pieces(work: FitInPieces) -> FittedInPieces:
     """Fit and predict on one thread, in memory that does not grow with the patients, but for a few columns."""
-    forget_folds()
+    forget_everything()  # of the search
+    families_of(work.study.task, work.study.installed)  # from here on this process may fit them
+    cohort, folder = CohortFile(work.cohort.here(), "Run the same command again."), room_for(work.folder)
     with threadpoolctl.threadpool_limits(1):
-        work.folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
         try:
-            predictor = _fitted(work)
+            predictor = _fitted(work, cohort, folder)
             predictions = {
-                name: predict_in_pieces(predictor, work.cohort, work.held_out, stress=stress)
-                for name, stress in (_stresses(work) if len(work.held_out) else ())
+                name: predict_in_pieces(predictor, cohort, work.held_out, stress=stress)
+                for name, stress in (_stresses(work, cohort) if len(work.held_out) else ())
             }
         except (FitError, EvidenceError) as error:  # the second: a prediction that is not finite
             return FittedInPieces(work.position, None, {}, str(error))
         finally:
-            shutil.rmtree(work.folder, ignore_errors=True)
+            shutil.rmtree(folder, ignore_errors=True)
     return FittedInPieces(work.position, predictor, predictions)
 
 
@@ -89,6 +91,7 @@ def predict_in_pieces(
     """
     predictions, first = np.empty(len(rows)), 0
     for piece in cohort.pieces(predictor.features, rows):
+        checkpoint()
         here = np.arange(first, first + len(piece.rows))
         first += len(here)
         frame = as_features(piece.frame, predictor.schema)
@@ -103,19 +106,24 @@ def stress_of(
     return Stress.drawn(scenario, patients=len(cohort), study=study, name=name, seed=seed).take(rows)
 
 
-def _stresses(work: FitInPieces) -> Iterator[tuple[str, Stress | None]]:
+def _stresses(work: FitInPieces, cohort: CohortFile) -> Iterator[tuple[str, Stress | None]]:
     yield CLEAN, None
     for name, scenario in work.scenarios.items():
-        yield name, stress_of(scenario, name, work.cohort, work.held_out, study=work.study, seed=work.stress_seed)
+        yield (
+            name,
+            stress_of(scenario, name, cohort, work.held_out, study=work.study.name, seed=work.stress_seed),
+        )
 
 
-def _fitted(work: FitInPieces) -> Predictor:
-    family = family_of(work.task, work.family)
-    design = fit_design_in_pieces(family.design, work.cohort, work.rows, work.schema)
+def _fitted(work: FitInPieces, cohort: CohortFile, folder: Path) -> Predictor:
+    task = work.study.task
+    family, outcome = family_of(task, work.family), read_divided(cohort, work.study).outcome.take(work.rows)
+    design = fit_design_in_pieces(family.design, cohort, work.rows, work.schema)
     columns = len(design.transformer.get_feature_names_out())
-    pieces = design_pieces(design, work.cohort, work.rows, work.schema)
-    matrix = write_matrix(work.folder / "matrix", pieces, columns=columns)
-    training = TrainingInPieces(matrix, work.outcome, design.curves, work.folder)
+    pieces = design_pieces(design, cohort, work.rows, work.schema)
+    matrix = write_matrix(folder / "matrix", pieces, columns=columns)
+    training = TrainingInPieces(matrix, outcome, design.curves, folder)
+    checkpoint()
     model = family.fit_in_pieces(training, work.params, seed=work.seed)
-    horizon = work.outcome.horizon if isinstance(work.outcome, Censored) else None
-    return Predictor(work.task, work.family, work.schema, horizon, design, model, of_others(work.family, family))
+    horizon = outcome.horizon if isinstance(outcome, Censored) else None
+    return Predictor(task, work.family, work.schema, horizon, design, model, of_others(work.family, family))

@@ -20,6 +20,7 @@ from theragate.cohorts.outcomes import Outcome, with_hazard
 from theragate.cohorts.parquet import write_table
 from theragate.cohorts.samples import sample_rows
 from theragate.cohorts.splits import Split, development_rows
+from theragate.digests import sha256_file
 from theragate.errors import DataError
 from theragate.learning.batch_search import SearchPatients, search_in_batches
 from theragate.learning.censoring_model import censoring_hazards, random_folds
@@ -34,6 +35,7 @@ from theragate.learning.fit_in_pieces import (
 )
 from theragate.learning.importance import permutation_importance
 from theragate.learning.null_model import null_prediction
+from theragate.learning.patients import PatientsOfFile
 from theragate.learning.predictor import Predictor
 from theragate.learning.problem_digest import problem_digest_of
 from theragate.learning.record import Setback, TrainingRecord
@@ -45,8 +47,9 @@ from theragate.learning.trainable import LargeProblem
 from theragate.learning.training_record import training_record
 from theragate.learning.tuning import Search
 from theragate.learning.tuning_loss import Loss
-from theragate.learning.workers import Workers
-from theragate.study import Study
+from theragate.study import CLUSTER, Study
+from theragate.workers.backend import Backend, Workers
+from theragate.workers.site import SharedFile
 
 __all__ = ["LargeTrained", "train_in_pieces"]
 
@@ -69,13 +72,13 @@ class LargeTrained:
 
 @dataclass(frozen=True)
 class _Part:
-    """What a split works with: a sample of those learned from, features in a ``file``, and one of those held out."""
+    """What a split works with: a sample of those learned from, in a file, and one of those held out."""
 
     name: str
     label: str
     split: Split
     seed: int
-    file: Path
+    source: PatientsOfFile
     outcome: Outcome
     clusters: NDArray[np.intp] | None
     tested: NDArray[np.intp]
@@ -90,11 +93,11 @@ def train_in_pieces(
     *,
     sha256: str,
     seed: int,
-    jobs: int,
+    backend: Backend,
     storage: Path,
     progress: Callable[[int, int, str], None],
 ) -> LargeTrained:
-    """Tune, fit and predict held-out patients; the same arguments give the same bytes, however many `jobs`.
+    """Tune, fit and predict held-out patients; the same arguments give the same bytes, whatever the `backend`.
 
     Where a part is held out once, the model that it tests is the one that is released; after cross-validation the
     released model is searched for and fitted once more, to all.
@@ -105,7 +108,7 @@ def train_in_pieces(
         The file, what to predict, and what `read_problem` found in them.
     sha256
         Of the file.
-    seed, jobs, storage, progress
+    seed, backend, storage, progress
         As for `theragate.learning.training.train`.
 
     Raises
@@ -119,7 +122,7 @@ def train_in_pieces(
     folder = storage / f"{study.name}-{problem_digest_of(sha256, study, seed=seed)[:16]}"
     results: list[SplitResult] = []
     everything = [*splits, *released]
-    with Workers(jobs, of="the training") as workers:
+    with backend.workers(of="the training") as workers:
         for position, split in enumerate(everything):
             is_released = position == len(splits)
             part = _part(cohort, problem, study, split, folder, released=is_released, seed=seed)
@@ -127,7 +130,7 @@ def train_in_pieces(
             def told(done: int, text: str, name: str = part.name, before: int = position * (search.length + 1)) -> None:
                 progress(before + done, len(everything) * (search.length + 1), f"{name}, {text}")
 
-            work = _Work(cohort, study, problem, search, part, workers=workers, folder=folder, seed=seed)
+            work = _Work(cohort, sha256, study, problem, search, part, workers=workers, folder=folder, seed=seed)
             results.append(replace(work.result(told), position=position))
             searched_with = len(part.outcome)
     final = results[-1]
@@ -197,23 +200,24 @@ def _part(
         clusters=problem.clusters,
     )
     schema, outcome = problem.schema, problem.outcome
-    columns = [feature.name for feature in schema]
+    columns = [*(feature.name for feature in schema), *study.outcome_columns, CLUSTER]
     both = np.sort(np.concatenate([rows, tested]))
-    everybody = as_features(cohort.frame(columns, both), schema)
+    everybody = cohort.frame(columns, both)
     learned = np.isin(both, rows, assume_unique=True)
-    frame, file = everybody[learned].reset_index(drop=True), folder / f"{label}.parquet"
-    write_table(file, frame)
+    file, sampled = folder / f"{label}.parquet", everybody[learned].reset_index(drop=True)
+    write_table(file, sampled)
+    frame = as_features(sampled, schema)
     clusters = None if problem.clusters is None else problem.clusters[rows]
     part = _Part(
         name=name,
         label=label,
         split=split,
         seed=own,
-        file=file,
+        source=PatientsOfFile(SharedFile(file, sha256_file(file)), study, schema),
         outcome=outcome.take(rows),
         clusters=clusters,
         tested=tested,
-        tested_frame=everybody[~learned].reset_index(drop=True),
+        tested_frame=as_features(everybody[~learned].reset_index(drop=True), schema),
         tested_outcome=outcome.take(tested),
     )
     return _weighted(part, frame, schema)
@@ -244,6 +248,7 @@ class _Work:
     def __init__(
         self,
         cohort: CohortFile,
+        sha256: str,
         study: Study,
         problem: LargeProblem,
         search: Search,
@@ -253,6 +258,7 @@ class _Work:
         folder: Path,
         seed: int,
     ) -> None:
+        self._shared = SharedFile(cohort.path, sha256)
         self._cohort, self._study, self._problem, self._search = cohort, study, problem, search
         self._part, self._workers, self._folder, self._seed = part, workers, folder, seed
         self._fits: dict[tuple[int, str], FittedInPieces] = {}
@@ -260,7 +266,8 @@ class _Work:
     def result(self, progress: Callable[[int, str], None]) -> SplitResult:
         """Search, fit, predict."""
         part, search = self._part, self._search
-        patients = SearchPatients(part.file, part.outcome, part.clusters, search, self._problem.schema, part.seed)
+        hazard = getattr(part.outcome, "hazard", None)
+        patients = SearchPatients(part.source, hazard, self._folder / part.label, search, part.seed)
         journal = self._folder / f"{part.label}.scores"
         trials = search_in_batches(
             patients, workers=self._workers, journal=journal, progress=lambda done: progress(done, "search")
@@ -334,10 +341,9 @@ class _Work:
         part = self._part
         return FitInPieces(
             position=position,
-            cohort=self._cohort,
+            cohort=self._shared,
+            study=self._study,
             rows=part.split.train,
-            outcome=self._problem.outcome.take(part.split.train),
-            task=self._search.task,
             family=trial.family,
             params=trial.params,
             schema=self._problem.schema,
@@ -345,6 +351,5 @@ class _Work:
             folder=self._folder / f"{part.label}-{trial.number}",
             held_out=part.split.test,
             scenarios=dict(self._study.scenarios) if scenarios else {},
-            study=self._study.name,
             stress_seed=self._seed,
         )

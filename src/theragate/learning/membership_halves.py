@@ -40,7 +40,7 @@ def fit_halves(work: DivisionWork) -> Division:
     DataError
         If several divisions in a row have no solution, or there are too few patients of a class for two halves.
     """
-    outcome = work.outcome.take(work.rows)
+    outcome = work.patients.read().outcome.take(work.rows)
     with threadpoolctl.threadpool_limits(1):
         for number in range(_TRIES):
             seed = derive(work.seed, number)

@@ -1,21 +1,14 @@
 """The digest of everything that a training depends on, so that no search resumes with trials of another."""
 
-from importlib.metadata import version
 from pathlib import Path
 
 import pandas as pd
 
 from theragate.digests import sha256_bytes, sha256_file, sha256_json
 from theragate.study import Study
+from theragate.workers.alike import library_versions
 
-__all__ = ["library_versions", "problem_digest", "problem_digest_of"]
-
-_LIBRARIES = ("econml", "numpy", "optuna", "pandas", "scikit-learn", "scikit-survival", "scipy", "xgboost")
-
-
-def library_versions() -> dict[str, str]:
-    """Return the versions of the libraries that a model's numbers depend on."""
-    return {name: version(name) for name in _LIBRARIES}
+__all__ = ["problem_digest", "problem_digest_of"]
 
 
 def problem_digest(cohort: pd.DataFrame, study: Study, *, seed: int) -> str:

@@ -3,18 +3,19 @@
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 import threadpoolctl
 from numpy.typing import NDArray
 
-from theragate.cohorts.outcomes import Outcome, Treated
+from theragate.cohorts.outcomes import Treated
 from theragate.errors import DataError, EvidenceError
 from theragate.learning.censoring_model import weighted_by_features
 from theragate.learning.families import FitError, Params
 from theragate.learning.features import Feature, as_features
+from theragate.learning.patients import Source
 from theragate.learning.predictor import fit_predictor
 from theragate.learning.seeds import derive
 from theragate.study import TaskName
+from theragate.workers.site import checkpoint
 
 __all__ = ["FitResult", "FitWork", "Work", "fit_and_predict", "fit_rows", "unfit"]
 
@@ -28,8 +29,7 @@ class Work:
 
     position: int
     name: str
-    frame: pd.DataFrame
-    outcome: Outcome
+    patients: Source
     rows: NDArray[np.intp]
     task: TaskName
     family: str
@@ -40,14 +40,10 @@ class Work:
 
 @dataclass(frozen=True)
 class FitWork(Work):
-    """One model to fit to the patients, or to a bootstrap sample of them, and whom it then predicts.
-
-    ``clusters``, shape (n,), are those of all patients of the frame; None where each stands alone.
-    """
+    """One model to fit to the patients, or to a bootstrap sample of them, and whom it then predicts."""
 
     predicted: NDArray[np.intp]
     resampled: bool
-    clusters: NDArray[np.intp] | None = None
 
 
 @dataclass(frozen=True)
@@ -78,10 +74,11 @@ def fit_and_predict(work: FitWork) -> FitResult:
                 )
             except ValueError:  # parameters that no search suggested, from a file that people can write
                 return FitResult(work.position, work.rows, None)
+        outcome = work.patients.read().outcome
         for number in range(_SAMPLES):
             seed = derive(work.seed, number)
             rows = _sample(work, seed)
-            if all(members.any() for members in work.outcome.take(rows).classes.values()):
+            if all(members.any() for members in outcome.take(rows).classes.values()):
                 prediction = fit_rows(work, rows, predicted=work.predicted, seed=derive(seed, "fit"))
                 if prediction is not None:
                     return FitResult(work.position, rows, prediction)
@@ -91,9 +88,10 @@ def fit_and_predict(work: FitWork) -> FitResult:
 def _sample(work: FitWork, seed: int) -> NDArray[np.intp]:
     """Draw patients, or whole clusters of them, with replacement; return their rows, ascending."""
     generator = np.random.default_rng(seed)
-    if work.clusters is None:
+    clusters = work.patients.read().clusters
+    if clusters is None:
         return np.sort(generator.choice(work.rows, len(work.rows)))
-    names, cluster = np.unique(work.clusters[work.rows], return_inverse=True)
+    names, cluster = np.unique(clusters[work.rows], return_inverse=True)
     times = np.bincount(generator.integers(0, len(names), len(names)), minlength=len(names))
     return np.sort(np.repeat(work.rows, times[cluster]))
 
@@ -112,7 +110,9 @@ def fit_rows(
     work: Work, rows: NDArray[np.intp], *, predicted: NDArray[np.intp], seed: int
 ) -> NDArray[np.float64] | None:
     """Fit the recipe to the patients at `rows` and predict those at `predicted`; None where there is no solution."""
-    frame, outcome = work.frame.iloc[rows], work.outcome.take(rows)
+    checkpoint()
+    patients = work.patients.read()
+    frame, outcome = patients.features.iloc[rows], patients.outcome.take(rows)
     if isinstance(outcome, Treated):  # no other fit looks at weights
         features, losses = as_features(frame, work.schema), derive(seed, "losses")
         # Who was drawn twice is in one fold.
@@ -127,6 +127,6 @@ def fit_rows(
             schema=work.schema,
             seed=seed,
         )
-        return predictor.predict(work.frame.iloc[predicted])
+        return predictor.predict(patients.features.iloc[predicted])
     except (FitError, EvidenceError):  # the second: a prediction that is not finite
         return None

@@ -15,12 +15,15 @@ from theragate.cohorts.splits import Split, development_rows, outer_splits
 from theragate.learning.families import Params, families_of
 from theragate.learning.features import Feature, as_features, read_features
 from theragate.learning.membership_halves import DIVISIONS, Division, DivisionWork, fit_halves, table_of_halves
+from theragate.learning.patients import Patients, Source, source_of
 from theragate.learning.predictor import Predictor
 from theragate.learning.refit_tables import table_of_champion, table_of_refits
 from theragate.learning.refit_work import FitResult, FitWork, fit_and_predict, unfit
 from theragate.learning.seeds import derive
-from theragate.learning.workers import run_in_workers
 from theragate.study import Study
+from theragate.workers.backend import Backend, run_in_workers
+from theragate.workers.processes import Processes
+from theragate.workers.site import SharedFile
 
 __all__ = ["Recipe", "Refitted", "obstacle", "refit", "refit_in_sample"]
 
@@ -69,8 +72,9 @@ def refit(
     params: Params,
     champion: Recipe | None,
     seed: int,
-    jobs: int,
+    backend: Backend,
     progress: Callable[[int, int, str], None],
+    file: SharedFile | None = None,
 ) -> Refitted:
     """Fit the released model again to bootstrap samples and to halves, and the champion's recipe to the outer folds.
 
@@ -86,7 +90,7 @@ def refit(
 
     The champion's recipe gets the splits and seeds of the challenger's training, so that neither has learned from the
     patients whom it predicts. Its parameters were chosen on whole cohorts, an advantage of the champion, not of the
-    challenger. The same arguments give the same bytes, however many `jobs`.
+    challenger. The same arguments give the same bytes, whatever the `backend`.
 
     Parameters
     ----------
@@ -100,10 +104,12 @@ def refit(
         The recipe of the model in use; None where there is none.
     seed
         That of training.
-    jobs
-        Processes to work in, each on one thread; this one alone where others would take longer to start.
+    backend
+        Where the work is done, each piece on one thread; where processes would take longer to start, in this one.
     progress
         Called as ``progress(done, total, text)`` in this process whenever a model is fitted.
+    file
+        Where the cohort stands, so that workers read it there; None: its patients are handed to them.
 
     Raises
     ------
@@ -112,17 +118,18 @@ def refit(
     EvidenceError
         If the released model has no finite prediction for a patient.
     StoreError
-        If a worker process died.
+        If a worker died.
     """
     splits = outer_splits(cohort, outcome, study, seed=seed)
     learned = development_rows(splits, len(cohort))
     families_of(study.task, study.installed)  # from here on this process, and its workers, may fit them
-    works = _of_released(cohort, outcome, study, learned=learned, released=released, params=params, seed=seed)
+    everybody = _Everybody(cohort, outcome, study, _worth(study, splits, champion, len(cohort), backend), file)
+    works = _of_released(everybody, learned=learned, released=released, params=params, seed=seed)
     schema = read_features(cohort, study)
     why = obstacle(champion, study, schema) if champion else ""
     if champion and not why:
-        works += _folds(cohort, outcome, study, splits=splits, recipe=champion, schema=schema, seed=seed)
-    results = _done(works, jobs=jobs, progress=progress, title=study.name)
+        works += _folds(everybody, splits=splits, recipe=champion, schema=schema, seed=seed)
+    results = _done(works, backend=everybody.backend, progress=progress, title=study.name)
     divisions, fits = _apart(results)
     samples, folds = fits[: study.stability.refits], fits[study.stability.refits :]
     failed = [works[result.position].name for result in folds if result.prediction is None]
@@ -145,8 +152,9 @@ def refit_in_sample(
     released: Predictor,
     params: Params,
     seed: int,
-    jobs: int,
+    backend: Backend,
     progress: Callable[[int, int, str], None],
+    file: SharedFile | None = None,
 ) -> Refitted:
     """Do of a large study what `refit` does, in a sample of the patients learned from, without the champion.
 
@@ -158,8 +166,8 @@ def refit_in_sample(
     ----------
     cohort, outcome
         Of the sample.
-    study, released, params, seed, jobs, progress
-        As for `refit`.
+    study, released, params, seed, backend, progress, file
+        As for `refit`; the file is one of the sample.
 
     Raises
     ------
@@ -168,7 +176,8 @@ def refit_in_sample(
     """
     everybody = np.arange(len(cohort), dtype=np.intp)
     families_of(study.task, study.installed)
-    works = _of_released(cohort, outcome, study, learned=everybody, released=released, params=params, seed=seed)
+    sample = _Everybody(cohort, outcome, study, _worth(study, [], None, len(cohort), backend), file)
+    works = _of_released(sample, learned=everybody, released=released, params=params, seed=seed)
     first = works[0]
     if not isinstance(first, FitWork):
         raise TypeError("the works begin with the bootstrap samples")
@@ -177,10 +186,9 @@ def refit_in_sample(
         position=len(works),
         name="the sample",
         resampled=False,
-        clusters=None,
         seed=derive(seed, study.name, "audit sample", "fit"),
     )
-    results = _done([whole, *works], jobs=jobs, progress=progress, title=study.name)
+    results = _done([whole, *works], backend=sample.backend, progress=progress, title=study.name)
     divisions, (own, *samples) = _apart(results)
     if own.prediction is None:
         raise unfit(whole, on="a random sample", tried=f"the {len(cohort):,} of the sample")
@@ -199,21 +207,29 @@ def _apart(results: list[Result]) -> tuple[list[Division], list[FitResult]]:
     return divisions, [result for result in results if isinstance(result, FitResult)]
 
 
+@dataclass(frozen=True)
+class _Everybody:
+    """The patients of a cohort, and where work about them is done."""
+
+    cohort: pd.DataFrame
+    outcome: Outcome
+    study: Study
+    backend: Backend
+    file: SharedFile | None
+
+    def source(self, schema: tuple[Feature, ...]) -> Source:
+        """Return what works hold of them."""
+        patients = Patients(as_features(self.cohort, schema), self.outcome, read_clusters(self.cohort, self.study))
+        return source_of(patients, file=self.file, study=self.study, schema=schema, backend=self.backend)
+
+
 def _of_released(
-    cohort: pd.DataFrame,
-    outcome: Outcome,
-    study: Study,
-    *,
-    learned: NDArray[np.intp],
-    released: Predictor,
-    params: Params,
-    seed: int,
+    everybody: _Everybody, *, learned: NDArray[np.intp], released: Predictor, params: Params, seed: int
 ) -> list[Fitting]:
     """Return the work of the bootstrap samples, then that of the divisions."""
-    clusters = read_clusters(cohort, study)
+    study = everybody.study
     shared: dict[str, Any] = {
-        "frame": as_features(cohort, released.schema),
-        "outcome": outcome,
+        "patients": everybody.source(released.schema),
         "rows": learned,
         "task": released.task,
         "family": released.family,
@@ -224,9 +240,8 @@ def _of_released(
         FitWork(
             position=number - 1,
             name=f"refit {number}",
-            predicted=np.arange(len(cohort), dtype=np.intp),
+            predicted=np.arange(len(everybody.cohort), dtype=np.intp),
             resampled=True,
-            clusters=clusters,
             seed=derive(seed, study.name, "refit", number),
             **shared,
         )
@@ -245,23 +260,16 @@ def _of_released(
 
 
 def _folds(
-    cohort: pd.DataFrame,
-    outcome: Outcome,
-    study: Study,
-    *,
-    splits: list[Split],
-    recipe: Recipe,
-    schema: tuple[Feature, ...],
-    seed: int,
+    everybody: _Everybody, *, splits: list[Split], recipe: Recipe, schema: tuple[Feature, ...], seed: int
 ) -> list[FitWork]:
+    study = everybody.study
     kept = tuple(feature for name in recipe.features for feature in schema if feature.name == name)
-    frame = as_features(cohort, kept)
+    source = everybody.source(kept)
     return [
         FitWork(
             position=study.stability.refits + DIVISIONS + number,
             name=split.name,
-            frame=frame,
-            outcome=outcome,
+            patients=source,
             rows=split.train,
             predicted=split.test,
             resampled=False,
@@ -292,13 +300,18 @@ def _do(work: Fitting) -> Result:
     return fit_halves(work) if isinstance(work, DivisionWork) else fit_and_predict(work)
 
 
+def _worth(study: Study, splits: list[Split], champion: Recipe | None, patients: int, backend: Backend) -> Backend:
+    """Return where so much work is done: other processes have to start first."""
+    fits = study.stability.refits + DIVISIONS + (len(splits) if champion else 0)
+    return backend if fits * (_PER_FIT + patients) >= _WORTH_PROCESSES else Processes(1)
+
+
 def _done(
-    works: Sequence[Fitting], *, jobs: int, progress: Callable[[int, int, str], None], title: str
+    works: Sequence[Fitting], *, backend: Backend, progress: Callable[[int, int, str], None], title: str
 ) -> list[Result]:
-    worth = len(works) * (_PER_FIT + len(works[0].frame)) >= _WORTH_PROCESSES
     results: dict[int, Result] = {}
     progress(0, len(works), title)
-    with closing(run_in_workers(_do, works, jobs=jobs if worth else 1, of="the refits")) as stream:
+    with closing(run_in_workers(_do, works, backend=backend, of="the refits")) as stream:
         for result in stream:
             results[result.position] = result
             progress(len(results), len(works), works[result.position].name)

@@ -1,12 +1,14 @@
-"""The scores of a search in batches, kept as they come, so that none is computed twice."""
+"""The scores of a search, kept as they come, so that none is computed twice."""
 
 import json
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
 from theragate.digests import sha256_json
-from theragate.learning.search_journal import cut_off_half_lines
+from theragate.errors import StoreError
+from theragate.workers.site import append
 
 __all__ = ["Score", "ScoreJournal"]
 
@@ -22,19 +24,26 @@ class ScoreJournal:
     """A file of scores by what they are scores of; of one written to the half, the half is dropped.
 
     A search asks for the same trials whenever the same scores come back, so that with them it continues where it
-    stopped, in whatever order and by however many workers they were found.
+    stopped, in whatever order and by however many workers they were found. A journal goes with its work to a worker,
+    whose scores come back into the file.
+
+    Raises
+    ------
+    StoreError
+        If the file cannot be read or written.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._known: dict[str, Score] = {}
-        path.parent.mkdir(parents=True, exist_ok=True)
-        cut_off_half_lines(path)
-        if path.exists():
-            for line in path.read_text(encoding="utf-8").splitlines():
-                with suppress(KeyError, TypeError):
-                    entry = json.loads(line)
-                    self._known[entry["of"]] = Score(entry["loss"], entry["reason"])
+        with _told_of(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _cut_off_half_lines(path)
+            if path.exists():
+                for line in path.read_text(encoding="utf-8").splitlines():
+                    with suppress(KeyError, TypeError):
+                        entry = json.loads(line)
+                        self._known[entry["of"]] = Score(entry["loss"], entry["reason"])
 
     @staticmethod
     def key(*of: object) -> str:
@@ -48,5 +57,36 @@ class ScoreJournal:
     def add(self, key: str, score: Score) -> None:
         """Keep a score."""
         self._known[key] = score
-        with self._path.open("a", encoding="utf-8") as stream:
-            stream.write(json.dumps({"of": key, **score._asdict()}, separators=(",", ":")) + "\n")
+        with _told_of(self._path):
+            append(self._path, json.dumps({"of": key, **score._asdict()}, separators=(",", ":")) + "\n")
+
+
+@contextmanager
+def _told_of(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(
+            str(path),
+            rule="the journal of a search can be written",
+            received=error.strerror or type(error).__name__,
+            remedy="Free space or correct the folder's permissions, then run the same command again.",
+        ) from error
+
+
+def _cut_off_half_lines(path: Path) -> None:
+    """Keep the longest run of whole lines from the start."""
+    if not path.exists():
+        return
+    whole = 0
+    with path.open("rb") as stream:
+        for line in stream:
+            try:
+                entry = json.loads(line)
+            except ValueError:
+                break
+            if not line.endswith(b"\n") or not isinstance(entry, dict):
+                break
+            whole += len(line)
+    with path.open("r+b") as stream:
+        stream.truncate(whole)

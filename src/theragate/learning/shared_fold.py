@@ -6,12 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from theragate.cohorts.outcomes import Outcome
-from theragate.cohorts.parquet import read_table
 from theragate.files import read_json, whole_directory, write_json
 from theragate.learning.design_matrix import DesignKind, fit_design
 from theragate.learning.families import Training
-from theragate.learning.features import Feature, as_features
 from theragate.learning.inner_fold import Fold
+from theragate.learning.patients import PatientsOfFile
 from theragate.learning.tuning_loss import Loss
 
 __all__ = ["SharedFold"]
@@ -24,29 +23,26 @@ class SharedFold(Fold):
 
     Parameters
     ----------
-    path
-        The table of the features of the search's patients.
+    source
+        The search's patients.
     outcome
         Theirs; of no treatment's effect.
     train, test
         Positions of the two parts.
-    schema
-        The features.
     folder
         Where the matrices are, or will be; whoever needs one that is not there makes it.
     """
 
     def __init__(
         self,
-        path: Path,
+        source: PatientsOfFile,
         outcome: Outcome,
         *,
         train: NDArray[np.intp],
         test: NDArray[np.intp],
-        schema: tuple[Feature, ...],
         folder: Path,
     ) -> None:
-        self._path, self._outcome, self._schema, self._folder = path, outcome.take(train), schema, folder
+        self._source, self._outcome, self._folder = source, outcome.take(train), folder
         self._train, self._test = train, test
         # Censoring is a nuisance, not part of the model, and learned from all patients of the search.
         self._loss = Loss.of(outcome.take(test), development=outcome)
@@ -64,8 +60,8 @@ class SharedFold(Fold):
 
     def _make(self, kind: DesignKind, folder: Path) -> None:
         """Write the matrices of one kind; of two workers that do so at once, both write the same."""
-        features = as_features(read_table(self._path, remedy=_AGAIN), self._schema)
-        design = fit_design(kind, features.iloc[self._train], self._schema)
+        features = self._source.read().features
+        design = fit_design(kind, features.iloc[self._train], self._source.schema)
         with whole_directory(folder) as temporary:
             for name, rows in (("learned", self._train), ("scored", self._test)):
                 np.save(temporary / f"{name}.npy", design.matrix(features.iloc[rows]))

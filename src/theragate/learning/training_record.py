@@ -9,7 +9,6 @@ from theragate.cohorts.outcomes import Censored, Outcome, Treated
 from theragate.cohorts.splits import Split
 from theragate.learning.families import families_of
 from theragate.learning.features import Feature
-from theragate.learning.problem_digest import library_versions
 from theragate.learning.record import (
     Families,
     Importance,
@@ -25,6 +24,7 @@ from theragate.learning.record import (
 from theragate.learning.selection import RULE, TrialResult
 from theragate.learning.split_work import SplitResult
 from theragate.study import TASKS, Study
+from theragate.workers.alike import library_versions
 
 __all__ = ["predictions_table", "training_record"]
 

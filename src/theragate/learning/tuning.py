@@ -2,28 +2,26 @@
 
 import warnings
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import optuna
 import pandas as pd
 from numpy.typing import NDArray
-from optuna.trial import FrozenTrial, Trial, TrialState
+from optuna.trial import Trial, TrialState
 
 from theragate.cohorts.outcomes import Outcome
 from theragate.cohorts.splits import inner_folds
-from theragate.learning.families import Family, FitError, Params, family_of
+from theragate.learning.families import FitError, Params, family_of
 from theragate.learning.features import Feature
 from theragate.learning.inner_fold import InnerFold
-from theragate.learning.search_journal import open_journal
+from theragate.learning.score_journal import Score, ScoreJournal
 from theragate.learning.seeds import derive
 from theragate.learning.selection import TrialResult
 from theragate.study import TaskName
+from theragate.workers.site import checkpoint
 
 __all__ = ["Search", "draw", "pruner_of", "tune"]
-
-_STATES = {TrialState.COMPLETE: "complete", TrialState.PRUNED: "pruned", TrialState.FAIL: "failed"}
 
 
 @dataclass(frozen=True)
@@ -54,15 +52,14 @@ def tune(
     search: Search,
     schema: tuple[Feature, ...],
     seed: int,
-    journal: Path,
+    journal: ScoreJournal,
     clusters: NDArray[np.intp] | None = None,
 ) -> list[TrialResult]:
-    """Run the search on the training rows, or what is left of it if `journal` holds its beginning.
+    """Run the search on the training rows, or what is left of it if `journal` holds scores of it.
 
     A family without a solution fails in its trials and the search goes on; a reference without one gets a stronger
-    penalty. Every trial draws with a seed of its own, so that an interrupted search ends as an uninterrupted one does:
-    a trial that was running when its process died is run again under the same number. No inner fold splits one of the
-    `clusters`, shape (n,), where there are any.
+    penalty. Every trial draws with a seed of its own, so that an interrupted search ends as an uninterrupted one does.
+    No inner fold splits one of the `clusters`, shape (n,), where there are any.
 
     Returns
     -------
@@ -71,14 +68,34 @@ def tune(
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     splits = inner_folds(outcome, search.inner_folds, seed=derive(seed, "inner folds"), clusters=clusters)
     folds = [InnerFold(frame, outcome, train=train, test=test, schema=schema) for train, test in splits]
-    with open_journal(journal) as storage:
-        study = optuna.create_study(storage=storage, study_name="search", pruner=pruner_of(search), load_if_exists=True)
-        for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-            storage.set_trial_user_attr(trial._trial_id, "interrupted", True)
-            study.tell(trial.number, state=TrialState.FAIL)
-        for number in range(len(_finished(study)), search.length):
-            _run(study, number, search=search, folds=folds, seed=seed)
-        return [_result(number, trial) for number, trial in enumerate(_finished(study))]
+    study = optuna.create_study(pruner=pruner_of(search))
+    scorer = _Scorer(search, folds, seed, journal)
+    return [_run(study, number, scorer) for number in range(search.length)]
+
+
+@dataclass(frozen=True)
+class _Scorer:
+    """Scores trials on the inner folds of a search, unless the journal knows what comes out."""
+
+    search: Search
+    folds: list[InnerFold]
+    seed: int
+    journal: ScoreJournal
+
+    def score(self, family: str, params: Params, step: int) -> Score:
+        """Return the score of a trial on one fold."""
+        key = self.journal.key(family, params, step)
+        known = self.journal.get(key)
+        if known is not None:
+            return known
+        checkpoint()
+        kind = family_of(self.search.task, family)
+        try:
+            score = Score(self.folds[step].score(kind, params, seed=derive(self.seed, "fit", step)), "")
+        except FitError as error:
+            score = Score(None, str(error))
+        self.journal.add(key, score)
+        return score
 
 
 def pruner_of(search: Search) -> optuna.pruners.BasePruner:
@@ -86,44 +103,37 @@ def pruner_of(search: Search) -> optuna.pruners.BasePruner:
     return optuna.pruners.MedianPruner(n_startup_trials=len(search.first), n_warmup_steps=1)
 
 
-def _finished(study: optuna.Study) -> list[FrozenTrial]:
-    trials = study.get_trials(deepcopy=False)
-    return [trial for trial in trials if trial.state.is_finished() and "interrupted" not in trial.user_attrs]
-
-
-def _run(study: optuna.Study, number: int, *, search: Search, folds: list[InnerFold], seed: int) -> None:
-    trial, family, params = draw(study, number, search=search, seed=derive(seed, "sampler", number))
+def _run(study: optuna.Study, number: int, scorer: _Scorer) -> TrialResult:
+    search = scorer.search
+    trial, family, params = draw(study, number, search=search, seed=derive(scorer.seed, "sampler", number))
     kind = family_of(search.task, family)
-    losses, state, reason = _scored(trial, kind, params, folds=folds, seed=seed)
+    losses, state, reason = _scored(trial, family, params, scorer)
     first = reason
-    while number == 0 and state == TrialState.FAIL and (stronger := kind.with_stronger_penalty(params)):
+    while number == 0 and state == "failed" and (stronger := kind.with_stronger_penalty(params)):
         params = dict(stronger)
-        losses, state, reason = _scored(trial, kind, params, folds=folds, seed=seed)
-    result = {"family": family, "params": params, "folds": losses}
-    trial.set_user_attr("result", {**result, "state": _STATES[state]} | ({"reason": first} if first else {}))
+        losses, state, reason = _scored(trial, family, params, scorer)
     # The sampler knows nothing of a trial that failed, and would draw the like of it again and again; one that was
     # pruned before its first value counts as the worst there is.
-    told = TrialState.PRUNED if state == TrialState.FAIL else state
-    study.tell(trial, float(np.mean(losses)) if state == TrialState.COMPLETE else None, state=told)
+    value = float(np.mean(losses)) if state == "complete" else None
+    study.tell(trial, value, state=TrialState.PRUNED if value is None else TrialState.COMPLETE)
+    return TrialResult(number, family, params, state, tuple(losses), first)
 
 
-def _scored(
-    trial: Trial, kind: Family, params: Params, *, folds: list[InnerFold], seed: int
-) -> tuple[list[float], TrialState, str]:
+def _scored(trial: Trial, family: str, params: Params, scorer: _Scorer) -> tuple[list[float], str, str]:
     """Return the losses on the folds, how the trial ended, and why it failed."""
     losses: list[float] = []
-    try:
-        for step, fold in enumerate(folds):
-            losses.append(fold.score(kind, params, seed=derive(seed, "fit", step)))
-            with warnings.catch_warnings():
-                # A reference with a stronger penalty comes by some folds again: the first report of each stays.
-                warnings.filterwarnings("ignore", message="The reported value is ignored")
-                trial.report(float(np.mean(losses)), step)
-            if step + 1 < len(folds) and trial.should_prune():
-                return losses, TrialState.PRUNED, ""
-    except FitError as error:
-        return losses, TrialState.FAIL, str(error)
-    return losses, TrialState.COMPLETE, ""
+    for step in range(len(scorer.folds)):
+        score = scorer.score(family, params, step)
+        if score.loss is None:
+            return losses, "failed", score.reason
+        losses.append(score.loss)
+        with warnings.catch_warnings():
+            # A reference with a stronger penalty comes by some folds again: the first report of each stays.
+            warnings.filterwarnings("ignore", message="The reported value is ignored")
+            trial.report(float(np.mean(losses)), step)
+        if step + 1 < len(scorer.folds) and trial.should_prune():
+            return losses, "pruned", ""
+    return losses, "complete", ""
 
 
 def draw(
@@ -148,15 +158,3 @@ def draw(
     trial = study.ask()
     family = trial.suggest_categorical("family", search.families)
     return trial, family, family_of(search.task, family).suggest(trial, f"{family}.")
-
-
-def _result(number: int, trial: FrozenTrial) -> TrialResult:
-    result = trial.user_attrs["result"]
-    return TrialResult(
-        number=number,
-        family=result["family"],
-        params=dict(result["params"]),
-        state=result["state"],
-        folds=tuple(result["folds"]),
-        reason=result.get("reason", ""),
-    )

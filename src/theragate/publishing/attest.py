@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from theragate.errors import ConfigurationError, EvidenceError
-from theragate.learning.problem_digest import library_versions
 from theragate.learning.record import TrainingRecord
 from theragate.project.current_verdict import read_judged
 from theragate.project.pipeline_files import check_pipeline
@@ -23,6 +22,7 @@ from theragate.settings import Settings
 from theragate.study import load_study
 from theragate.tracking.attested import check_registered, version_of
 from theragate.tracking.store import Stores
+from theragate.workers.alike import library_versions
 
 __all__ = ["attest", "check_champion", "check_versions"]
 

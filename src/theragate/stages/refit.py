@@ -7,6 +7,7 @@ from typing import TypedDict, Unpack
 
 from theragate.cohorts.cohort_file import CohortFile
 from theragate.cohorts.parquet import write_table
+from theragate.digests import sha256_file
 from theragate.errors import EvidenceError
 from theragate.files import write_json
 from theragate.learning.families import Params
@@ -24,6 +25,9 @@ from theragate.stages.division import Division, cohort_file, divide
 from theragate.stages.progress import show_progress
 from theragate.stages.validated import check_validated
 from theragate.study import Study, load_seed, load_study
+from theragate.workers.backend import Backend
+from theragate.workers.choice import backend_of
+from theragate.workers.site import SharedFile
 
 __all__ = ["refit"]
 
@@ -34,7 +38,7 @@ class Making(TypedDict):
     released: Predictor
     params: Params
     seed: int
-    jobs: int
+    backend: Backend
     progress: Callable[[int, int, str], None]
 
 
@@ -61,6 +65,7 @@ def refit(call: StageCall) -> str:
     with show_progress(study.name) as progress:
         refitted = _refitted(
             file,
+            sha256,
             division,
             study,
             released=released,
@@ -68,7 +73,7 @@ def refit(call: StageCall) -> str:
             champion=Recipe(champion.family, champion.params, champion.features) if champion else None,
             folder=settings.state / "refits" / study.name,
             seed=seed,
-            jobs=settings.jobs,
+            backend=backend_of(settings),
             progress=progress,
         )
     write_table(workspace.model("refits.parquet"), refitted.refits)
@@ -91,6 +96,7 @@ def refit(call: StageCall) -> str:
 
 def _refitted(
     file: CohortFile,
+    sha256: str,
     division: Division,
     study: Study,
     *,
@@ -100,22 +106,27 @@ def _refitted(
 ) -> Refitted:
     """Fit again to everybody, or in the sample."""
     if division.sample is None:
-        return fit_again(file.frame(), division.outcome, study, champion=champion, **how)
+        shared = SharedFile(file.path, sha256)
+        return fit_again(file.frame(), division.outcome, study, champion=champion, file=shared, **how)
     sample = division.sample
-    refitted = refit_in_sample(file.frame(rows=sample), division.outcome.take(sample), study, **how)
+    sampled, path = file.frame(rows=sample), folder / "sample.parquet"
+    write_table(path, sampled)
+    shared = SharedFile(path, sha256_file(path))
+    refitted = refit_in_sample(sampled, division.outcome.take(sample), study, file=shared, **how)
+    path.unlink()
     if champion is None:
         return refitted
     from theragate.learning.champion_in_pieces import champion_in_pieces  # with the engines of the search
 
     again = champion_in_pieces(
         file,
-        division.outcome,
         study,
         champion,
+        sha256=sha256,
         patients=file.frame(["patient"])["patient"],
         splits=division.splits,
         seed=how["seed"],
-        jobs=how["jobs"],
+        backend=how["backend"],
         folder=folder,
         progress=how["progress"],
     )

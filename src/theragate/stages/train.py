@@ -31,6 +31,8 @@ from theragate.runner.command import StageCall
 from theragate.stages.progress import show_progress
 from theragate.stages.validated import check_validated, read_accepted
 from theragate.study import Study, load_seed, load_study
+from theragate.workers.choice import backend_of
+from theragate.workers.site import SharedFile
 
 __all__ = ["train"]
 
@@ -52,7 +54,7 @@ def train(call: StageCall) -> str:
     sha256 = check_validated(workspace, path)
     cohort = CohortFile(path, f"Run `dvc repro ingest@{study.name}`.")
     large = is_large(cohort, study)
-    record, predictions = _in_pieces(call, study, cohort, sha256) if large else _in_memory(call, study, cohort)
+    record, predictions = (_in_pieces if large else _in_memory)(call, study, cohort, sha256)
     held_out = sha256_file(workspace.model("predictions.parquet"))
     count_seen(settings, study.name, cohort_sha256=sha256, predictions_sha256=held_out)
     write_json(workspace.model("record.json"), record.model_dump(mode="json"))
@@ -67,7 +69,7 @@ def _searches(call: StageCall, study: Study) -> Path:
     return call.settings.state / "searches" / study.name
 
 
-def _in_memory(call: StageCall, study: Study, file: CohortFile) -> tuple[TrainingRecord, int]:
+def _in_memory(call: StageCall, study: Study, file: CohortFile, sha256: str) -> tuple[TrainingRecord, int]:
     """Train, write the model and the predictions; return the record and the number of predictions."""
     workspace, accepted = call.workspace, read_accepted(call.workspace)
     cohort, seed = file.frame(), load_seed(workspace.params)
@@ -78,9 +80,10 @@ def _in_memory(call: StageCall, study: Study, file: CohortFile) -> tuple[Trainin
             outcome,
             study,
             seed=seed,
-            jobs=call.settings.jobs,
+            backend=backend_of(call.settings),
             storage=_searches(call, study),
             progress=progress,
+            file=SharedFile(file.path, sha256),
         )
     fitted = fit_personal_model(
         trained.predictor,
@@ -109,7 +112,7 @@ def _in_pieces(call: StageCall, study: Study, cohort: CohortFile, sha256: str) -
             problem,
             sha256=sha256,
             seed=seed,
-            jobs=call.settings.jobs,
+            backend=backend_of(call.settings),
             storage=_searches(call, study),
             progress=progress,
         )

@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import contextmanager
+from dataclasses import dataclass
 from multiprocessing import resource_tracker
 from typing import Any, Self, TypeVar
 
@@ -16,33 +17,30 @@ from joblib.externals import loky
 from theragate.errors import StoreError
 from theragate.extensions import use, used_digests
 
-__all__ = ["Workers", "run_in_workers"]
+__all__ = ["Processes"]
 
 Work = TypeVar("Work")
 Result = TypeVar("Result")
 
 
-def run_in_workers(
-    do: Callable[[Work], Result], works: Sequence[Work], *, jobs: int, of: str
-) -> Generator[Result, None, None]:
-    """Do all works in `jobs` processes (1: in this one) and yield their results as they come; see `Workers`.
+@dataclass(frozen=True)
+class Processes:
+    """So many processes of this machine, each of which is handed one work at a time; 1 is this process itself."""
 
-    However the generator ends, its processes end with it.
-    """
-    with Workers(min(jobs, max(len(works), 1)), of=of) as workers:
-        yield from workers.run(do, works)
+    jobs: int
+
+    @property
+    def here(self) -> bool:
+        """Whether all work is done in this very process."""
+        return self.jobs == 1
+
+    def workers(self, *, of: str, most: int | None = None) -> "_Workers":
+        """Return them; none is started before there is work."""
+        return _Workers(self.jobs if most is None else min(self.jobs, max(most, 1)), of=of)
 
 
-class Workers:
-    """Processes that share work out, and end with the block that they are made for, however it ends.
-
-    Parameters
-    ----------
-    jobs
-        How many, each of which is handed one work at a time; 1 works in this process.
-    of
-        What they work for, as a user would call it.
-    """
+class _Workers:
+    """Processes that end with the block that they are made for, however it ends."""
 
     def __init__(self, jobs: int, *, of: str) -> None:
         self._jobs, self._of = jobs, of
@@ -58,22 +56,7 @@ class Workers:
             self._executor.shutdown(wait=True, kill_workers=True)
 
     def run(self, do: Callable[[Work], Result], works: Sequence[Work]) -> Generator[Result, None, None]:
-        """Do all works and yield their results as they come.
-
-        Parameters
-        ----------
-        do
-            A function of a module, which a worker can import.
-        works
-            What it is called with, begun in this order: the longest should come first.
-
-        Raises
-        ------
-        TheragateError
-            What a worker raised.
-        StoreError
-            If a worker died.
-        """
+        """Do all works; see `theragate.workers.backend.Workers`."""
         if self._jobs == 1:
             yield from map(do, works)
             return

@@ -1,0 +1,87 @@
+"""A Dask cluster of real processes: a scheduler, and workers that can be killed."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+_DASK = "from distributed.cli.dask_{0} import main; main()"
+_QUIET = {
+    "DASK_DISTRIBUTED__LOGGING__DISTRIBUTED": "error",
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+}
+
+
+@dataclass
+class DaskProcesses:
+    """A scheduler that writes its address into ``folder``, and the workers that were started."""
+
+    folder: Path
+    options: tuple[str, ...] = ()
+    scheduler: subprocess.Popen[bytes] | None = None
+    workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    _logs: list[Path] = field(default_factory=list)
+
+    @property
+    def address(self) -> str:
+        return str(json.loads((self.folder / "scheduler.json").read_text())["address"])
+
+    def start_scheduler(self, *more: str) -> None:
+        (self.folder / "scheduler.json").unlink(missing_ok=True)
+        file = ("--scheduler-file", str(self.folder / "scheduler.json"))
+        where = ("--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--idle-timeout", "600s")
+        self.scheduler = self._start("scheduler", *where, *file, *self.options, *more)
+        while not (self.folder / "scheduler.json").exists():
+            assert self.scheduler.poll() is None, self.log()
+            time.sleep(0.01)
+
+    def start_worker(self, *more: str, env: dict[str, str] | None = None, threads: int = 1) -> subprocess.Popen[bytes]:
+        """A worker process that no nanny starts again."""
+        number = len(self.workers)
+        local = ("--local-directory", str(self.folder / f"worker{number}"))
+        where = ("--host", "127.0.0.1", "--no-dashboard", "--no-nanny", "--nthreads", str(threads))
+        worker = self._start("worker", self.address, *where, *local, *self.options, *more, env=env)
+        self.workers.append(worker)
+        return worker
+
+    def _start(self, kind: str, *arguments: str, env: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
+        log = self.folder / f"{kind}{len(self._logs)}.log"
+        self._logs.append(log)
+        with log.open("wb") as stream:
+            return subprocess.Popen(
+                [sys.executable, "-c", _DASK.format(kind), *arguments],
+                stdout=stream,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, **_QUIET, **(env or {})},
+            )
+
+    def log(self) -> str:
+        return "\n".join(log.read_text() for log in self._logs)
+
+    def stop(self) -> None:
+        everything = [*self.workers, *([self.scheduler] if self.scheduler else [])]
+        for process in everything:
+            with suppress(OSError):
+                process.kill()
+        for process in everything:
+            process.wait()
+
+
+@contextmanager
+def dask_processes(folder: Path, *, workers: int = 2, options: tuple[str, ...] = ()) -> Iterator[DaskProcesses]:
+    """Start a cluster on the loopback and stop it in the end."""
+    folder.mkdir(parents=True, exist_ok=True)
+    cluster = DaskProcesses(folder, options)
+    try:
+        cluster.start_scheduler()
+        for _ in range(workers):
+            cluster.start_worker()
+        yield cluster
+    finally:
+        cluster.stop()
