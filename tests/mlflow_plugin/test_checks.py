@@ -13,12 +13,12 @@ import sqlalchemy
 from mlflow_plugin.attested_by_hand import Deployment
 from mlflow_plugin.dying import opened
 from mlflow_plugin.servers import PASSWORD
-from support import BIN, ROOT
+from support import BIN, ROOT, free_port
 from werkzeug.security import generate_password_hash
 
 from theragate.cli import main
-from theragate.errors import ConfigurationError
-from theragate.mlflow_plugin.checks import refuse_worst
+from theragate.errors import ConfigurationError, StoreError
+from theragate.mlflow_plugin.checks import refuse_unanswered, refuse_worst
 from theragate.mlflow_plugin.checks.database import rules_of
 from theragate.release.keys import SigningKey
 from theragate.release.trust import TrustedKey
@@ -482,3 +482,12 @@ def test_what_a_server_writes_is_its_own(deployed):
     written = [*made.artifacts.rglob("*"), made.artifacts, *made.folder.glob("*.db")]
     assert len(written) > 5
     assert {path.name: oct(stat.S_IMODE(path.stat().st_mode)) for path in written if path.stat().st_mode & 0o077} == {}
+
+
+def test_a_database_that_does_not_answer_ends_a_start_at_once():
+    """MLflow would try again for an hour."""
+    address = f"postgresql://theragate_server:secret@127.0.0.1:{free_port()}/mlflow"
+    with pytest.raises(StoreError, match=r"the database `mlflow` at `127\.0\.0\.1`: it answers") as raised:
+        refuse_unanswered(address, variable="MLFLOW_TRACKING_URI")
+    assert "secret" not in str(raised.value)
+    refuse_unanswered("sqlite:////nowhere/mlflow.db", variable="MLFLOW_TRACKING_URI")

@@ -4,6 +4,7 @@ import pytest
 from mlflow_plugin.attested_by_hand import Deployment
 
 from theragate.errors import ConfigurationError
+from theragate.mlflow_plugin.buckets import Bucket
 from theragate.mlflow_plugin.configuration import Configuration
 from theragate.mlflow_plugin.sealed_location import local_path, sealed_location
 from theragate.release.keys import SigningKey, development_key
@@ -18,28 +19,61 @@ def configured(environ, home: Path) -> Configuration:
 
 def test_beside_the_database_where_nothing_is_served():
     location = sealed_location({}, "sqlite:////srv/store/mlflow.db")
-    assert (location.folder, location.uri) == (Path("/srv/store/sealed"), "file:///srv/store/sealed")
+    assert (location.place, location.uri) == (Path("/srv/store/sealed"), "file:///srv/store/sealed")
 
 
 def test_below_the_artifacts_where_they_are_served():
     location = sealed_location(SERVED, "postgresql://localhost/x")
-    assert (location.folder, location.uri) == (Path("/srv/a/sealed"), "mlflow-artifacts:/sealed")
+    assert (location.place, location.uri) == (Path("/srv/a/sealed"), "mlflow-artifacts:/sealed")
     assert sealed_location({**SERVED, "THERAGATE_SEALED": "/srv/a/sealed"}, "sqlite://") == location
 
 
 def test_where_the_setting_says():
     location = sealed_location({**SERVED, "THERAGATE_SEALED": "file:///srv/worm"}, "sqlite://")
-    assert (location.folder, location.uri) == (Path("/srv/worm"), "mlflow-artifacts:/sealed")
+    assert (location.place, location.uri) == (Path("/srv/worm"), "mlflow-artifacts:/sealed")
     location = sealed_location({"THERAGATE_SEALED": "file:///srv/worm"}, "sqlite://")
-    assert (location.folder, location.uri) == (Path("/srv/worm"), "file:///srv/worm"), "there is no server"
+    assert (location.place, location.uri) == (Path("/srv/worm"), "file:///srv/worm"), "there is no server"
 
 
-def test_on_the_server_where_the_artifacts_are_in_a_bucket():
-    bucket = {**SERVED, "_MLFLOW_SERVER_ARTIFACT_DESTINATION": "sealed+s3://bucket/a"}
-    with pytest.raises(ConfigurationError, match="while the artifacts are in a bucket"):
-        sealed_location(bucket, "postgresql://localhost/x")
-    location = sealed_location({**bucket, "THERAGATE_SEALED": "/srv/sealed"}, "postgresql://localhost/x")
-    assert (location.folder, location.uri) == (Path("/srv/sealed"), "mlflow-artifacts:/sealed")
+IN_BUCKET = {**SERVED, "_MLFLOW_SERVER_ARTIFACT_DESTINATION": "sealed+s3://bucket/a"}
+
+
+@pytest.mark.parametrize(
+    ("named", "place"),
+    [
+        ({}, Bucket("s3://bucket/a/sealed")),
+        ({"THERAGATE_SEALED": "s3://bucket/a/sealed/"}, Bucket("s3://bucket/a/sealed")),
+        ({"THERAGATE_SEALED": "s3://bucket/above"}, Bucket("s3://bucket/above")),
+        ({"THERAGATE_SEALED": "s3://locked"}, Bucket("s3://locked")),
+        ({"THERAGATE_SEALED": "/srv/sealed"}, Path("/srv/sealed")),
+    ],
+)
+def test_on_the_server_where_the_artifacts_are_in_a_bucket(named, place):
+    location = sealed_location(IN_BUCKET | named, "postgresql://localhost/x")
+    assert (location.place, location.uri) == (place, "mlflow-artifacts:/sealed")
+
+
+def test_in_a_bucket_where_the_artifacts_are_not():
+    named = {"THERAGATE_SEALED": "s3://locked/models"}
+    assert sealed_location(SERVED | named, "sqlite://").uri == "mlflow-artifacts:/sealed"
+    location = sealed_location(named, "sqlite://")
+    assert (location.place, location.uri) == (Bucket("s3://locked/models"), "s3://locked/models"), "there is no server"
+
+
+@pytest.mark.parametrize("place", ["s3://bucket/a", "s3://bucket/a/1", "s3://bucket/a/sealed/x"])
+def test_never_in_a_bucket_where_clients_can_write(place):
+    with pytest.raises(ConfigurationError, match="outside the artifacts"):
+        sealed_location({**IN_BUCKET, "THERAGATE_SEALED": place}, "sqlite://")
+
+
+@pytest.mark.parametrize(
+    "place",
+    ["s3://", "s3:bucket/a", "s3://bucket/a/../b", "s3://bucket//a", "s3://bucket/./a", "s3://key:secret@bucket/a"],
+)
+def test_a_bucket_has_one_spelling(place):
+    with pytest.raises(ConfigurationError, match="it is written as `s3://BUCKET/FOLDER`") as raised:
+        sealed_location({**IN_BUCKET, "THERAGATE_SEALED": place}, "sqlite://")
+    assert "secret" not in str(raised.value)
 
 
 @pytest.mark.parametrize("folder", ["/srv/a", "/srv/a/1", "/srv/a/sealed/x", "/srv/a/../a/other"])

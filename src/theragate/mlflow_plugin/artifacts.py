@@ -8,19 +8,20 @@ a model.
 
 import re
 from collections.abc import AsyncIterable, Mapping
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
 from mlflow.entities import FileInfo
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST
+from mlflow.store.artifact.artifact_repo import ArtifactRepository
 from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
 
 from theragate.mlflow_plugin.errors import refusal, translated_errors
 from theragate.mlflow_plugin.sealed_location import SCHEME, SEALED, is_sealed, sealed_location
 from theragate.release.package_rules import META
 
-__all__ = ["SealedFileRepository", "SealedRepository", "base_name", "check_open"]
+__all__ = ["SealedFileRepository", "SealedRepository", "base_name", "check_open", "no_such_artifact"]
 
 
 class SealedRepository:
@@ -68,10 +69,14 @@ class SealedRepository:
             return bool(super()._is_directory(artifact_path))  # type: ignore[misc]
         return bool(self._sealed()._is_directory(_attested(below)))
 
-    def _sealed(self) -> LocalArtifactRepository:
+    def _sealed(self) -> ArtifactRepository:
         with translated_errors():
-            folder = sealed_location(self.environ, "").folder
-        return LocalArtifactRepository(folder.as_uri())
+            place = sealed_location(self.environ, "").place
+        if isinstance(place, Path):
+            return LocalArtifactRepository(place.as_uri())
+        from theragate.mlflow_plugin.artifacts_s3 import SealedBucket  # the client of S3 need not be installed
+
+        return SealedBucket(place, self.environ)
 
     def log_artifact(self, local_file: str, artifact_path: str | None = None) -> Any:
         """Store a file; see MLflow."""
@@ -135,7 +140,7 @@ def _below_sealed(path: str | None) -> str | None:
         return "/".join(parts[1:])
     if set(parts) <= {"/", ".", ".."}:  # the folder of all artifacts
         return None
-    raise _no_such(path)
+    raise no_such_artifact(path)
 
 
 def _is_attested(below: str) -> bool:
@@ -147,9 +152,10 @@ def _is_attested(below: str) -> bool:
 
 def _attested(below: str) -> str:
     if not _is_attested(below):
-        raise _no_such(f"{SEALED}/{below}")
+        raise no_such_artifact(f"{SEALED}/{below}")
     return below
 
 
-def _no_such(path: str) -> MlflowException:
+def no_such_artifact(path: str) -> MlflowException:
+    """Return the answer to a request for what is not there (HTTP status 404)."""
     return MlflowException(f"No such artifact: '{path[:200]}'", error_code=RESOURCE_DOES_NOT_EXIST)

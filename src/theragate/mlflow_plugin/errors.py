@@ -5,9 +5,10 @@ from contextlib import contextmanager
 from typing import Any
 
 from mlflow.exceptions import MlflowException
-from mlflow.protos.databricks_pb2 import BAD_REQUEST, PERMISSION_DENIED
+from mlflow.protos.databricks_pb2 import BAD_REQUEST, PERMISSION_DENIED, TEMPORARILY_UNAVAILABLE
 
 from theragate.errors import DataError, TheragateError
+from theragate.mlflow_plugin.buckets import BucketOutageError
 from theragate.release.refusals import Refusal
 
 __all__ = ["malformed", "refusal", "refused_by_rules", "translated_errors"]
@@ -27,9 +28,9 @@ def malformed(subject: str, *, rule: str, received: str) -> MlflowException:
 
 @contextmanager
 def translated_errors() -> Iterator[None]:
-    """Turn our errors into MLflow's: a refusal into HTTP status 403, any other into 400.
+    """Turn our errors into MLflow's: a refusal into HTTP status 403, a bucket's outage into 503, any other into 400.
 
-    Neither is a status on which a client retries by itself: what was refused once is refused again.
+    Only after 503 a client tries again by itself: what was refused once is refused again.
     """
     try:
         yield
@@ -50,5 +51,5 @@ def refused_by_rules() -> Iterator[None]:
 
 
 def _translated(error: TheragateError) -> MlflowException:
-    code = PERMISSION_DENIED if isinstance(error, Refusal) else BAD_REQUEST
-    return MlflowException(str(error), error_code=code)
+    later = TEMPORARILY_UNAVAILABLE if isinstance(error, BucketOutageError) else BAD_REQUEST
+    return MlflowException(str(error), error_code=PERMISSION_DENIED if isinstance(error, Refusal) else later)

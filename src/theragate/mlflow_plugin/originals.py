@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import TEMPORARILY_UNAVAILABLE, ErrorCode
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 from mlflow.utils.file_utils import local_file_uri_to_path
 from mlflow.utils.uri import is_local_uri
@@ -36,6 +37,8 @@ def original(uri: str, environ: Mapping[str, str]) -> Iterator[Path]:
     Refusal
         If the files cannot be read, are more than a package may hold, or are not among the artifacts of this server:
         whoever registers a version must not let the server fetch anything else, with its own rights.
+    MlflowException
+        If their store does not answer for now.
     """
     uri = _direct(uri, environ)
     if is_local_uri(uri):
@@ -48,6 +51,8 @@ def original(uri: str, environ: Mapping[str, str]) -> Iterator[Path]:
             _check_amount(repository, Limits())
             repository.download_artifacts("", folder)
         except (MlflowException, OSError) as error:
+            if getattr(error, "error_code", None) == ErrorCode.Name(TEMPORARILY_UNAVAILABLE):
+                raise  # nothing is wrong with the files
             raise _out_of_reach(f"files that cannot be read ({type(error).__name__})") from error
         yield Path(folder)
 

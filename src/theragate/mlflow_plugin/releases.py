@@ -1,13 +1,14 @@
 """Release events as transactions: decide, write the event, and let MLflow's method do its part, all or nothing."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from mlflow.entities.model_registry import ModelVersion
 from sqlalchemy.orm import Session
 
+from theragate.mlflow_plugin.buckets import Bucket
 from theragate.mlflow_plugin.configuration import Configuration
 from theragate.mlflow_plugin.dossiers import Dossiers
 from theragate.mlflow_plugin.identity import confirmed_actor
@@ -16,8 +17,9 @@ from theragate.mlflow_plugin.names import APPROVED, ATTESTATION, RELEASED, REVOK
 from theragate.mlflow_plugin.originals import original
 from theragate.mlflow_plugin.presentation import Presentation, presentation_of
 from theragate.mlflow_plugin.registrations import Registrations
-from theragate.mlflow_plugin.sealed_location import sealed_location
+from theragate.mlflow_plugin.sealed_location import SealedLocation, sealed_location
 from theragate.mlflow_plugin.sealing import Vault
+from theragate.mlflow_plugin.sealing_s3 import BucketVault
 from theragate.mlflow_plugin.transactions import Transactions
 from theragate.mlflow_plugin.version_rows import present_attestation, serve_from, tag_with_event
 from theragate.release import admission
@@ -225,7 +227,7 @@ class Releases:
     def _seal(self, files: str, expected: str) -> _SealedCopy:
         environ = self._configuration.environ
         location = sealed_location(environ, self._database)
-        vault = Vault(location.folder, loaded_in_place=location.uri.startswith("file:"))
+        vault = _vault(location, environ)
         package = vault.find(expected)
         if package is None:
             with original(files, environ) as source:
@@ -256,6 +258,12 @@ class Releases:
             )
 
         return decide
+
+
+def _vault(location: SealedLocation, environ: Mapping[str, str]) -> Vault | BucketVault:
+    if isinstance(location.place, Bucket):
+        return BucketVault(location.place, environ)
+    return Vault(location.place, loaded_in_place=location.uri.startswith("file:"))
 
 
 def _overtaken(event: Event) -> Refusal:

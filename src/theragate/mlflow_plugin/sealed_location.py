@@ -9,6 +9,7 @@ from urllib.parse import unquote, urlsplit
 import sqlalchemy
 
 from theragate.errors import ConfigurationError
+from theragate.mlflow_plugin.buckets import Bucket, is_bucket
 from theragate.mlflow_plugin.spellings import plain_path
 from theragate.release.names import folded
 
@@ -30,18 +31,18 @@ _DESTINATION, _SERVES = "_MLFLOW_SERVER_ARTIFACT_DESTINATION", "_MLFLOW_SERVER_S
 
 @dataclass(frozen=True)
 class SealedLocation:
-    """The folder of the sealed copies on the server, and the URI under which clients read them."""
+    """The folder, or the place in a bucket, of the sealed copies, and the URI under which clients read them."""
 
-    folder: Path
+    place: Path | Bucket
     uri: str
 
 
 def sealed_location(environ: Mapping[str, str], database: str) -> SealedLocation:
     """Return where the sealed copies of a registry are.
 
-    ``THERAGATE_SEALED`` names a folder. Otherwise it is `sealed`: below the artifacts that this server hands out, or
-    beside the SQLite file. A server hands it out as `sealed` among its artifacts, wherever it is
-    (`theragate.mlflow_plugin.artifacts`), so that clients need not reach the folder.
+    ``THERAGATE_SEALED`` names a folder or a place in a bucket. Otherwise it is `sealed`: below the artifacts that this
+    server hands out, or beside the SQLite file. A server hands it out as `sealed` among its artifacts, wherever it is
+    (`theragate.mlflow_plugin.artifacts`), so that clients need not reach it.
 
     Raises
     ------
@@ -49,20 +50,26 @@ def sealed_location(environ: Mapping[str, str], database: str) -> SealedLocation
         If it is not set and has no default, or lies below the artifacts where clients can write.
     """
     named, destination = environ.get("THERAGATE_SEALED"), served_destination(environ)
-    folder = local_path(named).resolve() if named else None
+    place = _place(named) if named else None
     if destination is None:
-        folder = folder or _beside(database)
-        return SealedLocation(folder, folder.as_uri())
-    proxied = f"mlflow-artifacts:/{SEALED}"
-    if "://" in destination and not destination.startswith("file:"):
-        if folder is None:
-            raise _unusable("no folder, while the artifacts are in a bucket")
-        return SealedLocation(folder, proxied)
-    root = local_path(destination).resolve()
-    folder = folder or root / SEALED
-    if folder != root / SEALED and folder.is_relative_to(root):
-        raise _unusable(f"`{folder}`, which is below the artifacts")
-    return SealedLocation(folder, proxied)
+        place = place or _beside(database)
+        return SealedLocation(place, place.uri if isinstance(place, Bucket) else place.as_uri())
+    root = _place(destination)
+    default = Bucket(f"{root.uri.rstrip('/')}/{SEALED}") if isinstance(root, Bucket) else root / SEALED
+    place = place or default
+    if place != default and _is_below(place, root):
+        raise _unusable(f"`{place.uri if isinstance(place, Bucket) else place}`, which is below the artifacts")
+    return SealedLocation(place, f"mlflow-artifacts:/{SEALED}")
+
+
+def _place(uri: str) -> Path | Bucket:
+    return Bucket(uri.rstrip("/")) if is_bucket(uri) else local_path(uri).resolve()
+
+
+def _is_below(place: Path | Bucket, root: Path | Bucket) -> bool:
+    if isinstance(place, Bucket):
+        return isinstance(root, Bucket) and place.is_below(root)
+    return isinstance(root, Path) and place.is_relative_to(root)
 
 
 def _beside(database: str) -> Path:
@@ -107,7 +114,8 @@ def is_sealed(*parts: str | None) -> bool:
 def _unusable(received: str) -> ConfigurationError:
     return ConfigurationError(
         "sealed models",
-        rule=f"they are in a folder outside the artifacts, or in `{SEALED}` directly below them",
+        rule=f"they are in a folder or bucket outside the artifacts, or in `{SEALED}` directly below them",
         received=received,
-        remedy="Set THERAGATE_SEALED to the absolute path of a folder where only the server can write.",
+        remedy="Set THERAGATE_SEALED to the absolute path of a folder where only the server can write, or to "
+        "`s3://BUCKET/FOLDER`.",
     )

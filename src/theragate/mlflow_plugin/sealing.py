@@ -19,7 +19,7 @@ from theragate.release.model_files import Package, inspect_package, listing, rea
 from theragate.release.package_rules import META, File, check_files, check_texts
 from theragate.release.refusals import Refusal
 
-__all__ = ["Vault"]
+__all__ = ["Vault", "damaged"]
 
 _PIECE = 1 << 18
 _OCCUPIED = {errno.EEXIST, errno.ENOTEMPTY}
@@ -59,10 +59,10 @@ class Vault:
         try:
             package = inspect_package(path)
         except Refusal as error:
-            raise _damaged(sha256, f"one whose {error.subject} may not be in a model ({error.received})") from error
+            raise damaged(sha256, f"one whose {error.subject} may not be in a model ({error.received})") from error
         beside = not self.loaded_in_place and (path / META).exists()
         if package.sha256 != sha256 or beside:
-            raise _damaged(sha256, "a copy with a file beside it" if beside else "a copy that has changed")
+            raise damaged(sha256, "a copy with a file beside it" if beside else "a copy that has changed")
         return package
 
     def seal(self, source: Path, *, expected: str) -> Package:
@@ -199,11 +199,12 @@ def _changing(path: str) -> Refusal:
     )
 
 
-def _damaged(sha256: str, received: str = "a copy that has changed") -> StoreError:
+def damaged(sha256: str, received: str) -> StoreError:
+    """Return the error about a sealed copy that is no longer, or not wholly, what was sealed."""
     return StoreError(
         f"sealed model {sha256[:12]}…",
         rule="a sealed copy never changes",
         received=received,
-        remedy="Restore it from the backup of the server's disk, and find out who changed it; if an older version of "
+        remedy="Restore it from the backup of the sealed models, and find out who changed it; if an older version of "
         "Theragate has sealed it, release the model anew.",
     )

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from theragate.errors import ConfigurationError, StoreError, TheragateError
 from theragate.files import write_text
-from theragate.mlflow_plugin.checks import Finding, check_server, refuse_worst
+from theragate.mlflow_plugin.checks import Finding, check_server, refuse_out_of_reach, refuse_unanswered, refuse_worst
 from theragate.mlflow_plugin.guesses import Guesses, guesses_path
 from theragate.mlflow_plugin.limits import read_limits
 from theragate.printing import say
@@ -22,8 +22,12 @@ from theragate.settings import Settings
 
 __all__ = ["Listening", "check", "serve"]
 
-# Settings of MLflow; those that the user has set stay.
-_QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+# Settings of MLflow and of the client of S3; those that the user has set stay.
+_QUIET = {
+    "AWS_RETRY_MODE": "standard",  # three attempts, where otherwise a request would wait for five minutes
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+}
 
 _DEPRECATED = "starlette.middleware.wsgi is deprecated"  # MLflow 3.17 uses it
 
@@ -68,7 +72,8 @@ def serve(settings: Settings, listening: Listening, *, embedded: bool, environ: 
     ConfigurationError
         If the stores cannot be guarded, a team has no trust file, or the sign-in cannot be set up.
     StoreError
-        If the port is taken, the store is a server with its own UI, or an embedded store cannot be used.
+        If the port is taken, the store is a server with its own UI, a database or bucket is out of reach, or an
+        embedded store cannot be used.
     """
     _check_stores(settings)
     if embedded and listening.host not in ("127.0.0.1", "localhost", "::1"):
@@ -80,12 +85,15 @@ def serve(settings: Settings, listening: Listening, *, embedded: bool, environ: 
         )
     limits = read_limits(environ)
     _check_port(listening)
+    for address in dict.fromkeys((settings.tracking, settings.registry.removeprefix("gated+"))):
+        refuse_unanswered(address, variable="MLFLOW_TRACKING_URI")
     for name, value in _QUIET.items():
         environ.setdefault(name, value)
     _ignore_deprecation(environ)
     if not embedded:
         _pin_trust(settings, environ)
         refuse_worst(settings, environ)
+        refuse_out_of_reach(settings, environ)
         os.umask(0o077)  # what the server writes is its own: databases, artifacts, temporary files
         Guesses(guesses_path(settings), limits)  # or say now why it cannot be written
         _prepare_sign_in(settings, environ)
@@ -236,6 +244,7 @@ def _prepare_sign_in(settings: Settings, environ: MutableMapping[str, str]) -> N
     from theragate.mlflow_plugin.confirmation import PROXY
     from theragate.mlflow_plugin.proxy import read_secret
 
+    refuse_unanswered(auth_config.database_uri, variable="`database_uri` in sign-in.ini")
     _check_administrator(settings, environ, auth_config.admin_username or "")
     if auth_config.authorization_function == PROXY:
         read_secret(environ)

@@ -10,11 +10,12 @@ import sqlalchemy
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
+from theragate.errors import StoreError
 from theragate.mlflow_plugin.checks.files import sqlite_file
 from theragate.mlflow_plugin.checks.findings import Finding, error, warning
 from theragate.mlflow_plugin.tables import LEDGER, said_by_database
 
-__all__ = ["check_database", "rules_of"]
+__all__ = ["check_database", "refuse_unanswered", "rules_of"]
 
 _RULES = Path(__file__).parents[2] / "deployment" / "postgresql.sql"
 _INSTALL = "Run the rules as the owner: `theragate docs postgresql.sql | psql -v ON_ERROR_STOP=1`."
@@ -22,6 +23,7 @@ _RULE = re.compile(r"\('(\w+)', '(\w+)', '(?:BEFORE|AFTER) ")  # a line of the t
 _TABLES = re.compile(r"tables CONSTANT text\[\] := '\{([\w,'\s]*)\}'")
 _KEPT = LEDGER.name
 _SKEW = 60  # seconds
+_CONNECT = 10  # seconds for which a start waits for a database
 
 
 def rules_of(sql: str) -> set[tuple[str, str]]:
@@ -57,6 +59,38 @@ def check_database(address: str) -> Iterator[Finding]:
             received=f"this error: {said_by_database(raised)}",
             remedy="Correct MLFLOW_TRACKING_URI, or the rights of its role.",
         )
+    finally:
+        engine.dispose()
+
+
+def refuse_unanswered(address: str, *, variable: str) -> None:
+    """Refuse to start a server whose database does not let it in: MLflow would try again for an hour, and say nothing.
+
+    Parameters
+    ----------
+    address
+        The database; a file is not looked at.
+    variable
+        Where the address is set.
+
+    Raises
+    ------
+    StoreError
+        If it does not answer within ten seconds, or not to this role.
+    """
+    if sqlite_file(address) is not None or not address.startswith("postgresql"):
+        return
+    engine = sqlalchemy.create_engine(address, connect_args={"connect_timeout": _CONNECT})
+    try:
+        engine.connect().close()
+    except SQLAlchemyError as raised:
+        url = sqlalchemy.make_url(address)
+        raise StoreError(
+            f"the database `{url.database}` at `{url.host or 'this machine'}`",
+            rule="it answers, and lets the server's role in",
+            received=f"this: {said_by_database(raised).rstrip('.')}",
+            remedy=f"Start it, or correct {variable} or the password of `{url.username}`.",
+        ) from raised
     finally:
         engine.dispose()
 

@@ -3,6 +3,7 @@
 import os
 import shutil
 import stat
+import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -10,6 +11,7 @@ from urllib.parse import urlsplit
 import sqlalchemy
 
 from theragate.errors import TheragateError
+from theragate.mlflow_plugin.buckets import is_bucket
 from theragate.mlflow_plugin.checks.findings import Finding, error, warning
 from theragate.mlflow_plugin.guesses import guesses_path
 from theragate.mlflow_plugin.limits import read_limits
@@ -125,6 +127,8 @@ def check_disk(settings: Settings, environ: Mapping[str, str]) -> Iterator[Findi
     needed = read_limits(environ).free_bytes
     database = sqlite_file(settings.tracking)
     places = dict(_folders(settings, environ)) | ({"the database": database.parent} if database else {})
+    if is_bucket(settings.artifacts):
+        places["files on their way to the bucket"] = Path(tempfile.gettempdir())
     for what, path in places.items():
         folder = next((one for one in (path, *path.parents) if one.is_dir()), None)
         if folder is None:
@@ -160,7 +164,7 @@ def _folders(settings: Settings, environ: Mapping[str, str]) -> Iterator[tuple[s
         yield "the artifacts", local_path(artifacts)
         if not named:
             yield "the sealed models", local_path(artifacts) / SEALED
-    if named:
+    if named and not is_bucket(named):
         yield "the sealed models", local_path(named)
 
 
