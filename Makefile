@@ -13,23 +13,26 @@ CORE := $(addprefix tests/,disclosure evidence gates release study contracts/tes
 # Python keeps its bytecode, of the tests too: without it each worker compiles every test anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help repro test test-fast test-browser docs screenshots check lint ui bench simulate lock environment clean
+.PHONY: help repro test test-fast test-browser test-deployment docs screenshots check lint ui bench simulate lock environment clean
 
 help: ## Show the commands
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
 
 repro: $(ENVIRONMENT) ## Run the pipeline on all studies, two stages at a time (JOBS=2); end with the summary
 	@$(ACTIVATE) && theragate check && \
 	  { status=0; theragate repro $(if $(JOBS),--jobs $(JOBS)) || status=1; theragate sync || status=1; theragate summary || status=1; exit $$status; }
 
 test: $(ENVIRONMENT) ## Run the tests, real servers included
-	@$(ACTIVATE) && python -m pytest -q $(WORKERS) -m "not browser"
+	@$(ACTIVATE) && python -m pytest -q $(WORKERS) -m "not browser and not deployment"
 
 test-fast: $(ENVIRONMENT) ## Run the tests of the pure core: evidence, gates, release, study, digests, files
 	@$(ACTIVATE) && python -m pytest -q $(WORKERS) $(CORE)
 
 test-browser: $(ENVIRONMENT) ## Run the tests that need a system Chromium
 	@$(ACTIVATE) && python -m pytest -q -n 2 --dist loadfile -m browser
+
+test-deployment: $(ENVIRONMENT) ## Run the tests that need a system nginx: the grown deployment, as a whole
+	@$(ACTIVATE) && python -m pytest -q -m deployment
 
 docs: $(ENVIRONMENT) ## Write results, excerpts and figures into the pages, from what `make repro` has made
 	@$(ACTIVATE) && python -m docs.refresh

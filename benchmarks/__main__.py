@@ -5,6 +5,7 @@ import json
 import statistics
 from pathlib import Path
 
+from benchmarks import deployments
 from benchmarks.auroc import auroc_over_sort
 from benchmarks.fairness import fairness_rows_scaling, fairness_speedup
 from benchmarks.hashing import sha256_ratio
@@ -42,6 +43,7 @@ BENCHMARKS = {
     "sha256": sha256_ratio,
     "guarded_alias": guarded_alias,
     "sync": sync_over_http,
+    "deployments": deployments.deployments,
 }
 
 
@@ -65,7 +67,9 @@ def main() -> None:
                 "pairs": len(values),
             }
     RESULTS.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    fill(RESULTS.parents[1] / "docs" / "performance.md", results)
+    docs = RESULTS.parents[1] / "docs"
+    fill(docs / "performance.md", results)
+    deployments.fill(docs / "deployment.md", results)
     print(f"{'measure':<20}{'median':>10}{'min':>10}{'max':>10}{'pairs':>8}")
     for key, row in sorted(results.items()):
         print(f"{key:<20}{row['median']:>10.3f}{row['min']:>10.3f}{row['max']:>10.3f}{row['pairs']:>8}")

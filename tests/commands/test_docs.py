@@ -49,7 +49,7 @@ def test_a_word_that_names_no_page_leads_to_those_that_tell_of_it(capsys):
     assert re.search(r"of `rollback` tell .*\brelease\b", capsys.readouterr().err)
     for word in ("nothing", "no such word anywhere"):
         assert main(["docs", word]) == 1
-        assert "Choose one of them: Caddyfile, Containerfile, architecture" in capsys.readouterr().err
+        assert "Choose one of them: Containerfile, architecture" in capsys.readouterr().err
 
 
 def test_the_rules_of_the_database_are_among_them(capsys):

@@ -2,12 +2,15 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
+import tomllib
 from dataclasses import fields
 
 import pytest
-from support import ROOT
+import yaml
+from support import BIN, ROOT
 
 from theragate.commands.table import COMMANDS
 from theragate.mlflow_plugin.limits import Limits
@@ -46,7 +49,7 @@ def test_the_proxy_lets_through_what_the_server_takes():
     assert sizes == [Limits().request_bytes, Limits().file_bytes]
 
 
-@pytest.mark.parametrize("name", ["theragate.service", "Containerfile"])
+@pytest.mark.parametrize("name", ["theragate@.service", "Containerfile"])
 def test_the_samples_start_the_server_with_options_that_it_has(name):
     server = next(command for command in COMMANDS if command.name == "server")
     known = {flag for argument in server.arguments for flag in argument.names}
@@ -61,3 +64,54 @@ def test_mlflow_reads_the_sample_of_its_sign_in():
     environ = {**os.environ, "MLFLOW_AUTH_CONFIG_PATH": str(FOLDER / "sign-in.ini")}
     said = subprocess.run([sys.executable, "-c", read], env=environ, capture_output=True, text=True, check=True).stdout
     assert said.split() == ["READ", "sqlite:////var/lib/theragate/users.db", "admin", "60"]
+
+
+def test_the_container_file_passes_its_linter():
+    done = subprocess.run([str(BIN / "hadolint"), str(FOLDER / "Containerfile")], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_compose_file_has_the_form_of_one():
+    command = [str(BIN / "check-jsonschema"), "--builtin-schema", "vendor.compose-spec", str(FOLDER / "compose.yaml")]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_compose_file_names_what_exists():
+    compose = yaml.safe_load(sample("compose.yaml"))
+    services, kept = compose["services"], set(compose["secrets"])
+    for name, service in services.items():
+        assert set(service.get("secrets", [])) <= kept, name
+        assert set(service.get("networks", {})) <= set(compose["networks"]), name
+        assert set(service.get("depends_on", {})) <= set(services), name
+        for volume in service.get("volumes", []):
+            source = volume.partition(":")[0]
+            assert source.startswith("./") or source in compose["volumes"], volume
+    for name in ("first", "second"):
+        server = services[name]
+        assert server["read_only"]
+        assert server["cap_drop"] == ["ALL"]
+        proxy = services["nginx"]["networks"]["inside"]["ipv4_address"]
+        assert server["environment"]["FORWARDED_ALLOW_IPS"] == proxy
+
+
+@pytest.mark.parametrize("name", ["Containerfile", "compose.yaml", "theragate@.service", "nginx.conf", "sign-in.ini"])
+def test_no_sample_holds_a_secret(name):
+    for line in sample(name).splitlines():
+        written = re.sub(r"\$\{[^}]*\}", "$", line.partition("#")[0])  # what comes from the environment is not in it
+        assert not re.search(r"(?i)(password|secret|access_key)\w*\s*[=:]\s*[^\s$/[{]", written), line
+        assert not re.search(r"://[^/\s]*:[^/\s]*@", line), line
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not installed")
+def test_systemd_takes_the_unit(tmp_path):
+    unit = sample("theragate@.service").replace("/opt/theragate/bin/theragate", sys.executable)
+    (tmp_path / "theragate@5000.service").write_text(unit, encoding="utf-8")
+    command = ["systemd-analyze", "verify", "--man=no", str(tmp_path / "theragate@5000.service")]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_container_is_of_this_version():
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    assert f"ARG THERAGATE={version}\n" in sample("Containerfile")

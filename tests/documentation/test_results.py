@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from documentation.pages import ROOT, Page
 
+from benchmarks.deployments import MARKS
+from benchmarks.deployments import table as deployment_table
 from benchmarks.road import table as road_table
 from docs.refresh import SHOWN
 from theragate.evidence.catalogue import METRICS
@@ -145,6 +147,12 @@ def test_the_benchmarks_on_the_page_are_those_of_the_last_run():
 def test_the_stages_of_large_cohorts_on_the_page_are_those_of_the_last_run():
     measured = json.loads((ROOT / "benchmarks" / "results.json").read_text(encoding="utf-8"))
     assert f"<!-- roads -->\n{road_table(measured)}\n<!-- end roads -->" in PERFORMANCE.text
+
+
+def test_the_cost_of_deployments_on_the_page_is_that_of_the_last_run():
+    measured = json.loads((ROOT / "benchmarks" / "results.json").read_text(encoding="utf-8"))
+    page = (ROOT / "docs" / "deployment.md").read_text(encoding="utf-8")
+    assert f"{MARKS[0]}{deployment_table(measured)}\n{MARKS[1]}" in page
 
 
 def test_every_benchmark_that_has_an_aim_has_a_value():
