@@ -64,6 +64,16 @@ def test_a_query_that_is_no_graphql(server, content):
     check_told(server, server.person("mallory").send("POST", "/graphql", json=content), before)
 
 
+@pytest.mark.parametrize("who", ["admin", "mallory"])
+@pytest.mark.parametrize("wrong", [{"users": 5}, {"users": [{}]}, {"queue_type": []}, {"schema_ids": {"a": 1}}])
+def test_a_message_that_is_none_of_the_protocol(server, who, wrong):
+    """MLflow's sign-in reads this one itself, before the handler, which would have said so."""
+    before = log_length(server)
+    content = {"experiment_id": "0", "name": "any", "queue_type": "CUSTOM", **wrong}
+    answer = server.person(who).send("POST", "/api/3.0/mlflow/review-queues/create", json=content)
+    check_told(server, answer, before)
+
+
 def test_a_query_in_an_address_and_an_address_with_nul(server):
     before = log_length(server)
     check_told(server, server.person("mallory").send("GET", "/graphql?query={a}"), before)

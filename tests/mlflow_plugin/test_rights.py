@@ -6,7 +6,7 @@ from mlflow_plugin.servers import ADMIN, PASSWORD, Server, experiment_of, runnin
 from support import theragate
 
 from theragate.errors import TheragateError
-from theragate.tracking.attested import SignedAttestation, attach
+from theragate.tracking.attested import SignedAttestation, attach, check_registered
 from theragate.tracking.failures import store_error
 from theragate.tracking.store import Stores
 
@@ -81,7 +81,13 @@ def test_ci_is_told_that_it_needs_edit_on_the_model(server, attested, monkeypatc
     with pytest.raises(TheragateError) as told:
         attach_as(server, monkeypatch, "evaluator", attested)
     lacks(str(told.value), "evaluator", "EDIT")
+    before = server.person("alan").version(STUDY, "1")
+    with pytest.raises(TheragateError) as told:  # before anything is made again, which takes as long as the pipeline
+        check_registered(Stores(server.address, server.address, ""), STUDY)
+    lacks(str(told.value), "evaluator", "EDIT")
     grant(server, "evaluator", "EDIT")
+    check_registered(Stores(server.address, server.address, ""), STUDY)
+    assert server.person("alan").version(STUDY, "1") == before
     assert attach_as(server, monkeypatch, "evaluator", attested) is not None
 
 

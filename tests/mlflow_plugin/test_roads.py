@@ -220,7 +220,7 @@ def test_what_is_in_service_is_not_hidden_as_a_prompt(release, person):
     assert [entry["version"] for entry in found] == [version]
 
 
-def test_workspaces_assistant_and_presigned_uploads_are_closed(release, person):
+def test_workspaces_assistant_demonstration_and_presigned_uploads_are_closed(release, person):
     for method, path in [
         ("DELETE", "/api/3.0/mlflow/workspaces/default?mode=SET_DEFAULT"),
         ("DELETE", "/ajax-api/3.0/mlflow/workspaces/default?mode=SET_DEFAULT"),
@@ -231,6 +231,8 @@ def test_workspaces_assistant_and_presigned_uploads_are_closed(release, person):
         ("PUT", "/ajax-api/3.0/mlflow/%61ssistant/config"),
         ("GET", "//ajax-api/3.0/mlflow//assistant/providers"),
         ("POST", "/api/2.0/mlflow/artifacts/presigned-upload-url"),
+        ("POST", "/ajax-api/3.0/mlflow/demo/generate"),
+        ("POST", "/ajax-api/3.0/mlflow//%64emo/delete"),
     ]:
         answer = person.send(method, path, json={})
         assert answer.status_code == 403, (method, path, answer.text)

@@ -23,6 +23,7 @@ GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO theragate_server;
 REVOKE UPDATE, DELETE ON public.theragate_ledger FROM theragate_server;
 REVOKE UPDATE, DELETE ON public.theragate_dossiers FROM theragate_server;
 REVOKE UPDATE, DELETE ON public.theragate_registrations FROM theragate_server;
+REVOKE UPDATE, DELETE ON public.theragate_registration_signatures FROM theragate_server;
 REVOKE INSERT, UPDATE, DELETE ON public.alembic_version FROM theragate_server;
 
 -- 2. What the rules are made of lies in a schema that only the owner can use. Every function names its tables in full and
@@ -548,8 +549,8 @@ REVOKE ALL ON ALL FUNCTIONS IN SCHEMA theragate FROM PUBLIC, theragate_server;
 DO $$
 DECLARE
   rule record;
-  tables CONSTANT text[] := '{theragate_ledger,theragate_dossiers,theragate_registrations,registered_models,registered_model_aliases,'
-    'registered_model_tags,model_versions,model_version_tags}';
+  tables CONSTANT text[] := '{theragate_ledger,theragate_dossiers,theragate_registrations,theragate_registration_signatures,'
+    'registered_models,registered_model_aliases,registered_model_tags,model_versions,model_version_tags}';
   name text;
 BEGIN
   FOREACH name IN ARRAY tables LOOP
@@ -557,7 +558,8 @@ BEGIN
     EXECUTE format('CREATE TRIGGER theragate_keep BEFORE TRUNCATE %s ON public.%I FOR EACH STATEMENT '
       'EXECUTE FUNCTION theragate.keep()',
       CASE name WHEN 'theragate_ledger' THEN 'OR UPDATE OR DELETE'
-        WHEN 'theragate_registrations' THEN 'OR UPDATE OR DELETE' WHEN 'theragate_dossiers' THEN 'OR UPDATE' END, name);
+        WHEN 'theragate_registrations' THEN 'OR UPDATE OR DELETE'
+        WHEN 'theragate_registration_signatures' THEN 'OR UPDATE OR DELETE' WHEN 'theragate_dossiers' THEN 'OR UPDATE' END, name);
   END LOOP;
   FOR rule IN SELECT * FROM (VALUES
     ('theragate_ledger', 'row', 'BEFORE INSERT'),

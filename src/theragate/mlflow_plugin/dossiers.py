@@ -111,6 +111,7 @@ class Dossiers:
                 received="a version that was registered without the guarded registry",
                 remedy="Register it again, through this server.",
             )
+        self._registrations.check(version, tags[AUTHOR])
         attestation = read_unverified(tags[ATTESTATION])
         evidence, policy = read_dossier(self._find(attestation.dossier_sha256))
         return Submission(

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from flask import Flask, Response, request
+from google.protobuf.json_format import ParseError
 from mlflow.exceptions import MlflowException
 from mlflow.server.handlers import catch_mlflow_exception
 from werkzeug.exceptions import BadRequest
@@ -28,8 +29,12 @@ _NAMES = re.compile(r"(.*_)?(name|id|uuid|key|alias|version|stage)")  # what fie
 
 
 def refuse_malformed(application: Flask) -> None:
-    """Look at each request before MLflow does, its sign-in included; call this before that is added."""
+    """Look at each request before MLflow does, its sign-in included; call this before that is added.
+
+    What MLflow itself finds out, and does not say, is said too: that a message is none of its protocol.
+    """
     application.before_request(_check_request)
+    application.register_error_handler(ParseError, _not_of_protocol)
     application.view_functions[_GRAPHQL] = _guarded(application.view_functions[_GRAPHQL])
 
 
@@ -47,6 +52,11 @@ def _check_request() -> None:
     for name, value in content.items():
         if _NAMES.fullmatch(name) and not (value is None or isinstance(value, str | int)):
             raise _malformed(f"`{ascii(name)[1:-1][:40]}` is a text or a whole number", _kind(value))
+
+
+@catch_mlflow_exception  # type: ignore[untyped-decorator]
+def _not_of_protocol(error: ParseError) -> None:
+    raise _malformed("its fields are those that its route names, each of its type", "another") from error
 
 
 def _check_spellings(texts: Iterable[str]) -> None:

@@ -1,13 +1,15 @@
 """Who has ever registered which model: recorded for good, so that nobody passes for a stranger to a copy.
 
 A version is found again by its files, its location, its run and its logged model, under any name and number, and also
-after it was deleted.
+after it was deleted. What the server has not signed counts for nothing
+(`theragate.mlflow_plugin.signed_registrations`).
 """
 
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from mlflow.entities.model_registry import ModelVersion
@@ -17,14 +19,17 @@ from mlflow.store.tracking.dbmodels.models import SqlRun, SqlTag
 from mlflow.utils.file_utils import local_file_uri_to_path
 from mlflow.utils.mlflow_tags import MLFLOW_USER
 from mlflow.utils.uri import is_local_uri
-from sqlalchemy import or_, select, tuple_
+from sqlalchemy import Select, or_, select
 from sqlalchemy.orm import Session
 
+from theragate.errors import ConfigurationError
 from theragate.mlflow_plugin.configuration import Configuration
 from theragate.mlflow_plugin.names import AUTHOR
 from theragate.mlflow_plugin.originals import original
-from theragate.mlflow_plugin.tables import REGISTRATIONS
+from theragate.mlflow_plugin.signed_registrations import Registered, add_registration, counted
+from theragate.mlflow_plugin.tables import REGISTRATIONS, was_in_service
 from theragate.mlflow_plugin.transactions import Transactions
+from theragate.release.admission import Actor
 from theragate.release.attestation import Attestation
 from theragate.release.examination import Author
 from theragate.release.model_files import Package, hash_files
@@ -42,10 +47,18 @@ class Registrations:
     def __init__(self, transactions: Transactions, configuration: Configuration) -> None:
         self._transactions, self._configuration = transactions, configuration
 
-    def record(self, session: Session, version: ModelVersion, *, location: str, person: str) -> None:
-        """Add that `person` registers `version`, within the transaction that creates it."""
-        runner = _runner(session, version.run_id)
-        session.execute(REGISTRATIONS.insert().values(**_keys(version, location), person=person, runner=runner))
+    def record(self, session: Session, version: ModelVersion, *, location: str, person: Actor) -> None:
+        """Add that `person` registers `version`, within the transaction that creates it.
+
+        Raises
+        ------
+        ConfigurationError
+            If somebody has signed in, and this server has no key with which to sign that.
+        """
+        row = {**_keys(version, location), "person": person.name, "runner": _runner(session, version.run_id)}
+        trust = self._configuration.trust() if person.identity == "signed_in" else None
+        key = None if trust is None or trust.development else self._configuration.ledger_key(trust)
+        add_registration(session, row, key)
 
     def fingerprint(self, version: ModelVersion, *, location: str) -> None:
         """Add what the files of `version` are now, where this server keeps them; nothing where they cannot be read."""
@@ -53,34 +66,42 @@ class Registrations:
         package = None if person is None else _hashed(location, self._configuration.environ, self._root)
         if person is None or package is None:
             return
-        digests = {"package_sha256": package.sha256}
-        if package.has_model:
-            digests["model_sha256"] = package.model_sha256
+        row = {**_keys(version, location), **_digests(package), "person": person}
         with self._transactions.session(read_only=False) as session:
-            row = {**_keys(version, location), **digests, "person": person}
-            known = select(REGISTRATIONS.c.id).filter_by(**{key: row[key] for key in row if key != "at"}).limit(1)
-            if session.execute(known).first() is None:
-                session.execute(REGISTRATIONS.insert().values(**row))
+            known = select(REGISTRATIONS).filter_by(**{key: row[key] for key in row if key != "at"})
+            if not self._counted(session, known) and self._is_recorded(session, version, person):
+                self._add(session, row)
 
     def look_again(self, person: str) -> None:
         """Add what the files are now of what `person` has registered before they had come."""
-        columns = REGISTRATIONS.c
-        known = select(columns.name, columns.version).where(columns.package_sha256.is_not(None))
-        query = (
-            select(REGISTRATIONS)
-            .where(columns.person == person, tuple_(columns.name, columns.version).not_in(known))
-            .order_by(columns.id.desc())
-            .limit(_MOST_AGAIN)
-        )
         with self._transactions.session() as session:
-            rows = [dict(row) for row in session.execute(query).mappings()]
-        for row in rows:
+            own = self._counted(session, select(REGISTRATIONS).where(REGISTRATIONS.c.person == person))
+        known = {(row["name"], row["version"]) for row in own if row["package_sha256"] is not None}
+        waiting = [row for row in own if (row["name"], row["version"]) not in known]
+        for row in sorted(waiting, key=lambda row: int(row["id"]), reverse=True)[:_MOST_AGAIN]:
             package = _hashed(row["location"] or row["source"], self._configuration.environ, self._root)
             if package is not None and package.has_model:
-                digests = {"package_sha256": package.sha256, "model_sha256": package.model_sha256}
-                added = {key: value for key, value in row.items() if key != "id"} | digests | {"at": int(time.time())}
+                kept = {key: value for key, value in row.items() if key != "id"}
                 with self._transactions.session(read_only=False) as session:
-                    session.execute(REGISTRATIONS.insert().values(**added))
+                    self._add(session, kept | _digests(package) | {"at": int(time.time())})
+
+    def check(self, version: ModelVersion, author: str) -> None:
+        """Refuse a version of which this server has not recorded that `author` has registered it.
+
+        Raises
+        ------
+        Refusal
+            If there is no such record, or it is not signed: somebody has written to the database past the server.
+        """
+        with self._transactions.session() as session:
+            recorded = self._is_recorded(session, version, author)
+        if not recorded:
+            raise Refusal(
+                f"`{version.name}` version {version.version}",
+                rule="the server has recorded and signed who registered it",
+                received=f"no such record of `{ascii(author)[1:-1][:80]}`",
+                remedy="Register it again, through this server.",
+            )
 
     def others(self, version: ModelVersion, signed: Attestation) -> tuple[Author, ...]:
         """Return who else had a part in the model of `version`: everybody who has registered it anywhere, or its run.
@@ -91,10 +112,7 @@ class Registrations:
             What is attested of the version, whose digests are those of the files that will be served.
         """
         with self._transactions.session() as session:
-            location = session.execute(
-                select(SqlModelVersion.storage_location).filter_by(name=version.name, version=int(version.version))
-            ).scalar()
-            keys = _keys(version, location or "")
+            keys = _keys(version, _location(session, version))
             columns = REGISTRATIONS.c
             same = [
                 (columns.name == keys["name"]) & (columns.version == keys["version"]),
@@ -102,8 +120,27 @@ class Registrations:
                 columns.model_sha256 == signed.model_sha256,
             ]
             same += [columns[name] == keys[name] for name in ("source", "location", "run_id", "model_id") if keys[name]]
-            rows = session.execute(select(REGISTRATIONS).where(or_(*same)).order_by(columns.id)).mappings().all()
-        return tuple(dict.fromkeys(author for row in rows for author in _authors(dict(row))))
+            rows = self._counted(session, select(REGISTRATIONS).where(or_(*same)).order_by(columns.id))
+        return tuple(dict.fromkeys(author for row in rows for author in _authors(row)))
+
+    def _is_recorded(self, session: Session, version: ModelVersion, person: str) -> bool:
+        """Return whether `person` has registered `version` through this server, whatever its model was called then."""
+        location = _location(session, version)
+        keys = _keys(version, location)
+        same = {name: keys[name] for name in ("version", "source", "run_id", "model_id")}
+        if not was_in_service(session, str(version.name), int(version.version)):  # its files are a sealed copy since
+            same["location"] = location[:_LONGEST] or keys["source"]
+        return bool(self._counted(session, select(REGISTRATIONS).filter_by(person=person, **same)))
+
+    def _counted(self, session: Session, query: Select[Any]) -> list[Registered]:
+        rows = [dict(row) for row in session.execute(query).mappings()]
+        return counted(session, rows, self._configuration.trust())
+
+    def _add(self, session: Session, row: Registered) -> None:
+        """Add what this server has found out about a registration that counts."""
+        trust = self._configuration.trust()
+        with suppress(ConfigurationError):  # without a key, nothing is released either
+            add_registration(session, row, None if trust.development else self._configuration.ledger_key(trust))
 
     @property
     def _root(self) -> Path | None:
@@ -111,7 +148,18 @@ class Registrations:
         return Path(local_file_uri_to_path(artifacts)).resolve() if is_local_uri(artifacts) else None
 
 
-def _authors(row: Mapping[str, object]) -> Sequence[Author]:
+def _location(session: Session, version: ModelVersion) -> str:
+    found: Select[tuple[str | None]] = select(SqlModelVersion.storage_location).filter_by(
+        name=version.name, version=int(version.version)
+    )
+    return session.execute(found).scalar() or ""
+
+
+def _digests(package: Package) -> dict[str, object]:
+    return {"package_sha256": package.sha256, "model_sha256": package.model_sha256 if package.has_model else None}
+
+
+def _authors(row: Registered) -> Sequence[Author]:
     where = f"`{row['name']}` version {row['version']}"
     found = [Author(str(row["person"]), f"registered the same model as {where}")]
     if row["runner"]:

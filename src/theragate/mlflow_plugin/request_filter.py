@@ -32,6 +32,7 @@ _LINGER = 2  # seconds for which what is not taken is read all the same
 
 _READING = {"GET", "HEAD", "OPTIONS"}
 _ASSISTANT = "The assistant is closed on a release server, because it can run commands on it."
+_DEMO = "MLflow's demonstration is closed on a release server, whose models and experiments are people's own."
 _PRESIGNED = "Artifacts are written through the server only, which never changes sealed models."
 _SPELLED = "A path is encoded once; this one is encoded over and over, so that it is not read at all."
 _WORKSPACES = "Workspaces cannot be changed on a release server, because aliases would move with them."
@@ -48,6 +49,8 @@ def why_refused(method: str, path: str) -> str:
             continue
         if segment == "assistant":
             return _ASSISTANT
+        if segment == "demo":
+            return _DEMO
         if segment == "workspaces" and method not in _READING:
             return _WORKSPACES
     return _PRESIGNED if "presigned-upload-url" in segments else ""

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import secrets
 import threading
 from collections.abc import MutableMapping
 from contextvars import ContextVar
@@ -14,6 +15,7 @@ import anyio.to_thread
 from anyio import CapacityLimiter
 from flask import Flask, Response
 from werkzeug.datastructures import Authorization
+from werkzeug.security import check_password_hash, generate_password_hash
 from werkzeug.test import create_environ
 
 from theragate.mlflow_plugin.guesses import Guesses, network_of
@@ -165,9 +167,11 @@ def _named(told: list[bytes]) -> str | None:
 def _hash_once(auth: Any) -> None:
     """Let MLflow compare a password once in a request, and only that of the user who was checked.
 
-    Its cache of right passwords answers for nobody else either: whoever asks it learns whether a guess is right.
+    Its cache of right passwords answers for nobody else either: whoever asks it learns whether a guess is right. For a
+    name that nobody has, as much is done as for a wrong password: no time of an answer tells who has an account.
     """
     compare, look_up, lock = auth.store.authenticate_user, auth._authenticate_cached, threading.Lock()
+    nobodys = generate_password_hash(secrets.token_hex(32))  # as MLflow hashes those of its users
 
     def authenticate_user(username: str, password: str, **more: Any) -> bool:
         checked = _CHECKED.get()
@@ -181,6 +185,8 @@ def _hash_once(auth: Any) -> None:
         if right:
             with lock:
                 checked.passwords.add((username, password))
+        elif not auth.store.has_user(username):
+            check_password_hash(nobodys, password)
         return right
 
     def authenticate_cached(username: str, password: str) -> Any:

@@ -139,11 +139,11 @@ class GatedStore(SqlAlchemyStore):
 
         Nothing is attested that is not there yet: an attestation is handed in afterwards.
         """
-        person = present_actor(self._configuration.environ).name
+        person = present_actor(self._configuration.environ)
         is_prompt = has_prompt_tag(self.get_registered_model(name)._tags)
         kept = [tag for tag in _free_tags(tags) if not _is_dropped(tag.key, is_prompt=is_prompt)]
         if not is_prompt:
-            kept.append(ModelVersionTag(AUTHOR, person))
+            kept.append(ModelVersionTag(AUTHOR, person.name))
             description = unattested_text(description)
         with translated_errors(), self._transactions.together() as session:
             made = super().create_model_version(

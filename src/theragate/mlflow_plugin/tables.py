@@ -28,6 +28,7 @@ from theragate.release.ledger import Row
 
 __all__ = [
     "REGISTRATIONS",
+    "SIGNATURES",
     "add_dossier",
     "add_row",
     "create_tables",
@@ -88,6 +89,15 @@ REGISTRATIONS = Table(
     Index("theragate_registrations_version", "name", "version"),
     Index("theragate_registrations_source", "source"),
     Index("theragate_registrations_location", "location"),
+)
+# The server's signature of a registration, by the digest of what it says.
+SIGNATURES = Table(
+    "theragate_registration_signatures",
+    _METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("sha256", String(64), nullable=False, index=True),
+    Column("key_id", String(64), nullable=False),
+    Column("signature", String(128), nullable=False),
 )
 
 _LOCK = 0x7468657261676174  # PostgreSQL's advisory lock for decisions about releases: "theragat" in ASCII

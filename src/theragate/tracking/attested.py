@@ -10,6 +10,7 @@ from pathlib import Path
 
 from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion
+from mlflow.exceptions import MlflowException
 
 from theragate.errors import StoreError
 from theragate.tracking.bundle import Bundle
@@ -35,6 +36,7 @@ ATTESTATION = "theragate.attestation"
 SIGNER = "theragate.attested_by"
 DEVELOPMENT = "DEVELOPMENT KEY"  # the first words of the signer, where it is one
 _RELEASED = "theragate.released"
+_NO_VERSION = str(2**31 - 1)  # the largest number that a database keeps
 _AUTHOR = "theragate.author"  # only a guarded registry writes it, which also describes what is attested
 
 
@@ -71,16 +73,30 @@ def version_of(stores: Stores, bundle: Bundle) -> str:
 
 
 def check_registered(stores: Stores, study: str) -> None:
-    """Refuse to attest a study of which nothing is registered, or nothing that this person may read.
+    """Refuse to attest a study of which nothing is registered, or nothing that this person may read and then change.
 
     Raises
     ------
     StoreError
         If a store cannot be used, or has no version of the study.
+    StoreRefusal
+        If the server says which right is missing.
     """
     with opened(stores) as client:
-        if not Registry(client).versions(study):
+        registry = Registry(client)
+        if not registry.versions(study):
             raise _unregistered(study, "no version, or none that you may READ")
+        if registry.signs_in:
+            _check_edit(client, study)
+
+
+def _check_edit(client: MlflowClient, study: str) -> None:
+    """Ask a server for what will be asked of it later, of a version that there is not: it looks at the right first."""
+    try:
+        client.set_model_version_tag(study, _NO_VERSION, ATTESTATION, "none")
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
 
 
 def _unregistered(study: str, received: str) -> StoreError:

@@ -20,7 +20,7 @@ from theragate.release.keys import read_key
 from theragate.release.trust import Trust, trust_path
 from theragate.settings import Settings
 
-__all__ = ["check_disk", "check_files", "check_private_keys", "check_trust_file", "sqlite_file"]
+__all__ = ["check_disk", "check_files", "check_private_keys", "check_trust_file", "folders", "sqlite_file"]
 
 _OTHERS, _GROUP = stat.S_IWOTH, stat.S_IWGRP
 
@@ -97,7 +97,7 @@ def check_files(settings: Settings, environ: Mapping[str, str], sign_in: Path | 
         if path is not None and path.exists() and path not in seen:
             seen.add(path)
             yield from _closed(path, what, f"Run `chmod 600` on it and `chmod 700` on `{path.parent}`.", error)
-    for what, path in _folders(settings, environ):
+    for what, path in folders(settings, environ):
         if path.is_dir():
             yield from _closed(path, what, "Run `chmod 700` on it: models may describe patients.", warning)
 
@@ -126,7 +126,7 @@ def check_disk(settings: Settings, environ: Mapping[str, str]) -> Iterator[Findi
     """Check that there is room for files, sealed copies and the database."""
     needed = read_limits(environ).free_bytes
     database = sqlite_file(settings.tracking)
-    places = dict(_folders(settings, environ)) | ({"the database": database.parent} if database else {})
+    places = dict(folders(settings, environ)) | ({"the database": database.parent} if database else {})
     if is_bucket(settings.artifacts):
         places["files on their way to the bucket"] = Path(tempfile.gettempdir())
     for what, path in places.items():
@@ -157,7 +157,8 @@ def check_disk(settings: Settings, environ: Mapping[str, str]) -> Iterator[Findi
             )
 
 
-def _folders(settings: Settings, environ: Mapping[str, str]) -> Iterator[tuple[str, Path]]:
+def folders(settings: Settings, environ: Mapping[str, str]) -> Iterator[tuple[str, Path]]:
+    """Return the folders in which the server keeps files, each with what it holds."""
     named = environ.get("THERAGATE_SEALED")
     artifacts = settings.artifacts if "://" in settings.artifacts else f"file://{settings.artifacts}"
     if urlsplit(artifacts).scheme == "file":

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from theragate.errors import ConfigurationError, TheragateError
+from theragate.mlflow_plugin.checks.artifacts import check_artifacts
 from theragate.mlflow_plugin.checks.buckets import check_buckets
 from theragate.mlflow_plugin.checks.database import check_database
 from theragate.mlflow_plugin.checks.files import check_disk, check_files, check_private_keys, check_trust_file
@@ -48,6 +49,7 @@ def check_server(
     yield from _guarded(check_files, settings, environ, users)
     yield from _guarded(check_disk, settings, environ)
     yield from _guarded(check_buckets, settings, environ)
+    yield from _guarded(check_artifacts, settings, environ)
     yield from check_network(host, workers, environ)
     yield from check_database(settings.registry.removeprefix("gated+"))
 
