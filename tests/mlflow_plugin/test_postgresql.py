@@ -38,6 +38,7 @@ STUDY, OTHER, BYSTANDER = "study_ruled", "study_attested", "study_unknown"
 TABLES = (
     "theragate_ledger",
     "theragate_registrations",
+    "theragate_registration_signatures",
     "theragate_dossiers",
     "registered_models",
     "registered_model_aliases",
@@ -331,6 +332,10 @@ ATTACKS = {
         "key_id, signature FROM theragate_ledger WHERE seq = 1"
     ],
     "forgets who has registered a model": ["DELETE FROM theragate_registrations"],
+    "forgets that the server has signed it": ["DELETE FROM theragate_registration_signatures"],
+    "takes the server's signature for another": [
+        "UPDATE theragate_registration_signatures SET sha256 = repeat('0', 64)"
+    ],
     "says that another has registered a model": ["UPDATE theragate_registrations SET person = 'eve'"],
     "changes a dossier": ["UPDATE theragate_dossiers SET content = ''"],
     "deletes a dossier that a release rests on": ["DELETE FROM theragate_dossiers"],

@@ -47,5 +47,5 @@ def test_a_file_beside_everything_is_named(release):
         assert answer.status_code == 200, answer.text
     after = counted(release.server, "the artifacts, ")
     assert (after[0] - before[0], after[1] - before[1]) == (2, 10)
-    assert "`0/a note`" in after[2]
+    assert "`0`" in after[2], "nothing is in the folder of that experiment but this"
     assert after[2].endswith("look at them, and remove what nobody needs.")
