@@ -149,10 +149,10 @@ class Registrations:
 
 
 def _location(session: Session, version: ModelVersion) -> str:
-    found: Select[tuple[str | None]] = select(SqlModelVersion.storage_location).filter_by(
+    found: Select[Any] = select(SqlModelVersion.storage_location).filter_by(
         name=version.name, version=int(version.version)
     )
-    return session.execute(found).scalar() or ""
+    return str(session.execute(found).scalar() or "")
 
 
 def _digests(package: Package) -> dict[str, object]:
