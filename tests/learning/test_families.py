@@ -8,6 +8,7 @@ from theragate.cohorts.outcomes import Censored
 from theragate.errors import ConfigurationError, DataError
 from theragate.learning.families import FAMILIES, Training, check_families, check_width
 from theragate.learning.features import read_features
+from theragate.learning.models import BoostedModel
 from theragate.learning.predictor import Predictor, fit_predictor
 
 
@@ -78,3 +79,20 @@ def test_boosted_times_by_weibull_recover_a_known_risk() -> None:
     model = FAMILIES["survival"]["xgboost_aft"].fit(Training(slow[:, None], outcome, slice(0, 0)), params, seed=1)
     risk = model.response.of(model.score(np.array([[0.0], [1.0]])))
     assert risk == pytest.approx([1 - np.exp(-1), 1 - np.exp(-1 / 16)], abs=0.03)
+
+
+@pytest.mark.parametrize(
+    ("task", "family", "scored"),
+    [
+        ("binary", "xgboost", False),
+        ("regression", "xgboost", False),
+        ("survival", "xgboost_cox", True),
+        ("survival", "xgboost_aft", True),
+    ],
+)
+def test_boosting_scores_whom_it_learned_from_only_for_a_baseline_hazard(problem, monkeypatch, task, family, scored):
+    asked: list[int] = []
+    score = BoostedModel.score
+    monkeypatch.setattr(BoostedModel, "score", lambda self, matrix: asked.append(len(matrix)) or score(self, matrix))
+    _, cohort = fitted(problem, task, family, rounds=3)
+    assert asked == ([len(cohort)] if scored else [])

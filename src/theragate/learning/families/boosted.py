@@ -1,5 +1,6 @@
 """Gradient-boosted trees, for every task."""
 
+from collections.abc import Iterable, Iterator
 from typing import Any, ClassVar
 
 import numpy as np
@@ -43,7 +44,7 @@ class Boosted(Family):
         """Boost with one thread, so that sums are made in one order."""
         settings = {"objective": _objective(training.outcome)}
         booster = _boosted(params, training.quantiles, settings, seed=seed)
-        return _model(booster, training.outcome, BoostedModel(booster, Response("quantity")).score(training.matrix))
+        return _model(booster, training.outcome, _scores(booster, training.outcome, [training.matrix]))
 
     def fit_in_pieces(self, training: TrainingInPieces, params: Params, *, seed: int) -> BoostedModel:
         """Boost on quantiles that are found piece by piece."""
@@ -52,7 +53,7 @@ class Boosted(Family):
         settings = {"objective": _objective(training.outcome)}
         matrix = quantiles(training.matrix, {"label": boosting_label(training.outcome)})
         booster = _boosted(params, matrix, settings, seed=seed)
-        return _model(booster, training.outcome, _scores(booster, training))
+        return _model(booster, training.outcome, _scores(booster, training.outcome, _pieces(training)))
 
 
 class BoostedTimes(Boosted):
@@ -73,7 +74,7 @@ class BoostedTimes(Boosted):
         """Boost with one thread, so that sums are made in one order."""
         booster = _boosted(params, training.intervals, _weibull(params), seed=seed)
         scale = -1 / params["spread"]
-        score = BoostedModel(booster, Response("quantity"), scale).score(training.matrix)
+        score = _scores(booster, training.outcome, [training.matrix], scale)
         return _model(booster, training.outcome, score, scale)
 
     def fit_in_pieces(self, training: TrainingInPieces, params: Params, *, seed: int) -> BoostedModel:
@@ -84,7 +85,7 @@ class BoostedTimes(Boosted):
         matrix = quantiles(training.matrix, {"label_lower_bound": lower, "label_upper_bound": upper})
         booster = _boosted(params, matrix, _weibull(params), seed=seed)
         scale = -1 / params["spread"]
-        return _model(booster, training.outcome, _scores(booster, training, scale), scale)
+        return _model(booster, training.outcome, _scores(booster, training.outcome, _pieces(training), scale), scale)
 
 
 def _weibull(params: Params) -> dict[str, Any]:
@@ -116,12 +117,18 @@ def _model(booster: Any, outcome: Outcome, score: NDArray[np.float64], scale: fl
         return BoostedModel(booster, response_of(outcome, np.asarray(score)), scale)
 
 
-def _scores(booster: Any, training: TrainingInPieces, scale: float = 1.0) -> NDArray[np.float64]:
+def _pieces(training: TrainingInPieces) -> Iterator[NDArray[np.float64]]:
+    return (piece.astype(np.float64) for _, piece in training.matrix.pieces())
+
+
+def _scores(
+    booster: Any, outcome: Outcome, pieces: Iterable[NDArray[np.float64]], scale: float = 1.0
+) -> NDArray[np.float64]:
     """Return the score of each patient learned from, of which a baseline hazard is made; of other outcomes none."""
-    if not isinstance(training.outcome, Censored):
+    if not isinstance(outcome, Censored):
         return np.empty(0)
     model = BoostedModel(booster, Response("quantity"), scale)
-    return np.concatenate([model.score(piece.astype(np.float64)) for _, piece in training.matrix.pieces()])
+    return np.concatenate([model.score(piece) for piece in pieces])
 
 
 def _objective(outcome: Outcome) -> str:
