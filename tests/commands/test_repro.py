@@ -150,6 +150,29 @@ def test_the_cores_are_shared_among_as_many_as_there_are(pipeline, targets, core
     assert shown.splitlines().count(f"{cores} cores") == len(targets)
 
 
+@pytest.mark.parametrize(
+    ("jobs", "targets", "share"),
+    [("2", ["make@a", "make@b"], 2**31), ("5", [], 2**31), ("2", ["double@a"], 2**32), ("1", [], 2**32)],
+)
+def test_a_limit_of_memory_is_shared_among_those_that_may_run_at_once(pipeline, jobs, targets, share):
+    rewrite(pipeline, "cmd: cp", "cmd: echo $THERAGATE_MEMORY_LIMIT bytes; cp")
+    shown = run(pipeline, "env", "THERAGATE_MEMORY_LIMIT=4GiB", "theragate", "repro", "--jobs", jobs, *targets)
+    assert shown.splitlines().count(f"{share} bytes") == (1 if targets == ["double@a"] else 2)
+
+
+def test_a_limit_is_no_longer_shared_with_studies_that_are_done(pipeline):
+    rewrite(pipeline, "grep -c", "echo $THERAGATE_MEMORY_LIMIT bytes; grep -c")
+    rewrite(pipeline, "cmd: test", "cmd: echo $THERAGATE_MEMORY_LIMIT bytes; test")
+    run(pipeline, *OURS, "register@a")
+    shown = run(pipeline, "env", "THERAGATE_MEMORY_LIMIT=4GiB", *OURS)
+    assert shown.splitlines().count(f"{2**32} bytes") == 2, "the two stages of the other study"
+
+
+def test_where_no_limit_is_set_no_stage_has_one(pipeline):
+    rewrite(pipeline, "cmd: cp", "cmd: echo limit=$THERAGATE_MEMORY_LIMIT.; cp")
+    assert run(pipeline, *OURS).splitlines().count("limit=.") == 2
+
+
 def test_where_one_study_changed_it_has_all_cores(pipeline):
     rewrite(pipeline, "cmd: cp", "cmd: echo $THERAGATE_JOBS cores; cp")
     run(pipeline, *OURS)

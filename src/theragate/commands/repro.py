@@ -25,7 +25,7 @@ __all__ = ["repro"]
 _READER = "register@"  # these stages ask whether dvc.lock names what was made
 
 
-def repro(root: Path, targets: list[str], *, jobs: int, cores: int) -> int:
+def repro(root: Path, targets: list[str], *, jobs: int, cores: int, memory: int | None = None) -> int:
     """Do what ``dvc repro --keep-going`` does, to the same dvc.lock; return the exit code.
 
     What was made before an error or Ctrl-C is in dvc.lock. What a killed process has made is in DVC's run cache, so
@@ -41,6 +41,8 @@ def repro(root: Path, targets: list[str], *, jobs: int, cores: int) -> int:
         Stages that may run at the same time, if there are so many studies.
     cores
         Processor cores, which they share.
+    memory
+        Bytes that all stages which run at the same time may hold together; None where nobody has set a limit.
 
     Raises
     ------
@@ -57,7 +59,7 @@ def repro(root: Path, targets: list[str], *, jobs: int, cores: int) -> int:
     try:
         with Interruptions() as interruptions, Repo(str(root)) as repo, lock_repo(repo), repo.scm_context:
             _mend(Path(repo.tmp_dir) / "rwlock")
-            pipeline = _Pipeline(repo, targets, jobs=jobs, cores=cores)
+            pipeline = _Pipeline(repo, targets, jobs=jobs, cores=cores, memory=memory)
             try:
                 pipeline.run(interruptions)
             finally:
@@ -75,12 +77,12 @@ def repro(root: Path, targets: list[str], *, jobs: int, cores: int) -> int:
 class _Pipeline:
     """Stages in the order in which DVC would run them, each of which waits for those that it depends on."""
 
-    def __init__(self, repo: Any, targets: list[str], *, jobs: int, cores: int) -> None:
+    def __init__(self, repo: Any, targets: list[str], *, jobs: int, cores: int, memory: int | None) -> None:
         from dvc.dvcfile import PROJECT_FILE
         from dvc.repo.reproduce import collect_stages, get_active_graph, plan_repro
         from dvc.stage.exceptions import StageNotFound
 
-        self._repo, self._jobs, self._cores = repo, jobs, cores
+        self._repo, self._jobs, self._cores, self._memory = repo, jobs, cores, memory
         self._graph = get_active_graph(repo.index.graph)
         try:
             chosen = collect_stages(repo, targets or [PROJECT_FILE])
@@ -164,12 +166,25 @@ class _Pipeline:
                 return None
             _log().info("Running stage '%s':\n> %s", stage.addressing, stage.cmd)
             beside = min(self._jobs, 1 + len(self._running) + len(self._due))
-            options = prepare_kwargs(stage, run_env={"THERAGATE_JOBS": str(max(1, self._cores // beside))})
+            share = {"THERAGATE_JOBS": str(max(1, self._cores // beside)), **self._memory_of(stage)}
+            options = prepare_kwargs(stage, run_env=share)
             # A command that is alone has the terminal, where training moves a bar; else whole lines of each are shown.
             pipe = None if beside == 1 else subprocess.PIPE
             command = _make_cmd(get_executable(), stage.cmd)
             return subprocess.Popen(command, stdout=pipe, stderr=pipe, **options)  # noqa: S603 - as dvc.yaml says
         return None
+
+    def _memory_of(self, stage: Any) -> dict[str, str]:
+        """Return the share of the limit, if there is one, which holds until the stage ends, whatever begins meanwhile.
+
+        The stages of a study run one after the other, so that no more than there are studies left run at once; those
+        that read dvc.lock run when all others are done.
+        """
+        if self._memory is None:
+            return {}
+        names = [str(other.addressing) for other in self._unfinished if _is_reader(other) == _is_reader(stage)]
+        chains = {name.partition("@")[2] or name for name in names}
+        return {"THERAGATE_MEMORY_LIMIT": str(self._memory // max(1, min(self._jobs, len(chains))))}
 
     def _finish(self, stage: Any, code: int) -> None:
         from dvc.stage.exceptions import StageCmdFailedError

@@ -49,8 +49,9 @@ def _repro(call: Call) -> int:
         return 0
     # The stages run the Python that runs here, whether its environment was activated or not.
     call.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), call.environ.get("PATH", os.defpath)])
-    cores = call.settings.jobs
-    return repro(call.root, call.parsed.targets, jobs=call.parsed.jobs or min(2, cores), cores=cores)
+    cores, memory = call.settings.jobs, call.settings.memory if call.settings.memory_is_set else None
+    jobs = call.parsed.jobs or min(2, cores)
+    return repro(call.root, call.parsed.targets, jobs=jobs, cores=cores, memory=memory)
 
 
 def _summary(call: Call) -> int:
