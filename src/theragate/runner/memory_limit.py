@@ -19,7 +19,7 @@ from theragate.errors import StoreError
 from theragate.printing import say
 from theragate.settings import Settings, written_bytes
 
-__all__ = ["refuse_more_than", "within_memory"]
+__all__ = ["check_fits", "refuse_more_than", "within_memory"]
 
 _TICK, _ALL = 0.1, 1.0  # seconds: how often this process is looked at, and its workers as well
 _NEAR = 0.7  # of the limit, from which on the workers are looked at as often
@@ -41,6 +41,37 @@ def refuse_more_than(settings: Settings) -> None:
         _, hard = resource.getrlimit(resource.RLIMIT_DATA)
         if hard == resource.RLIM_INFINITY or most < hard:
             resource.setrlimit(resource.RLIMIT_DATA, (most, hard))
+
+
+def check_fits(settings: Settings, stage: str, *, least: int, what: str, remedy: str) -> None:
+    """Refuse work before it begins, of which is known that it cannot fit.
+
+    Parameters
+    ----------
+    least
+        Bytes that it will hold at least.
+    what
+        What holds them, in words.
+    remedy
+        What else a user can do than to allow more memory.
+
+    Raises
+    ------
+    StoreError
+        If that is more than the settings allow.
+    """
+    if least > settings.memory:
+        raise StoreError(
+            f"memory of the stage `{stage}`",
+            rule=_rule(settings),
+            received=f"{what}, which is {written_bytes(least)} at least",
+            remedy=f"Set THERAGATE_MEMORY_LIMIT to more, take a larger machine, or {remedy}.",
+        )
+
+
+def _rule(settings: Settings) -> str:
+    named = "THERAGATE_MEMORY_LIMIT" if settings.memory_is_set else "what the machine has"
+    return f"it and its workers hold at most {written_bytes(settings.memory)} ({named})"
 
 
 @contextmanager
@@ -121,14 +152,14 @@ class _Watch:
     def error(self) -> StoreError:
         """Return what a user is told."""
         settings = self._settings
-        named = "THERAGATE_MEMORY_LIMIT" if settings.memory_is_set else "what the machine has"
         held = self.held or sum(map(_private, [psutil.Process(), *_children(psutil.Process())]))
         return StoreError(
             f"memory of the stage `{self._stage}`",
-            rule=f"it and its workers hold at most {written_bytes(settings.memory)} ({named})",
+            rule=_rule(settings),
             received=f"{written_bytes(held)}" if self.held else f"{written_bytes(held)}, and no more to be had",
-            remedy="Set THERAGATE_MEMORY_LIMIT to more, take a larger machine, or set THERAGATE_JOBS to fewer "
-            "processes; then run the same command again: nothing was lost.",
+            remedy="Set THERAGATE_MEMORY_LIMIT to more, take a larger machine, set THERAGATE_JOBS to fewer processes, "
+            "or let `theragate repro --jobs 1` run one stage at a time; then run the same command again: nothing was "
+            "lost.",
         )
 
 

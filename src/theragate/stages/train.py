@@ -1,6 +1,8 @@
 """Checked cohort to a tuned model, its held-out predictions and the record of how it came about."""
 
 import shutil
+import sys
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -24,13 +26,17 @@ from theragate.learning.record import TrainingRecord
 from theragate.learning.seeds import derive
 from theragate.learning.trainable import LargeProblem, is_large, read_problem
 from theragate.learning.training import train as train_study
+from theragate.learning.training_memory import COPIES, least_held
 from theragate.personal.answers import save_personal_model
 from theragate.personal.fitting import Sampled, fit_personal_model
+from theragate.printing import say
 from theragate.release.looks import count_seen
 from theragate.runner.command import StageCall
+from theragate.runner.memory_limit import check_fits
+from theragate.settings import written_bytes
 from theragate.stages.progress import show_progress
 from theragate.stages.validated import check_validated, read_accepted
-from theragate.study import Study, load_seed, load_study
+from theragate.study import TASKS, Study, load_seed, load_study
 from theragate.workers.choice import backend_of
 from theragate.workers.site import SharedFile
 
@@ -72,6 +78,7 @@ def _searches(call: StageCall, study: Study) -> Path:
 def _in_memory(call: StageCall, study: Study, file: CohortFile, sha256: str) -> tuple[TrainingRecord, int]:
     """Train, write the model and the predictions; return the record and the number of predictions."""
     workspace, accepted = call.workspace, read_accepted(call.workspace)
+    _check_memory(call, study, file)
     cohort, seed = file.frame(), load_seed(workspace.params)
     outcome = read_outcome(cohort, study)
     with show_progress(study.name) as progress:
@@ -98,6 +105,21 @@ def _in_memory(call: StageCall, study: Study, file: CohortFile, sha256: str) -> 
     save_personal_model(fitted.personal, workspace.model("estimator"))
     write_table(workspace.model("predictions.parquet"), trained.predictions)
     return trained.record.model_copy(update={"personal": fitted.record}), len(trained.predictions)
+
+
+def _check_memory(call: StageCall, study: Study, cohort: CohortFile) -> None:
+    """Say what a large comparison of treatments needs, which is learned in memory; refuse what cannot fit."""
+    here, compares = not call.settings.cluster, TASKS[study.task].compares_treatments
+    features = len(read_features(cohort.columns, study))
+    least = least_held(len(cohort), features, here=here)
+    copies = f"{COPIES} copies of " if here else ""
+    what = f"{copies}{features:,} features of {len(cohort):,} patients"
+    if compares and len(cohort) > study.tuning.sample:
+        words = f"effects of treatments are learned in memory, of all patients: {what}, {written_bytes(least)} and more"
+        with suppress(BrokenPipeError):
+            say(f"{study.name}: {words}", to=sys.stderr)
+    pieces = "leave patients out at the source" if compares else "set `tuning.sample` below the number of patients"
+    check_fits(call.settings, "train", least=least, what=what, remedy=f"drop features, or {pieces}")
 
 
 def _in_pieces(call: StageCall, study: Study, cohort: CohortFile, sha256: str) -> tuple[TrainingRecord, int]:
