@@ -21,7 +21,7 @@ from theragate.cohorts.sources._cells import (
 )
 from theragate.cohorts.sources._companions import Companions
 from theragate.cohorts.sources._context import SourceContext
-from theragate.cohorts.sources._delimited import csv_cells, lines_of, rows_of, text_of, unpacked
+from theragate.cohorts.sources._delimited import csv_cells, lines_of, pieces_of, rows_of, text_of, unpacked
 from theragate.cohorts.sources._dvc import check_pulled, read_dvc
 from theragate.cohorts.sources._excel import sheet_rows, visible_sheets
 from theragate.cohorts.sources._extension import read_of_others
@@ -31,14 +31,14 @@ from theragate.cohorts.sources._grid import Grid, blank, lay_out
 from theragate.cohorts.sources._later_patients import LaterFile, later_file, read_later_patients
 from theragate.cohorts.sources._missing_words import is_missing_word
 from theragate.cohorts.sources._packed import check_unpacked
-from theragate.cohorts.sources._parquet import open_parquet, parts_of
+from theragate.cohorts.sources._parquet import parquet_table, parts_of
 from theragate.cohorts.sources._raw_table import RawTable, SourceTable, as_plain, check_not_empty
 from theragate.cohorts.sources._readable import readable
 from theragate.cohorts.sources._redcap_dictionary import RedcapField, box_of, read_dictionary
 from theragate.cohorts.sources._simulated import WORLDS, read_simulated
 from theragate.cohorts.sources._sql import read_sql
 from theragate.cohorts.sources._statistics import StatisticsFile, open_sas, open_spss, open_stata
-from theragate.cohorts.sources._typed import plain_series
+from theragate.cohorts.sources._typed import TypedTable, cells_of, plain_series
 from theragate.cohorts.sources._url import read_url
 from theragate.errors import ConfigurationError, DataError, did_you_mean
 from theragate.study import BundledSource, DvcSource, ExtensionSource, SimulatedSource, Source
@@ -58,9 +58,11 @@ __all__ = [
     "SourceContext",
     "SourceTable",
     "StatisticsFile",
+    "TypedTable",
     "as_plain",
     "blank",
     "box_of",
+    "cells_of",
     "check_folder",
     "check_source",
     "check_unpacked",
@@ -71,12 +73,13 @@ __all__ = [
     "later_file",
     "lay_out",
     "lines_of",
-    "open_parquet",
     "open_sas",
     "open_source",
     "open_spss",
     "open_stata",
+    "parquet_table",
     "parts_of",
+    "pieces_of",
     "plain_numbers",
     "plain_series",
     "read_dictionary",

@@ -5,7 +5,7 @@ import csv
 import lzma
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from io import BufferedReader, RawIOBase, StringIO, TextIOWrapper
 from pathlib import Path
@@ -16,13 +16,13 @@ import pyarrow as pa
 from theragate.cohorts.scratch import Kept, Scratch
 from theragate.cohorts.sources._cells import Pieces, read_grid, stripped
 from theragate.cohorts.sources._companions import Companions
-from theragate.cohorts.sources._grid import Layout
+from theragate.cohorts.sources._grid import Layout, named_columns
 from theragate.cohorts.sources._packed import ZIP, most_unpacked, packing, too_large
 from theragate.cohorts.table import Table
 from theragate.errors import DataError
 from theragate.study import TableFile, format_of
 
-__all__ = ["csv_cells", "lines_of", "read_csv", "rows_of", "text_of", "unpacked"]
+__all__ = ["csv_cells", "csv_names", "lines_of", "pieces_of", "read_csv", "rows_of", "text_of", "unpacked"]
 
 _LONGEST_MARK = 6
 _READ = 2**20  # bytes at once
@@ -60,6 +60,18 @@ def csv_cells(path: Path, spec: TableFile, *, subject: str, scratch: Scratch) ->
     return layout.named(pieces, is_blank=lambda cells: all(stripped(array).null_count == len(array) for array in cells))
 
 
+def csv_names(path: Path, spec: TableFile, *, subject: str) -> list[str]:
+    """Return the names of the columns of a text file, of which only the beginning is read.
+
+    Raises
+    ------
+    DataError
+        If there is no header, or the beginning is in another encoding or packed otherwise.
+    """
+    with lines_of(path, spec.encoding, spec.separator, subject=subject) as lines:
+        return named_columns(_with_separator(lines, spec, subject), spec, subject=subject)
+
+
 @contextmanager
 def lines_of(path: Path, encoding: str, separator: str, *, subject: str) -> Iterator[Iterator[tuple[int, list[str]]]]:
     """Yield the lines of a text file, cut into cells, each with the number of the text's line that it ends with.
@@ -89,6 +101,13 @@ def unpacked(path: Path, *, subject: str) -> bytes:
     """
     with _opened(path, subject=subject) as stream:
         return stream.read()
+
+
+def pieces_of(path: Path, *, subject: str) -> Generator[bytes, None, None]:
+    """Yield what a file holds, packed or not, a MiB at a time; raises as `unpacked`."""
+    with _opened(path, subject=subject) as stream:
+        while piece := stream.read(_READ):
+            yield piece
 
 
 @contextmanager

@@ -82,10 +82,11 @@ def visible_sheets(path: Path, *, subject: str) -> list[str]:
         return [name for name in shown if book.get_sheet_by_name(name).total_height]
 
 
-def sheet_rows(path: Path, sheet: str, *, subject: str) -> list[list[Any]]:
+def sheet_rows(path: Path, sheet: str, *, subject: str, most: int | None = None) -> list[list[Any]]:
     """Return all lines of a sheet from its first on, each a list of cells; an empty cell is None.
 
-    Cells with errors hold the error, such as ``#N/A``.
+    Cells with errors hold the error, such as ``#N/A``. If `most` is given, so many lines are returned, and no other
+    becomes objects of Python.
 
     Raises
     ------
@@ -96,7 +97,7 @@ def sheet_rows(path: Path, sheet: str, *, subject: str) -> list[list[Any]]:
 
     with _workbook(path, subject) as book:
         try:
-            cells = book.get_sheet_by_name(sheet).to_python(skip_empty_area=False)
+            cells = book.get_sheet_by_name(sheet).to_python(skip_empty_area=False, nrows=most)
         except WorksheetNotFound:
             raise DataError(
                 subject,
@@ -107,7 +108,7 @@ def sheet_rows(path: Path, sheet: str, *, subject: str) -> list[list[Any]]:
     rows = [[None if cell == "" else cell for cell in row] for row in cells]
     uncomputed = 0
     for row, column, error in _valueless(path, sheet):
-        uncomputed += error is None
+        uncomputed += error is None and row < len(rows)
         if error is not None and row < len(rows) and column < len(rows[row]):
             rows[row][column] = error
     if uncomputed:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from theragate.errors import DataError
 from theragate.study import TableFile
 
-__all__ = ["Grid", "Layout", "blank", "check_names", "lay_out", "tidy"]
+__all__ = ["Grid", "Layout", "blank", "check_names", "lay_out", "named_columns", "tidy"]
 
 BLOCK = 2**14  # lines that are cells of Python at once
 
@@ -58,6 +58,19 @@ def lay_out(rows: Sequence[Sequence[Any]], spec: TableFile, *, subject: str) -> 
     return layout.named(columns or [[] for _ in layout.header], is_blank=lambda cells: all(map(blank, cells)))
 
 
+def named_columns(lines: Iterable[tuple[int, Sequence[Any]]], spec: TableFile, *, subject: str) -> list[str]:
+    """Return the names in a table's header, where no line below it is looked at; a column without a name is left out.
+
+    Raises
+    ------
+    DataError
+        If there is no header.
+    """
+    layout = Layout(spec, subject=subject)
+    layout.begin(lines)
+    return [name for name in layout.header if name]
+
+
 class Layout:
     """Lines of a file as blocks of columns. What `lay_out` refuses is known after the last block."""
 
@@ -71,13 +84,18 @@ class Layout:
 
     def blocks(self, lines: Iterable[tuple[int, Sequence[Any]]]) -> Iterator[list[tuple[Any, ...]]]:
         """Yield the cells of some patients, by column, from lines with their numbers; see `lay_out`."""
-        numbered = iter(lines)
-        self.header = self._names(numbered)
+        numbered = self.begin(lines)
         self._width = next((at for at in range(len(self.header), 0, -1) if self.header[at - 1]), 0)
         filled = ((number, row) for number, row in numbered if not all(map(blank, row)))
         body = _but_the_last(islice(filled, int(self._spec.units), None), self._spec.footer)
         while block := [self._fitted(number, row) for number, row in islice(body, BLOCK)]:
             yield list(zip(*block, strict=True))
+
+    def begin(self, lines: Iterable[tuple[int, Sequence[Any]]]) -> Iterator[tuple[int, Sequence[Any]]]:
+        """Read the header; return the lines below it."""
+        numbered = iter(lines)
+        self.header = self._names(numbered)
+        return numbered
 
     def named(self, columns: Sequence[_Cells], *, is_blank: Callable[[_Cells], bool]) -> dict[str, _Cells]:
         """Return the columns of all blocks by name.

@@ -8,13 +8,13 @@ import pandas as pd
 
 from theragate.cohorts.deidentify import as_years
 from theragate.cohorts.sources._companions import Companions
-from theragate.cohorts.sources._delimited import rows_of, text_of, unpacked
+from theragate.cohorts.sources._delimited import csv_names
 from theragate.cohorts.sources._excel import chosen_sheet, sheet_rows
 from theragate.cohorts.sources._formats import read_table_file
-from theragate.cohorts.sources._grid import lay_out
-from theragate.cohorts.sources._parquet import open_parquet
+from theragate.cohorts.sources._grid import named_columns
+from theragate.cohorts.sources._parquet import parquet_names
 from theragate.cohorts.sources._readable import readable
-from theragate.cohorts.sources._statistics import open_sas, open_spss, open_stata
+from theragate.cohorts.sources._statistics import sas_names, spss_names, stata_names
 from theragate.errors import DataError, did_you_mean
 from theragate.study import LAYOUT, Format, TableFile
 
@@ -128,21 +128,22 @@ def _year(dates: pd.Series, name: str, subject: str) -> pd.Series:
 
 
 def _names(path: Path, spec: LaterFile, subject: str) -> list[str]:
-    """Return the names of a file's columns."""
+    """Return the names of a file's columns, of which no more is read than it takes to know them.
+
+    What is wrong with the lines below is for whoever reads them to say.
+    """
     encoding = spec.encoding if spec.encoding != "utf-8" else None
     match spec.format:
         case "csv" | "redcap":
-            text = text_of(unpacked(path, subject=subject), spec.encoding, subject=subject)
-            return list(lay_out(rows_of(text, spec.separator), spec, subject=subject))
+            return csv_names(path, spec, subject=subject)
         case "excel":
-            rows = sheet_rows(path, chosen_sheet(path, spec, subject=subject), subject=subject)
-            return list(lay_out(rows, spec, subject=subject))
+            rows = sheet_rows(path, chosen_sheet(path, spec, subject=subject), subject=subject, most=spec.header)
+            return named_columns(enumerate(rows, start=1), spec, subject=subject)
         case "parquet":
-            frame = open_parquet(path, subject=subject)
+            return parquet_names(path, subject=subject)
         case "spss":
-            frame = open_spss(path, encoding=encoding, subject=subject).frame
+            return spss_names(path, encoding=encoding, subject=subject)
         case "stata":
-            frame = open_stata(path, subject=subject).frame
+            return stata_names(path, subject=subject)
         case "sas":
-            frame = open_sas(path, None, encoding=encoding, subject=subject).frame
-    return list(map(str, frame.columns))
+            return sas_names(path, encoding=encoding, subject=subject)

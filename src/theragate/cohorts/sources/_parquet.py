@@ -17,7 +17,7 @@ from theragate.cohorts.table import Table
 from theragate.errors import DataError
 from theragate.study import TableFile
 
-__all__ = ["ParquetParts", "open_parquet", "parts_of", "read_parquet"]
+__all__ = ["ParquetParts", "parquet_names", "parquet_table", "parts_of", "read_parquet"]
 
 _NO_PART = ("_", ".")  # how names begin of what other programs put beside the parts, such as `_SUCCESS`
 _INDEX = "__index_level_"
@@ -31,15 +31,18 @@ def read_parquet(path: Path, spec: TableFile, *, subject: str, companions: Compa
     DataError
         If a file of a folder is not Parquet or has other columns than the first; or as `read_typed`.
     """
-    parts = ParquetParts(parts_of(path, subject=subject), subject=subject)
-    return read_typed(TypedTable(parts.names, parts.read), spec, subject=subject, scratch=scratch)
+    return read_typed(parquet_table(path, subject=subject), spec, subject=subject, scratch=scratch)
 
 
-def open_parquet(path: Path, *, subject: str) -> pd.DataFrame:
-    """Return the columns as they are, but for an index without a name."""
+def parquet_table(path: Path, *, subject: str) -> TypedTable:
+    """Return the columns as they are stored, but for an index without a name, of which one at a time is read."""
     parts = ParquetParts(parts_of(path, subject=subject), subject=subject)
-    columns = [parts.read(at) for at in range(len(parts.names))]
-    return pd.concat(columns, axis=1) if columns else pd.DataFrame(index=pd.RangeIndex(parts.rows))
+    return TypedTable(parts.names, parts.read)
+
+
+def parquet_names(path: Path, *, subject: str) -> list[str]:
+    """Return the names of the columns, but for an index without a name; no row is read."""
+    return ParquetParts(parts_of(path, subject=subject), subject=subject).names
 
 
 def parts_of(path: Path, *, subject: str) -> tuple[Path, ...]:

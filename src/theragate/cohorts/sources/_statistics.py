@@ -16,7 +16,18 @@ from theragate.cohorts.table import Table
 from theragate.errors import DataError
 from theragate.study import TableFile
 
-__all__ = ["StatisticsFile", "open_sas", "open_spss", "open_stata", "read_sas", "read_spss", "read_stata"]
+__all__ = [
+    "StatisticsFile",
+    "open_sas",
+    "open_spss",
+    "open_stata",
+    "read_sas",
+    "read_spss",
+    "read_stata",
+    "sas_names",
+    "spss_names",
+    "stata_names",
+]
 
 _TRANSPORT = b"HEADER RECORD"  # how a transport file of SAS begins
 _SYSTEM_FILE = b"$FL"  # how a file of SPSS begins, but for a portable one
@@ -62,9 +73,7 @@ def open_spss(path: Path, *, encoding: str | None, subject: str) -> StatisticsFi
     """
     import pyreadstat
 
-    with path.open("rb") as stream:
-        portable = not stream.read(len(_SYSTEM_FILE)).startswith(_SYSTEM_FILE)
-    if portable:
+    if _is_portable(path):
         frame, meta = _opened(pyreadstat.read_por, path, subject)
         return _described(frame, meta, meta.variable_value_labels, {})
     frame, meta = _opened(pyreadstat.read_sav, path, subject, user_missing=True, encoding=encoding)
@@ -104,9 +113,7 @@ def open_sas(path: Path, catalogue: Path | None, *, encoding: str | None, subjec
     """
     import pyreadstat
 
-    with path.open("rb") as stream:
-        transport = stream.read(len(_TRANSPORT)) == _TRANSPORT
-    if transport:
+    if _is_transport(path):
         frame, meta = _opened(pyreadstat.read_xport, path, subject, encoding=encoding)
         return _described(frame, meta, {}, {})
     frame, meta = _opened(pyreadstat.read_sas7bdat, path, subject, user_missing=True, encoding=encoding)
@@ -118,6 +125,63 @@ def open_sas(path: Path, catalogue: Path | None, *, encoding: str | None, subjec
         used = {column: str(name).upper() for column, name in meta.variable_to_label.items()}
         labels = {column: known[name] for column, name in used.items() if name in known}
     return _described(frame, meta, labels, letters)
+
+
+def spss_names(path: Path, *, encoding: str | None, subject: str) -> list[str]:
+    """Return the names of the columns of what `open_spss` opens; no row is read.
+
+    Raises
+    ------
+    DataError
+        If it is none.
+    """
+    import pyreadstat
+
+    if _is_portable(path):
+        return _names(pyreadstat.read_por, path, subject, metadataonly=True)
+    return _names(pyreadstat.read_sav, path, subject, encoding=encoding, metadataonly=True)
+
+
+def stata_names(path: Path, *, subject: str) -> list[str]:
+    """Return the names of the columns of a ``.dta`` file; no row is read.
+
+    Raises
+    ------
+    DataError
+        If it is none.
+    """
+    import pyreadstat
+
+    return _names(pyreadstat.read_dta, path, subject, metadataonly=True)
+
+
+def sas_names(path: Path, *, encoding: str | None, subject: str) -> list[str]:
+    """Return the names of the columns of what `open_sas` opens; no row is read.
+
+    Raises
+    ------
+    DataError
+        If it is none.
+    """
+    import pyreadstat
+
+    read = pyreadstat.read_xport if _is_transport(path) else pyreadstat.read_sas7bdat
+    return _names(read, path, subject, encoding=encoding, metadataonly=True)
+
+
+def _names(read: Callable[..., tuple[pd.DataFrame, Any]], path: Path, subject: str, **options: Any) -> list[str]:
+    _, meta = _opened(read, path, subject, **options)
+    return [str(name) for name in meta.column_names]
+
+
+def _is_portable(path: Path) -> bool:
+    with path.open("rb") as stream:
+        return not stream.read(len(_SYSTEM_FILE)).startswith(_SYSTEM_FILE)
+
+
+def _is_transport(path: Path) -> bool:
+    with path.open("rb") as stream:
+        return stream.read(len(_TRANSPORT)) == _TRANSPORT
 
 
 def _encoding(spec: TableFile) -> str | None:

@@ -34,7 +34,7 @@ from theragate.cohorts.table import Table
 from theragate.errors import DataError
 from theragate.study import TableFile
 
-__all__ = ["TypedTable", "check_no_numbers", "plain_column", "plain_series", "read_typed", "written_out"]
+__all__ = ["TypedTable", "cells_of", "check_no_numbers", "plain_column", "plain_series", "read_typed", "written_out"]
 
 _MOSTLY = 0.8  # of the known cells, which then are measurements
 _MEASURED = 10  # so many distinct numbers are no codes of categories
@@ -86,13 +86,13 @@ def _read_column(name: str, column: pd.Series, spec: TableFile, subject: str, la
     if name in spec.text or name == spec.id:
         return _texts(plain, spec, name, labels)
     if form.date is not None:
-        return read_cells(_cells(plain), form, subject=subject)
+        return read_cells(cells_of(plain), form, subject=subject)
     if pd.api.types.is_numeric_dtype(plain):
         return _numbers(plain, spec, name, subject)
     if pd.api.types.is_datetime64_any_dtype(plain):
         return _days(plain)
     if _as_numbers(plain, spec, name):
-        return read_cells(_cells(plain), form, subject=subject)
+        return read_cells(cells_of(plain), form, subject=subject)
     texts = _texts(plain, spec, name, labels)
     check_no_numbers(texts, subject)
     return texts
@@ -155,7 +155,7 @@ def _as_numbers(column: pd.Series, spec: TableFile, name: str) -> bool:
     form = spec.columns.get(name)
     if form and any((form.decimal, form.thousands, form.inequalities, form.unit)):
         return True
-    return column.dtype == object and any(isinstance(cell, int | float | Decimal) for cell in _cells(column))
+    return column.dtype == object and any(isinstance(cell, int | float | Decimal) for cell in cells_of(column))
 
 
 def plain_series(column: pd.Series, subject: str) -> pd.Series:
@@ -192,7 +192,8 @@ def _unreadable(subject: str, kind: str) -> DataError:
     )
 
 
-def _cells(column: pd.Series) -> Cells:
+def cells_of(column: pd.Series) -> Cells:
+    """Return the cells of a column, None where there is nothing; those of texts piece by piece."""
     if pd.api.types.is_string_dtype(column.dtype) and column.dtype != object:
         return Pieces([partial(pa.array, piece, pa.large_string(), from_pandas=True) for piece in _pieces(column)])
     return [None if pd.isna(cell) else cell for cell in column.astype(object)]

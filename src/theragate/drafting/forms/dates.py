@@ -6,9 +6,9 @@ from itertools import product
 from typing import Any
 
 import pandas as pd
-import pyarrow as pa
 import pyarrow.compute as pc
 
+from theragate.drafting.forms.counted import Counted
 from theragate.drafting.forms.options import DateOrder
 
 __all__ = ["DateForm", "find_date_form", "like_dates"]
@@ -49,16 +49,15 @@ class DateForm:
     doubt: str | None = None
 
 
-def like_dates(texts: pa.Array) -> bool:
+def like_dates(texts: Counted) -> bool:
     """Whether nearly all of some texts look like dates, if only by their marks."""
     named = "|".join(pattern.strip("^$") for pattern in _NAMED)
-    fits = pc.match_substring_regex(texts, f"{_ANY}|(?i:^(?:{named})$)")
-    if len(texts) and _all(texts, _COMPACT):
+    if texts.all(_COMPACT):
         return True
-    return len(texts) > 0 and (pc.sum(fits).as_py() or 0) >= _MOSTLY * len(texts)
+    return len(texts) > 0 and texts.number_like(f"{_ANY}|(?i:^(?:{named})$)") >= _MOSTLY * len(texts)
 
 
-def find_date_form(texts: pa.Array, order: DateOrder | None) -> DateForm | None:
+def find_date_form(texts: Counted, order: DateOrder | None) -> DateForm | None:
     """Return the form in which all of some texts are dates, or None.
 
     Parameters
@@ -68,12 +67,12 @@ def find_date_form(texts: pa.Array, order: DateOrder | None) -> DateForm | None:
     order
         Which of day, month and year comes first where several orders fit; None takes the day first, with a doubt.
     """
-    if _all(texts, _ISO):
+    if texts.all(_ISO):
         return DateForm(ISO) if _parsed(texts, ISO) else None
-    if _all(texts, _COMPACT):
+    if texts.all(_COMPACT):
         return DateForm("%Y%m%d") if _parsed(texts, "%Y%m%d") else None
     for pattern, named in _NAMED.items():
-        if _all(texts, f"(?i){pattern}"):
+        if texts.all(f"(?i){pattern}"):
             return DateForm(named, _two_digits(named)) if _parsed(texts, named) else None
     for mark, (time, clock), digits in product("./-", _TIME.items(), (4, 2)):
         form = _ordered(texts, mark, (time, clock), digits=digits, order=order)
@@ -83,7 +82,7 @@ def find_date_form(texts: pa.Array, order: DateOrder | None) -> DateForm | None:
 
 
 def _ordered(
-    texts: pa.Array, mark: str, clock: tuple[str, str], *, digits: int, order: DateOrder | None
+    texts: Counted, mark: str, clock: tuple[str, str], *, digits: int, order: DateOrder | None
 ) -> DateForm | None:
     year = "Y" if digits == 4 else "y"
     point = re.escape(mark)
@@ -95,7 +94,7 @@ def _ordered(
     fits = {
         name: _ORDERS[name].format(mark, year) + clock[1]
         for name, shape in shapes.items()
-        if _all(texts, shape) and _parsed(texts, _ORDERS[name].format(mark, year) + clock[1])
+        if texts.all(shape) and _parsed(texts, _ORDERS[name].format(mark, year) + clock[1])
     }
     if not fits:
         return None
@@ -115,10 +114,6 @@ def _two_digits(form: str) -> str | None:
     return "years have two digits; 69 to 99 were read as 1969 to 1999, 00 to 68 as 2000 to 2068. Is it right?"
 
 
-def _all(texts: pa.Array, pattern: str) -> bool:
-    return bool(pc.all(pc.match_substring_regex(texts, pattern)).as_py())
-
-
-def _parsed(texts: pa.Array, form: str) -> bool:
-    distinct: Any = pd.Series(pc.unique(texts).to_pandas(), dtype="str")
+def _parsed(texts: Counted, form: str) -> bool:
+    distinct: Any = pd.Series(pc.unique(texts.texts).to_pandas(), dtype="str")
     return bool(pd.to_datetime(distinct, format=form, errors="coerce", utc=form == ISO).notna().all())

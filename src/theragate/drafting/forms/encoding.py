@@ -1,6 +1,8 @@
 """In which encoding a text file is."""
 
 import codecs
+from collections.abc import Iterable
+from itertools import chain
 
 __all__ = ["find_encoding"]
 
@@ -17,16 +19,27 @@ _USUAL = set("äöüÄÖÜßéèêëàâçîïôûùœæñáíóúìòåøÅØÆ
 _PIECE = 1 << 20
 
 
-def find_encoding(content: bytes) -> str:
-    """Return the encoding of a text: by its mark, as UTF-8 if it is that, or by which letters would be usual ones."""
+def find_encoding(content: bytes, rest: Iterable[bytes] = ()) -> str:
+    """Return the encoding of a text: by its mark, as UTF-8 if it is that, or by which letters would be usual ones.
+
+    Parameters
+    ----------
+    content
+        The text, or the first MiB of it.
+    rest
+        What comes after it, piece by piece.
+    """
     mark = next((mark for mark in sorted(_MARKS, key=len, reverse=True) if content.startswith(mark)), None)
     if mark is not None:
         return _MARKS[mark]
     nulls = content[:2000].count(b"\x00")
     if nulls > 0.2 * len(content[:2000]):
         return "utf-16-le" if content[1:2] == b"\x00" else "utf-16-be"
+    decoder = codecs.getincrementaldecoder("utf-8")()
     try:
-        content.decode("utf-8")
+        for piece in chain([content], rest):
+            decoder.decode(piece)
+        decoder.decode(b"", final=True)
     except UnicodeDecodeError:
         return max(_SINGLE, key=lambda name: _usual(content, name))
     return "utf-8"

@@ -21,6 +21,8 @@ def find_sentinels(numbers: NDArray[np.float64]) -> list[float]:
     out than they are spread, or far more frequent.
     """
     known = numbers[np.isfinite(numbers)]
+    if not len(known) or (float(known.min()) not in _NEGATIVE and float(known.max()) not in _POSITIVE):
+        return []  # and none has to be sorted to see it
     distinct, counts = np.unique(known, return_counts=True)
     found: list[float] = []
     while len(distinct) > 2 and _below(distinct):

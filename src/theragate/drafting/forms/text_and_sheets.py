@@ -2,11 +2,12 @@
 
 from collections import deque
 from collections.abc import Mapping, Sequence
-from itertools import islice
+from contextlib import closing
+from itertools import chain, islice
 from typing import Any
 
 from theragate.cohorts.scratch import Scratch
-from theragate.cohorts.sources import csv_cells, lay_out, lines_of, sheet_rows, text_of, unpacked, visible_sheets
+from theragate.cohorts.sources import csv_cells, lay_out, lines_of, pieces_of, sheet_rows, text_of, visible_sheets
 from theragate.drafting.forms.columns import Cells, GivenCells, draft_column, find_decimal
 from theragate.drafting.forms.encoding import find_encoding
 from theragate.drafting.forms.form import DraftedForm
@@ -16,7 +17,6 @@ from theragate.errors import DataError
 
 __all__ = ["find_sheet_form", "find_text_form", "text_rows"]
 
-_BEGIN = 2**20  # bytes of a file, by which its separator is found
 _FIRST, _LAST = 20_000, 10  # lines, by which its layout is
 _MARKS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", " ": "spaces"}
 
@@ -69,10 +69,11 @@ def text_rows(form: DraftedForm, options: ReadingOptions) -> list[list[str]]:
 
 
 def _find_encoding_and_separator(form: DraftedForm, options: ReadingOptions) -> tuple[str, str]:
-    content = unpacked(form.path, subject=form.subject)
-    encoding = options.encoding or find_encoding(content)
-    begin = text_of(content[:_BEGIN], encoding, subject=form.subject, cut=len(content) > _BEGIN)
-    separator = options.separator or find_separator(begin)
+    with closing(pieces_of(form.path, subject=form.subject)) as pieces:
+        begin, more = next(pieces, b""), next(pieces, b"")
+        encoding = options.encoding or find_encoding(begin, chain([more], pieces))
+    text = text_of(begin, encoding, subject=form.subject, cut=bool(more))
+    separator = options.separator or find_separator(text)
     if encoding != "utf-8":
         form.entry["encoding"] = encoding
     if separator != ",":

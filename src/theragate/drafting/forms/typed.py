@@ -1,49 +1,58 @@
 """The form of files that say themselves what their columns hold: Parquet, SPSS, Stata, SAS."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from theragate.cohorts.sources import (
+    Pieces,
     StatisticsFile,
+    TypedTable,
+    cells_of,
     is_missing_word,
     is_number,
-    open_parquet,
     open_sas,
     open_spss,
     open_stata,
+    parquet_table,
     parts_of,
     plain_series,
     written,
 )
-from theragate.drafting.forms.columns import MEASURED, Cells, DraftedColumn, draft_column
+from theragate.drafting.forms.columns import Cells, DraftedColumn, GivenCells, draft_column
 from theragate.drafting.forms.form import DraftedForm
 from theragate.drafting.forms.options import ReadingOptions
 from theragate.errors import DataError, some_of
 
 __all__ = ["find_parquet_form", "find_sas_form", "find_spss_form", "find_stata_form"]
 
+_NOTHING_SAID = StatisticsFile(pd.DataFrame())
+
 
 def find_parquet_form(form: DraftedForm, options: ReadingOptions) -> None:
     """Find the form of a Parquet file."""
     parts = len(parts_of(form.path, subject=form.subject))
     form.told.append(f"a folder of {parts:,} Parquet files" if form.path.is_dir() else "a Parquet file")
-    _of_columns(form, StatisticsFile(open_parquet(form.path, subject=form.subject)), options)
+    _of_columns(form, parquet_table(form.path, subject=form.subject), _NOTHING_SAID, options)
 
 
 def find_spss_form(form: DraftedForm, options: ReadingOptions) -> None:
     """Find the form of an SPSS file."""
     form.told.append("an SPSS file")
     _take_encoding(form, options)
-    _of_columns(form, open_spss(form.path, encoding=options.encoding, subject=form.subject), options)
+    _of_file(form, open_spss(form.path, encoding=options.encoding, subject=form.subject), options)
 
 
 def find_stata_form(form: DraftedForm, options: ReadingOptions) -> None:
     """Find the form of a Stata file."""
     form.told.append("a Stata file")
-    _of_columns(form, open_stata(form.path, subject=form.subject), options)
+    _of_file(form, open_stata(form.path, subject=form.subject), options)
 
 
 def find_sas_form(form: DraftedForm, options: ReadingOptions) -> None:
@@ -56,7 +65,7 @@ def find_sas_form(form: DraftedForm, options: ReadingOptions) -> None:
     file = open_sas(form.path, options.catalogue, encoding=options.encoding, subject=form.subject)
     if not file.value_labels:
         form.told.append("without labels of codes; a catalogue (.sas7bcat) has them, see --catalogue")
-    _of_columns(form, file, options)
+    _of_file(form, file, options)
 
 
 def _take_encoding(form: DraftedForm, options: ReadingOptions) -> None:
@@ -64,8 +73,13 @@ def _take_encoding(form: DraftedForm, options: ReadingOptions) -> None:
         form.entry["encoding"] = options.encoding
 
 
-def _of_columns(form: DraftedForm, file: StatisticsFile, options: ReadingOptions) -> None:
-    names = [str(name) for name in file.frame.columns]
+def _of_file(form: DraftedForm, file: StatisticsFile, options: ReadingOptions) -> None:
+    _of_columns(form, TypedTable.of(file.frame), file, options)
+
+
+def _of_columns(form: DraftedForm, table: TypedTable, file: StatisticsFile, options: ReadingOptions) -> None:
+    """Look at one column after the other; `file` says what stands in it besides."""
+    names = list(table.names)
     form.take_options(names, options)
     drafted, texts, unreadable = {}, list(options.text), []
     for at, name in enumerate(names):
@@ -73,7 +87,7 @@ def _of_columns(form: DraftedForm, file: StatisticsFile, options: ReadingOptions
             continue
         subject = f"{form.subject}, column `{name}`"
         try:
-            column = plain_series(file.frame.iloc[:, at], subject)
+            column = plain_series(table.read(at), subject)
         except DataError:
             unreadable.append(name)
             continue
@@ -94,42 +108,69 @@ def _column(
 ) -> DraftedColumn:
     codes = list(file.user_missing.get(name, ()))
     labels = {text: label for code, label in file.value_labels.get(name, {}).items() if (text := written(code))}
-    known = [None if (text := written(cell)) in codes else text for cell in _cells(column)]
-    if labels and (name in options.text or {text for text in known if text} <= set(labels)):
+    known = _texts_in(column) - set(codes) if labels else set()
+    if labels and (name in options.text or known <= set(labels)):
         drafted = DraftedColumn("text", labelled=True)
     elif name in options.text:
         drafted = DraftedColumn("text")
     else:
-        drafted = _by_values(form, name, column, known, options)
+        drafted = _by_values(form, name, column, codes, options)
     _declared_missing(drafted, codes)
     _labelled_missing(drafted, {text: label for text, label in labels.items() if text in known})
     return drafted
 
 
+def _texts_in(column: pd.Series) -> set[str]:
+    """Return what its cells are as texts, but for empty ones."""
+    cells = _objects(column) if column.dtype == object else column.drop_duplicates().astype(object)
+    return {text for cell in cells if not pd.isna(cell) and (text := written(cell))}
+
+
 def _by_values(
-    form: DraftedForm, name: str, column: pd.Series, known: list[str | None], options: ReadingOptions
+    form: DraftedForm, name: str, column: pd.Series, codes: list[str], options: ReadingOptions
 ) -> DraftedColumn:
+    """Draft a column by its cells, without the codes that the file declares to be missing."""
     if pd.api.types.is_bool_dtype(column) or pd.api.types.is_datetime64_any_dtype(column):
         return DraftedColumn("number" if pd.api.types.is_bool_dtype(column) else "date")
     if pd.api.types.is_numeric_dtype(column):
-        numbers = pd.to_numeric(pd.Series(known, dtype=object)).to_numpy(dtype=np.float64)
-        return draft_column(name, Cells([*map(_number, numbers)]), options, decimal=".", subject=form.subject)
-    drafted = draft_column(name, Cells(known), options, decimal=".", subject=form.subject)
-    mixed = column.dtype == object and any(isinstance(cell, int | float) for cell in _cells(column))
+        return draft_column(name, Cells(_numbers(column, codes)), options, decimal=".", subject=form.subject)
+    cells = Cells(_texts(column, codes))
+    drafted = draft_column(name, cells, options, decimal=".", subject=form.subject)
+    mixed = column.dtype == object and any(isinstance(cell, int | float) for cell in _objects(column))
     if drafted.kind == "number" and not mixed:
-        if len({text for text in known if text}) <= MEASURED:
+        if not cells.differs:
             return DraftedColumn("text", {key: value for key, value in drafted.form.items() if key == "missing"})
         drafted.form.setdefault("decimal", ".")
         drafted.told.append("numbers written as texts, read as numbers")
     return drafted
 
 
-def _number(value: float) -> float | None:
-    return None if np.isnan(value) else float(value)
+def _numbers(column: pd.Series, codes: list[str]) -> NDArray[np.float64]:
+    numbers = column.to_numpy(dtype=np.float64, na_value=np.nan)
+    if not codes:
+        return numbers
+    code, values = pd.factorize(numbers)
+    declared = np.array([written(value) in codes for value in values.tolist()], dtype=bool)
+    return np.where((code >= 0) & declared[code], np.nan, numbers) if len(values) else numbers
 
 
-def _cells(column: pd.Series) -> list[Any]:
-    return [None if pd.isna(cell) else cell for cell in column.astype(object)]
+def _texts(column: pd.Series, codes: list[str]) -> GivenCells:
+    cells = cells_of(column)
+    if not isinstance(cells, Pieces):
+        return [None if (text := written(cell)) in codes else text for cell in cells]
+    if not codes:
+        return cells
+    declared = pa.array(codes, pa.large_string())
+    return Pieces([partial(_without, piece, declared) for piece in cells.kept])
+
+
+def _without(read: Callable[[], pa.Array], declared: pa.Array) -> pa.Array:
+    texts = read()
+    return pc.if_else(pc.is_in(texts, declared), None, texts)
+
+
+def _objects(column: pd.Series) -> list[Any]:
+    return [None if pd.isna(cell) else cell for cell in column]
 
 
 def _declared_missing(drafted: DraftedColumn, codes: list[str]) -> None:
