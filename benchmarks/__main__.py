@@ -7,6 +7,7 @@ from pathlib import Path
 
 from benchmarks import deployments
 from benchmarks.auroc import auroc_over_sort
+from benchmarks.cluster import cluster_speedup
 from benchmarks.fairness import fairness_rows_scaling, fairness_speedup
 from benchmarks.hashing import sha256_ratio
 from benchmarks.million import million_followed, million_rows
@@ -40,6 +41,7 @@ BENCHMARKS = {
     "ten_million_road": ten_million_road,
     "million_survival_road": million_survival_road,
     "wide_road": wide_road,
+    "cluster": cluster_speedup,
     "sha256": sha256_ratio,
     "guarded_alias": guarded_alias,
     "sync": sync_over_http,

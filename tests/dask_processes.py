@@ -10,6 +10,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from distributed import Client
+
 _DASK = "from distributed.cli.dask_{0} import main; main()"
 _QUIET = {
     "DASK_DISTRIBUTED__LOGGING__DISTRIBUTED": "error",
@@ -24,8 +26,10 @@ class DaskProcesses:
 
     folder: Path
     options: tuple[str, ...] = ()
+    env: dict[str, str] = field(default_factory=dict)
     scheduler: subprocess.Popen[bytes] | None = None
     workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    _nannies: list[subprocess.Popen[bytes]] = field(default_factory=list)
     _logs: list[Path] = field(default_factory=list)
 
     @property
@@ -41,13 +45,24 @@ class DaskProcesses:
             assert self.scheduler.poll() is None, self.log()
             time.sleep(0.01)
 
-    def start_worker(self, *more: str, env: dict[str, str] | None = None, threads: int = 1) -> subprocess.Popen[bytes]:
-        """A worker process that no nanny starts again."""
+    def start_worker(
+        self, *more: str, env: dict[str, str] | None = None, threads: int = 1, nanny: bool = False
+    ) -> subprocess.Popen[bytes]:
+        """A worker process; a nanny starts it again, and ends it where it holds too much memory."""
         number = len(self.workers)
         local = ("--local-directory", str(self.folder / f"worker{number}"))
-        where = ("--host", "127.0.0.1", "--no-dashboard", "--no-nanny", "--nthreads", str(threads))
+        where = (
+            "--host",
+            "127.0.0.1",
+            "--no-dashboard",
+            "--nanny" if nanny else "--no-nanny",
+            "--nthreads",
+            str(threads),
+        )
         worker = self._start("worker", self.address, *where, *local, *self.options, *more, env=env)
         self.workers.append(worker)
+        if nanny:
+            self._nannies.append(worker)
         return worker
 
     def _start(self, kind: str, *arguments: str, env: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
@@ -58,14 +73,21 @@ class DaskProcesses:
                 [sys.executable, "-c", _DASK.format(kind), *arguments],
                 stdout=stream,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, **_QUIET, **(env or {})},
+                env={**os.environ, **_QUIET, **self.env, **(env or {})},
             )
+
+    def wait_for_workers(self, many: int) -> None:
+        with Client(self.address, set_as_default=False) as client:
+            client.wait_for_workers(many)
 
     def log(self) -> str:
         return "\n".join(log.read_text() for log in self._logs)
 
     def stop(self) -> None:
         everything = [*self.workers, *([self.scheduler] if self.scheduler else [])]
+        for nanny in self._nannies:  # which end their workers with them
+            nanny.terminate()
+            nanny.wait()
         for process in everything:
             with suppress(OSError):
                 process.kill()
@@ -74,10 +96,12 @@ class DaskProcesses:
 
 
 @contextmanager
-def dask_processes(folder: Path, *, workers: int = 2, options: tuple[str, ...] = ()) -> Iterator[DaskProcesses]:
+def dask_processes(
+    folder: Path, *, workers: int = 2, options: tuple[str, ...] = (), env: dict[str, str] | None = None
+) -> Iterator[DaskProcesses]:
     """Start a cluster on the loopback and stop it in the end."""
     folder.mkdir(parents=True, exist_ok=True)
-    cluster = DaskProcesses(folder, options)
+    cluster = DaskProcesses(folder, options, env or {})
     try:
         cluster.start_scheduler()
         for _ in range(workers):

@@ -60,6 +60,7 @@ def test_it_is_searched_and_the_record_names_it(acme: MadeExtensions, tmp_path, 
         params={"penalty": 1.0},
         champion=recipe,
         seed=1,
+        storage=tmp_path / "refits",
         **quiet,
     )
     assert (again.why, len(again.champion)) == ("", 2 * len(cohort))

@@ -3,6 +3,8 @@
 import os
 import signal
 from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, ClassVar
 
 import numpy as np
@@ -33,7 +35,9 @@ def recipe_of(predictor: Predictor, params: Any) -> Recipe:
 def refitted(problem_of_task, predictor: Predictor, params: Any, **changes: Any) -> Refitted:
     cohort, outcome, study = problem_of_task
     arguments = {"champion": None, "seed": SEED, "backend": Processes(1), "progress": lambda *_: None, **changes}
-    return refit(cohort, outcome, study, released=predictor, params=params, **arguments)
+    with TemporaryDirectory() as folder:
+        arguments = {"storage": Path(folder), **arguments}
+        return refit(cohort, outcome, study, released=predictor, params=params, **arguments)
 
 
 def quick(problem_of_task, family: str, rows: Any = None) -> Predictor:
@@ -384,3 +388,28 @@ def test_a_workers_death_is_told_as_one_of_the_refits(problem, monkeypatch) -> N
     released = quick(problem("binary"), "logistic")
     with pytest.raises(StoreError, match=r"a worker process of the refits: .* received its death, most often"):
         refitted(problem("binary"), released, {"penalty": 1.0}, backend=Processes(2), progress=kill_the_workers)
+
+
+def test_what_is_fitted_is_not_fitted_again_after_an_interruption(problem, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(room, "_WORTH_PROCESSES", 0)
+    released = quick(problem("binary"), "logistic")
+    champion = recipe_of(released, {"penalty": 1.0})
+    how = {"champion": champion, "backend": Processes(2), "storage": tmp_path}
+
+    def stop(done: int, total: int, text: str) -> None:
+        if done == 7:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        refitted(problem("binary"), released, {"penalty": 1.0}, **how, progress=stop)
+    (files,) = (list(folder.iterdir()) for folder in tmp_path.iterdir())
+    assert len(files) == 7
+    files[0].write_bytes(files[0].read_bytes()[:100])  # half of it was on the disk
+    told: list[tuple[int, int, str]] = []
+    again = refitted(problem("binary"), released, {"penalty": 1.0}, **how, progress=lambda *step: told.append(step))
+    assert told[0][0] == 6
+    assert told[-1][0] == told[-1][1]
+    assert list(tmp_path.iterdir()) == []
+    whole = refitted(problem("binary"), released, {"penalty": 1.0}, champion=champion)
+    for name in ("refits", "halves", "champion"):
+        pd.testing.assert_frame_equal(getattr(again, name), getattr(whole, name), check_exact=True)

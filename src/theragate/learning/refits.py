@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -12,11 +13,14 @@ from numpy.typing import NDArray
 from theragate.cohorts.clusters import read_clusters
 from theragate.cohorts.outcomes import Outcome
 from theragate.cohorts.splits import Split, development_rows, outer_splits
+from theragate.digests import sha256_json
 from theragate.learning.families import Params, families_of
 from theragate.learning.features import Feature, as_features, read_features
 from theragate.learning.membership_halves import DIVISIONS, Division, DivisionWork, fit_halves, table_of_halves
 from theragate.learning.patients import Patients, Source, source_of
 from theragate.learning.predictor import Predictor
+from theragate.learning.problem_digest import problem_digest
+from theragate.learning.refit_journal import RefitJournal
 from theragate.learning.refit_tables import table_of_champion, table_of_refits
 from theragate.learning.refit_work import FitResult, FitWork, fit_and_predict, unfit
 from theragate.learning.seeds import derive
@@ -73,6 +77,7 @@ def refit(
     champion: Recipe | None,
     seed: int,
     backend: Backend,
+    storage: Path,
     progress: Callable[[int, int, str], None],
     file: SharedFile | None = None,
 ) -> Refitted:
@@ -106,6 +111,9 @@ def refit(
         That of training.
     backend
         Where the work is done, each piece on one thread; where processes would take longer to start, in this one.
+    storage
+        A folder for the refits that are done. The same refits, started again after a crash, go on from there; it is
+        emptied when all are.
     progress
         Called as ``progress(done, total, text)`` in this process whenever a model is fitted.
     file
@@ -129,7 +137,8 @@ def refit(
     why = obstacle(champion, study, schema) if champion else ""
     if champion and not why:
         works += _folds(everybody, splits=splits, recipe=champion, schema=schema, seed=seed)
-    results = _done(works, backend=everybody.backend, progress=progress, title=study.name)
+    journal = everybody.journal(storage, released, params, champion, seed=seed)
+    results = _done(works, backend=everybody.backend, journal=journal, progress=progress, title=study.name)
     divisions, fits = _apart(results)
     samples, folds = fits[: study.stability.refits], fits[study.stability.refits :]
     failed = [works[result.position].name for result in folds if result.prediction is None]
@@ -153,6 +162,7 @@ def refit_in_sample(
     params: Params,
     seed: int,
     backend: Backend,
+    storage: Path,
     progress: Callable[[int, int, str], None],
     file: SharedFile | None = None,
 ) -> Refitted:
@@ -166,7 +176,7 @@ def refit_in_sample(
     ----------
     cohort, outcome
         Of the sample.
-    study, released, params, seed, backend, progress, file
+    study, released, params, seed, backend, storage, progress, file
         As for `refit`; the file is one of the sample.
 
     Raises
@@ -188,7 +198,8 @@ def refit_in_sample(
         resampled=False,
         seed=derive(seed, study.name, "audit sample", "fit"),
     )
-    results = _done([whole, *works], backend=sample.backend, progress=progress, title=study.name)
+    journal = sample.journal(storage, released, params, None, seed=seed)
+    results = _done([whole, *works], backend=sample.backend, journal=journal, progress=progress, title=study.name)
     divisions, (own, *samples) = _apart(results)
     if own.prediction is None:
         raise unfit(whole, on="a random sample", tried=f"the {len(cohort):,} of the sample")
@@ -221,6 +232,18 @@ class _Everybody:
         """Return what works hold of them."""
         patients = Patients(as_features(self.cohort, schema), self.outcome, read_clusters(self.cohort, self.study))
         return source_of(patients, file=self.file, study=self.study, schema=schema, backend=self.backend)
+
+    def journal(
+        self, storage: Path, released: Predictor, params: Params, champion: Recipe | None, *, seed: int
+    ) -> RefitJournal:
+        """Return the journal of these refits, and of no others."""
+        of = [
+            problem_digest(self.cohort, self.study, seed=seed),
+            self.study.stability.refits,
+            [released.family, dict(params), [feature.name for feature in released.schema]],
+            [champion.family, dict(champion.params), list(champion.features)] if champion else None,
+        ]
+        return RefitJournal(storage / f"{self.study.name}-{sha256_json(of)[:16]}")
 
 
 def _of_released(
@@ -307,12 +330,21 @@ def _worth(study: Study, splits: list[Split], champion: Recipe | None, patients:
 
 
 def _done(
-    works: Sequence[Fitting], *, backend: Backend, progress: Callable[[int, int, str], None], title: str
+    works: Sequence[Fitting],
+    *,
+    backend: Backend,
+    journal: RefitJournal,
+    progress: Callable[[int, int, str], None],
+    title: str,
 ) -> list[Result]:
-    results: dict[int, Result] = {}
-    progress(0, len(works), title)
-    with closing(run_in_workers(_do, works, backend=backend, of="the refits")) as stream:
+    results = {work.position: known for work in works if (known := journal.find(work.position)) is not None}
+    due, names = [work for work in works if work.position not in results], {work.position: work.name for work in works}
+    progress(len(results), len(works), title)
+    with closing(run_in_workers(_do, due, backend=backend, of="the refits")) as stream:
         for result in stream:
             results[result.position] = result
-            progress(len(results), len(works), works[result.position].name)
+            if not backend.here:  # what is done here alone takes a second
+                journal.add(result)
+            progress(len(results), len(works), names[result.position])
+    journal.forget()
     return [results[work.position] for work in works]

@@ -39,6 +39,7 @@ class Making(TypedDict):
     params: Params
     seed: int
     backend: Backend
+    storage: Path
     progress: Callable[[int, int, str], None]
 
 
@@ -71,7 +72,7 @@ def refit(call: StageCall) -> str:
             released=released,
             params=record.selected.params,
             champion=Recipe(champion.family, champion.params, champion.features) if champion else None,
-            folder=settings.state / "refits" / study.name,
+            storage=settings.state / "refits" / study.name,
             seed=seed,
             backend=backend_of(settings),
             progress=progress,
@@ -101,7 +102,6 @@ def _refitted(
     study: Study,
     *,
     champion: Recipe | None,
-    folder: Path,
     **how: Unpack[Making],
 ) -> Refitted:
     """Fit again to everybody, or in the sample."""
@@ -109,7 +109,7 @@ def _refitted(
         shared = SharedFile(file.path, sha256)
         return fit_again(file.frame(), division.outcome, study, champion=champion, file=shared, **how)
     sample = division.sample
-    sampled, path = file.frame(rows=sample), folder / "sample.parquet"
+    sampled, path = file.frame(rows=sample), how["storage"] / "sample.parquet"
     write_table(path, sampled)
     shared = SharedFile(path, sha256_file(path))
     refitted = refit_in_sample(sampled, division.outcome.take(sample), study, file=shared, **how)
@@ -127,7 +127,7 @@ def _refitted(
         splits=division.splits,
         seed=how["seed"],
         backend=how["backend"],
-        folder=folder,
+        folder=how["storage"] / "champion",
         progress=how["progress"],
     )
     return replace(refitted, champion=again.predictions, why=again.why)

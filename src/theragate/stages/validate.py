@@ -14,6 +14,7 @@ from theragate.validation.page import page
 from theragate.validation.run_suite import validate as validate_cohort
 from theragate.validation.suites import read_suite
 from theragate.validation.validated import Validated
+from theragate.workers.choice import backend_of
 
 __all__ = ["validate"]
 
@@ -39,7 +40,9 @@ def validate(call: StageCall) -> str:
     cohort = CohortFile(path, remedy=f"Run `dvc repro ingest@{study.name}`.")
     _check_trainable(cohort, study)  # before the suite, which can take minutes
     digest = sha256_file(path)
-    validation = validate_cohort(cohort, study, suite=workspace.suite, cohort_sha256=digest)
+    validation = validate_cohort(
+        cohort, study, suite=workspace.suite, cohort_sha256=digest, backend=backend_of(call.settings)
+    )
     write_json(workspace.report("validation.json"), validation.model_dump(mode="json"))
     write_text(workspace.report("validation.html"), page(validation, study))
     write_text(workspace.report("published.html"), page(validation, study, published=True))

@@ -1,12 +1,15 @@
 """Running a suite on a cohort, by groups of columns: results are those of the whole, memory is that of a part."""
 
 import gc
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
 
+from theragate.cohorts.cohort_file import CohortFile
 from theragate.cohorts.cohort_frame import FEW_CELLS, Cohort, in_memory_if_small
 from theragate.errors import DataError, did_you_mean
 from theragate.study import Study
@@ -16,14 +19,19 @@ from theragate.validation.duplicates import find_duplicates
 from theragate.validation.leakage import find_leaks, is_sampled
 from theragate.validation.suites import Expectation, Suite, read_suite
 from theragate.validation.types import CheckResult, Validation
+from theragate.workers.backend import Backend, run_in_workers
+from theragate.workers.site import SharedFile
 
 __all__ = ["check_suite", "validate"]
 
 ROWS = 20  # how many patients a failed check names
+_Found: TypeAlias = tuple[dict[str, str], dict[str, Answer]]
 ABSENCE = {"expect_column_to_exist", "expect_column_values_to_be_null"}  # what an empty column can meet
 
 
-def validate(cohort: Cohort, study: Study, *, suite: Path, cohort_sha256: str) -> Validation:
+def validate(
+    cohort: Cohort, study: Study, *, suite: Path, cohort_sha256: str, backend: Backend | None = None
+) -> Validation:
     """Check a cohort against its suite, and look for leaks and for patients who occur twice.
 
     Parameters
@@ -34,6 +42,9 @@ def validate(cohort: Cohort, study: Study, *, suite: Path, cohort_sha256: str) -
         The study's ``expectations/<study>.json``.
     cohort_sha256
         The digest of the cohort's file, to which the result is bound.
+    backend
+        A cluster, whose workers check a group of columns each where the cohort is large; other processes of this
+        machine would take memory from one another.
 
     Returns
     -------
@@ -56,28 +67,53 @@ def validate(cohort: Cohort, study: Study, *, suite: Path, cohort_sha256: str) -
         cohort_sha256=cohort_sha256,
         suite_sha256=rules.sha256,
         patients=len(cohort),
-        results=check_suite(cohort, rules),
+        results=check_suite(cohort, rules, far=_far(cohort, cohort_sha256, backend)),
         leakage=find_leaks(cohort, study),
         duplicates=find_duplicates(cohort, study),
         leaks_among=study.tuning.sample if is_sampled(cohort, study) else None,
     )
 
 
-def check_suite(cohort: Cohort, suite: Suite, *, cells: int = FEW_CELLS) -> tuple[CheckResult, ...]:
+@dataclass(frozen=True)
+class Far:
+    """A cohort's file, and the workers that read it there."""
+
+    file: SharedFile
+    backend: Backend
+
+
+def _far(cohort: Cohort, sha256: str, backend: Backend | None) -> Far | None:
+    if backend is None or backend.shares_memory or not isinstance(cohort, CohortFile):
+        return None
+    return Far(SharedFile(cohort.path, sha256), backend)
+
+
+def check_suite(
+    cohort: Cohort, suite: Suite, *, cells: int = FEW_CELLS, far: Far | None = None
+) -> tuple[CheckResult, ...]:
     """Return one result per expectation, in the suite's order; see `validate`.
 
     Parameters
     ----------
     cells
         Rows times columns in memory at once, unless one expectation alone reads more. It changes no result.
+    far
+        Who checks the groups of columns, if not this process.
     """
     present = [rule for rule in suite.expectations if not _absent(rule, cohort)]
     checks = Checks(present, study=suite.study)
     of_names = [rule for rule in present if rule.type in OF_NAMES]
     answers = checks.answers(of_names, cohort.columns)
     useless = {rule.meta.id: note for rule in suite.expectations if (note := _absent(rule, cohort))}
-    for group in column_groups(present, len(cohort), cells=cells):
-        empty, answered = _of_group(group, cohort, checks)
+    groups = list(column_groups(present, len(cohort), cells=cells))
+    if far is None:
+        found: Iterable[tuple[dict[str, str], dict[str, Answer]]] = (
+            _of_group(group, cohort, checks) for group in groups
+        )
+    else:
+        works = [_GroupWork(far.file, suite.study, group) for group in groups]
+        found = run_in_workers(_check_group, works, backend=far.backend, of="the validation")
+    for empty, answered in found:
         useless |= empty
         answers |= answered
     ids = _ids(cohort, [answer for answer in answers.values() if answer.passed is False])
@@ -89,7 +125,19 @@ def check_suite(cohort: Cohort, suite: Suite, *, cells: int = FEW_CELLS) -> tupl
     )
 
 
-def _of_group(group: ColumnGroup, cohort: Cohort, checks: Checks) -> tuple[dict[str, str], dict[str, Answer]]:
+@dataclass(frozen=True)
+class _GroupWork:
+    file: SharedFile
+    study: str
+    group: ColumnGroup
+
+
+def _check_group(work: _GroupWork) -> _Found:
+    cohort = CohortFile(work.file.here(), "Run the same command again.")
+    return _of_group(work.group, cohort, Checks(work.group.rules, study=work.study))
+
+
+def _of_group(group: ColumnGroup, cohort: Cohort, checks: Checks) -> _Found:
     """Return by id why rules can tell nothing, and the answers of the others; then let the columns go."""
     frame = cohort.frame(group.columns)
     without = {name for name in group.columns if bool(frame[name].isna().all())}

@@ -41,6 +41,11 @@ class Backend(Protocol):
         """Whether all work is done in this very process."""
         ...
 
+    @property
+    def shares_memory(self) -> bool:
+        """Whether its workers take memory of this machine."""
+        ...
+
     def workers(self, *, of: str, most: int | None = None) -> AbstractContextManager[Workers]:
         """Return workers for a block.
 

@@ -34,6 +34,11 @@ class Processes:
         """Whether all work is done in this very process."""
         return self.jobs == 1
 
+    @property
+    def shares_memory(self) -> bool:
+        """They take memory of this machine."""
+        return True
+
     def workers(self, *, of: str, most: int | None = None) -> "_Workers":
         """Return them; none is started before there is work."""
         return _Workers(self.jobs if most is None else min(self.jobs, max(most, 1)), of=of)
