@@ -5,6 +5,9 @@ import pytest
 
 from theragate.errors import ConfigurationError
 from theragate.settings import read_settings, written_bytes
+from theragate.workers.choice import backend_of
+from theragate.workers.cluster import Cluster
+from theragate.workers.processes import Processes
 
 
 def test_defaults_need_nothing(tmp_path):
@@ -79,3 +82,28 @@ def test_a_limit_that_is_no_amount_of_memory_is_refused(text, tmp_path):
 )
 def test_memory_is_written_as_people_do(amount, text):
     assert written_bytes(amount) == text
+
+
+def test_work_is_done_here_unless_a_cluster_is_named(tmp_path):
+    here = read_settings({}, tmp_path)
+    assert (here.cluster, here.shared, backend_of(here)) == ("", "", Processes(here.jobs))
+    named = {"THERAGATE_CLUSTER": "tls://scheduler:8786", "THERAGATE_SHARED": "s3://bucket/folder"}
+    there = read_settings(named, tmp_path)
+    assert backend_of(there) == Cluster("tls://scheduler:8786", "s3://bucket/folder", there.state, there.timeout)
+    assert read_settings({"THERAGATE_CLUSTER": "slurm:cluster.yaml"}, tmp_path).cluster == "slurm:cluster.yaml"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("THERAGATE_CLUSTER", "scheduler:8786"),
+        ("THERAGATE_CLUSTER", "tcp://scheduler"),
+        ("THERAGATE_CLUSTER", "http://scheduler:8786"),
+        ("THERAGATE_CLUSTER", "tcp://user@scheduler:8786"),
+        ("THERAGATE_CLUSTER", "ray:cluster.yaml"),
+        ("THERAGATE_SHARED", "/mnt/shared"),
+    ],
+)
+def test_what_is_no_cluster_and_no_place_is_refused(tmp_path, name: str, value: str):
+    with pytest.raises(ConfigurationError, match=f"environment variable {name}: .*; received `{value}`"):
+        read_settings({name: value}, tmp_path)

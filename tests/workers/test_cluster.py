@@ -18,12 +18,19 @@ from distributed import Security
 from support import free_port
 
 import theragate
+from theragate.cohorts import cohort_file
+from theragate.cohorts.cohort_file import CohortFile
 from theragate.cohorts.outcome_columns import read_outcome
 from theragate.cohorts.parquet import read_table, write_table
 from theragate.digests import sha256_file
 from theragate.errors import ConfigurationError, DataError, StoreError, TheragateError
+from theragate.learning import refits
+from theragate.learning.large_training import train_in_pieces
+from theragate.learning.trainable import read_problem
 from theragate.learning.training import Trained, train
-from theragate.testing.cohorts import problem
+from theragate.testing.cohorts import make_cohort, make_study, problem
+from theragate.validation.run_suite import Far, check_suite
+from theragate.validation.suites import Expectation, Suite
 from theragate.workers.backend import Backend
 from theragate.workers.cluster import Cluster
 from theragate.workers.processes import Processes
@@ -31,6 +38,7 @@ from theragate.workers.site import SharedFile
 
 pytestmark = pytest.mark.xdist_group("dask")
 
+HOLDOUT = {"scheme": "holdout", "fraction": 0.3, "inner_folds": 3, "reason": "For the tests."}
 _TESTS = Path(__file__).parents[1]
 _IMPORTING = {"PYTHONPATH": str(_TESTS)}
 
@@ -96,6 +104,74 @@ def test_a_cluster_gives_what_this_machine_gives(running, tmp_path: Path, task: 
     assert not shared or list(place.iterdir()) == []
     soon(lambda: not kept_on(running))
     same(there, trained(task, tmp_path, Processes(1)))
+
+
+@pytest.mark.parametrize("shared", [False, True], ids=["one disk", "a place for all"])
+@pytest.mark.parametrize("task", ["binary", "survival"])
+def test_a_large_cohort_is_trained_on_there_as_here(
+    running, tmp_path: Path, monkeypatch, task: str, shared: bool
+) -> None:
+    monkeypatch.setattr(cohort_file, "_PIECE", 128)
+    study = make_study(task, validation=HOLDOUT)
+    study = study.model_copy(update={"tuning": study.tuning.model_copy(update={"sample": 300})})
+    path = tmp_path / "cohort.parquet"
+    write_table(path, make_cohort(task, patients=900))
+    file, sha256 = CohortFile(path, "Make it again."), sha256_file(path)
+    problem = read_problem(file, study, seed=9)
+    place = (tmp_path / "place").as_uri() if shared else ""
+    found = []
+    for backend in (cluster_of(running, tmp_path / "state", shared=place), Processes(1)):
+        how = {"storage": tmp_path / "state", "progress": lambda *_: None}
+        large = train_in_pieces(file, study, problem, sha256=sha256, seed=9, backend=backend, **how)
+        found.append((large.record, large.predictor.predict(file.frame()).tobytes()))
+        found[-1] += tuple(values.tobytes() for part in large.predictions for values in part.values())
+    assert found[0] == found[1]
+
+
+def test_refits_are_made_there_as_here(running, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(refits, "_WORTH_PROCESSES", 0)
+    released = trained("binary", tmp_path, Processes(1))
+    path = tmp_path / "cohort.parquet"
+    cohort, (_, _, study) = read_table(path, remedy=""), problem("binary")
+    chosen = released.record.selected
+    found = []
+    for backend in (cluster_of(running, tmp_path / "state"), Processes(1)):
+        refitted = refits.refit(
+            cohort,
+            read_outcome(cohort, study),
+            study,
+            released=released.predictor,
+            params=chosen.params,
+            champion=refits.Recipe("logistic", {"penalty": 1.0}, ("age", "marker")),
+            seed=9,
+            backend=backend,
+            storage=tmp_path / "refits",
+            progress=lambda *_: None,
+            file=SharedFile(path, sha256_file(path)),
+        )
+        found.append(refitted)
+    for name in ("refits", "halves", "champion"):
+        pd.testing.assert_frame_equal(getattr(found[0], name), getattr(found[1], name), check_exact=True)
+
+
+def test_a_suite_is_checked_there_as_here(running, tmp_path: Path) -> None:
+    path = tmp_path / "cohort.parquet"
+    write_table(path, make_cohort("binary", patients=200))
+    rules = {
+        "expect_column_values_to_be_between": {"column": "age", "min_value": 50, "max_value": 60},
+        "expect_column_values_to_not_be_null": {"column": "marker"},
+        "expect_column_values_to_be_in_set": {"column": "stage", "value_set": ["I", "II"]},
+    }
+    meaning = {"description": "A rule.", "reason": "For the tests.", "unit": "patients"}
+    expectations = [
+        Expectation(type=kind, kwargs=arguments, severity="critical", meta={"id": kind, **meaning})
+        for kind, arguments in rules.items()
+    ]
+    suite = Suite("small_binary", tuple(expectations), "0" * 64)
+    file = CohortFile(path, "Make it again.")
+    far = Far(SharedFile(path, sha256_file(path)), cluster_of(running, tmp_path))
+    assert check_suite(file, suite, cells=1, far=far) == check_suite(file, suite)
+    assert not check_suite(file, suite)[0].passed
 
 
 def kept_on(processes: DaskProcesses) -> list[Path]:
