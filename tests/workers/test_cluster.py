@@ -23,7 +23,7 @@ from theragate.cohorts.cohort_file import CohortFile
 from theragate.cohorts.outcome_columns import read_outcome
 from theragate.cohorts.parquet import read_table, write_table
 from theragate.digests import sha256_file
-from theragate.errors import ConfigurationError, DataError, StoreError, TheragateError
+from theragate.errors import ConfigurationError, DataError, StoreError
 from theragate.learning import refits
 from theragate.learning.large_training import train_in_pieces
 from theragate.learning.trainable import read_problem
@@ -422,9 +422,10 @@ def test_a_worker_without_theragate_is_refused_by_name(own: DaskProcesses, tmp_p
         done(cluster_of(own, tmp_path), cluster_works.doubled, [1])
 
 
-def test_a_worker_with_other_arithmetic_is_refused_by_name(own: DaskProcesses, tmp_path: Path) -> None:
+def test_a_worker_with_other_arithmetic_is_refused_by_name(own: DaskProcesses, tmp_path: Path, monkeypatch) -> None:
     own.start_worker(env={"OPENBLAS_CORETYPE": "Prescott"})
-    with pytest.raises(TheragateError, match="its processor gives the same bits as that of the machine that asks"):
+    monkeypatch.setenv("OPENBLAS_CORETYPE", "Haswell")
+    with pytest.raises(StoreError, match=r'it gives the same bits .* Start it with OPENBLAS_CORETYPE="Haswell", as'):
         done(cluster_of(own, tmp_path), cluster_works.doubled, [1])
 
 
@@ -503,6 +504,7 @@ def queue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
     monkeypatch.setenv("QUEUE", str(folder))
     monkeypatch.setenv("PYTHONPATH", str(_TESTS))
+    monkeypatch.setenv("NPY_DISABLE_CPU_FEATURES", os.environ.get("NPY_DISABLE_CPU_FEATURES", ""))
     return folder
 
 
@@ -514,6 +516,7 @@ def test_a_queue_starts_workers_and_ends_them(queue: Path, tmp_path: Path) -> No
     jobs = list(queue.glob("*.sh"))
     assert len(jobs) >= 1
     assert all("#SBATCH -p research" in job.read_text() and "tls://" in job.read_text() for job in jobs)
+    assert all("\nexport NPY_DISABLE_CPU_FEATURES=" in job.read_text() for job in jobs)
     for process in [file.read_text().strip() for file in queue.glob("*.pid")]:
         soon(lambda process=process: not Path(f"/proc/{process}").exists())
 

@@ -1,5 +1,6 @@
 """Whether two machines give the same result to the bit: their code, their libraries and their arithmetic."""
 
+import os
 import platform
 from collections.abc import Mapping
 from functools import cache
@@ -13,10 +14,11 @@ import threadpoolctl
 
 from theragate.digests import sha256_bytes, sha256_file, sha256_json
 
-__all__ = ["difference", "library_versions", "machine"]
+__all__ = ["difference", "kernels", "library_versions", "machine"]
 
 _LIBRARIES = ("econml", "numpy", "optuna", "pandas", "scikit-learn", "scikit-survival", "scipy", "xgboost")
 _ARITHMETIC = "arithmetic"
+_KERNELS = ("OPENBLAS_CORETYPE", "NPY_DISABLE_CPU_FEATURES")
 
 
 def library_versions() -> dict[str, str]:
@@ -38,6 +40,11 @@ def machine() -> Mapping[str, str]:
         "Great Expectations": version("great-expectations"),
         _ARITHMETIC: _arithmetic()[:12],
     }
+
+
+def kernels() -> dict[str, str]:
+    """Return the environment variables by which this process chose the kernels of OpenBLAS and NumPy."""
+    return {name: os.environ[name] for name in _KERNELS if name in os.environ}
 
 
 def difference(theirs: Mapping[str, str], ours: Mapping[str, str]) -> tuple[str, str, str] | None:

@@ -1,5 +1,6 @@
 """A Dask cluster whose workers a batch queue starts, for as long as a stage works: Slurm, PBS, LSF or SGE."""
 
+import shlex
 import shutil
 import sys
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from theragate.errors import ConfigurationError, StoreError, did_you_mean
+from theragate.workers.alike import kernels
 
 __all__ = ["queued_cluster"]
 
@@ -79,6 +81,8 @@ def queued_cluster(setting: str, *, state: Path) -> Iterator[Any]:
             "security": _certificates(Path(folder)),
             "log_directory": folder,
             "scheduler_options": scheduler,
+            "job_script_prologue": [f"export {name}={shlex.quote(value)}" for name, value in kernels().items()]
+            + list(options.pop("job_script_prologue", [])),
         }
         cluster = queue(**{**own, **options})
         try:

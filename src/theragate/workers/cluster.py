@@ -17,7 +17,7 @@ from typing import Any, Self, TypeVar
 
 from theragate.errors import ConfigurationError, StoreError, TheragateError
 from theragate.extensions import used_digests
-from theragate.workers.alike import machine
+from theragate.workers.alike import kernels, machine
 from theragate.workers.batch_queue import queued_cluster
 from theragate.workers.on_worker import Call, as_seen_here, do_on_worker, forget, refuse_unlike
 from theragate.workers.place import Place
@@ -136,7 +136,7 @@ class _Workers:
     def run(self, do: Callable[[Work], Result], works: Sequence[Work]) -> Generator[Result, None, None]:
         """Do all works; see `theragate.workers.backend.Workers`."""
         place = self._cluster.shared or None
-        call = Call(do, self._run, machine(), used_digests(), place, self._topic)
+        call = Call(do, self._run, machine(), kernels(), used_digests(), place, self._topic)
         self._bring(works)
         finished: queue.SimpleQueue[Any] = queue.SimpleQueue()
         waiting: dict[str, tuple[Any, int]] = {}
@@ -260,7 +260,7 @@ class _Workers:
                     remedy="Install the same lock there, or take the worker out of the cluster.",
                 )
             theirs, threads = seen
-            refuse_unlike(address, theirs, threads, machine())
+            refuse_unlike(address, theirs, threads, ours=machine(), kernels=kernels())
 
     def _without_workers(self) -> StoreError:
         return StoreError(

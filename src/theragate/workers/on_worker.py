@@ -26,13 +26,15 @@ _OVER: set[str] = set()  # runs that are over, while a work of theirs is still t
 class Call:
     """What is the same for all works of a run.
 
-    ``run`` names the run, ``machine`` is what the asking machine computes with, ``extensions`` are the digests of those
-    that it uses, ``place`` is the URL of a place for all, if there is one, and ``topic`` where scores go.
+    ``run`` names the run, ``machine`` is what the asking machine computes with, ``kernels`` are the environment
+    variables by which it chose how, ``extensions`` are the digests of those that it uses, ``place`` is the URL of a
+    place for all, if there is one, and ``topic`` where scores go.
     """
 
     do: Callable[[Any], Any]
     run: str
     machine: Mapping[str, str]
+    kernels: Mapping[str, str]
     extensions: Mapping[str, str]
     place: str | None
     topic: str
@@ -58,7 +60,7 @@ def do_on_worker(call: Call, name: str, work: Any) -> Any:
     from distributed import get_worker
 
     worker = get_worker()
-    refuse_unlike(worker.address, machine(), int(worker.state.nthreads), call.machine)
+    refuse_unlike(worker.address, machine(), int(worker.state.nthreads), ours=call.machine, kernels=call.kernels)
     warnings.filterwarnings("ignore")
     for name, sha256 in call.extensions.items():
         use(name, trusted=[sha256])
@@ -85,8 +87,10 @@ def forget(run: str, dask_worker: Any) -> None:
             _AT_WORK.release()
 
 
-def refuse_unlike(address: str, theirs: Mapping[str, str], threads: int, ours: Mapping[str, str]) -> None:
-    """Refuse a worker whose results might be others.
+def refuse_unlike(
+    address: str, theirs: Mapping[str, str], threads: int, *, ours: Mapping[str, str], kernels: Mapping[str, str]
+) -> None:
+    """Refuse a worker whose results might be others than those of the asking machine.
 
     Raises
     ------
@@ -97,12 +101,12 @@ def refuse_unlike(address: str, theirs: Mapping[str, str], threads: int, ours: M
     if found is not None:
         name, has, expected = found
         if name == "arithmetic":
+            settings = " ".join(f'{name}="{value}"' for name, value in kernels.items())
             raise StoreError(
                 subject,
-                rule="its processor gives the same bits as that of the machine that asks",
-                received=f"{has} where this machine has {expected}, from the same sums and products",
-                remedy="Take processors of one kind; or start both with OPENBLAS_CORETYPE=Haswell and "
-                'NPY_DISABLE_CPU_FEATURES="AVX512F AVX512CD AVX512_SKX".',
+                rule="it gives the same bits as the machine that asks, for the same sums and products",
+                received=f"{has} where this machine has {expected}",
+                remedy=f"Start it with {settings}, as stages are." if settings else "Take processors of one kind.",
             )
         raise StoreError(
             subject,
