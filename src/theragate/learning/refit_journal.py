@@ -30,7 +30,8 @@ class RefitJournal:
         """Return the result of a work, if it is known."""
         with (
             suppress(OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile),
-            np.load(self._file(position), allow_pickle=False) as found,
+            self._file(position).open("rb") as stream,
+            np.load(stream, allow_pickle=False) as found,
         ):
             if "member" in found:
                 return Division(position, _typed(found["member"], bool), _typed(found["predictions"], float))
