@@ -13,6 +13,7 @@ from pathlib import Path
 from distributed import Client
 
 _DASK = "from distributed.cli.dask_{0} import main; main()"
+_NO_PAGES = ("--no-dashboard", "--dashboard-address", "127.0.0.1:0")
 _QUIET = {
     "DASK_DISTRIBUTED__LOGGING__DISTRIBUTED": "error",
     "OMP_NUM_THREADS": "1",
@@ -39,7 +40,7 @@ class DaskProcesses:
     def start_scheduler(self, *more: str) -> None:
         (self.folder / "scheduler.json").unlink(missing_ok=True)
         file = ("--scheduler-file", str(self.folder / "scheduler.json"))
-        where = ("--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--idle-timeout", "600s")
+        where = ("--host", "127.0.0.1", "--port", "0", *_NO_PAGES, "--idle-timeout", "600s")
         self.scheduler = self._start("scheduler", *where, *file, *self.options, *more)
         while not (self.folder / "scheduler.json").exists():
             assert self.scheduler.poll() is None, self.log()

@@ -25,6 +25,7 @@ _QUEUES = {
     "sge": ("SGECluster", "qsub"),
 }
 _NEEDED = {"jobs": int, "cores": int, "memory": str}
+_NO_PAGES = ("--no-dashboard", "--dashboard-address", "127.0.0.1:0")  # Dask's pages know no sign-in
 _LONGEST = 2**16  # bytes of a file of settings
 
 
@@ -72,7 +73,7 @@ def queued_cluster(setting: str, *, state: Path) -> Iterator[Any]:
             received="no such command",
             remedy="Work on a machine of the cluster that may hand in jobs, or name a scheduler that runs.",
         )
-    scheduler = {"dashboard": False, "dashboard_address": None, **options.pop("scheduler_options", {})}
+    scheduler = {"dashboard": False, "dashboard_address": "127.0.0.1:0", **options.pop("scheduler_options", {})}
     state.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix="cluster-", dir=state) as folder:
         own = {
@@ -80,6 +81,7 @@ def queued_cluster(setting: str, *, state: Path) -> Iterator[Any]:
             "python": sys.executable,
             "security": _certificates(Path(folder)),
             "log_directory": folder,
+            "worker_extra_args": [*_NO_PAGES, *options.pop("worker_extra_args", [])],
             "scheduler_options": scheduler,
             "job_script_prologue": [f"export {name}={shlex.quote(value)}" for name, value in kernels().items()]
             + list(options.pop("job_script_prologue", [])),
