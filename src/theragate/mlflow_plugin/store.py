@@ -194,8 +194,11 @@ class GatedStore(SqlAlchemyStore):
         description: str | None = None,
         deployment_job_id: str | None = None,
     ) -> RegisteredModel:
-        """Create a model; a name that the ledger mentions, or that looks like another's, is given to none."""
-        kept = _free_tags(tags)
+        """Create a model; a name that the ledger mentions, or that looks like another's, is given to none.
+
+        Reserved tags are dropped, as the rules of a database demand: a statement about a release is about one version.
+        """
+        kept = [tag for tag in _free_tags(tags) if not is_reserved(tag.key)]
         is_prompt = has_prompt_tag({tag.key: tag.value for tag in kept})
         with translated_errors(), self._transactions.decision() as session:
             if self._exists(name):

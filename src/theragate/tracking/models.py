@@ -90,7 +90,7 @@ def _link(client: MlflowClient, version: ModelVersion, *, model_id: str) -> None
 def _ensure_registered_model(client: MlflowClient, bundle: Bundle) -> None:
     try:
         client.create_registered_model(
-            bundle.study.name, tags={"theragate.task": bundle.study.task}, description=experiment_text(bundle)
+            bundle.study.name, tags={"task": bundle.study.task}, description=experiment_text(bundle)
         )
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
