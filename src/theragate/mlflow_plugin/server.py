@@ -32,6 +32,7 @@ _QUIET = {
 _DEPRECATED = "starlette.middleware.wsgi is deprecated"  # MLflow 3.17 uses it
 
 _CONNECTION = "theragate.mlflow_plugin.connections:Connection"  # with deadlines
+_BUSY = 60  # seconds for which a process may be slow before it is ended and replaced, with what it was working on
 _USERS, _SIGN_IN_FILE = "server/users.db", "server/sign-in.ini"  # below the private folder
 _SIGN_IN = """[mlflow]
 default_permission = READ
@@ -149,7 +150,7 @@ def server_arguments(settings: Settings, listening: Listening, *, embedded: bool
         str(listening.workers),
         # What MLflow does at startup and shutdown serves only its assistant, which is closed here.
         "--uvicorn-opts",
-        f"--lifespan off --ws none --http {_CONNECTION}",
+        f"--lifespan off --ws none --http {_CONNECTION} --timeout-worker-healthcheck {_BUSY}",
         *artifacts,
     ]
 

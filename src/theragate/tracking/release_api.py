@@ -15,6 +15,7 @@ __all__ = ["ReleaseApi", "StoreRefusal", "refusal_text"]
 _LEDGER, _DOSSIERS = "/api/2.0/theragate/ledger", "/api/2.0/theragate/dossiers"
 _PAGE = 1000  # rows of the ledger in one answer
 _AFTER_ALL = 999_999_999  # the largest row number that a server accepts; no ledger reaches it
+_FAILED = 500  # the least HTTP status of a server that fails, where others refuse
 _TIMEOUT = 600  # seconds in which a server answers; it may have to copy a large model first
 
 
@@ -103,6 +104,8 @@ class ReleaseApi:
         )
         if answer.status_code == 404 and "theragate" not in answer.text.lower():
             raise _unguarded()
+        if answer.status_code >= _FAILED:
+            raise _failing(answer.status_code)
         if answer.status_code not in (200, 201, 204):
             raise StoreRefusal(_message(answer))
         return answer
@@ -131,6 +134,16 @@ def _message(answer: Any) -> str:
         content = None
     text = content.get("message") if isinstance(content, dict) else None
     return str(text or f"the registry answers with HTTP status {answer.status_code}")
+
+
+def _failing(status: int) -> StoreError:
+    """Return the error about a server that fails, whose own words are about its insides."""
+    return StoreError(
+        "the registry",
+        rule="its server and database answer",
+        received=f"HTTP status {status}, a failure of one of them",
+        remedy="Try again; if it lasts, tell whoever runs the server, whose log says more.",
+    )
 
 
 def _unguarded() -> StoreError:
