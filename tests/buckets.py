@@ -21,6 +21,7 @@ class Store:
     """A store that runs."""
 
     address: str
+    empty: Path
 
     @property
     def environ(self) -> dict[str, str]:
@@ -31,8 +32,8 @@ class Store:
             "AWS_DEFAULT_REGION": "us-east-1",
             "AWS_ENDPOINT_URL": self.address,
             "AWS_EC2_METADATA_DISABLED": "true",
-            "AWS_CONFIG_FILE": "/dev/null",
-            "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+            "AWS_CONFIG_FILE": str(self.empty),
+            "AWS_SHARED_CREDENTIALS_FILE": str(self.empty),
             "MLFLOW_S3_ENDPOINT_URL": self.address,
         }
 
@@ -75,7 +76,8 @@ def store_of_buckets(folder: Path) -> Iterator[Store]:
         while time.monotonic() < deadline and process.poll() is None:
             with contextlib.suppress(requests.ConnectionError):
                 if requests.get(f"{address}/moto-api/data.json", timeout=5).ok:
-                    yield Store(address)
+                    (folder / "aws").touch()
+                    yield Store(address, folder / "aws")
                     return
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(timeout=0.1)

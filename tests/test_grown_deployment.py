@@ -30,6 +30,10 @@ pytestmark = [
     pytest.mark.xdist_group("grown-deployment"),
 ]
 AUTHOR, MANAGER, EVALUATOR = "alan", "ada", "evaluator"
+ARITHMETIC = {  # of the pipeline's stages, which pipelines/_source.py sets, and workers need as well
+    "OPENBLAS_CORETYPE": "Haswell",
+    "NPY_DISABLE_CPU_FEATURES": "X86_V4 AVX512_ICL AVX512_SPR",
+}
 REASON = ("--reason", "Read the card; the limits are as agreed.")
 
 
@@ -72,7 +76,7 @@ class Hospital:
 
     def person(self, who: str) -> Person:
         person = Person(who, self.address)
-        person.session.verify = str(self.authority)
+        person.session.verify, person.session.trust_env = str(self.authority), False
         return person
 
 
@@ -133,14 +137,17 @@ def test_a_fresh_clone_has_all_files_from_the_bucket(hospital):
     run(fresh, "dvc", "pull", "-q", **hospital.store.environ)
     results = Path("data") / STUDY / "cohort.parquet"
     assert (fresh / results).read_bytes() == (hospital.clone / results).read_bytes()
-    assert "up to date" in run(fresh, "dvc", "status", f"gate@{STUDY}", **hospital.store.environ)
+    # The table of random ids stays at the site, which gives it to CI: docs/project.md.
+    shutil.copytree(hospital.clone / "private" / "ids", fresh / "private" / "ids")
+    said = run(fresh, "dvc", "repro", f"gate@{STUDY}", **hospital.store.environ)
+    assert said.count("didn't change, skipping") == 6, said
 
 
 def test_a_cluster_of_two_that_reads_the_cohort_from_a_bucket_trains_the_same_bytes(hospital):
     fresh, buckets = hospital.clone.parent / "fresh", hospital.store.environ
     with dask_processes(hospital.clone.parent / "cluster", workers=0) as dask:
         for _ in range(2):
-            dask.start_worker(env=buckets)
+            dask.start_worker(env=buckets | ARITHMETIC)
         setting = {"THERAGATE_CLUSTER": dask.address, "THERAGATE_SHARED": "s3://hospital-data/shared"}
         run(fresh, "dvc", "repro", "-q", "-f", "-s", f"train@{STUDY}", **buckets, **setting)
         with Client(dask.address, set_as_default=False) as client:
@@ -264,7 +271,7 @@ def test_a_database_that_is_away_for_a_while_is_a_sentence_and_nothing_is_lost(h
         assert answer.status_code in (500, 503)
         assert "Traceback" not in answer.text
         said = hospital.do(MANAGER, "release", "list", code=1, THERAGATE_TIMEOUT="5")
-        assert said.startswith("error: ")
+        assert "its server and database answer; received HTTP status" in said
         assert len(said.strip().splitlines()) == 1, said
     finally:
         psql(hospital.superuser, "ALTER DATABASE mlflow ALLOW_CONNECTIONS true")
