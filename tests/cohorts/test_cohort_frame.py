@@ -6,8 +6,10 @@ import pytest
 
 from theragate.cohorts import cohort_frame
 from theragate.cohorts.cohort_file import CohortFile
-from theragate.cohorts.cohort_frame import Cohort, CohortFrame, each_column, in_memory_if_small
+from theragate.cohorts.cohort_frame import Cohort, CohortFrame, CohortTable, each_column, in_memory_if_small
 from theragate.cohorts.parquet import write_table
+from theragate.cohorts.scratch import Scratch
+from theragate.cohorts.table import Table
 
 
 @pytest.fixture
@@ -45,3 +47,14 @@ def test_columns_come_in_their_order_however_many_are_read_at_once(cells, both, 
     for cohort in both:
         columns = list(each_column(cohort, names))
         pd.testing.assert_frame_equal(pd.concat(columns, axis=1), both[0].frame(names))
+
+
+@pytest.mark.parametrize("columns", [None, ["sex", "age"], ["age", "no such"], []])
+@pytest.mark.parametrize("rows", [None, np.array([1, 4]), np.empty(0, dtype=np.intp)])
+def test_columns_that_wait_in_a_file_without_a_name_are_read_as_well(columns, rows, both, tmp_path):
+    held = both[1]
+    with Scratch(tmp_path, in_memory=0) as scratch:
+        waiting = CohortTable(Table.read(((name, held.table[name]) for name in held.table), scratch))
+        assert len(waiting) == 6
+        pd.testing.assert_frame_equal(waiting.columns, held.columns)
+        pd.testing.assert_frame_equal(waiting.frame(columns, rows), held.frame(columns, rows), check_column_type=False)

@@ -115,4 +115,5 @@ def test_a_patient_may_have_some_rows_but_not_hundreds():
     assert tells_apart(pd.Series(np.repeat(np.arange(50), 5)))
     assert not tells_apart(pd.Series(np.repeat(np.arange(50), 20)))
     assert not tells_apart(pd.Series(np.arange(50) / 3))
+    assert tells_apart(pd.Series([0] * 40 + [*range(20)])), "where only the last rows differ"
     assert tells_apart(pd.Series([f"p{n}" for n in range(50)]))

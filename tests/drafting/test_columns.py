@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from theragate.drafting.columns import Columns, read_columns
+from theragate.drafting import columns as module
+from theragate.drafting.columns import Columns, differs, read_columns
 from theragate.errors import DataError
 
 N = 120
@@ -115,3 +116,20 @@ def test_what_is_the_same_after_de_identification_is_dropped_too():
         "discharge_date": "the column says the same as `admission_date`.",
         "age_at_entry": "the column says the same as `age`.",
     }
+
+
+def test_columns_that_begin_alike_are_compared_to_their_end(monkeypatch):
+    monkeypatch.setattr(module, "_BEGINNING", 10)
+    first = np.random.default_rng(5).choice(["a", "b"], N)
+    other, copy = first.copy(), np.where(first == "a", "x", "y")
+    other[-1] = "a" if first[-1] == "b" else "b"
+    dropped = columns_of(first=first, other=other, copy=copy).dropped
+    assert dropped == {"copy": "REVIEW: the column says the same as `first`."}
+
+
+@pytest.mark.parametrize("values", [[1.0, None, 1.0], ["a", "b", "b"], [1, 2, 3], [None, None, None]])
+@pytest.mark.parametrize("beginning", [1, 100])
+def test_a_column_differs_wherever_its_values_do(values, beginning, monkeypatch):
+    monkeypatch.setattr(module, "_BEGINNING", beginning)
+    column = pd.Series(values)
+    assert [differs(column, most) for most in range(4)] == [column.nunique() > most for most in range(4)]

@@ -13,6 +13,7 @@ from dvc.utils.serialize import modify_yaml
 from support import STUDY, Project, small_cohort
 
 from theragate.cli import main
+from theragate.cohorts import scratch
 from theragate.commands.check import check
 from theragate.drafting.new_study import Request, new_study
 from theragate.errors import ConfigurationError, DataError
@@ -68,6 +69,27 @@ def test_what_is_drafted_is_a_whole_study(frame, outcome, time, task, project, m
     assert {"card.intended_use", "source.licence", "decision.none", "gates.fairness.reason"} <= set(study.unreviewed)
     assert exit_code(ingest, [NEW]) == 0
     assert exit_code(validate, [NEW]) == 0
+
+
+@pytest.mark.parametrize(
+    ("frame", "asked"),
+    [
+        (small_cohort().assign(hospital=np.arange(len(small_cohort())) % 5), {"outcome": "ill"}),
+        (survival_cohort(), {"outcome": "failed", "time": "days"}),
+    ],
+)
+def test_the_draft_of_a_table_that_does_not_stay_in_memory_is_the_same(frame, asked, project, monkeypatch):
+    before = (project.root / "params.yaml").read_text(encoding="utf-8")
+    made = []
+    for in_memory in (2**26, 0):
+        monkeypatch.setattr(scratch, "_IN_MEMORY", in_memory)
+        shown = drafted(project, frame, **asked)
+        suite = project.root / "expectations" / f"{NEW}.json"
+        made.append((shown, (project.root / "params.yaml").read_text(encoding="utf-8"), suite.read_text("utf-8")))
+        (project.root / "params.yaml").write_text(before, encoding="utf-8")
+        for path in (suite, *(project.root / "release" / NEW).iterdir()):
+            path.unlink()
+    assert made[0] == made[1]
 
 
 def test_only_lines_are_added_to_the_parameters(project):

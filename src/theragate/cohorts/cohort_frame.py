@@ -8,7 +8,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-__all__ = ["FEW_CELLS", "Cohort", "CohortFrame", "each_column", "in_memory_if_small"]
+from theragate.cohorts.table import Table
+
+__all__ = ["FEW_CELLS", "Cohort", "CohortFrame", "CohortTable", "each_column", "in_memory_if_small"]
 
 # Rows times columns: what is read from a file at once, where the reader is free to choose; and what is held.
 FEW_CELLS, HELD_CELLS = 2**22, 2**25
@@ -47,6 +49,30 @@ class CohortFrame:
         """Return some patients in some columns, all of them where nothing is said; an absent column is left out."""
         frame = self.table if columns is None else self.table[[name for name in columns if name in self.table.columns]]
         return (frame if rows is None else frame.iloc[rows]).reset_index(drop=True)
+
+
+@dataclass(frozen=True)
+class CohortTable:
+    """A cohort whose columns are read one at a time, from where they wait until there is a file."""
+
+    table: Table
+
+    def __len__(self) -> int:
+        """Return the number of patients."""
+        return len(self.table)
+
+    @property
+    def columns(self) -> pd.DataFrame:
+        """The columns without rows."""
+        return self.table.empty
+
+    def frame(self, columns: Sequence[str] | None = None, rows: NDArray[np.intp] | None = None) -> pd.DataFrame:
+        """Return some patients in some columns, all of them where nothing is said; an absent column is left out."""
+        names = self.table.names if columns is None else [name for name in columns if name in self.table]
+        if rows is None:
+            return self.table.frame(names)
+        taken = {name: self.table[name].iloc[rows].reset_index(drop=True) for name in names}
+        return pd.DataFrame(taken, index=pd.RangeIndex(len(rows)))
 
 
 def each_column(cohort: Cohort, names: Sequence[str]) -> Iterator[pd.Series]:

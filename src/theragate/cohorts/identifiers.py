@@ -182,8 +182,11 @@ def counts_patients(column: pd.Series) -> bool:
 def tells_apart(column: pd.Series) -> bool:
     """Whether a column has so many whole numbers or texts that each could be one patient's, who may have some rows."""
     known = column.dropna()
-    codes = _whole(known) or not pd.api.types.is_numeric_dtype(known)
-    return codes and known.nunique() >= max(3, DISTINCT * len(known))
+    if not _whole(known) and pd.api.types.is_numeric_dtype(known):
+        return False
+    enough = max(3, DISTINCT * len(known))
+    beginning = known.iloc[: int(2 * enough) + 1]  # where all differ, half of it is enough of them
+    return beginning.nunique() >= enough or (len(beginning) < len(known) and known.nunique() >= enough)
 
 
 def _by_name(column: pd.Series) -> Iterator[str | None]:

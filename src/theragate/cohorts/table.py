@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from theragate.cohorts.scratch import Kept, Scratch
 
-__all__ = ["Table"]
+__all__ = ["Rows", "Table"]
 
 _ROWS = 2**17  # kept at once
 _OBJECT = 64  # bytes, of a Python object in a column of such
@@ -75,6 +75,11 @@ class Table:
         """The names of the columns in their order."""
         return list(self._entries)
 
+    @property
+    def columns(self) -> list[str]:
+        """The same, as a table in memory calls them."""
+        return self.names
+
     def __len__(self) -> int:
         return self._rows
 
@@ -134,6 +139,10 @@ class Table:
             return column
         pa.default_memory_pool().release_unused()
         return _Stored(pd.Series([], dtype=column.dtype), tuple(map(scratch.keep, _pieces(column))))
+
+
+Rows: TypeAlias = pd.DataFrame | Table
+"""A table of which one column after the other is looked at, by its name among ``columns``."""
 
 
 def _pieces(column: pd.Series) -> Iterator[pa.Array]:

@@ -3,9 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-import pandas as pd
-
 from theragate.cohorts.clusters import number_clusters
+from theragate.cohorts.table import Rows, Table
 from theragate.drafting.words import cluster_rank
 from theragate.study import CLUSTER, MARK
 
@@ -34,15 +33,15 @@ class DraftedClusters:
         )
         return {"clusters": {"column": self.column, "reason": reason}}
 
-    def numbered(self, frame: pd.DataFrame) -> pd.DataFrame:
+    def numbered(self, table: Table) -> Table:
         """Return the table as `ingest` will have it: numbers in place of the names of clusters."""
         if self.column is None:
-            return frame
-        numbers = number_clusters(frame[self.column], links=None)
-        return frame.drop(columns=self.column).assign(**{CLUSTER: numbers})
+            return table
+        numbers = number_clusters(table[self.column], links=None)
+        return table.without([self.column]).having(CLUSTER, numbers)
 
 
-def draft_clusters(frame: pd.DataFrame, own: list[str]) -> DraftedClusters:
+def draft_clusters(frame: Rows, own: list[str]) -> DraftedClusters:
     """Find the column by its name, in six languages, and by its values: some that several patients share.
 
     Of several such columns the places of treatment come before families, and fewer clusters before more, since those

@@ -1,7 +1,9 @@
 """What the columns of a new table seem to be. Everything that is only a guess is marked for review."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Any
 
 import numpy as np
@@ -10,14 +12,16 @@ import pandas as pd
 from theragate.cohorts.ages import OLDEST, TOP_AGE, age_unit, is_named_age, top_of
 from theragate.cohorts.deidentify import as_years
 from theragate.cohorts.identifiers import BIRTH, counts_patients, identifier
+from theragate.cohorts.table import Rows
 from theragate.drafting.words import FOLLOW_UP, STATUS, joined
 from theragate.errors import DataError, did_you_mean, some_of
 from theragate.study import MARK, AgeUnit
 
-__all__ = ["Columns", "read_columns", "require"]
+__all__ = ["Columns", "differs", "read_columns", "require"]
 
 FEW_LEVELS = 5  # patients per distinct value, from which on two columns that agree in all patients are one
 PATIENT = "patient"
+_BEGINNING = 2**14  # rows that are looked at first
 
 
 @dataclass(frozen=True)
@@ -42,7 +46,7 @@ class Columns:
         return {*self.removed, *self.dropped}
 
 
-def require(frame: pd.DataFrame, column: str, option: str) -> None:
+def require(frame: Rows, column: str, option: str) -> None:
     """Refuse a column that the table has not.
 
     Raises
@@ -59,9 +63,7 @@ def require(frame: pd.DataFrame, column: str, option: str) -> None:
         )
 
 
-def read_columns(
-    frame: pd.DataFrame, own: list[str], *, time: bool, labels: Mapping[str, str] | None = None
-) -> Columns:
+def read_columns(frame: Rows, own: list[str], *, time: bool, labels: Mapping[str, str] | None = None) -> Columns:
     """Sort out what a model must not see, or not as it is.
 
     Parameters
@@ -101,7 +103,7 @@ def _miss_ages(columns: Columns) -> None:
 
 
 def _read_column(name: str, label: str, column: pd.Series, columns: Columns, *, time: bool) -> None:
-    kind = identifier(column) or identifier(column.rename(label))
+    kind = identifier(column) or (identifier(column.rename(label)) if label != name else None)
     if kind == "dates" and _are_dates(column):
         columns.dates.append(name)
         if reason := _says_nothing(as_years(column)):
@@ -132,15 +134,17 @@ def _read_age(name: str, label: str, column: pd.Series, columns: Columns) -> Non
 
 
 def _says_nothing(column: pd.Series) -> str:
-    distinct = column.nunique()
-    if distinct == 0:
+    if not column.notna().any():
         return "the column is empty."
-    if distinct == 1 and column.notna().all():
-        return "the column has one value for all patients."
-    if distinct == 1:
-        return "the column has one value, or none."
+    if not differs(column, 1):
+        return f"the column has one value{' for all patients' if column.notna().all() else ', or none'}."
     infinite = int(np.isinf(column.to_numpy(dtype=np.float64, na_value=np.nan)).sum()) if _number(column) else 0
     return f"the column has infinite values (rows: {infinite}), from which nothing can be learned." if infinite else ""
+
+
+def differs(column: pd.Series, more_than: int) -> bool:
+    """Whether a column has more different values than that; of many, the first rows show it."""
+    return column.iloc[:_BEGINNING].nunique() > more_than or column.nunique() > more_than
 
 
 def _of_the_follow_up(name: str, *, time: bool) -> str:
@@ -152,10 +156,17 @@ def _of_the_follow_up(name: str, *, time: bool) -> str:
     return ""
 
 
-def _drop_copies(frame: pd.DataFrame, own: list[str], columns: Columns) -> None:
-    """List among the columns that are dropped those that say the same as an earlier one."""
+def _drop_copies(frame: Rows, own: list[str], columns: Columns) -> None:
+    """List among the columns that are dropped those that say the same as an earlier one.
+
+    Such columns divide the first patients in the same way: only those that do are compared in all.
+    """
+    passed = {*columns.known, *own}
+    names = [name for name in frame.columns if name not in passed]
+    begins = {name: _begin(_as_learned(frame[name].iloc[:_BEGINNING], columns)) for name in names}
+    alike = Counter(begins.values())
     seen: dict[bytes, str] = {}
-    for name in frame.columns.drop([*columns.known, *own]):
+    for name in (name for name in names if alike[begins[name]] > 1):
         key = _content(_as_learned(frame[name], columns))
         if key in seen:
             columns.dropped[name] = f"{MARK}: the column says the same as `{seen[key]}`."
@@ -171,12 +182,17 @@ def _as_learned(column: pd.Series, columns: Columns) -> pd.Series:
     return column
 
 
+def _begin(column: pd.Series) -> bytes:
+    """Return which of the patients have the same value."""
+    return sha256(pd.factorize(column)[0].astype(np.int64).tobytes()).digest()
+
+
 def _content(column: pd.Series) -> bytes:
     """Return what is the same for columns that tell the same: their values, of a few values only which are equal."""
     labels, levels = pd.factorize(column)
     if len(levels) * FEW_LEVELS <= len(column) or not _number(column):
-        return labels.astype(np.int64).tobytes()
-    return column.to_numpy(dtype=np.float64, na_value=np.nan).tobytes()
+        return b"levels" + sha256(labels.astype(np.int64).tobytes()).digest()
+    return b"values" + sha256(column.to_numpy(dtype=np.float64, na_value=np.nan).tobytes()).digest()
 
 
 def _are_dates(column: pd.Series) -> bool:

@@ -7,6 +7,7 @@ import pandas as pd
 
 from theragate.cohorts.ages import per_year
 from theragate.cohorts.codes import as_codes
+from theragate.cohorts.table import Rows
 from theragate.drafting.clusters import DraftedClusters
 from theragate.drafting.columns import Columns
 from theragate.drafting.effects import draft_effect_decision
@@ -35,7 +36,7 @@ ENOUGH, FEWEST_CLUSTERS = 100, 2  # held out of the rarest class; clusters
 
 def draft_entry(
     name: str,
-    cohort: pd.DataFrame,
+    cohort: Rows,
     *,
     columns: Columns,
     outcome: DraftedOutcome,
@@ -72,10 +73,10 @@ def draft_entry(
         "outcome": outcome.entry,
         **clusters.entry,
         "features": {"dropped": columns.dropped} if columns.dropped else {},
-        "subgroups": _subgroups(cohort.drop(columns=[*outcome.columns, *_apart(clusters)]), columns),
+        "subgroups": _subgroups(cohort, [*outcome.columns, *_apart(clusters)], columns),
         "decision": _decision(task, spread, outcome.rarer),
         "validation": _validation(len(cohort), outcome.smallest[1], clusters=clusters),
-        "tuning": _tuning(task, cohort.drop(columns=_apart(clusters)), columns=columns, outcome=outcome),
+        "tuning": _tuning(task, cohort, [*outcome.columns, *_apart(clusters), *columns.dropped], outcome=outcome),
         "stability": {"refits": 50, "reason": "Fifty samples know the mean difference between two fits well."},
         "scenarios": {},
         "gates": draft_gates(outcome.task, spread=spread, rarer=outcome.rarer),
@@ -87,7 +88,7 @@ def _apart(clusters: DraftedClusters) -> list[str]:
     return [] if clusters.column is None else [CLUSTER]
 
 
-def _spread(cohort: pd.DataFrame, outcome: DraftedOutcome) -> float | None:
+def _spread(cohort: Rows, outcome: DraftedOutcome) -> float | None:
     """Return the standard deviation of a quantity, and of an event or a time None."""
     quantity = "unit" in outcome.measured and "column" in outcome.measured
     return float(cohort[outcome.measured["column"]].std()) if quantity else None
@@ -113,14 +114,15 @@ def _card(name: str) -> dict[str, Any]:
     }
 
 
-def _subgroups(cohort: pd.DataFrame, columns: Columns) -> dict[str, Any]:
-    """Group by what is named like a protected attribute, and by age.
+def _subgroups(cohort: Rows, apart: list[str], columns: Columns) -> dict[str, Any]:
+    """Group by what is named like a protected attribute, and by age; columns that are `apart` are passed over.
 
     Values that differ in case or blanks only are one group. Those of fewer than 11 patients are joined, and named
     nowhere.
     """
     groups: dict[str, Any] = {}
-    for column in cohort.columns:
+    names = [name for name in cohort.columns if name not in apart]
+    for column in names:
         title = _attribute(column)
         group = _labelled(as_codes(cohort[column])) if title else None
         if group and joined(column) in A_SEX:
@@ -128,7 +130,7 @@ def _subgroups(cohort: pd.DataFrame, columns: Columns) -> dict[str, Any]:
         if title and group:
             key = title.lower() if title.lower() not in groups else f"{title.lower()}_{len(groups)}"
             groups[key] = {"title": title, "column": column, **group, "judged": True}
-    age = next((column for column in cohort.columns if column in columns.ages), None)
+    age = next((column for column in names if column in columns.ages), None)
     if age is not None:
         step = round(5 * per_year(columns.ages[age]))
         bands = sorted({float(round(cohort[age].quantile(share) / step) * step) for share in (1 / 3, 2 / 3)})
@@ -150,21 +152,25 @@ def _yes_or_no(labels: dict[str, str], name: str) -> dict[str, str]:
 
 def _labelled(codes: pd.Series) -> dict[str, Any] | None:
     """Return labels for the codes of enough patients, and a group for the others if there are any."""
-    alike = codes.dropna().str.strip().str.casefold()
-    counts = alike.value_counts()
+    written = codes.value_counts(sort=False)  # of each spelling, in the order in which they come
+    spellings = pd.Series(written.index, dtype="str")
+    plain = spellings.str.strip()
+    alike = plain.str.casefold()
+    counts = pd.Series(written.to_numpy()).groupby(alike).sum()
     common = sorted(counts.index[counts >= SMALLEST_CELL])
     if not 2 <= len(common) <= MOST_GROUPS:
         return None
-    usual = {value: codes[alike.index][alike == value].str.strip().value_counts().index[0] for value in common}
+    often = pd.Series(written.to_numpy()).groupby([alike, plain], sort=False).sum()
+    usual = {value: str(often[value].idxmax()) for value in common}
     names = {value: name if len(name) >= 3 else f"coded {name}" for value, name in usual.items()}
-    spelt = sorted({str(code) for code in codes[alike.index][alike.isin(common)]})
+    spelt = sorted(spellings[alike.isin(common)].tolist())
     labels = {code: names[code.strip().casefold()] for code in spelt}
     return {"labels": labels} | ({"others": OTHERS} if len(common) < len(counts) else {})
 
 
-def _tuning(task: Task, cohort: pd.DataFrame, *, columns: Columns, outcome: DraftedOutcome) -> dict[str, Any]:
+def _tuning(task: Task, cohort: Rows, no_features: list[str], *, outcome: DraftedOutcome) -> dict[str, Any]:
     """Return the usual families; of more features than a light penalty can carry, those with a strong one."""
-    features = len(cohort.columns.drop(["patient", *outcome.columns, *columns.dropped]))
+    features = len(set(cohort.columns) - {"patient", *no_features})
     reference, families = task.reference, list(task.rivals)
     if features * CROWDED > len(cohort) and outcome.task in WIDE:
         reference, families = WIDE[outcome.task]

@@ -8,6 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from theragate.cohorts.ages import per_year
+from theragate.cohorts.table import Rows
 from theragate.study import MARK, AgeUnit
 
 __all__ = ["ends_of_follow_up"]
@@ -16,7 +17,7 @@ DAYS = {unit: per_year("days") / per_year(unit) for unit in get_args(AgeUnit)}
 AGREEING, FEWEST = 0.9, 11  # of the patients with both dates; and how many there have to be
 
 
-def ends_of_follow_up(frame: pd.DataFrame, dates: list[str], time: str) -> dict[str, str]:
+def ends_of_follow_up(frame: Rows, dates: list[str], time: str) -> dict[str, str]:
     """Return the dates that end the follow-up, with the reason for which no model may see them, nor their year.
 
     Parameters

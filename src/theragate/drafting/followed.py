@@ -3,10 +3,12 @@
 from collections.abc import Callable
 from typing import Any
 
-import pandas as pd
+import numpy as np
 
-from theragate.cohorts.outcome_columns import read_outcome
+from theragate.cohorts.cohort_frame import Cohort
+from theragate.cohorts.outcome_columns import outcome_of
 from theragate.cohorts.outcomes import censored_part
+from theragate.cohorts.samples import sample_rows
 from theragate.drafting.columns import Columns
 from theragate.learning.features import as_features, read_features
 from theragate.learning.follow_up import short_follow_up
@@ -19,7 +21,7 @@ _MOST = 3  # features that are left out before losses are taken to be the same f
 
 def followed(
     entry: dict[str, Any],
-    cohort: pd.DataFrame,
+    cohort: Cohort,
     *,
     columns: Columns,
     read: Callable[[dict[str, Any]], Study],
@@ -39,11 +41,14 @@ def followed(
     """
     for left in range(_MOST, -1, -1):
         study = read(entry)
-        schema = read_features(cohort, study)
-        outcome = read_outcome(cohort, study)
+        schema = read_features(cohort.columns, study)
+        outcome = outcome_of(cohort, study)
         if censored_part(outcome) is None:
             return entry
-        short = short_follow_up(as_features(cohort, schema), outcome, schema)
+        # Of many patients a sample is looked at, as `train` does.
+        rows = sample_rows(outcome, np.arange(len(cohort), dtype=np.intp), most=study.tuning.sample, seed=0)
+        features = as_features(cohort.frame([feature.name for feature in schema], rows), schema)
+        short = short_follow_up(features, outcome.take(rows), schema)
         if short is None:
             return entry
         if not left or not short.feature or len(schema) < 2:

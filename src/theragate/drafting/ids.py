@@ -6,8 +6,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from theragate.cohorts.codes import as_codes
 from theragate.cohorts.column_names import words_of
 from theragate.cohorts.identifiers import counts_patients, tells_apart
+from theragate.cohorts.table import Rows
+from theragate.cohorts.texts import are_first, as_texts
 from theragate.drafting.columns import require
 from theragate.errors import DataError
 from theragate.study import MARK
@@ -29,7 +32,7 @@ SAME, CHANCE = 0.98, 0.8  # a column is a patient's if neighbours share it so of
 FEWEST, WITNESSES = 10, 2  # patients with several rows; columns that are the same in them
 
 
-def find_id(frame: pd.DataFrame, asked: str | None) -> str | None:
+def find_id(frame: Rows, asked: str | None) -> str | None:
     """Return the column that names a patient, or None.
 
     Parameters
@@ -69,7 +72,7 @@ def find_id(frame: pd.DataFrame, asked: str | None) -> str | None:
 
 def repeated_rows(ids: pd.Series) -> dict[str, Any] | None:
     """Return the entry ``source.repeated`` where patients have several rows, else None."""
-    rows, patients = int(ids.notna().sum()), ids.nunique()
+    rows, patients = int(ids.notna().sum()), int(are_first(as_texts(as_codes(ids))).sum())
     if rows == patients:
         return None
     several = int((ids.value_counts() > 1).sum())
@@ -80,15 +83,14 @@ def repeated_rows(ids: pd.Series) -> dict[str, Any] | None:
     return {"keep": "first", "reason": reason}
 
 
-def _repeats_as_ids_do(frame: pd.DataFrame, column: str) -> list[str]:
+def _repeats_as_ids_do(frame: Rows, column: str) -> list[str]:
     """Return the other columns that hardly ever differ between rows with the same value, if it may be an id.
 
     A column that hardly differs between neighbouring values either is no witness: bands of an amount are of that kind.
     """
     values = frame[column]
-    distinct = values.nunique()
     whole = pd.api.types.is_integer_dtype(values) or pd.api.types.is_string_dtype(values)
-    if not whole or values.isna().any() or not tells_apart(values) or distinct == len(values):
+    if not whole or values.isna().any() or not tells_apart(values) or (distinct := values.nunique()) == len(values):
         return []
     if int((values.value_counts() > 1).sum()) < max(FEWEST, distinct / 4):
         return []
@@ -96,7 +98,7 @@ def _repeats_as_ids_do(frame: pd.DataFrame, column: str) -> list[str]:
     order = np.argsort(labels, kind="stable")
     together = np.diff(labels[order]) == 0
     same = []
-    for other in frame.columns.drop(column):
+    for other in (name for name in frame.columns if name != column):
         codes = pd.factorize(frame[other])[0][order]
         shares = np.bincount(codes + 1) / len(codes)
         alike = np.diff(codes) == 0

@@ -11,13 +11,14 @@ from typing import Any
 import pandas as pd
 
 from theragate.cohorts.ages import TOP_AGE
-from theragate.cohorts.cohort_frame import CohortFrame
+from theragate.cohorts.cohort_frame import CohortTable
 from theragate.cohorts.declared_columns import check_columns
-from theragate.cohorts.deidentify import check_ids, deidentify
+from theragate.cohorts.deidentify import check_ids, deidentify_columns
 from theragate.cohorts.groups import read_groups
-from theragate.cohorts.outcome_columns import read_outcome
+from theragate.cohorts.outcome_columns import outcome_of
 from theragate.cohorts.repeated_rows import one_row_each
-from theragate.cohorts.sources import as_plain, parts_of, read_table_file
+from theragate.cohorts.scratch import Scratch
+from theragate.cohorts.sources import check_not_empty, open_table_file, parts_of
 from theragate.cohorts.table import Table
 from theragate.drafting.clusters import DraftedClusters, draft_clusters
 from theragate.drafting.columns import Columns, read_columns
@@ -38,6 +39,7 @@ from theragate.files import whole_file, write_json, write_text
 from theragate.gates import read_policy
 from theragate.learning.families import check_families
 from theragate.learning.features import read_features
+from theragate.learning.trainable import check_numbers
 from theragate.project.changes import all_or_none
 from theragate.release.champion import write_champion
 from theragate.release.waivers import write_waivers
@@ -61,6 +63,7 @@ from theragate.validation.types import Duplicates
 
 __all__ = ["Request", "new_study"]
 
+_PIECE = 2**17  # patients at once
 SHORTEST = 3  # letters of a label
 FEWEST = 10  # patients of a class: with fewer, not even three folds can be tested in
 COMMENT = """Drafted by `theragate new-study` from {file}. A text that begins with REVIEW is for a person to write or
@@ -107,14 +110,20 @@ def new_study(root: Path, request: Request) -> str:
     """
     workspace = Workspace(root, request.name)
     _check_name(workspace)
-    frame, form = _table(request)
+    with Scratch(root / ".theragate" / "downloads") as scratch:  # what waits there has no name, and ends with this
+        return _drafted(workspace, request, scratch)
+
+
+def _drafted(workspace: Workspace, request: Request, scratch: Scratch) -> str:
+    frame, form = _table(request, scratch)
     source = form.ordered()
     outcome = draft_outcome(frame, request.outcome, request.time)
     if request.treatment is not None:
         outcome = draft_treatment(frame, outcome, request.treatment)
-    cohort, columns, clusters = _cohort(frame, form, outcome, request.name)
+    table, columns, clusters = _cohort(frame, form, outcome, request.name)
+    cohort = CohortTable(table)
     policies = "policies" in read_parameters(workspace.params)
-    draft = partial(draft_entry, request.name, cohort, source=source, clusters=clusters, policies=policies)
+    draft = partial(draft_entry, request.name, table, source=source, clusters=clusters, policies=policies)
     entry = _without_leaks(request.name, cohort, columns=columns, outcome=outcome, draft=draft)
     if "time" in outcome.measured and request.treatment is None:
         entry = followed(
@@ -124,19 +133,19 @@ def new_study(root: Path, request: Request) -> str:
             read=partial(_study, request.name),
             draft=partial(draft, columns=columns, outcome=outcome),
         )
-    entry["features"] |= _labels(form, cohort, [*outcome.columns, *columns.dropped])
-    repeated = find_duplicates(CohortFrame(cohort), _study(request.name, entry))
+    entry["features"] |= _labels(form, table, [*outcome.columns, *columns.dropped])
+    repeated = find_duplicates(cohort, _study(request.name, entry))
     entry |= draft_equal_patients(request.name, repeated)
     study = _checked(request.name, entry, cohort)
     params = with_study(workspace.params, request.name, entry, comment=COMMENT.format(file=request.file.name))
-    suite = draft_suite(request.name, cohort, columns, outcome, clusters=clusters)
+    suite = draft_suite(request.name, table, columns, outcome, clusters=clusters)
     with all_or_none(_files(workspace, form)):
         _write(workspace, form, suite)
         write_text(workspace.params, params)
     return _words(study, cohort, form, repeated)
 
 
-def _labels(form: DraftedForm, cohort: pd.DataFrame, no_features: list[str]) -> dict[str, Any]:
+def _labels(form: DraftedForm, cohort: Table, no_features: list[str]) -> dict[str, Any]:
     """Return what the file calls the features, for clinicians to read."""
     named = {column: label for column, label in form.labels.items() if column in cohort and len(label) >= SHORTEST}
     labels = {column: label for column, label in named.items() if column not in no_features}
@@ -163,31 +172,32 @@ def _check_name(workspace: Workspace) -> None:
         )
 
 
-def _table(request: Request) -> tuple[pd.DataFrame, DraftedForm]:
+def _table(request: Request, scratch: Scratch) -> tuple[Table, DraftedForm]:
     """Read the file as the source of the study to be, which will be read in the same form."""
     own = tuple(column for column in (request.outcome, request.time, request.treatment) if column is not None)
     form = find_form(request.file, replace(request.reading, outcome=own), subject=f"--from {request.file}")
-    frame = _read(form)
+    frame = _read(form, scratch)
     identity = find_id(frame, request.identity or form.entry.get("id"))
     if identity is not None:
         form.name_id(identity)
-        frame = _read(form)  # again, so that the ids are texts with all their zeros
+        frame = _read(form, scratch)  # again, so that the ids are texts with all their zeros
         if repeated := repeated_rows(frame[identity]):
             form.entry["repeated"] = repeated
             keep = parse(RepeatedRows, repeated, at="source.repeated")
-            frame = one_row_each(Table.of(frame), identity, keep).frame()
+            frame = one_row_each(frame, identity, keep)
         check_ids(frame[identity], study=request.name)
     return frame, form
 
 
-def _read(form: DraftedForm) -> pd.DataFrame:
-    frame = read_table_file(form.path, form.spec(), subject=form.subject, companions=form.companion)
-    return as_plain(frame, subject=form.subject)
+def _read(form: DraftedForm, scratch: Scratch) -> Table:
+    read = open_table_file(form.path, form.spec(), subject=form.subject, companions=form.companion, scratch=scratch)
+    check_not_empty(len(read.columns), len(read.columns.names), subject=form.subject)
+    return read.columns
 
 
 def _cohort(
-    frame: pd.DataFrame, form: DraftedForm, outcome: DraftedOutcome, study: str
-) -> tuple[pd.DataFrame, Columns, DraftedClusters]:
+    frame: Table, form: DraftedForm, outcome: DraftedOutcome, study: str
+) -> tuple[Table, Columns, DraftedClusters]:
     """Return the cohort as `ingest` will make it, but for the ids."""
     own, identity = outcome.columns, form.entry.get("id")
     if identity in own:
@@ -197,22 +207,22 @@ def _cohort(
             received="the column that names the patients",
             remedy="Name another with --outcome, --time or --treatment.",
         )
-    features = frame.drop(columns=[identity] if identity else [])
+    features = frame.without([identity] if identity else [])
     clusters = draft_clusters(features, own)
-    rest = features.drop(columns=[clusters.column] if clusters.column else [])
+    rest = features.without([clusters.column] if clusters.column else [])
     columns = read_columns(rest, own, time="time" in outcome.measured, labels=form.labels)
     columns.dropped.update({name: why for name, why in clusters.dropped.items() if name not in columns.known})
     if "time" in outcome.measured:
         columns.dropped.update(ends_of_follow_up(rest, columns.dates, outcome.measured["time"]))
     spec = parse(Deidentification, columns.deidentification, at="deidentification")
-    cohort = deidentify(clusters.numbered(features), spec, study=study)
-    cohort.insert(0, "patient", [str(row) for row in range(1, len(cohort) + 1)])
-    return cohort, columns, clusters
+    cohort = deidentify_columns(clusters.numbered(features), spec, study=study)
+    rows = pd.Series(range(1, len(cohort) + 1), dtype="int64").astype("str")
+    return cohort.having("patient", rows, first=True), columns, clusters
 
 
 def _without_leaks(
     name: str,
-    cohort: pd.DataFrame,
+    cohort: CohortTable,
     *,
     columns: Columns,
     outcome: DraftedOutcome,
@@ -221,9 +231,9 @@ def _without_leaks(
     """Return the entry of the study, in which every feature that gives the outcome away is dropped, with the reason."""
     _check_size(name, outcome)
     entry = draft(columns=columns, outcome=outcome)
-    leaks = find_leaks(CohortFrame(cohort), _study(name, entry))
+    leaks = find_leaks(cohort, _study(name, entry))
     for leak in leaks:
-        if leak.feature in cohort and leak.feature not in outcome.columns:
+        if leak.feature in cohort.table and leak.feature not in outcome.columns:
             columns.dropped.setdefault(leak.feature, f"{MARK}: {leak.sentence}")
     return draft(columns=columns, outcome=outcome) if leaks else entry
 
@@ -244,21 +254,28 @@ def _study(name: str, entry: dict[str, Any]) -> Study:
     return Study.read({key: value for key, value in entry.items() if key != "policy"}, name=name, gate_keys={})
 
 
-def _checked(name: str, entry: dict[str, Any], cohort: pd.DataFrame) -> Study:
+def _checked(name: str, entry: dict[str, Any], cohort: CohortTable) -> Study:
     """Return the study, of which everything holds that `theragate check`, `ingest` and `train` ask for."""
     study = _study(name, entry)
     read_policy(study)
     check_families(study)
-    check_columns(list(cohort.columns), study)
-    read_outcome(cohort, study)
-    read_groups(cohort, study)
+    check_columns(cohort.table.names, study)
+    outcome_of(cohort, study)
+    _check_groups(cohort, study)
     _check_features(cohort, study)
     return study
 
 
-def _check_features(cohort: pd.DataFrame, study: Study) -> None:
+def _check_groups(cohort: CohortTable, study: Study) -> None:
+    """See that every patient has a group, of some patients after the other: their names take more memory than codes."""
+    frame = cohort.frame(list(dict.fromkeys(group.column for group in study.subgroups.values())))
+    for first in range(0, len(frame), _PIECE):
+        read_groups(frame.iloc[first : first + _PIECE], study)
+
+
+def _check_features(cohort: CohortTable, study: Study) -> None:
     try:
-        read_features(cohort, study)
+        check_numbers(cohort, read_features(cohort.columns, study))
     except ConfigurationError:
         out = [*study.deidentification.removed, *study.features.dropped]
         raise DataError(
@@ -299,8 +316,8 @@ def _write(workspace: Workspace, form: DraftedForm, suite: dict[str, Any]) -> No
     write_waivers(workspace.decided("waivers.json"), name, ())
 
 
-def _words(study: Study, cohort: pd.DataFrame, form: DraftedForm, repeated: Duplicates | None) -> str:
-    features = len(set(map(str, cohort.columns)) - study.hidden)
+def _words(study: Study, cohort: CohortTable, form: DraftedForm, repeated: Duplicates | None) -> str:
+    features = len(set(cohort.table.names) - study.hidden)
     out = {"removed": study.deidentification.removed, "not a feature": study.features.dropped}
     return "\n".join(
         [

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from theragate.cohorts.codes import as_codes
 from theragate.cohorts.identifiers import identifier
-from theragate.drafting.columns import require
+from theragate.cohorts.table import Rows
+from theragate.drafting.columns import differs, require
 from theragate.drafting.words import EVENTS, NO, YES, is_one_of, rounded, words_of
 from theragate.errors import DataError
 from theragate.evidence.published import SMALLEST_CELL
@@ -61,7 +62,7 @@ class DraftedOutcome:
         return min((min(arm) / max(sum(arm), 1) for arm in arms), default=0.5)
 
 
-def draft_outcome(frame: pd.DataFrame, outcome: str | None, time: str | None) -> DraftedOutcome:
+def draft_outcome(frame: Rows, outcome: str | None, time: str | None) -> DraftedOutcome:
     """Draft the outcome of a study.
 
     Parameters
@@ -128,15 +129,17 @@ def _check(column: pd.Series, option: str) -> None:
 
 
 def _varies(column: pd.Series, option: str) -> None:
-    if column.nunique() == 1:
+    if not differs(column, 1):
         raise refused(option, "it varies", "one value for all patients", "Name another column.")
 
 
 def _numbered(column: pd.Series) -> bool:
     """Whether the numbers merely count the patients."""
-    if len(column) <= CLASSES or column.nunique() < len(column) or not pd.api.types.is_numeric_dtype(column):
+    numbers = pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
+    if len(column) <= CLASSES or not numbers:
         return False
-    return bool((column == np.floor(column)).all() and column.max() - column.min() == len(column) - 1)
+    counted = (column == np.floor(column)).all() and column.max() - column.min() == len(column) - 1
+    return bool(counted and column.is_unique)
 
 
 def _classes(codes: pd.Series) -> str:
@@ -169,7 +172,7 @@ def _event(codes: pd.Series, name: str, *, timed: bool) -> tuple[str, str]:
     return values[-1], "because fewer patients have it"
 
 
-def _survival(frame: pd.DataFrame, event: str, time: str) -> DraftedOutcome:
+def _survival(frame: Rows, event: str, time: str) -> DraftedOutcome:
     times, codes = frame[time], as_codes(frame[event])
     if not pd.api.types.is_numeric_dtype(times):
         raise refused(f"--time {time}", "it holds numbers", f"{times.dtype} values", "Recode it, as a number of days.")
@@ -225,12 +228,16 @@ def _by(horizon: float, times: pd.Series, events: pd.Series) -> dict[str, NDArra
     return {"with the event by the horizon": early, "followed beyond it": (times > horizon).to_numpy(dtype=bool)}
 
 
-def _proposed(frame: pd.DataFrame) -> str:
-    likely = [column for column in frame.columns if frame[column].nunique() == 2 and frame[column].notna().all()]
+def _proposed(frame: Rows) -> str:
+    likely = [name for name in frame.columns if _has_two_values(frame[name])]
     words = ("outcome", "event", "status", "death", "diagnosis", "target", "y")
     first = [column for word in words for column in get_close_matches(word, frame.columns, n=1, cutoff=0.8)]
     ordered = list(dict.fromkeys([*first, *likely]))[:10]
     return f"Run the command again with --outcome; columns of two values: {', '.join(ordered) or 'none'}."
+
+
+def _has_two_values(column: pd.Series) -> bool:
+    return not differs(column, 2) and differs(column, 1) and bool(column.notna().all())
 
 
 def refused(option: str, rule: str, received: str, remedy: str) -> DataError:

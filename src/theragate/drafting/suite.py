@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from theragate.cohorts.ages import top_of
 from theragate.cohorts.codes import as_codes
+from theragate.cohorts.table import Rows
 from theragate.drafting.clusters import DraftedClusters
-from theragate.drafting.columns import Columns
+from theragate.drafting.columns import Columns, differs
 from theragate.drafting.outcome import DraftedOutcome
 from theragate.drafting.words import outward, rounded
 from theragate.evidence.published import SMALLEST_CELL
@@ -29,7 +30,7 @@ Rule = dict[str, Any]
 
 
 def draft_suite(
-    name: str, cohort: pd.DataFrame, columns: Columns, outcome: DraftedOutcome, *, clusters: DraftedClusters
+    name: str, cohort: Rows, columns: Columns, outcome: DraftedOutcome, *, clusters: DraftedClusters
 ) -> dict[str, Any]:
     """Return the suite of a study, as JSON.
 
@@ -39,7 +40,7 @@ def draft_suite(
     needed = set(outcome.columns)
     rules = [*_of_the_table(cohort)]
     ruled = _ruled(cohort, columns, needed)
-    for number, column in enumerate(cohort.columns.drop("patient"), start=1):
+    for number, column in enumerate((name for name in cohort.columns if name != "patient"), start=1):
         if column not in ruled or (column == CLUSTER and clusters.column):  # whose numbers `ingest` gives
             continue
         slug = re.sub(r"[^a-z0-9_.-]+", "-", column.lower()).strip("-._")[:60]
@@ -53,9 +54,9 @@ def draft_suite(
     }
 
 
-def _ruled(cohort: pd.DataFrame, columns: Columns, needed: set[str]) -> set[str]:
+def _ruled(cohort: Rows, columns: Columns, needed: set[str]) -> set[str]:
     """Return the columns that get rules of their own: all, unless nobody would read so many."""
-    if cohort.shape[1] <= MOST_COLUMNS:
+    if len(cohort.columns) <= MOST_COLUMNS:
         return set(cohort.columns)
     texts = {name for name in cohort.columns if not pd.api.types.is_numeric_dtype(cohort[name])}
     return needed | texts | {*columns.ages, *columns.dates}
@@ -66,7 +67,7 @@ def _rule(kind: str, kwargs: dict[str, Any], severity: str, identity: str, descr
     return {"type": f"expect_{kind}", "kwargs": kwargs, "severity": severity, "meta": meta}
 
 
-def _of_the_table(cohort: pd.DataFrame) -> Iterator[Rule]:
+def _of_the_table(cohort: Rows) -> Iterator[Rule]:
     unique = "Each row is another patient."
     yield _rule("column_values_to_be_unique", {"column": "patient"}, "critical", "patient-unique", unique)
     yield _rule("column_values_to_not_be_null", {"column": "patient"}, "critical", "patient-known", "No id is missing.")
@@ -107,13 +108,13 @@ def _of_a_column(column: pd.Series, identity: str, *, needed: bool, top: float |
             f"`{name}` is known for at least {share:.0%} of the patients.",
             DRAFTED,
         )
-    codes = as_codes(column)
-    counts = codes.value_counts()
     if pd.api.types.is_bool_dtype(column):
         return
-    if pd.api.types.is_numeric_dtype(column) and len(counts) > 2:
+    if pd.api.types.is_numeric_dtype(column) and differs(column, 2):
         yield from _range(column.dropna().to_numpy(dtype=np.float64), name, identity, top=top)
-    elif len(counts) <= MOST_CODES and counts.min() >= SMALLEST_CELL:
+        return
+    counts = as_codes(column).value_counts()
+    if len(counts) <= MOST_CODES and counts.min() >= SMALLEST_CELL:
         values = sorted(_plain(value) for value in column.dropna().unique())
         yield _rule(
             "column_values_to_be_in_set",
@@ -150,20 +151,24 @@ def _bounds(values: NDArray[np.float64]) -> tuple[float, float]:
     on the scale of ratios, because laboratory values are skewed. A value outside all of these is far from the others,
     and worth a look.
     """
-    tried = [_around(values, spans=spans, ratios=ratios) for spans, ratios in SCALES]
-    outside = [int(((values < low) | (values > high)).sum()) for low, high in tried]
-    return tried[int(np.argmin(outside))] if min(outside) == 0 else tried[0]
-
-
-def _around(values: NDArray[np.float64], *, spans: float, ratios: bool) -> tuple[float, float]:
+    lowest, highest = float(values.min()), float(values.max())
     positive = values[values > 0]
-    if values.min() < 0 or not len(positive) or not ratios:
-        low, high = outward(*_middle(values), spans=spans)
-        return (max(low, 0.0) if values.min() >= 0 else low), high
-    low, high = _middle(np.log10(positive))
+    middle = _middle(values)
+    decades = _middle(np.log10(positive)) if lowest >= 0 and len(positive) else None
+    tried = [_around(lowest, middle, decades if ratios else None, spans=spans) for spans, ratios in SCALES]
+    return next(((low, high) for low, high in tried if low <= lowest and highest <= high), tried[0])
+
+
+def _around(
+    lowest: float, middle: tuple[float, float], decades: tuple[float, float] | None, *, spans: float
+) -> tuple[float, float]:
+    if decades is None:
+        low, high = outward(*middle, spans=spans)
+        return (max(low, 0.0) if lowest >= 0 else low), high
+    low, high = decades
     wide = spans * max(high - low, LEAST_DECADES)
     upper = rounded(float(10 ** min(high + wide, MOST_DECADES)), 1)
-    return (0.0 if values.min() == 0 else rounded(float(10 ** max(low - wide, -MOST_DECADES)), 1)), upper
+    return (0.0 if lowest == 0 else rounded(float(10 ** max(low - wide, -MOST_DECADES)), 1)), upper
 
 
 def _middle(values: NDArray[np.float64]) -> tuple[float, float]:

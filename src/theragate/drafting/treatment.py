@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from theragate.cohorts.codes import as_codes
+from theragate.cohorts.table import Rows
 from theragate.drafting.columns import require
 from theragate.drafting.outcome import DraftedOutcome, check_nobody, refused
 from theragate.drafting.words import words_of
@@ -64,7 +65,7 @@ HOPED_FOR = {
 }
 
 
-def draft_treatment(frame: pd.DataFrame, measured: DraftedOutcome, treatment: str) -> DraftedOutcome:
+def draft_treatment(frame: Rows, measured: DraftedOutcome, treatment: str) -> DraftedOutcome:
     """Draft the comparison of two treatments.
 
     How treatment was assigned cannot be seen in a table. `in_practice` is drafted, under which overlap and balance are
@@ -112,7 +113,7 @@ def draft_treatment(frame: pd.DataFrame, measured: DraftedOutcome, treatment: st
     return DraftedOutcome("treatment_effect", entry, classes)
 
 
-def _arms(frame: pd.DataFrame, measured: DraftedOutcome, treatment: str) -> pd.Series:
+def _arms(frame: Rows, measured: DraftedOutcome, treatment: str) -> pd.Series:
     """Return the two values of the column as codes, (n,)."""
     option = f"--treatment {treatment}"
     require(frame, treatment, "--treatment")

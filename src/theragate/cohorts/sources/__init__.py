@@ -26,7 +26,7 @@ from theragate.cohorts.sources._dvc import check_pulled, read_dvc
 from theragate.cohorts.sources._excel import sheet_rows, visible_sheets
 from theragate.cohorts.sources._extension import read_of_others
 from theragate.cohorts.sources._file import read_file
-from theragate.cohorts.sources._formats import FORMATS, read_table_file
+from theragate.cohorts.sources._formats import FORMATS, open_table_file, read_table_file
 from theragate.cohorts.sources._grid import Grid, blank, lay_out
 from theragate.cohorts.sources._later_patients import LaterFile, later_file, read_later_patients
 from theragate.cohorts.sources._missing_words import is_missing_word
@@ -64,6 +64,7 @@ __all__ = [
     "box_of",
     "cells_of",
     "check_folder",
+    "check_not_empty",
     "check_source",
     "check_unpacked",
     "csv_cells",
@@ -77,6 +78,7 @@ __all__ = [
     "open_source",
     "open_spss",
     "open_stata",
+    "open_table_file",
     "parquet_table",
     "parts_of",
     "pieces_of",
