@@ -48,7 +48,8 @@ class Place:
             self._system.invalidate_cache()
             if self._system.exists(target):
                 return False
-            self._system.makedirs(self._root, exist_ok=True)
+            if "file" in self._system.protocol:  # elsewhere it might make a bucket
+                self._system.makedirs(self._root, exist_ok=True)
             self._system.put_file(str(file.path), target)
         return True
 
