@@ -29,7 +29,7 @@ Work = TypeVar("Work")
 Result = TypeVar("Result")
 
 _TICK = 1.0  # seconds, after which the cluster is looked at if nothing has come
-_ANSWER, _PARTING = 30.0, 5.0  # seconds that a scheduler has for its first answer, and workers for their last
+_ANSWER, _PARTING = 10.0, 5.0  # seconds that a scheduler has for its first answer, and workers for their last
 _REMEDY = "Correct THERAGATE_CLUSTER, or unset it to work on this machine."
 
 
@@ -111,10 +111,11 @@ class _Workers:
         try:
             return distributed.Client(to, timeout=_ANSWER, set_as_default=False, name=f"theragate-{self._run}")
         except (OSError, TimeoutError, ValueError, TypeError, RuntimeError) as error:
+            secret = " and knows our certificate, as we know its own," if self._cluster.address[:4] == "tls:" else ""
             raise StoreError(
                 f"cluster {self._cluster.address}",
-                rule="its scheduler answers, and with TLS both know each other's certificates",
-                received=type(error).__name__,
+                rule=f"its scheduler answers{secret} within {_ANSWER:g} seconds",
+                received=f"no such answer ({type(error).__name__})",
                 remedy=f"Start it with `dask scheduler`. {_REMEDY}",
             ) from error
 
