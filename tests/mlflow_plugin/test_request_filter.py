@@ -20,6 +20,10 @@ from theragate.mlflow_plugin.sealed_location import is_sealed
         ("GET", "/ajax-api/3.0//mlflow/./ASSISTANT/config"),
         ("DELETE", "/api/3.0/mlflow/workspaces/a"),
         ("POST", "/api/2.0/mlflow/artifacts/presigned-upload-url"),
+        ("POST", "/prefix/gateway/proxy/any/static-files/mlflow-artifacts"),
+        ("POST", "/prefix/ajax-api/3.0/jobs"),
+        ("PUT", "/prefix/api/3.0/mlflow/GATEWAY/budgets/create"),
+        ("POST", "/prefix/ajax-api/3.0/mlflow/scorer/invoke/"),
     ],
 )
 def test_what_never_reaches_mlflow(method, path):
@@ -32,6 +36,8 @@ def test_what_never_reaches_mlflow(method, path):
         ("GET", "/api/3.0/mlflow/workspaces"),
         ("POST", "/api/2.0/mlflow/runs/create"),
         ("PUT", "/api/2.0/mlflow-artifacts/artifacts/1/assistant/workspaces"),
+        ("PUT", "/api/2.0/mlflow-artifacts/artifacts/1/gateway/3.0/jobs/invoke"),
+        ("GET", "/api/3.0/mlflow/gateway/endpoints/list"),
         ("GET", "/static-files/assistant.js"),
         ("GET", "/"),
     ],

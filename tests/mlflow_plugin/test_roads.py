@@ -239,6 +239,31 @@ def test_workspaces_assistant_demonstration_and_presigned_uploads_are_closed(rel
         assert answer.json()["error_code"] == "PERMISSION_DENIED"
 
 
+@pytest.mark.parametrize("who", [ADMIN, "mallory"])
+def test_the_server_sends_and_runs_nothing_for_anybody(release, who):
+    """MLflow lets everybody who has signed in keep secrets of providers, and call what they name from the server."""
+    person = release.person(who)
+    for method, path in [
+        ("POST", "/api/3.0/mlflow/gateway/secrets/create"),
+        ("POST", "/ajax-api/3.0/mlflow/gateway/endpoints/create"),
+        ("DELETE", "/api/3.0/mlflow/%67ateway/secrets/delete"),
+        ("POST", "/ajax-api/2.0/mlflow/gateway-proxy"),
+        ("POST", "/gateway/any/mlflow/invocations"),
+        ("POST", "//Gateway/proxy/any/latest/meta-data"),
+        ("GET", "/gateway/mlflow/v1/models"),
+        ("POST", "/ajax-api/3.0/jobs/"),
+        ("PATCH", "/ajax-api/3.0/mlflow/jobs/cancel/1"),
+        ("POST", "/ajax-api/3.0/mlflow/scorer/invoke"),
+        ("POST", "/ajax-api/3.0/mlflow/genai/evaluate/invoke"),
+        ("POST", "/ajax-api/3.0/mlflow/issues/invoke"),
+        ("POST", "/api/3.0/mlflow/prompt-optimization/jobs"),
+    ]:
+        answer = person.send(method, path, json={"secret_name": "x", "secret_value": {"api_key": "x"}})
+        assert answer.status_code == 403, (method, path, answer.text)
+        assert answer.json()["message"].startswith("MLflow's AI gateway, jobs and scorers are closed"), answer.text
+    assert person.send("GET", "/api/3.0/mlflow/gateway/endpoints/list").status_code == 200, "the pages still open"
+
+
 def test_a_stranger_does_not_fill_the_servers_memory(release):
     def endless():
         yield b"x"

@@ -34,6 +34,11 @@ _READING = {"GET", "HEAD", "OPTIONS"}
 _ASSISTANT = "The assistant is closed on a release server, because it can run commands on it."
 _DEMO = "MLflow's demonstration is closed on a release server, whose models and experiments are people's own."
 _PRESIGNED = "Artifacts are written through the server only, which never changes sealed models."
+_RUNS = (
+    "MLflow's AI gateway, jobs and scorers are closed on a release server, because they let it send requests and run "
+    "code for whoever asks; use them on another server."
+)
+_RUNNING = ("gateway", "gateway-proxy", "jobs", "prompt-optimization")
 _SPELLED = "A path is encoded once; this one is encoded over and over, so that it is not read at all."
 _WORKSPACES = "Workspaces cannot be changed on a release server, because aliases would move with them."
 
@@ -44,6 +49,8 @@ def why_refused(method: str, path: str) -> str:
     if plain is None:
         return _SPELLED
     segments = [segment for segment in plain.replace("\\", "/").casefold().split("/") if segment not in ("", ".")]
+    if _runs(method, segments):
+        return _RUNS
     for before, segment in zip(["", *segments], segments, strict=False):
         if before != "mlflow":
             continue
@@ -54,6 +61,19 @@ def why_refused(method: str, path: str) -> str:
         if segment == "workspaces" and method not in _READING:
             return _WORKSPACES
     return _PRESIGNED if "presigned-upload-url" in segments else ""
+
+
+def _runs(method: str, segments: list[str]) -> bool:
+    """Return whether a request lets the server run or send something; MLflow may serve its routes below a prefix."""
+    writes = method not in _READING
+    for before, segment in zip(["", *segments], segments, strict=False):
+        if segment in ("mlflow-artifacts", "static-files"):
+            return False  # what follows is the name of a file
+        if segment == "gateway" and before != "mlflow":
+            return True
+        if writes and ((before == "mlflow" and segment in _RUNNING) or (before == "3.0" and segment == "jobs")):
+            return True
+    return writes and "mlflow" in segments and segments[-1] == "invoke"
 
 
 class RequestFilter:
