@@ -29,6 +29,10 @@ def wait(work: Waiting) -> int:
     return os.getpid()
 
 
+def too_late(_: object) -> None:
+    raise TimeoutError("a work's own")
+
+
 def die(_: object) -> None:
     os._exit(1)
 

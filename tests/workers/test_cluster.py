@@ -15,6 +15,7 @@ import pytest
 from cluster_works import Keeping, Waiting
 from dask_processes import DaskProcesses, dask_processes
 from distributed import Security
+from made_extensions import MadeExtensions
 from support import free_port
 
 import theragate
@@ -174,6 +175,23 @@ def test_a_suite_is_checked_there_as_here(running, tmp_path: Path) -> None:
     assert not check_suite(file, suite)[0].passed
 
 
+def test_families_of_others_are_fitted_there_too(acme: MadeExtensions, tmp_path: Path) -> None:
+    acme.family()
+    cohort, _, study = problem("regression", tuning={"reference": "linear", "families": ["normal_ridge"], "trials": 3})
+    study = study.model_copy(update={"extensions": ("acme-families",)})
+    path = tmp_path / "cohort.parquet"
+    write_table(path, cohort)
+    cohort, file = read_table(path, remedy=""), SharedFile(path, sha256_file(path))
+    known = {"PYTHONPATH": f"{acme.folder}:{_TESTS}"}
+    found = []
+    with dask_processes(tmp_path / "dask", workers=1, env=known) as processes:
+        for backend in (cluster_of(processes, tmp_path / "state"), Processes(1)):
+            how = {"storage": tmp_path / "state", "progress": lambda *_: None, "file": file, "backend": backend}
+            found.append(train(cohort, read_outcome(cohort, study), study, seed=9, **how))
+    same(*found)
+    assert "normal_ridge" in {trial.family for trial in found[0].record.trials}
+
+
 def kept_on(processes: DaskProcesses) -> list[Path]:
     """Return the files that workers still keep of a run."""
     return [path for path in processes.folder.rglob("theragate/**/*") if path.is_file()]
@@ -212,6 +230,11 @@ def test_a_works_error_arrives_as_itself(running, tmp_path: Path) -> None:
     missing = SharedFile(tmp_path / "nowhere.parquet", "0" * 64)
     with pytest.raises(DataError, match=r"nowhere\.parquet, on the worker tcp://.*; received No such file"):
         done(cluster_of(running, tmp_path), cluster_works.size, [missing])
+
+
+def test_a_works_own_timeout_is_not_waited_out(running, tmp_path: Path) -> None:
+    with pytest.raises(TimeoutError, match="a work's own"):
+        done(cluster_of(running, tmp_path), cluster_works.too_late, [1])
 
 
 def test_a_file_of_another_digest_is_refused(running, tmp_path: Path) -> None:

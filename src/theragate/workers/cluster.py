@@ -144,7 +144,13 @@ class _Workers:
 
         def submit(number: int, *, workers: list[str] | None = None) -> None:
             name = f"theragate-{secrets.token_hex(8)}"
-            how = {"key": name, "pure": False, "priority": -number, "workers": workers}
+            how = {
+                "key": name,
+                "pure": False,
+                "priority": -number,
+                "workers": workers,
+                "allow_other_workers": bool(workers),
+            }
             future = self._client.submit(do_on_worker, call, name, works[number], **how)
             waiting[name] = future, number
             future.add_done_callback(finished.put)
@@ -207,6 +213,8 @@ class _Workers:
             except TheragateError:
                 raise
             except NotYet:
+                if future.status == "error":  # the work's own
+                    raise
                 self._count()
             except KilledWorker as error:
                 raise _KilledWorkers(int(error.last_worker.memory_limit or 0)) from error

@@ -19,6 +19,7 @@ __all__ = ["Call", "as_seen_here", "do_on_worker", "forget", "refuse_unlike"]
 
 _CHECKED = CheckedFiles()
 _AT_WORK = threading.Lock()
+_LATEST: list[str] = []  # the run that this worker works for
 _OVER: set[str] = set()  # runs that are over, while a work of theirs is still to notice
 
 
@@ -62,13 +63,11 @@ def do_on_worker(call: Call, name: str, work: Any) -> Any:
     worker = get_worker()
     refuse_unlike(worker.address, machine(), int(worker.state.nthreads), ours=call.machine, kernels=call.kernels)
     warnings.filterwarnings("ignore")
-    for name, sha256 in call.extensions.items():
-        use(name, trusted=[sha256])
+    for extension, sha256 in call.extensions.items():
+        use(extension, trusted=[sha256])
     own = _folder_of(worker)
     with _AT_WORK:
-        for folder in own.iterdir() if own.exists() else ():
-            if folder.name != call.run:  # of a run whose client was killed
-                _forget(folder)
+        _forget_others(own, call.run)
         try:
             with working_at(_Worker(worker, call, name, own / call.run)):
                 return call.do(work)
@@ -151,6 +150,16 @@ class _Worker:
 
 def _folder_of(worker: Any) -> Path:
     return Path(worker.local_directory) / "theragate"
+
+
+def _forget_others(own: Path, run: str) -> None:
+    """Forget a run whose client was killed, so that nobody said that it is over."""
+    if _LATEST[-1:] != [run]:
+        forget_everything()
+        _LATEST[:] = [run]
+    for folder in own.iterdir() if own.exists() else ():
+        if folder.name != run:
+            remove(folder)
 
 
 def _forget(folder: Path) -> None:
