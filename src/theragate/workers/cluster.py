@@ -214,7 +214,7 @@ class _Workers:
                 raise
             except NotYet:
                 if future.status == "error":  # the work's own
-                    raise
+                    raise future.exception(timeout=_TICK) from None
                 self._count()
             except KilledWorker as error:
                 raise _KilledWorkers(int(error.last_worker.memory_limit or 0)) from error
