@@ -42,7 +42,10 @@ class DaskProcesses:
         file = ("--scheduler-file", str(self.folder / "scheduler.json"))
         where = ("--host", "127.0.0.1", "--port", "0", *_NO_PAGES, "--idle-timeout", "600s")
         self.scheduler = self._start("scheduler", *where, *file, *self.options, *more)
-        while not (self.folder / "scheduler.json").exists():
+        while True:
+            with suppress(OSError, ValueError, KeyError):  # not there yet, or not all of it
+                assert self.address
+                return
             assert self.scheduler.poll() is None, self.log()
             time.sleep(0.01)
 
@@ -55,7 +58,7 @@ class DaskProcesses:
         where = (
             "--host",
             "127.0.0.1",
-            "--no-dashboard",
+            *_NO_PAGES,
             "--nanny" if nanny else "--no-nanny",
             "--nthreads",
             str(threads),
