@@ -24,6 +24,7 @@ from sqlalchemy.orm import Session
 
 from theragate.errors import ConfigurationError
 from theragate.mlflow_plugin.configuration import Configuration
+from theragate.mlflow_plugin.identity import present_actor
 from theragate.mlflow_plugin.names import AUTHOR
 from theragate.mlflow_plugin.originals import original
 from theragate.mlflow_plugin.signed_registrations import Registered, add_registration, counted
@@ -32,6 +33,7 @@ from theragate.mlflow_plugin.transactions import Transactions
 from theragate.release.admission import Actor
 from theragate.release.attestation import Attestation
 from theragate.release.examination import Author
+from theragate.release.keys import SigningKey
 from theragate.release.model_files import Package, hash_files
 from theragate.release.refusals import Refusal
 
@@ -56,9 +58,7 @@ class Registrations:
             If somebody has signed in, and this server has no key with which to sign that.
         """
         row = {**_keys(version, location), "person": person.name, "runner": _runner(session, version.run_id)}
-        trust = self._configuration.trust() if person.identity == "signed_in" else None
-        key = None if trust is None or trust.development else self._configuration.ledger_key(trust)
-        add_registration(session, row, key)
+        add_registration(session, row, self._key() if person.identity == "signed_in" else None)
 
     def fingerprint(self, version: ModelVersion, *, location: str) -> None:
         """Add what the files of `version` are now, where this server keeps them; nothing where they cannot be read."""
@@ -133,14 +133,22 @@ class Registrations:
         return bool(self._counted(session, select(REGISTRATIONS).filter_by(person=person, **same)))
 
     def _counted(self, session: Session, query: Select[Any]) -> list[Registered]:
-        rows = [dict(row) for row in session.execute(query).mappings()]
-        return counted(session, rows, self._configuration.trust())
+        """Return the rows that count: where nobody signs in, no name is more than claimed and nothing is released."""
+        rows: list[Registered] = [dict(row) for row in session.execute(query).mappings()]
+        return counted(session, rows, self._configuration.trust()) if self._signed_in else rows
 
     def _add(self, session: Session, row: Registered) -> None:
         """Add what this server has found out about a registration that counts."""
-        trust = self._configuration.trust()
         with suppress(ConfigurationError):  # without a key, nothing is released either
-            add_registration(session, row, None if trust.development else self._configuration.ledger_key(trust))
+            add_registration(session, row, self._key() if self._signed_in else None)
+
+    def _key(self) -> SigningKey | None:
+        trust = self._configuration.trust()
+        return None if trust.development else self._configuration.ledger_key(trust)
+
+    @property
+    def _signed_in(self) -> bool:
+        return present_actor(self._configuration.environ).identity == "signed_in"
 
     @property
     def _root(self) -> Path | None:

@@ -1,5 +1,6 @@
 """Released model to refits of its recipe on samples and halves; the champion's recipe in the challenger's folds."""
 
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -63,6 +64,7 @@ def refit(call: StageCall) -> str:
     division = divide(file, study, seed=seed)
     record, released = _trained(workspace, study)
     champion = read_champion(workspace.decided("champion.json"), study.name)
+    storage = settings.state / "refits" / study.name
     with show_progress(study.name) as progress:
         refitted = _refitted(
             file,
@@ -72,7 +74,7 @@ def refit(call: StageCall) -> str:
             released=released,
             params=record.selected.params,
             champion=Recipe(champion.family, champion.params, champion.features) if champion else None,
-            storage=settings.state / "refits" / study.name,
+            storage=storage,
             seed=seed,
             backend=backend_of(settings),
             progress=progress,
@@ -89,6 +91,7 @@ def refit(call: StageCall) -> str:
         sample=_size(division),
     )
     write_json(workspace.model("refits.json"), record_of_refits.model_dump(mode="json"))
+    shutil.rmtree(storage, ignore_errors=True)
     done = f"{study.stability.refits} refits, {2 * DIVISIONS} halves"
     if record_of_refits.sample:
         done += f" of {record_of_refits.sample.patients:,} patients drawn from {record_of_refits.sample.of:,}"
@@ -113,7 +116,6 @@ def _refitted(
     write_table(path, sampled)
     shared = SharedFile(path, sha256_file(path))
     refitted = refit_in_sample(sampled, division.outcome.take(sample), study, file=shared, **how)
-    path.unlink()
     if champion is None:
         return refitted
     from theragate.learning.champion_in_pieces import champion_in_pieces  # with the engines of the search
