@@ -113,3 +113,12 @@ def dask_processes(
         yield cluster
     finally:
         cluster.stop()
+
+
+def kernels() -> dict[str, str]:
+    """How stages choose the kernels of NumPy and OpenBLAS on this machine."""
+    pipelines = Path(__file__).parents[1] / "pipelines"
+    names = "('OPENBLAS_CORETYPE', 'NPY_DISABLE_CPU_FEATURES')"
+    script = f"import json, os, _source; print(json.dumps({{n: os.environ[n] for n in {names} if n in os.environ}}))"
+    found = subprocess.run([sys.executable, "-c", script], cwd=pipelines, check=True, capture_output=True, text=True)
+    return dict(json.loads(found.stdout))

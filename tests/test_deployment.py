@@ -7,24 +7,11 @@ from pathlib import Path
 
 import pytest
 from clones import run
+from deployed import AUTHOR, EVALUATOR, MANAGER, REASON, MadeKeys
 from mlflow_plugin.servers import PASSWORD, Server, running
 from support import STUDY, small_cohort, theragate
 
 pytestmark = pytest.mark.xdist_group("deployment")  # one server and its order of events serve all of these tests
-AUTHOR, MANAGER, EVALUATOR = "alan", "ada", "evaluator"
-REASON = ("--reason", "Read the card; the limits are as agreed.")
-
-
-@dataclass(frozen=True)
-class Keys:
-    """Where the keys lie that `theragate keys make` has made, and the trust file that names them."""
-
-    trust_file: Path
-    ledger_file: Path
-    evaluator_file: Path
-
-    def write(self) -> None:
-        """They are there already."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +20,7 @@ class Team:
 
     clone: Path
     server: Server
-    keys: Keys
+    keys: MadeKeys
 
     def signed_in(self, who: str) -> dict[str, str]:
         return {
@@ -53,7 +40,7 @@ class Team:
 def team(tmp_path_factory, judged_clone):
     folder = tmp_path_factory.mktemp("team")
     clone = shutil.copytree(judged_clone, folder / "clone", symlinks=True)
-    keys = Keys(clone / "release" / "trust.json", folder / "ledger.pem", folder / "ci.pem")
+    keys = MadeKeys.of(clone, folder)
     theragate(clone, "keys", "make", "ci", "--role", "evaluator", "--out", str(keys.evaluator_file))
     theragate(clone, "keys", "make", "server", "--role", "ledger", "--out", str(keys.ledger_file))
     trust = json.loads(keys.trust_file.read_text(encoding="utf-8"))

@@ -17,7 +17,8 @@ import pytest
 import requests
 from buckets import Store, store_of_buckets
 from clones import run
-from dask_processes import dask_processes
+from dask_processes import dask_processes, kernels
+from deployed import AUTHOR, EVALUATOR, MANAGER, REASON, MadeKeys
 from distributed import Client
 from grown import NAME, NGINX, GrownServer, database, nginx
 from mlflow_plugin.ruled import cluster, psql
@@ -29,24 +30,6 @@ pytestmark = [
     pytest.mark.skipif(NGINX is None, reason="nginx is not installed"),
     pytest.mark.xdist_group("grown-deployment"),
 ]
-AUTHOR, MANAGER, EVALUATOR = "alan", "ada", "evaluator"
-ARITHMETIC = {  # of the pipeline's stages, which pipelines/_source.py sets, and workers need as well
-    "OPENBLAS_CORETYPE": "Haswell",
-    "NPY_DISABLE_CPU_FEATURES": "X86_V4 AVX512_ICL AVX512_SPR",
-}
-REASON = ("--reason", "Read the card; the limits are as agreed.")
-
-
-@dataclass(frozen=True)
-class Keys:
-    """Where the keys lie that `theragate keys make` has made, and the trust file that names them."""
-
-    trust_file: Path
-    ledger_file: Path
-    evaluator_file: Path
-
-    def write(self) -> None:
-        """They are there already."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +39,7 @@ class Hospital:
     clone: Path
     store: Store
     servers: tuple[GrownServer, GrownServer]
-    keys: Keys
+    keys: MadeKeys
     address: str
     authority: Path
     superuser: str
@@ -80,8 +63,8 @@ class Hospital:
         return person
 
 
-def make_keys(clone: Path, folder: Path) -> Keys:
-    keys = Keys(clone / "release" / "trust.json", folder / "ledger.pem", folder / "ci.pem")
+def make_keys(clone: Path, folder: Path) -> MadeKeys:
+    keys = MadeKeys.of(clone, folder)
     theragate(clone, "keys", "make", "server", "--role", "ledger", "--out", str(keys.ledger_file))
     theragate(clone, "keys", "make", "ci", "--role", "evaluator", "--out", str(keys.evaluator_file))
     trust = json.loads(keys.trust_file.read_text(encoding="utf-8"))
@@ -147,7 +130,7 @@ def test_a_cluster_of_two_that_reads_the_cohort_from_a_bucket_trains_the_same_by
     fresh, buckets = hospital.clone.parent / "fresh", hospital.store.environ
     with dask_processes(hospital.clone.parent / "cluster", workers=0) as dask:
         for _ in range(2):
-            dask.start_worker(env=buckets | ARITHMETIC)
+            dask.start_worker(env=buckets | kernels())
         setting = {"THERAGATE_CLUSTER": dask.address, "THERAGATE_SHARED": "s3://hospital-data/shared"}
         run(fresh, "dvc", "repro", "-q", "-f", "-s", f"train@{STUDY}", **buckets, **setting)
         with Client(dask.address, set_as_default=False) as client:

@@ -1,9 +1,9 @@
 import os
-import threading
 import time
 
 import pytest
 from mlflow_plugin.attested_by_hand import write_package
+from mlflow_plugin.sealed_at_once import sealed_at_once
 
 from theragate.digests import sha256_tree
 from theragate.errors import StoreError
@@ -108,15 +108,8 @@ def test_a_file_that_becomes_a_link_while_it_is_copied(vault, package, monkeypat
 
 
 def test_many_who_seal_the_same_at_once_end_with_one_copy(vault, package):
-    expected, found = sha256_tree(package), []
-    threads = [
-        threading.Thread(target=lambda: found.append(vault.seal(package, expected=expected).sha256)) for _ in range(8)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert found == [expected] * 8
+    expected = sha256_tree(package)
+    assert sealed_at_once(vault, package, expected, 8) == [expected] * 8
     assert [path.name for path in vault.folder.iterdir()] == [expected]
 
 

@@ -1,7 +1,6 @@
 """Sealed models in a bucket: what the product never does to them, and what an administrator can, which is found out."""
 
 import sys
-import threading
 from pathlib import Path
 
 import pytest
@@ -9,6 +8,7 @@ from buckets import store_of_buckets
 from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 from mlflow_plugin.attested_by_hand import write_package
+from mlflow_plugin.sealed_at_once import sealed_at_once
 from support import free_port
 
 from theragate.digests import sha256_tree
@@ -146,15 +146,8 @@ def test_a_store_without_conditional_writes_is_refused(vault, package, store, na
 
 
 def test_many_who_seal_the_same_at_once_end_with_one_copy(vault, package, store, name):
-    expected, found = sha256_tree(package), []
-    threads = [
-        threading.Thread(target=lambda: found.append(vault.seal(package, expected=expected).sha256)) for _ in range(4)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert found == [expected] * 4
+    expected = sha256_tree(package)
+    assert sealed_at_once(vault, package, expected, 4) == [expected] * 4
 
 
 def test_in_a_locked_bucket_not_even_an_administrator_ends_a_version(store, environ, package, name):

@@ -1,15 +1,12 @@
 """The pipeline with a cluster and a bucket for all: the lock is that of one machine."""
 
-import json
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from buckets import store_of_buckets
-from dask_processes import dask_processes
+from dask_processes import dask_processes, kernels
 from support import STUDY, run
 
 from theragate.digests import sha256_file
@@ -18,15 +15,6 @@ from theragate.workers.place import Place
 from theragate.workers.site import SharedFile
 
 pytestmark = pytest.mark.xdist_group("dask")
-
-
-def kernels() -> dict[str, str]:
-    """How stages choose the kernels of NumPy and OpenBLAS on this machine."""
-    pipelines = Path(__file__).parents[2] / "pipelines"
-    names = "('OPENBLAS_CORETYPE', 'NPY_DISABLE_CPU_FEATURES')"
-    script = f"import json, os, _source; print(json.dumps({{n: os.environ[n] for n in {names} if n in os.environ}}))"
-    found = subprocess.run([sys.executable, "-c", script], cwd=pipelines, check=True, capture_output=True, text=True)
-    return dict(json.loads(found.stdout))
 
 
 def test_the_lock_is_that_of_one_machine(judged_clone: Path, tmp_path: Path) -> None:
