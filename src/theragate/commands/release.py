@@ -199,7 +199,7 @@ def _predict(call: Call) -> str:
 
     parsed, params = call.parsed, call.settings.home / "params.yaml"
     known = params.is_file() and parsed.study in study_names(params)
-    declared = DeclaredSource.of(load_study(params, parsed.study), call.settings.home) if known else None
+    declared = DeclaredSource.of(load_study(params, parsed.study), call.settings.home, call.environ) if known else None
     champion = load_champion(parsed.study, trust=parsed.trust, environ=call.environ)
     separator = {"tab": "\t", "space": " "}.get(parsed.separator, parsed.separator)
     form = InputForm(parsed.encoding, separator, parsed.decimal, tuple(parsed.missing) if parsed.missing else None)

@@ -2,20 +2,27 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import ValidationError
 
-from theragate.cohorts.sources import LaterFile, check_unpacked, later_file, read_later_patients
+from theragate.cohorts.sources import (
+    LaterFile,
+    check_unpacked,
+    later_file,
+    read_later_patients,
+    read_later_records,
+    year_of,
+)
 from theragate.errors import ConfigurationError, DataError, did_you_mean
 from theragate.files import whole_file
 from theragate.numbers import plural
 from theragate.personal.answer_table import COLUMNS, PREDICTION
 from theragate.registry.loading import Champion
 from theragate.registry.plain_tables import check_cells, check_lengths
-from theragate.study import ENDINGS, LAYOUT, Format, Study, TableFile, first_flaw, format_of
+from theragate.study import ENDINGS, LAYOUT, Format, RecordsSource, Study, TableFile, first_flaw, format_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,16 +53,26 @@ PLAIN = InputForm()
 class DeclaredSource:
     """How the study reads its own cohort: its source, the columns that become years, the folder of its files."""
 
-    source: TableFile
+    source: TableFile | RecordsSource
     years: tuple[str, ...]
     folder: Path
+    environ: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @classmethod
-    def of(cls, study: Study, root: Path) -> "DeclaredSource | None":
-        """Return what a study of the project at `root` declares; None where its source is no file."""
-        if not isinstance(study.source, TableFile):
+    def of(cls, study: Study, root: Path, environ: Mapping[str, str]) -> "DeclaredSource | None":
+        """Return what a study of the project at `root` declares; None where its source has neither file nor records."""
+        if not isinstance(study.source, TableFile | RecordsSource):
             return None
-        return cls(study.source, study.deidentification.dates, root / "sources" / study.name)
+        return cls(study.source, study.deidentification.dates, root / "sources" / study.name, environ)
+
+    @property
+    def table(self) -> TableFile | None:
+        """How its table is read; None where records have yet to become one."""
+        return self.source if isinstance(self.source, TableFile) else None
+
+    def records(self, path: Path) -> RecordsSource | None:
+        """Return the recipe for the records at `path`; None where they are a table."""
+        return self.source if isinstance(self.source, RecordsSource) and self.source.takes(path) else None
 
 
 def predict_file(
@@ -90,20 +107,14 @@ def predict_file(
     StoreError
         If the result cannot be written.
     """
-    kind = _kind(source)
     _check_kind(target)
     _check_apart(source, target)
-    check_unpacked(source, subject=f"`{source.name}`")
-    if kind == "csv" and declared is not None and declared.source.table_format == "redcap":
-        kind = "redcap"
-    if kind == "parquet":
-        _check_nothing_said(form)
-        with _readable(source, "utf-8"):
-            frame = written = _parquet(source)
-    elif kind == "csv" and (declared is None or _is_plain(declared.source)):
-        frame, written = _csv(source, champion.personal.categories, _said(declared, form, kind))
+    recipe = declared.records(source) if declared else None
+    if declared is not None and recipe is not None:
+        _check_nothing_said(form, "records, which are read by the study's own recipe")
+        frame = written = _of_records(recipe, source, declared)
     else:
-        frame = written = _as_declared(champion, source, kind, declared, form, id_column)
+        frame, written = _of_table(champion, source, form, declared, id_column)
     if frame.empty:
         raise DataError(
             f"`{source.name}`",
@@ -126,6 +137,34 @@ def predict_file(
     return f"{champion.study} version {champion.version}: {plural(len(result), 'patient')} in {target}; {counts}"
 
 
+def _of_table(
+    champion: Champion, source: Path, form: InputForm, declared: DeclaredSource | None, id_column: str | None
+) -> "tuple[pd.DataFrame, pd.DataFrame]":
+    """Return the patients of a file that is a table, in the model's types, and as it is written."""
+    kind, table = _kind(source), declared.table if declared else None
+    check_unpacked(source, subject=f"`{source.name}`")
+    if kind == "csv" and table is not None and table.table_format == "redcap":
+        kind = "redcap"
+    if kind == "parquet":
+        _check_nothing_said(form, "a Parquet file, which says it all by itself")
+        with _readable(source, "utf-8"):
+            frame = _parquet(source)
+    elif kind == "csv" and (table is None or _is_plain(table)):
+        return _csv(source, champion.personal.categories, _said(table, form, kind))
+    else:
+        frame = _as_declared(champion, source, kind, declared, form, id_column)
+    return frame, frame
+
+
+def _of_records(recipe: RecordsSource, source: Path, declared: DeclaredSource) -> "pd.DataFrame":
+    """Return the patients of records, made as the cohort was."""
+    if not source.exists():
+        raise DataError(f"`{source.name}`", rule="the records exist", received="nothing", remedy="Correct the path.")
+    frame = read_later_records(recipe, source, declared.folder, environ=declared.environ).frame
+    there = [name for name in declared.years if name in frame]
+    return frame.assign(**{name: year_of(frame[name], name, f"`{source.name}`") for name in there})
+
+
 def _counted(answer: object, count: int) -> str:
     return plural(count, PREDICTION) if answer == PREDICTION else f"{count:,} {answer}"
 
@@ -142,19 +181,19 @@ def _is_plain(source: TableFile) -> bool:
     return usual and not source.columns and source.decimal != "either"
 
 
-def _check_nothing_said(form: InputForm) -> None:
-    """Refuse options about a Parquet file, which says itself what its cells are."""
+def _check_nothing_said(form: InputForm, what: str) -> None:
+    """Refuse options about what says itself how it is read."""
     for key, value in vars(form).items():
         if value is not None:
             raise ConfigurationError(
                 f"`--{key}`",
-                rule="it is said of files that may differ in it; a Parquet file says it all by itself",
-                received="a Parquet file",
+                rule="it is said of files that may differ in it",
+                received=what,
                 remedy="Omit it.",
             )
 
 
-def _said(declared: DeclaredSource | None, form: InputForm, kind: Format) -> LaterFile:
+def _said(table: TableFile | None, form: InputForm, kind: Format) -> LaterFile:
     """Return how a file is read: as the study declares, but for what is said by hand."""
     said = {key: value for key, value in vars(form).items() if value is not None}
     for key in said:
@@ -166,7 +205,7 @@ def _said(declared: DeclaredSource | None, form: InputForm, kind: Format) -> Lat
                 remedy="Omit it.",
             )
     try:
-        return later_file(declared.source if declared else None, kind, **said)
+        return later_file(table, kind, **said)
     except ValidationError as error:
         flaw = first_flaw(error)
         raise ConfigurationError(
@@ -188,7 +227,7 @@ def _as_declared(
         raise DataError(f"`{source.name}`", rule="the file exists", received="no such file", remedy="Correct the path.")
     return read_later_patients(
         source,
-        _said(declared, form, kind),
+        _said(declared.table if declared else None, form, kind),
         features=champion.personal.predictor.features,
         texts=tuple(champion.personal.categories),
         years=declared.years if declared else (),

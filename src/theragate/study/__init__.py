@@ -25,6 +25,7 @@ from theragate.study.declarations import (
     Tuning,
     Validation,
 )
+from theragate.study.origins import Origin, RecordsSource
 from theragate.study.outcomes import (
     BinaryOutcome,
     EffectOutcome,
@@ -92,10 +93,12 @@ __all__ = [
     "Name",
     "NestedCrossValidation",
     "NoDecision",
+    "Origin",
     "Outcome",
     "Probability",
     "QuantityOutcome",
     "RecordedSource",
+    "RecordsSource",
     "RepeatedRows",
     "Scenario",
     "Sentence",

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, model_validator
 
+from theragate.study.origins import Digest, Origin, PathBelow
 from theragate.study.spec import Sentence, Spec
 
 __all__ = [
@@ -24,7 +25,6 @@ __all__ = [
     "DvcSource",
     "FileSource",
     "Format",
-    "Origin",
     "RepeatedRows",
     "SimulatedSource",
     "Source",
@@ -83,13 +83,6 @@ def format_of(name: str) -> Format | None:
     return ENDINGS.get(path.suffix)
 
 
-def _below(text: str) -> str:
-    path = PurePosixPath(text)
-    if path.is_absolute() or ".." in path.parts or "\\" in text or not path.name:
-        raise ValueError("a file is named by its path below `sources/<study>/`; a link there may lead elsewhere")
-    return text
-
-
 def _table(text: str) -> str:
     if format_of(text) is None:
         plain, packed = (", ".join(f"`{ending}`" for ending in endings) for endings in (ENDINGS, COMPRESSED))
@@ -124,17 +117,6 @@ def _address(text: str) -> str:
     if not well or " " in text or "@" in parts.netloc:
         raise ValueError("an address begins with `https://` or `http://` and holds neither user nor password")
     return text
-
-
-PathBelow = Annotated[str, AfterValidator(_below)]
-Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-
-
-class Origin(Spec):
-    """What is said of every source: whom to cite, and under which licence it may be used."""
-
-    citation: Sentence
-    licence: Sentence
 
 
 class BundledSource(Origin):

@@ -28,7 +28,7 @@ from theragate.cohorts.sources._extension import read_of_others
 from theragate.cohorts.sources._file import read_file
 from theragate.cohorts.sources._formats import FORMATS, open_table_file, read_table_file
 from theragate.cohorts.sources._grid import Grid, blank, lay_out
-from theragate.cohorts.sources._later_patients import LaterFile, later_file, read_later_patients
+from theragate.cohorts.sources._later_patients import LaterFile, later_file, read_later_patients, year_of
 from theragate.cohorts.sources._missing_words import is_missing_word
 from theragate.cohorts.sources._packed import check_unpacked
 from theragate.cohorts.sources._parquet import parquet_table, parts_of
@@ -41,7 +41,7 @@ from theragate.cohorts.sources._statistics import StatisticsFile, open_sas, open
 from theragate.cohorts.sources._typed import TypedTable, cells_of, plain_series
 from theragate.cohorts.sources._url import read_url
 from theragate.errors import ConfigurationError, DataError, did_you_mean
-from theragate.study import BundledSource, DvcSource, ExtensionSource, SimulatedSource, Source
+from theragate.study import BundledSource, DvcSource, ExtensionSource, RecordsSource, SimulatedSource, Source
 
 __all__ = [
     "CODE",
@@ -86,6 +86,7 @@ __all__ = [
     "plain_series",
     "read_dictionary",
     "read_later_patients",
+    "read_later_records",
     "read_source",
     "read_table_file",
     "readable",
@@ -98,6 +99,7 @@ __all__ = [
     "visible_sheets",
     "without_unit",
     "written",
+    "year_of",
 ]
 
 
@@ -226,6 +228,37 @@ def open_source(
         return SourceTable.of(table, subject=subject)
     check_not_empty(len(table.columns), len(table.columns.names), subject=subject)
     return table
+
+
+def read_later_records(spec: RecordsSource, path: Path, folder: Path, *, environ: Mapping[str, str]) -> RawTable:
+    """Make the rows of later patients, by the very code and recipe that made the cohort.
+
+    Parameters
+    ----------
+    spec
+        The study's ``source``.
+    path
+        The file or folder with their records.
+    folder
+        ``sources/<study>/``, where the recipe's own files lie.
+    environ
+        Environment variables.
+
+    Returns
+    -------
+    As `read_source`. What their records do not tell is missing, the outcome too.
+
+    Raises
+    ------
+    ConfigurationError, DataError
+        As `open_source`; no message repeats a patient's value.
+    """
+    with Scratch() as scratch:
+        context = SourceContext(folder, _state(folder.parents[1], None), environ, elsewhere=path.absolute().parent)
+        table = SOURCES[spec.kind](spec.at(path.name), context, scratch)
+        if isinstance(table, SourceTable):
+            return RawTable(table.columns.frame(), table.version, table.id_column, simulated=table.simulated)
+        return table
 
 
 def _state(root: Path, downloads: Path | None) -> Path:

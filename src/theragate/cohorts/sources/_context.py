@@ -12,16 +12,21 @@ class SourceContext:
     """What one study's source may use.
 
     ``folder`` is ``sources/<study>/``; ``downloads`` keeps what was fetched, by digest; ``environ`` may hold passwords
-    and is never shown.
+    and is never shown. ``elsewhere`` is the folder of the records of later patients; None for those of the cohort.
     """
 
     folder: Path
     downloads: Path
     environ: Mapping[str, str] = field(repr=False)
+    elsewhere: Path | None = None
+
+    def records(self, path: str) -> Path:
+        """Return where records lie, by the source's ``path``."""
+        return (self.elsewhere or self.folder) / path
 
     def named(self, path: str) -> str:
-        """Return how a message names a file of the study: ``sources/<study>/<path>``."""
-        return f"sources/{self.folder.name}/{path}"
+        """Return how a message names records: ``sources/<study>/<path>``; those of later patients, by name alone."""
+        return path if self.elsewhere else f"sources/{self.folder.name}/{path}"
 
     def companion(self, name: str) -> Path:
         """Return where a file lies that belongs to the table: a dictionary, a catalogue."""

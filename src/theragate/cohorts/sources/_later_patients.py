@@ -18,7 +18,7 @@ from theragate.cohorts.sources._statistics import sas_names, spss_names, stata_n
 from theragate.errors import DataError, did_you_mean
 from theragate.study import LAYOUT, Format, TableFile
 
-__all__ = ["LaterFile", "later_file", "read_later_patients"]
+__all__ = ["LaterFile", "later_file", "read_later_patients", "year_of"]
 
 
 class LaterFile(TableFile):
@@ -100,7 +100,7 @@ def read_later_patients(
         }
     )
     frame = read_table_file(path, read, subject=subject, companions=companions)
-    return frame.assign(**{name: _year(frame[name], name, subject) for name in years if name in frame})
+    return frame.assign(**{name: year_of(frame[name], name, subject) for name in years if name in frame})
 
 
 def _check_present(names: Sequence[str], features: Sequence[str], id_column: str | None, subject: str) -> None:
@@ -115,7 +115,14 @@ def _check_present(names: Sequence[str], features: Sequence[str], id_column: str
             )
 
 
-def _year(dates: pd.Series, name: str, subject: str) -> pd.Series:
+def year_of(dates: pd.Series, name: str, subject: str) -> pd.Series:
+    """Return the years of a column of dates.
+
+    Raises
+    ------
+    DataError
+        If it holds something else.
+    """
     try:
         return as_years(dates)
     except ValueError as error:
