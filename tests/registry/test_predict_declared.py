@@ -214,7 +214,7 @@ def test_a_study_whose_source_is_no_file_declares_nothing(tmp_path):
     simulated = SimulatedSource(kind="simulated", world="w", patients=50, seed=1, citation="Us.", licence="None.")
     assert DeclaredSource.of(study.model_copy(update={"source": simulated}), tmp_path, {}) is None
     file = declared(tmp_path, "cohort.sav").source
-    found = DeclaredSource.of(study.model_copy(update={"source": file}), tmp_path)
+    found = DeclaredSource.of(study.model_copy(update={"source": file}), tmp_path, {})
     assert found == DeclaredSource(file, study.deidentification.dates, tmp_path / "sources" / study.name)
 
 
