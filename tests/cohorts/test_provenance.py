@@ -29,6 +29,10 @@ def test_a_record_is_read_as_it_was_written(more, tmp_path: Path):
     file = tmp_path / "provenance.json"
     file.write_text(json.dumps(written.model_dump(mode="json")), encoding="utf-8")
     assert read_spec(Provenance, file, remedy="None.") == written
+    assert "notes" not in json.loads(file.read_text(encoding="utf-8"))
+    told = written.model_copy(update={"notes": ("12 records were left out.",)})
+    file.write_text(json.dumps(told.model_dump(mode="json")), encoding="utf-8")
+    assert read_spec(Provenance, file, remedy="None.") == told
 
 
 def test_what_a_study_does_not_say_is_not_recorded():

@@ -30,7 +30,7 @@ __all__ = ["ingest"]
 
 
 def ingest(call: StageCall) -> str:
-    """Write ``cohort.parquet`` and ``provenance.json``; return one line for the user.
+    """Write ``cohort.parquet`` and ``provenance.json``; return a line for the user, and one for each note.
 
     Raises
     ------
@@ -57,7 +57,8 @@ def ingest(call: StageCall) -> str:
         provenance = _provenance(workspace, study, table, cohort)
     write_json(workspace.data("provenance.json"), provenance.model_dump(mode="json"))
     who = "simulated patients" if table.simulated else "patients"
-    return f"{len(cohort):,} {who}, {len(cohort.names) - 1} columns, from {table.version}"
+    said = f"{len(cohort):,} {who}, {len(cohort.names) - 1} columns, from {table.version}"
+    return "\n".join([said, *(f"  {note}" for note in table.notes)])
 
 
 def _cohort(table: SourceTable, study: Study, settings: Settings) -> Table:
@@ -110,4 +111,5 @@ def _provenance(workspace: Workspace, study: Study, table: SourceTable, cohort: 
         columns={str(column): str(dtype) for column, dtype in cohort.empty.dtypes.items()},
         sha256=sha256_file(workspace.data("cohort.parquet")),
         deidentification=study.deidentification,
+        notes=table.notes,
     )

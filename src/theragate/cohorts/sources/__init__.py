@@ -174,7 +174,7 @@ def read_source(
     """
     with Scratch(_state(root, downloads)) as scratch:
         table = open_source(spec, root, study=study, scratch=scratch, downloads=downloads, environ=environ)
-        return RawTable(table.columns.frame(), table.version, table.id_column, simulated=table.simulated)
+        return _in_memory(table)
 
 
 def open_source(
@@ -256,9 +256,12 @@ def read_later_records(spec: RecordsSource, path: Path, folder: Path, *, environ
     with Scratch() as scratch:
         context = SourceContext(folder, _state(folder.parents[1], None), environ, elsewhere=path.absolute().parent)
         table = SOURCES[spec.kind](spec.at(path.name), context, scratch)
-        if isinstance(table, SourceTable):
-            return RawTable(table.columns.frame(), table.version, table.id_column, simulated=table.simulated)
-        return table
+        return _in_memory(table) if isinstance(table, SourceTable) else table
+
+
+def _in_memory(table: SourceTable) -> RawTable:
+    frame = table.columns.frame()
+    return RawTable(frame, table.version, table.id_column, simulated=table.simulated, notes=table.notes)
 
 
 def _state(root: Path, downloads: Path | None) -> Path:

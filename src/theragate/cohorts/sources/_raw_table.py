@@ -17,13 +17,15 @@ class RawTable:
     """A table as its source gives it, before de-identification.
 
     ``version`` says which edition it is; ``id_column`` names the column with the source's own patient ids, or is
-    None where the source has none; ``simulated`` says that the patients do not exist.
+    None where the source has none; ``simulated`` says that the patients do not exist; ``notes`` are sentences with
+    what was left out or decided, and of how many.
     """
 
     frame: pd.DataFrame
     version: str
     id_column: str | None
     simulated: bool = False
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -34,12 +36,13 @@ class SourceTable:
     version: str
     id_column: str | None
     simulated: bool = False
+    notes: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, table: RawTable, *, subject: str) -> "SourceTable":
         """Return a table that is in memory; raises as `as_plain`."""
         columns = Table.of(as_plain(table.frame, subject=subject))
-        return cls(columns, table.version, table.id_column, simulated=table.simulated)
+        return cls(columns, table.version, table.id_column, simulated=table.simulated, notes=table.notes)
 
 
 def as_plain(frame: pd.DataFrame, *, subject: str) -> pd.DataFrame:

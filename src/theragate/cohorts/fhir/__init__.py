@@ -1,0 +1,5 @@
+"""Records in FHIR R4: views of resources, and the row of each patient that a recipe makes of them."""
+
+from theragate.cohorts.fhir.views import Column, Row, View, ViewError, compile_view
+
+__all__ = ["Column", "Row", "View", "ViewError", "compile_view"]
