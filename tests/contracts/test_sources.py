@@ -17,8 +17,9 @@ from theragate.cohorts.sources._bundled import COHORTS
 from theragate.cohorts.sources._simulated import WORLDS
 from theragate.digests import sha256_bytes
 from theragate.drafting.forms.table import FINDERS
-from theragate.study import ENDINGS, FileSource, Format, Source, SqlSource, UrlSource
+from theragate.study import ENDINGS, FileSource, Format, Source, SqlSource, UrlSource, VariantSite, VcfSource
 from theragate.testing import check_source
+from theragate.testing.variant_files import write_vcf
 
 
 def every_format(folder: Path) -> list[FileSource]:
@@ -35,6 +36,13 @@ def every_format(folder: Path) -> list[FileSource]:
     (folder / "dictionary.csv").write_text(header + fields, encoding="utf-8")
     plain = [file(name) for name in ("t.csv", "t.parquet", "t.xlsx", "t.sav", "t.dta", "t.xpt")]
     return [*plain, file("t.tsv.gz", separator="\t"), file("export.csv", dictionary="dictionary.csv")]
+
+
+def genotypes(folder: Path) -> VcfSource:
+    """Write genotypes of two people; return the source that reads them."""
+    site = VariantSite(chrom="10", pos=94942290, ref="C", alt=("T",))
+    write_vcf(folder / "g.vcf.gz", {"v": site}, {"v": ["0/1", "./."]}, ("007", "8"), simulated=False)
+    return VcfSource(kind="vcf", path="g.vcf.gz", build="GRCh38", variants={"v": site}, **WORDS)
 
 
 @pytest.fixture
@@ -57,6 +65,7 @@ def every_source(tmp_path: Path) -> Iterator[list[Any]]:
             web_source,
             database,
             *map(simulated, WORLDS),
+            genotypes(folder),
         ]
 
 
@@ -85,7 +94,7 @@ def test_every_source_gives_a_table_with_plain_columns_and_a_version(every_sourc
 
 def test_the_same_table_is_read_from_every_kind_of_source(every_source, tmp_path):
     for spec in every_source:
-        if spec.kind in {"bundled", "simulated"}:
+        if spec.kind in {"bundled", "simulated", "vcf"}:
             continue
         raw = read_source(spec, tmp_path, study="s", environ=environ_of(tmp_path))
         assert raw.id_column == "record"

@@ -113,6 +113,8 @@ def predict_file(
     if declared is not None and recipe is not None:
         _check_nothing_said(form, "records, which are read by the study's own recipe")
         frame = written = _of_records(recipe, source, declared)
+        if len(frame) > 1 and id_column is None and recipe.named_in:
+            raise _unnamed(source, len(frame), recipe)
     else:
         frame, written = _of_table(champion, source, form, declared, id_column)
     if frame.empty:
@@ -163,6 +165,15 @@ def _of_records(recipe: RecordsSource, source: Path, declared: DeclaredSource) -
     frame = read_later_records(recipe, source, declared.folder, environ=declared.environ).frame
     there = [name for name in declared.years if name in frame]
     return frame.assign(**{name: year_of(frame[name], name, f"`{source.name}`") for name in there})
+
+
+def _unnamed(source: Path, patients: int, recipe: RecordsSource) -> ConfigurationError:
+    return ConfigurationError(
+        f"`{source.name}`",
+        rule="answers to several samples are told apart by their names, not by their order in the file",
+        received=f"{patients:,} samples, and no `--id`",
+        remedy=f"Give a file of one sample, or `--id {recipe.named_in}`.",
+    )
 
 
 def _counted(answer: object, count: int) -> str:

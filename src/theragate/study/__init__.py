@@ -57,6 +57,7 @@ from theragate.study.sources import (
 from theragate.study.spec import MARK, NAME, Name, Probability, Sentence, Spec, Unit, marked, unfit
 from theragate.study.study import NO_STUDY, Study, load_seed, load_studies, load_study, resolved_entry, study_names
 from theragate.study.tasks import TASKS, Task, TaskName
+from theragate.study.vcf_source import Absent, Build, LeastQuality, StarAlleles, VariantSite, VcfSource
 
 __all__ = [
     "CLUSTER",
@@ -68,10 +69,12 @@ __all__ = [
     "NAME",
     "NO_STUDY",
     "TASKS",
+    "Absent",
     "AcceptedInputs",
     "AgeUnit",
     "BandedGroups",
     "BinaryOutcome",
+    "Build",
     "BundledSource",
     "Card",
     "Clusters",
@@ -89,6 +92,7 @@ __all__ = [
     "Holdout",
     "InputRule",
     "LabelledGroups",
+    "LeastQuality",
     "Measured",
     "Name",
     "NestedCrossValidation",
@@ -108,6 +112,7 @@ __all__ = [
     "Spec",
     "SqlSource",
     "Stability",
+    "StarAlleles",
     "Study",
     "SurvivalOutcome",
     "TableFile",
@@ -120,6 +125,8 @@ __all__ = [
     "Unit",
     "UrlSource",
     "Validation",
+    "VariantSite",
+    "VcfSource",
     "first_flaw",
     "format_of",
     "load_seed",

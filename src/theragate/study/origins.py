@@ -35,6 +35,7 @@ class RecordsSource(Origin):
     """
 
     endings: ClassVar[tuple[str, ...]] = ()  # in small letters, how the name of a file of such records ends
+    named_in: ClassVar[str | None] = None  # the column by which answers to several later patients have to be named
 
     kind: str
     path: PathBelow = Field(description="the file or folder of the records, below sources/<study>/")

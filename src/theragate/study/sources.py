@@ -16,6 +16,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from theragate.study.origins import Digest, Origin, PathBelow
 from theragate.study.spec import Sentence, Spec
+from theragate.study.vcf_source import VcfSource
 
 __all__ = [
     "ENDINGS",
@@ -263,5 +264,6 @@ class SimulatedSource(Origin):
 
 
 Source = Annotated[
-    BundledSource | FileSource | DvcSource | UrlSource | SqlSource | SimulatedSource, Field(discriminator="kind")
+    BundledSource | FileSource | DvcSource | UrlSource | SqlSource | SimulatedSource | VcfSource,
+    Field(discriminator="kind"),
 ]

@@ -40,6 +40,7 @@ from theragate.cohorts.sources._sql import read_sql
 from theragate.cohorts.sources._statistics import StatisticsFile, open_sas, open_spss, open_stata
 from theragate.cohorts.sources._typed import TypedTable, cells_of, plain_series
 from theragate.cohorts.sources._url import read_url
+from theragate.cohorts.sources._vcf import read_vcf
 from theragate.errors import ConfigurationError, DataError, did_you_mean
 from theragate.study import BundledSource, DvcSource, ExtensionSource, RecordsSource, SimulatedSource, Source
 
@@ -110,6 +111,7 @@ SOURCES: dict[str, Callable[[Any, SourceContext, Scratch], RawTable | SourceTabl
     "url": read_url,
     "sql": read_sql,
     "simulated": read_simulated,
+    "vcf": read_vcf,
 }
 
 
