@@ -3,6 +3,7 @@
 import ctypes
 import gzip
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,16 +11,19 @@ import cyvcf2
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from cohorts.genomes.people import REFERENCE, SAMPLES, SNV, folder, snv, source, text
 
 from theragate.cohorts.sources import RawTable, read_later_records, read_source
 from theragate.cohorts.sources._warfarin import warfarin
 from theragate.errors import DataError
 from theragate.study import LeastQuality, StarAlleles, VariantSite, VcfSource
+from theragate.study.spec import as_tuples
 from theragate.testing import check_source
 from theragate.testing.variant_files import WARFARIN_SITES, WARFARIN_STARS, warfarin_genotypes, write_vcf
 
 MISSING = float("nan")
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def read(root: Path, content: str, **keys: Any) -> RawTable:
@@ -430,6 +434,31 @@ def test_a_later_patient_is_read_by_the_same_recipe_and_what_is_absent_is_missin
     assert absent["snv"].isna().all()
     with pytest.raises(DataError, match=r"`one\.vcf`: it is of the declared build, GRCh38; received one of GRCh37"):
         later(tmp_path, text(snv("0/1"), samples=("Eve",), build="GRCh37"), **keys)
+
+
+def test_the_example_of_the_page_is_read_as_it_says(tmp_path):
+    page = (ROOT / "docs" / "sources" / "vcf.md").read_text(encoding="utf-8")
+    entry, stars = (re.search(f"```{kind}\n(.*?)```", page, re.DOTALL).group(1) for kind in ("yaml", "csv"))
+    spec = VcfSource.model_validate(as_tuples(yaml.safe_load(entry)["source"]), strict=True)
+    assert spec.variants == {**WARFARIN_SITES}
+    world = warfarin(60, np.random.default_rng(1))
+    (folder(tmp_path) / "stars.csv").write_text(stars)
+    write_vcf(folder(tmp_path) / spec.path, WARFARIN_SITES, warfarin_genotypes(world), [f"p{n}" for n in range(60)])
+    raw = check_source(spec, tmp_path, study="study")
+    assert list(raw.frame) == ["sample", "vkorc1", "rs12777823", "cyp2c9", "cyp2c9_activity"]
+    assert raw.frame["cyp2c9"].fillna("").tolist() == world["cyp2c9"].fillna("indeterminate").tolist()
+
+
+def test_what_is_missing_is_told_by_numbers_that_are_not_small(tmp_path):
+    people = tuple(f"person-{number}" for number in range(30))
+    calls = ["./."] * 12 + ["0/."] * 3 + ["0/1"] * 15
+    (folder(tmp_path) / "people.csv").write_text("sample,patient\n" + "".join(f"{p},{p[7:]}\n" for p in people[:29]))
+    raw = read(tmp_path, text(snv(*calls), samples=people), people="people.csv")
+    assert raw.notes == (
+        "`snv`: of 30 genotypes 12 not called, fewer than 11 called in part: missing.",
+        "fewer than 11 samples that `source.people` does not name were left out.",
+    )
+    assert "person" not in repr(raw.notes) + raw.version
 
 
 def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path, monkeypatch):

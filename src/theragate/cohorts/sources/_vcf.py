@@ -67,9 +67,12 @@ def read_vcf(spec: VcfSource, context: SourceContext, scratch: Scratch) -> RawTa
     frame = _frame(len(people_read.samples), found, spec, tables)
     check_names_differ([_SAMPLE, *frame.columns], subject=subject)
     frame.insert(0, _SAMPLE, pd.Series(people_read.samples, dtype="str"))
-    frame = frame if links is None else _linked(frame, links, subject)
+    notes = _notes(found)
+    if links is not None:
+        everyone, frame = len(frame), _linked(frame, links, subject)
+        notes += _left_out(everyone - len(frame))
     version = f"SIMULATED people, {version}" if people_read.simulated else version
-    return RawTable(frame, version, id_column=_SAMPLE, simulated=people_read.simulated)
+    return RawTable(frame, version, id_column=_SAMPLE, simulated=people_read.simulated, notes=notes)
 
 
 def _companions(spec: VcfSource, context: SourceContext) -> tuple[Path | None, Path | None, Path | None]:
@@ -180,6 +183,10 @@ def _notes(genotypes: dict[str, Genotypes]) -> tuple[str, ...]:
         if told:
             notes.append(f"`{name}`: of {len(found.why):,} genotypes {', '.join(told)}: missing.")
     return tuple(notes)
+
+
+def _left_out(samples: int) -> tuple[str, ...]:
+    return (f"{_count(samples)} samples that `source.people` does not name were left out.",) if samples else ()
 
 
 def _count(number: int) -> str:
