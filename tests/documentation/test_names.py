@@ -20,7 +20,7 @@ FOLDER = re.compile(r"(?:src|tests|docs|simulations|benchmarks|pipelines|expecta
 FILLED_IN = re.compile(r"<\w+>|[A-Z]{3,}(?:_[A-Z]+)*|my_study")
 VARIABLE = re.compile(r"\b(?:THERAGATE|MLFLOW|DVC)_[A-Z_]+\b")
 # In examples of what a reader brings, and the one file that is said not to be there.
-ELSEWHERE = {"cohort.csv", "cohort.csv.dvc", "cohort.sql", "export.csv", "uv.lock"}
+ELSEWHERE = {"answers.csv", "cohort.csv", "cohort.csv.dvc", "cohort.sql", "export.csv", "uv.lock"}
 
 
 @cache
