@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 import pyreadstat
 import pytest
 from cohorts.declared import WORDS, bundled, file, simulated, study_folder, table, tracked
+from cohorts.images.made import folder_of, source
 from cohorts.servers import web_server
 from cohorts.workbooks import write_workbook
 
@@ -49,6 +50,7 @@ def genotypes(folder: Path) -> VcfSource:
 def every_source(tmp_path: Path) -> Iterator[list[Any]]:
     folder = study_folder(tmp_path)
     content = (folder / "t.csv").read_bytes()
+    folder_of(tmp_path)
     (folder / "q.sql").write_text("SELECT * FROM t", encoding="utf-8")
     with closing(sqlite3.connect(folder / "t.db")) as connection, connection:
         table().to_sql("t", connection, index=False)
@@ -66,6 +68,7 @@ def every_source(tmp_path: Path) -> Iterator[list[Any]]:
             database,
             *map(simulated, WORLDS),
             genotypes(folder),
+            source(text=("site",)),
         ]
 
 
@@ -94,7 +97,7 @@ def test_every_source_gives_a_table_with_plain_columns_and_a_version(every_sourc
 
 def test_the_same_table_is_read_from_every_kind_of_source(every_source, tmp_path):
     for spec in every_source:
-        if spec.kind in {"bundled", "simulated", "vcf"}:
+        if spec.kind in {"bundled", "simulated", "vcf", "images"}:
             continue
         raw = read_source(spec, tmp_path, study="s", environ=environ_of(tmp_path))
         assert raw.id_column == "record"

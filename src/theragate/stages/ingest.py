@@ -25,6 +25,7 @@ from theragate.runner.command import StageCall
 from theragate.runner.workspace import Workspace
 from theragate.settings import Settings
 from theragate.study import SqlSource, Study, TableFile, load_study
+from theragate.workers.choice import backend_of
 
 __all__ = ["ingest"]
 
@@ -51,6 +52,7 @@ def ingest(call: StageCall) -> str:
             scratch=scratch,
             downloads=settings.state / "downloads",
             environ=call.environ,
+            backend=backend_of(settings),
         )
         cohort = _cohort(table, study, settings)
         write_columns(workspace.data("cohort.parquet"), cohort, simulated=table.simulated)

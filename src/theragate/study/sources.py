@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, model_validator
 
+from theragate.study.images_source import ImagesSource
 from theragate.study.origins import Digest, Origin, PathBelow
 from theragate.study.spec import Sentence, Spec
 from theragate.study.vcf_source import VcfSource
@@ -264,6 +265,6 @@ class SimulatedSource(Origin):
 
 
 Source = Annotated[
-    BundledSource | FileSource | DvcSource | UrlSource | SqlSource | SimulatedSource | VcfSource,
+    BundledSource | FileSource | DvcSource | UrlSource | SqlSource | SimulatedSource | VcfSource | ImagesSource,
     Field(discriminator="kind"),
 ]

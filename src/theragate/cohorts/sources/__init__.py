@@ -28,6 +28,7 @@ from theragate.cohorts.sources._extension import read_of_others
 from theragate.cohorts.sources._file import read_file
 from theragate.cohorts.sources._formats import FORMATS, open_table_file, read_table_file
 from theragate.cohorts.sources._grid import Grid, blank, lay_out
+from theragate.cohorts.sources._images import read_images
 from theragate.cohorts.sources._later_patients import LaterFile, later_file, read_later_patients, year_of
 from theragate.cohorts.sources._missing_words import is_missing_word
 from theragate.cohorts.sources._packed import check_unpacked
@@ -43,6 +44,7 @@ from theragate.cohorts.sources._url import read_url
 from theragate.cohorts.sources._vcf import read_vcf
 from theragate.errors import ConfigurationError, DataError, did_you_mean
 from theragate.study import BundledSource, DvcSource, ExtensionSource, RecordsSource, SimulatedSource, Source
+from theragate.workers.backend import Backend
 
 __all__ = [
     "CODE",
@@ -112,6 +114,7 @@ SOURCES: dict[str, Callable[[Any, SourceContext, Scratch], RawTable | SourceTabl
     "sql": read_sql,
     "simulated": read_simulated,
     "vcf": read_vcf,
+    "images": read_images,
 }
 
 
@@ -187,6 +190,7 @@ def open_source(
     scratch: Scratch,
     downloads: Path | None = None,
     environ: Mapping[str, str] | None = None,
+    backend: Backend | None = None,
 ) -> SourceTable:
     """Read the table that a study's ``source`` names, piece by piece where it may be large.
 
@@ -204,6 +208,8 @@ def open_source(
         Where fetched files are kept; by default ``.theragate/downloads`` below `root`.
     environ
         Environment variables, of which a database's URL may be one.
+    backend
+        Who does work that can be shared out, such as measuring images; None leaves it to this process.
 
     Returns
     -------
@@ -219,7 +225,7 @@ def open_source(
         If the source of an extension gives no table, or raises something else.
     """
     check_source(spec, study=study)
-    context = SourceContext(root / "sources" / study, _state(root, downloads), environ or {})
+    context = SourceContext(root / "sources" / study, _state(root, downloads), environ or {}, backend=backend)
     table = (
         read_of_others(spec, context, study=study)
         if isinstance(spec, ExtensionSource)

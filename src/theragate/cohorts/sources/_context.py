@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from theragate.workers.backend import Backend
+
 __all__ = ["SourceContext"]
 
 
@@ -13,12 +15,14 @@ class SourceContext:
 
     ``folder`` is ``sources/<study>/``; ``downloads`` keeps what was fetched, by digest; ``environ`` may hold passwords
     and is never shown. ``elsewhere`` is the folder of the records of later patients; None for those of the cohort.
+    ``backend`` does work that can be shared out; None leaves it to this process.
     """
 
     folder: Path
     downloads: Path
     environ: Mapping[str, str] = field(repr=False)
     elsewhere: Path | None = None
+    backend: Backend | None = None
 
     def records(self, path: str) -> Path:
         """Return where records lie, by the source's ``path``."""
