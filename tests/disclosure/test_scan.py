@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 from theragate.disclosure.patients import Patients
 from theragate.disclosure.scan import scan
 from theragate.errors import DataError, EvidenceError
+from theragate.reports.gallery import draw_gallery
 
 N = 300
 
@@ -352,3 +353,16 @@ def test_a_refusal_says_what_can_be_done(tmp_path, file, where, remedy):
 def test_no_cell_hides_in_a_line_of_another_length(tmp_path, content):
     with pytest.raises(DataError, match="cannot be read"):
         scanned(tmp_path, "ids.csv", content, whom=patients(ids=True))
+
+
+def test_a_sheet_of_patients_images_does_not_leave(tmp_path):
+    images = [(np.random.default_rng(1).random((30, 30)), np.ones((30, 30), dtype=np.int32))]
+    draw_gallery(images, tmp_path / "gallery.png", title="A study", reason="They agreed.", simulated=False)
+    with pytest.raises(EvidenceError, match=r"gives a patient away \(pictures\); received a picture that shows images"):
+        scan({"figures/gallery.png": tmp_path / "gallery.png"}, PATIENTS, study="any")
+
+
+@pytest.mark.parametrize("name", ["image.dcm", "mask.tiff", "IM0001"])
+def test_an_image_itself_does_not_leave(tmp_path, name):
+    with pytest.raises(DataError, match="a kind of file that cannot be searched"):
+        scanned(tmp_path, name, b"\0" * 128 + b"DICM")

@@ -66,6 +66,12 @@ def _results(call: Call) -> str:
     return write_results(call.root)
 
 
+def _gallery(call: Call) -> str:
+    from theragate.commands.gallery import gallery
+
+    return gallery(call.root, call.parsed.study, call.environ)
+
+
 def _policy(call: Call) -> int | str:
     from theragate.commands.policy import policy_json, show_policy
 
@@ -322,6 +328,7 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command("summary", "show every study with its metrics and verdict", _summary),
     Command("results", "write docs/results.md: every study beside what is known elsewhere", _results),
+    Command("gallery", "draw a study's images with what was outlined, where they may be shown", _gallery, (STUDY,)),
     Command(
         "policy",
         "show what a study is judged by, and where each limit comes from",

@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
+from theragate.cohorts.images.marked import MARK
 from theragate.digests import sha256_file
 from theragate.disclosure.file_readers import read_content
 from theragate.disclosure.patients import Patients
@@ -37,12 +38,12 @@ class Scan:
 def scan(files: Mapping[str, Path], patients: Patients, *, study: str, others: Mapping[str, Any] | None = None) -> Scan:
     """Search every file, and whatever else is to go out; refuse the first that gives a patient away.
 
-    Three rules. *identifiers*: no patient's id occurs. *rows*: what a row says in two or more columns of the cohort,
-    if it is true of a patient, is true of at least 11, of whom not all have the same outcome; and no row without names
-    is a patient's numbers. *values*: no list is in large part (11 and a third of it, beyond what chance explains)
-    values that few patients share, such as a column or the predictions: in any order, also rounded or in single
-    precision; and none is a whole column in another unit, or standardised. Numbers that the study itself declares count
-    for nothing, and round ones agree by chance more often.
+    Four rules. *pictures*: no file is one that shows patients' images. *identifiers*: no patient's id occurs. *rows*:
+    what a row says in two or more columns of the cohort, if it is true of a patient, is true of at least 11, of whom
+    not all have the same outcome; and no row without names is a patient's numbers. *values*: no list is in large part
+    (11 and a third of it, beyond what chance explains) values that few patients share, such as a column or the
+    predictions: in any order, also rounded or in single precision; and none is a whole column in another unit, or
+    standardised. Numbers that the study itself declares count for nothing, and round ones agree by chance more often.
 
     Parameters
     ----------
@@ -96,6 +97,7 @@ _REMEDIES: Final = (
         "choose other families under `tuning`; then run `dvc repro` again.",
     ),
     ("validation", "", "Take the values out of expectations/{study}.json, and run `dvc repro` again."),
+    ("figures/", "", "Keep it at the site."),
     ("descriptions", "", "Take the values out of the study's texts in params.yaml."),
     ("", "", "Leave it out or aggregate it."),
 )
@@ -112,12 +114,20 @@ class _Breach(NamedTuple):
 
 def _breaches(tables: Sequence[Table], patients: Patients) -> Iterator[_Breach]:
     """Look for each kind of breach in all tables at once, so that the cohort is read a few times in all."""
+    yield from _pictures(tables)
     yield from _identifiers(tables, patients)
     for order, (place, received) in enumerate(
         itertools.chain(known_rows(tables, patients), nameless_rows(tables, patients))
     ):
         yield _Breach(place, (1, order), "rows", received)
     yield from _values(tables, patients)
+
+
+def _pictures(tables: Sequence[Table]) -> Iterator[_Breach]:
+    mark = "\0".join(MARK)
+    for place, table in enumerate(tables):
+        if any(mark in text for column in table.columns.values() for text in _texts(column)):
+            yield _Breach(place, (-1,), "pictures", "a picture that shows images of patients")
 
 
 def _identifiers(tables: Sequence[Table], patients: Patients) -> Iterator[_Breach]:

@@ -1,7 +1,7 @@
 """One look for all figures: paper, type, colours, and files whose bytes depend on the evidence alone."""
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from textwrap import wrap
@@ -96,8 +96,11 @@ def new_axes(figure: Figure, *, top: float, left: float = 0.85, right: float = 0
     return figure.add_axes(box)
 
 
-def save(figure: Figure, path: Path, *, simulated: bool) -> Path:
-    """Write a PNG whose bytes name neither a program nor a time; mark what rests on simulated patients."""
+def save(figure: Figure, path: Path, *, simulated: bool, marks: Mapping[str, str] | None = None) -> Path:
+    """Write a PNG whose bytes name neither a program nor a time; mark what rests on simulated patients.
+
+    `marks` are texts in the file, by their keys, that nobody sees.
+    """
     if simulated:
         figure.text(
             0.5,
@@ -113,5 +116,5 @@ def save(figure: Figure, path: Path, *, simulated: bool) -> Path:
             zorder=10,
         )
     with whole_file(path) as temporary:
-        figure.savefig(temporary, format="png", metadata={"Software": None})
+        figure.savefig(temporary, format="png", metadata={"Software": None, **(marks or {})})
     return path

@@ -10,10 +10,14 @@ import pytest
 from cohorts.images.made import NAME, dicom, disk, folder_of, png, scene, source
 
 from theragate.cohorts.images import all_images
-from theragate.cohorts.sources import RawTable, read_later_records, read_source
+from theragate.cohorts.images.manifest import Listed
+from theragate.cohorts.images.one_image import measure_image
+from theragate.cohorts.sources import RawTable, SourceContext, read_later_records, read_source
+from theragate.cohorts.sources._images import works_of
 from theragate.errors import DataError
 from theragate.testing import check_source
 from theragate.workers.processes import Processes
+from theragate.workers.site import files_of
 
 KEPT = {"numbers": ("age", "outcome"), "text": ("site",)}
 
@@ -119,6 +123,17 @@ def test_any_number_of_processes_gives_the_same_table(tmp_path):
             )
             tables.append(table.columns.frame())
     pd.testing.assert_frame_equal(tables[0], tables[1], check_exact=True)
+
+
+def test_a_cluster_is_told_which_files_a_work_needs(tmp_path):
+    folder = folder_of(tmp_path)
+    context = SourceContext(folder.parent, tmp_path / "state", {})
+    listed = [Listed("line 2", folder / "a1.dcm", folder / "a1-mask.png")]
+    (work,) = works_of(listed, source(), context)
+    assert [file.path.name for file in files_of(work)] == ["a1.dcm", "a1-mask.png"]
+    (folder / "a1.dcm").write_bytes(dicom(scene(5)))
+    with pytest.raises(DataError, match="it stays as it is while it is read; received one that was changed meanwhile"):
+        measure_image(work)
 
 
 def change(folder: Path, line: int, old: str, new: str) -> None:

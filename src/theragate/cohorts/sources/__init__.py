@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from theragate.cohorts.images.one_image import Seen
 from theragate.cohorts.scratch import Scratch
 from theragate.cohorts.sources._bundled import COHORTS, read_bundled
 from theragate.cohorts.sources._cells import (
@@ -28,7 +29,7 @@ from theragate.cohorts.sources._extension import read_of_others
 from theragate.cohorts.sources._file import read_file
 from theragate.cohorts.sources._formats import FORMATS, open_table_file, read_table_file
 from theragate.cohorts.sources._grid import Grid, blank, lay_out
-from theragate.cohorts.sources._images import read_images
+from theragate.cohorts.sources._images import read_images, seen_of
 from theragate.cohorts.sources._later_patients import LaterFile, later_file, read_later_patients, year_of
 from theragate.cohorts.sources._missing_words import is_missing_word
 from theragate.cohorts.sources._packed import check_unpacked
@@ -43,7 +44,15 @@ from theragate.cohorts.sources._typed import TypedTable, cells_of, plain_series
 from theragate.cohorts.sources._url import read_url
 from theragate.cohorts.sources._vcf import read_vcf
 from theragate.errors import ConfigurationError, DataError, did_you_mean
-from theragate.study import BundledSource, DvcSource, ExtensionSource, RecordsSource, SimulatedSource, Source
+from theragate.study import (
+    BundledSource,
+    DvcSource,
+    ExtensionSource,
+    ImagesSource,
+    RecordsSource,
+    SimulatedSource,
+    Source,
+)
 from theragate.workers.backend import Backend
 
 __all__ = [
@@ -94,6 +103,7 @@ __all__ = [
     "read_table_file",
     "readable",
     "rows_of",
+    "seen_images",
     "sheet_rows",
     "shown_cells",
     "stripped",
@@ -236,6 +246,22 @@ def open_source(
         return SourceTable.of(table, subject=subject)
     check_not_empty(len(table.columns), len(table.columns.names), subject=subject)
     return table
+
+
+def seen_images(
+    spec: ImagesSource, root: Path, *, study: str, most: int, environ: Mapping[str, str] | None = None
+) -> list[Seen]:
+    """Return up to `most` images of a study, from all over its cohort, with the objects that are measured in them.
+
+    Raises
+    ------
+    DataError
+        If one cannot be read.
+    """
+    with Scratch(_state(root, None)) as scratch:
+        return seen_of(
+            spec, SourceContext(root / "sources" / study, _state(root, None), environ or {}), scratch, most=most
+        )
 
 
 def read_later_records(spec: RecordsSource, path: Path, folder: Path, *, environ: Mapping[str, str]) -> RawTable:

@@ -4,13 +4,15 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from theragate.cohorts.images.all_images import check_owners, measure_images
 from theragate.cohorts.images.embedding import check_installed
 from theragate.cohorts.images.manifest import IMAGE, MASK, Listed, as_listed, unlisted, without_manifest
 from theragate.cohorts.images.nuclei import draw_patient
-from theragate.cohorts.images.one_image import Drawn, ImageWork, Measured
+from theragate.cohorts.images.one_image import Drawn, ImageWork, Measured, Seen, see
+from theragate.cohorts.images.refused import Refused
 from theragate.cohorts.scratch import Scratch
 from theragate.cohorts.sources._context import SourceContext
 from theragate.cohorts.sources._delimited import csv_names
@@ -24,7 +26,7 @@ from theragate.settings import for_experiments
 from theragate.study import ImagesSource, SimulatedImages
 from theragate.workers.site import SharedFile
 
-__all__ = ["read_images", "works_of"]
+__all__ = ["read_images", "seen_of", "works_of"]
 
 _FEWEST = 11  # a count below it is not told
 
@@ -56,6 +58,36 @@ def read_images(spec: ImagesSource, context: SourceContext, scratch: Scratch) ->
     frame = pd.concat([known, _features(rows, len(listed))], axis=1)
     edition = _version(works, listed, context.records(spec.path), manifest)
     return RawTable(frame, edition, id_column=spec.id, notes=tuple(notes))
+
+
+def seen_of(spec: ImagesSource, context: SourceContext, scratch: Scratch, *, most: int) -> list[Seen]:
+    """Return up to `most` images, at even steps through the cohort, as they are measured.
+
+    Raises
+    ------
+    DataError
+        If one breaks a rule.
+    """
+    plain = spec.model_copy(update={"embedding": None})
+    if plain.simulated is not None:
+        works, names = _drawn(plain, plain.simulated, None)
+        chosen = _spread(len(works), most)
+        return [_see(works[at], names[at]) for at in chosen]
+    listed, _, _ = _listed(plain, context, scratch)
+    there = [each for each in listed if each.image is not None]
+    shown = [there[at] for at in _spread(len(there), most)]
+    return [_see(work, each.named) for work, each in zip(works_of(shown, plain, context), shown, strict=True)]
+
+
+def _spread(many: int, most: int) -> list[int]:
+    return sorted({round(at) for at in np.linspace(0, many - 1, min(most, many))})
+
+
+def _see(work: ImageWork, name: str) -> Seen:
+    try:
+        return see(work)
+    except Refused as refused:
+        raise DataError(name, rule=refused.rule, received=refused.received, remedy=refused.remedy) from None
 
 
 def works_of(listed: Sequence[Listed], spec: ImagesSource, context: SourceContext) -> list[ImageWork]:
@@ -240,12 +272,14 @@ def _simulated(spec: ImagesSource, drawn: SimulatedImages, context: SourceContex
                 received=f"`{name}`",
                 remedy=f"{did_you_mean(name, known.columns)}Correct `numbers` or `text`.",
             )
-    model = _model(spec, context)
-    works = [
-        ImageWork(place, Drawn(drawn.seed, place), None, model, spec.at(spec.path)) for place in range(drawn.patients)
-    ]
-    names = [f"simulated image {place + 1}" for place in range(drawn.patients)]
+    works, names = _drawn(spec, drawn, _model(spec, context))
     rows = measure_images(works, names, backend=context.backend, kept=context.downloads.parent / "images")
     table = pd.concat([known[kept], _features(rows, len(works))], axis=1)
     told = f"SIMULATED: images of the world {drawn.world}, seed {drawn.seed}, numpy {version('numpy')}"
     return RawTable(table, told, id_column=None, simulated=True)
+
+
+def _drawn(spec: ImagesSource, drawn: SimulatedImages, model: SharedFile | None) -> tuple[list[ImageWork], list[str]]:
+    places, recipe = range(drawn.patients), spec.at(spec.path)
+    works = [ImageWork(place, Drawn(drawn.seed, place), None, model, recipe) for place in places]
+    return works, [f"simulated image {place + 1}" for place in places]
