@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 import pyreadstat
 import pytest
 from cohorts.declared import WORDS, bundled, file, simulated, study_folder, table, tracked
+from cohorts.fhir.records import encounter, patient, write
 from cohorts.images.made import folder_of, source
 from cohorts.servers import web_server
 from cohorts.workbooks import write_workbook
@@ -18,7 +19,19 @@ from theragate.cohorts.sources._bundled import COHORTS
 from theragate.cohorts.sources._simulated import WORLDS
 from theragate.digests import sha256_bytes
 from theragate.drafting.forms.table import FINDERS
-from theragate.study import ENDINGS, FileSource, Format, Source, SqlSource, UrlSource, VariantSite, VcfSource
+from theragate.study import (
+    ENDINGS,
+    FhirIndex,
+    FhirSource,
+    FileSource,
+    Format,
+    RecordsSource,
+    Source,
+    SqlSource,
+    UrlSource,
+    VariantSite,
+    VcfSource,
+)
 from theragate.testing import check_source
 from theragate.testing.variant_files import write_vcf
 
@@ -46,6 +59,13 @@ def genotypes(folder: Path) -> VcfSource:
     return VcfSource(kind="vcf", path="g.vcf.gz", build="GRCh38", variants={"v": site}, **WORDS)
 
 
+def hospital_records(folder: Path) -> FhirSource:
+    """Write records of one patient; return the source that reads them."""
+    write(folder / "fhir", Patient=[patient("p1")], Encounter=[encounter("e1", "p1", "2020-01-01")])
+    index = FhirIndex(view="encounters")
+    return FhirSource(kind="fhir", path="fhir", index=index, columns={}, **WORDS)
+
+
 @pytest.fixture
 def every_source(tmp_path: Path) -> Iterator[list[Any]]:
     folder = study_folder(tmp_path)
@@ -69,6 +89,7 @@ def every_source(tmp_path: Path) -> Iterator[list[Any]]:
             *map(simulated, WORLDS),
             genotypes(folder),
             source(text=("site",)),
+            hospital_records(folder),
         ]
 
 
@@ -97,7 +118,7 @@ def test_every_source_gives_a_table_with_plain_columns_and_a_version(every_sourc
 
 def test_the_same_table_is_read_from_every_kind_of_source(every_source, tmp_path):
     for spec in every_source:
-        if spec.kind in {"bundled", "simulated", "vcf", "images"}:
+        if spec.kind in {"bundled", "simulated"} or isinstance(spec, RecordsSource):
             continue
         raw = read_source(spec, tmp_path, study="s", environ=environ_of(tmp_path))
         assert raw.id_column == "record"

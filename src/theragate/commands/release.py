@@ -325,7 +325,9 @@ PREDICT = Command(
     _predict,
     (
         STUDY,
-        argument("input", type=Path, metavar="INPUT", help="a table with the model's columns, of any form of a source"),
+        argument(
+            "input", type=Path, metavar="INPUT", help="a table with the model's columns, or records, as the study's own"
+        ),
         argument("--output", required=True, type=Path, metavar="FILE", help="a CSV or Parquet file to write"),
         argument("--id", metavar="COLUMN", help="a column to copy into the result"),
         argument("--encoding", metavar="NAME", help="of the file, such as cp1252 (as declared)"),

@@ -25,6 +25,8 @@ from theragate.study.declarations import (
     Tuning,
     Validation,
 )
+from theragate.study.events import EventValue, Take, Window
+from theragate.study.fhir_source import STANDARD_VIEWS, FhirColumn, FhirIndex, FhirSource, FhirValue
 from theragate.study.images_source import (
     HEADERS,
     Embedding,
@@ -79,6 +81,7 @@ __all__ = [
     "MISSING",
     "NAME",
     "NO_STUDY",
+    "STANDARD_VIEWS",
     "TASKS",
     "Absent",
     "AcceptedInputs",
@@ -95,8 +98,13 @@ __all__ = [
     "DvcSource",
     "EffectOutcome",
     "Embedding",
+    "EventValue",
     "ExtensionSource",
     "Features",
+    "FhirColumn",
+    "FhirIndex",
+    "FhirSource",
+    "FhirValue",
     "FileSource",
     "Flaw",
     "Format",
@@ -133,6 +141,7 @@ __all__ = [
     "Study",
     "SurvivalOutcome",
     "TableFile",
+    "Take",
     "Task",
     "TaskName",
     "TemporalSplit",
@@ -145,6 +154,7 @@ __all__ = [
     "Validation",
     "VariantSite",
     "VcfSource",
+    "Window",
     "first_flaw",
     "format_of",
     "load_seed",

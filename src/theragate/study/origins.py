@@ -40,6 +40,11 @@ class RecordsSource(Origin):
     kind: str
     path: PathBelow = Field(description="the file or folder of the records, below sources/<study>/")
 
+    @property
+    def after_index(self) -> tuple[str, ...]:
+        """The columns that know what happened after a patient's index date, which no model may learn from."""
+        return ()
+
     def takes(self, path: Path) -> bool:
         """Return whether a file or folder of later patients is one of such records, by its name alone."""
         return path.is_dir() or path.name.lower().endswith(self.endings)

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, model_validator
 
+from theragate.study.fhir_source import FhirSource
 from theragate.study.images_source import ImagesSource
 from theragate.study.origins import Digest, Origin, PathBelow
 from theragate.study.spec import Sentence, Spec
@@ -265,6 +266,14 @@ class SimulatedSource(Origin):
 
 
 Source = Annotated[
-    BundledSource | FileSource | DvcSource | UrlSource | SqlSource | SimulatedSource | VcfSource | ImagesSource,
+    BundledSource
+    | FileSource
+    | DvcSource
+    | UrlSource
+    | SqlSource
+    | SimulatedSource
+    | VcfSource
+    | ImagesSource
+    | FhirSource,
     Field(discriminator="kind"),
 ]

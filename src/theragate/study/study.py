@@ -28,6 +28,7 @@ from theragate.study.declarations import (
     Tuning,
     Validation,
 )
+from theragate.study.origins import RecordsSource
 from theragate.study.outcomes import EffectOutcome, Measured, Outcome, SurvivalOutcome
 from theragate.study.params_file import as_mapping, read_parameters
 from theragate.study.policies import resolve_gates
@@ -135,6 +136,13 @@ class Study(Spec):
         twice = sorted({*self.features.dropped} & {*self.outcome_columns})
         if twice:
             raise ValueError(f"`{twice[0]}` is an outcome column, which is never a feature: do not list it as dropped")
+        late = self.source.after_index if isinstance(self.source, RecordsSource) else ()
+        seen = next((name for name in late if not self._is_unseen(name)), None)
+        if seen is not None:
+            raise unfit(
+                "what happened after the index date is an outcome, or no model sees it",
+                f"`{seen}`, whose window in `source.columns` ends after day 0, among the features",
+            )
         elsewhere = next(self._elsewhere(self.clusters.column), None) if self.clusters else None
         if elsewhere is not None:
             raise unfit(
@@ -143,6 +151,9 @@ class Study(Spec):
                 f"`{self.clusters.column if self.clusters else CLUSTER}`, named under `{elsewhere}` too",
             )
         return self
+
+    def _is_unseen(self, column: str) -> bool:
+        return column in self.hidden or column in self.deidentification.removed
 
     def _elsewhere(self, column: str) -> Iterator[str]:
         """Yield the keys that name the column as a predictor, as the outcome, or as what is removed or changed."""

@@ -1,7 +1,7 @@
 """The official tests of SQL on FHIR, where a folder of them is given: all that are shareable pass.
 
 They are not part of this repository: `git clone https://github.com/FHIR/sql-on-fhir-v2`, then
-`THERAGATE_SQL_ON_FHIR_TESTS=sql-on-fhir-v2/tests pytest tests/cohorts/fhir/test_official_suite.py`.
+`SQL_ON_FHIR_TESTS=sql-on-fhir-v2/tests pytest tests/cohorts/fhir/test_official_suite.py`.
 """
 
 import json
@@ -14,7 +14,7 @@ import pytest
 
 from theragate.cohorts.fhir import ViewError, compile_view
 
-FOLDER = os.environ.get("THERAGATE_SQL_ON_FHIR_TESTS")
+FOLDER = os.environ.get("SQL_ON_FHIR_TESTS")
 
 
 def shareable() -> Iterator[Any]:
@@ -38,7 +38,7 @@ def sorted_rows(rows: list[dict[str, Any]]) -> list[str]:
     return sorted(json.dumps(row, sort_keys=True) for row in rows)
 
 
-@pytest.mark.skipif(not FOLDER, reason="THERAGATE_SQL_ON_FHIR_TESTS names no folder of the official tests")
+@pytest.mark.skipif(not FOLDER, reason="SQL_ON_FHIR_TESTS names no folder of the official tests")
 def test_the_folder_holds_the_official_tests():
     assert len(CASES) >= 123
 

@@ -26,6 +26,7 @@ from theragate.cohorts.sources._delimited import csv_cells, lines_of, pieces_of,
 from theragate.cohorts.sources._dvc import check_pulled, read_dvc
 from theragate.cohorts.sources._excel import sheet_rows, visible_sheets
 from theragate.cohorts.sources._extension import read_of_others
+from theragate.cohorts.sources._fhir import read_fhir
 from theragate.cohorts.sources._file import read_file
 from theragate.cohorts.sources._formats import FORMATS, open_table_file, read_table_file
 from theragate.cohorts.sources._grid import Grid, blank, lay_out
@@ -125,6 +126,7 @@ SOURCES: dict[str, Callable[[Any, SourceContext, Scratch], RawTable | SourceTabl
     "simulated": read_simulated,
     "vcf": read_vcf,
     "images": read_images,
+    "fhir": read_fhir,
 }
 
 
