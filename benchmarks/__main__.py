@@ -9,6 +9,7 @@ from benchmarks import deployments
 from benchmarks.auroc import auroc_over_sort
 from benchmarks.cluster import cluster_speedup
 from benchmarks.fairness import fairness_rows_scaling, fairness_speedup
+from benchmarks.fhir import fhir_export
 from benchmarks.hashing import sha256_ratio
 from benchmarks.million import million_followed, million_rows
 from benchmarks.pipeline import all_studies, equal_locks, noop_overhead, repro
@@ -42,6 +43,7 @@ BENCHMARKS = {
     "million_survival_road": million_survival_road,
     "wide_road": wide_road,
     "cluster": cluster_speedup,
+    "fhir": fhir_export,
     "sha256": sha256_ratio,
     "guarded_alias": guarded_alias,
     "sync": sync_over_http,

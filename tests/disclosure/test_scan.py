@@ -362,6 +362,18 @@ def test_a_sheet_of_patients_images_does_not_leave(tmp_path):
         scan({"figures/gallery.png": tmp_path / "gallery.png"}, PATIENTS, study="any")
 
 
+@pytest.mark.parametrize(
+    "reference", ["Patient/p1", "https://a.server/fhir/Patient/3f2", "Patient/0c3151bd-1cbf/_history/3"]
+)
+def test_a_record_of_a_patient_does_not_leave(tmp_path, reference):
+    record = {"resourceType": "Observation", "status": "final", "subject": {"reference": reference}}
+    for name, content in (("a.json", json.dumps(record)), ("a.csv", f"who,what\n{reference},x\n")):
+        with pytest.raises(EvidenceError, match=r"gives a patient away \(records\); received 1 entries that refer"):
+            scanned(tmp_path, name, content)
+    others = json.dumps(record | {"subject": {"reference": "Group/p1"}, "note": "`Patient/` is a type"})
+    scanned(tmp_path, "b.json", others)
+
+
 @pytest.mark.parametrize("name", ["image.dcm", "mask.tiff", "IM0001"])
 def test_an_image_itself_does_not_leave(tmp_path, name):
     with pytest.raises(DataError, match="a kind of file that cannot be searched"):

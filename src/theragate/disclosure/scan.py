@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
+from theragate.cohorts.fhir import names_patient
 from theragate.cohorts.images.marked import MARK
 from theragate.digests import sha256_file
 from theragate.disclosure.file_readers import read_content
@@ -38,7 +39,8 @@ class Scan:
 def scan(files: Mapping[str, Path], patients: Patients, *, study: str, others: Mapping[str, Any] | None = None) -> Scan:
     """Search every file, and whatever else is to go out; refuse the first that gives a patient away.
 
-    Four rules. *pictures*: no file is one that shows patients' images. *identifiers*: no patient's id occurs. *rows*:
+    Five rules. *pictures*: no file is one that shows patients' images. *records*: nothing refers to a patient as
+    records in FHIR do. *identifiers*: no patient's id occurs. *rows*:
     what a row says in two or more columns of the cohort, if it is true of a patient, is true of at least 11, of whom
     not all have the same outcome; and no row without names is a patient's numbers. *values*: no list is in large part
     (11 and a third of it, beyond what chance explains) values that few patients share, such as a column or the
@@ -115,6 +117,7 @@ class _Breach(NamedTuple):
 def _breaches(tables: Sequence[Table], patients: Patients) -> Iterator[_Breach]:
     """Look for each kind of breach in all tables at once, so that the cohort is read a few times in all."""
     yield from _pictures(tables)
+    yield from _records(tables)
     yield from _identifiers(tables, patients)
     for order, (place, received) in enumerate(
         itertools.chain(known_rows(tables, patients), nameless_rows(tables, patients))
@@ -128,6 +131,13 @@ def _pictures(tables: Sequence[Table]) -> Iterator[_Breach]:
     for place, table in enumerate(tables):
         if any(mark in text for column in table.columns.values() for text in _texts(column)):
             yield _Breach(place, (-1,), "pictures", "a picture that shows images of patients")
+
+
+def _records(tables: Sequence[Table]) -> Iterator[_Breach]:
+    for place, table in enumerate(tables):
+        references = sum(names_patient(text) for column in table.columns.values() for text in _texts(column))
+        if references:
+            yield _Breach(place, (-1,), "records", f"{references} entries that refer to a patient's records")
 
 
 def _identifiers(tables: Sequence[Table], patients: Patients) -> Iterator[_Breach]:

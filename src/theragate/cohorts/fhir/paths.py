@@ -25,7 +25,7 @@ from theragate.cohorts.fhir.grammar import (
     read_path,
 )
 
-__all__ = ["ROW", "Path", "compile_path", "reference_parts"]
+__all__ = ["ROW", "Path", "compile_path", "names_patient", "reference_parts"]
 
 Values: TypeAlias = list[Any]
 Path: TypeAlias = Callable[[Any, int], Values]  # of an element, and the row's number among those of its level
@@ -49,6 +49,12 @@ def reference_parts(reference: Any) -> tuple[str, str, bool] | None:
     """
     found = _REFERENCE.search(reference) if isinstance(reference, str) else None
     return (found[1], found[2], bool(found[3])) if found else None
+
+
+def names_patient(text: str) -> bool:
+    """Whether a text is a literal reference to a patient, and nothing else."""
+    parts = reference_parts(text) if "Patient/" in text else None
+    return parts is not None and parts[0] == "Patient"
 
 
 def compile_path(text: str, constants: Mapping[str, Any]) -> Path:
