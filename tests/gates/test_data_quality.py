@@ -28,3 +28,13 @@ def test_a_suspected_leak_is_said_and_left_to_a_person(survival):
     assert "no leak" not in finding.summary
     assert "no leak found" in gate_of("data_quality").judge(data(survival)).summary
     assert "suspected" not in survival.data.model_dump(mode="json")  # evidence without one is as it was
+
+
+def test_an_outcome_that_goes_with_the_batch_fails_and_no_correction_is_offered(survival):
+    finding = gate_of("data_quality").judge(data(survival, confounded=("plate",)))
+    assert finding.status == "fail"
+    assert "the outcome or the treatment goes with the batch `plate`" in finding.summary
+    assert "in each batch" in finding.next_step
+    leaky = gate_of("data_quality").judge(data(survival, confounded=("plate",), leakage=("chapter",)))
+    assert "drop the column" in leaky.next_step
+    assert "confounded" not in survival.data.model_dump(mode="json")  # evidence without one is as it was

@@ -20,7 +20,7 @@ __all__ = ["CLUSTER", "check_cluster_column", "number_clusters", "read_clusters"
 def with_clusters(table: Table, study: Study, *, links: Path | None) -> Table:
     """Return the table with the numbers of the clusters in a column ``cluster`` and, as a rule, without their names.
 
-    Names stay only where `subgroups` or `validation` need them.
+    Names stay only where `batch`, `subgroups` or `validation` need them.
 
     Parameters
     ----------
@@ -126,4 +126,5 @@ def _needed(study: Study) -> set[str]:
     """Return the columns whose values `subgroups` and `validation` name."""
     declared = study.validation
     own = {declared.column} if isinstance(declared, SiteSplit | TemporalSplit) else set()
-    return own | {group.column for group in study.subgroups.values()}
+    batch = {study.batch.column} if study.batch else set()
+    return own | batch | {group.column for group in study.subgroups.values()}

@@ -32,6 +32,8 @@ def check_columns(columns: Sequence[str], study: Study) -> None:
 
 
 def _named(study: Study) -> Iterator[tuple[str, str]]:
+    if study.batch is not None:
+        yield "batch.column", study.batch.column
     for column in study.features.dropped:
         yield "features.dropped", column
     for column in study.features.labels:

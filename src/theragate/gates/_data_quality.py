@@ -12,6 +12,10 @@ from theragate.numbers import plural
 
 __all__ = ["DataQuality"]
 
+AFTER_BATCH = (
+    "Measure patients with and without the outcome in each batch; which of the two a difference belongs to cannot be "
+    "told afterwards."
+)
 Count = Annotated[int, Field(ge=0)]
 
 
@@ -29,15 +33,18 @@ class DataQuality(Gate):
     max_warnings: Count
 
     def judge(self, evidence: Evidence) -> Finding:
-        """Fail on a critical failure or a leak; leave a suspicion, many warnings, or no checks at all, to a person."""
+        """Fail on a critical failure, a leak or a confounded batch; leave a suspicion or many warnings to a person."""
         data = evidence.data
         checked = f"{plural(data.expectations, 'expectation')} checked"
         warnings = [f"Expectation `{name}` is not met." for name in data.warnings]
-        if data.leakage or data.critical:
+        if data.leakage or data.critical or data.confounded:
             causes = [f"`{name}` gives the outcome away" for name in data.leakage]
             causes += [f"the critical expectation `{name}` is not met" for name in data.critical]
+            causes += [f"the outcome or the treatment goes with the batch `{name}`" for name in data.confounded]
             summary = f"{checked}: {listing(causes)}."
-            return self.finding("fail", summary, next_step=self.after_fail, warnings=warnings)
+            only_batch = not (data.leakage or data.critical)
+            next_step = AFTER_BATCH if only_batch else self.after_fail
+            return self.finding("fail", summary, next_step=next_step, warnings=warnings)
         if data.expectations == 0:
             next_step = "Declare expectations for this study and validate again."
             return self.finding("insufficient", "No expectation was checked.", next_step=next_step)

@@ -32,8 +32,19 @@ SEED = "seed"
 # The keys of a study's entry that each stage reads, and the seed; tests watch the stages read them and nothing else.
 # What people try values of stands in dvc.yaml instead, where DVC's own commands compare it: seed and search of `train`.
 READS: Mapping[str, tuple[str, ...]] = {
-    "ingest": ("source", "deidentification", "outcome", "clusters", "features", "subgroups", "validation", "scenarios"),
+    "ingest": (
+        "source",
+        "deidentification",
+        "outcome",
+        "batch",
+        "clusters",
+        "features",
+        "subgroups",
+        "validation",
+        "scenarios",
+    ),
     "validate": (
+        "batch",
         "card.population",
         "card.title",
         "clusters",
@@ -49,12 +60,13 @@ READS: Mapping[str, tuple[str, ...]] = {
         "tuning.sample",
         "validation",
     ),
-    "train": ("task", "outcome", "clusters", "features", "subgroups", "decision", "validation", "scenarios"),
-    "refit": (SEED, "task", "outcome", "clusters", "features", "validation", "stability", "tuning.sample"),
+    "train": ("task", "outcome", "batch", "clusters", "features", "subgroups", "decision", "validation", "scenarios"),
+    "refit": (SEED, "task", "outcome", "batch", "clusters", "features", "validation", "stability", "tuning.sample"),
     "evaluate": (
         SEED,
         "task",
         "outcome",
+        "batch",
         "clusters",
         "features",
         "subgroups",

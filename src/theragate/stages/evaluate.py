@@ -186,6 +186,7 @@ def _evidence(workspace: Workspace, study: Study, files: _Files) -> Evidence:
             warnings=files.validation.warnings,
             leakage=files.validation.leaks,
             suspected=files.validation.suspected,
+            confounded=files.validation.confounded,
         ),
         predictions_sha256=sha256_file(workspace.model("predictions.parquet")),
         model_sha256=sha256_tree(workspace.model("estimator")),

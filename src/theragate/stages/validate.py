@@ -63,6 +63,7 @@ def validate(call: StageCall) -> str:
     warned = f"warnings: {', '.join(validation.warnings)}" if validation.warnings else "no warning"
     suspected = ", ".join(f"`{feature}`" for feature in validation.suspected)
     leaks = f"may give the outcome away: {suspected}" if suspected else "no leak"
+    leaks += "".join(f", confounded with the batch `{batch}`" for batch in validation.confounded)
     equal = validation.duplicates
     declared = f", rows that are equal to another patient's, as declared: {equal.rows:,}" if equal else ""
     return f"{len(validation.results)} expectations, {warned}, {leaks}{declared}"

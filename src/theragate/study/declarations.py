@@ -14,6 +14,7 @@ __all__ = [
     "MISSING",
     "AgeUnit",
     "BandedGroups",
+    "Batch",
     "Card",
     "Clusters",
     "Decision",
@@ -82,6 +83,16 @@ class Clusters(Spec):
 
     column: str
     reason: Sentence = Field(description="why patients of one cluster resemble one another")
+
+
+class Batch(Spec):
+    """Patients with the same value of `column` (a plate, a scanner, a laboratory, a year) were measured together.
+
+    It is a nuisance: no model sees it, and a study whose outcome goes with it cannot pass.
+    """
+
+    column: str
+    reason: Sentence = Field(description="what was measured together, and how that may show in the measurements")
 
 
 class _Groups(Spec):

@@ -13,6 +13,7 @@ from theragate.extensions import NAMED, Extension, use
 from theragate.study.added_sources import OUR_KINDS, AnySource, is_ours, source_kinds
 from theragate.study.declarations import (
     CLUSTER,
+    Batch,
     Card,
     Clusters,
     Decision,
@@ -66,6 +67,7 @@ class Study(Spec):
     equal_patients: EqualPatients | None = Field(default=None, exclude_if=operator.not_)
     extensions: tuple[Annotated[str, StringConstraints(pattern=NAMED)], ...] = ()
     clusters: Clusters | None = Field(default=None, exclude_if=operator.not_)
+    batch: Batch | None = Field(default=None, exclude_if=operator.not_)
     _gate_keys: dict[str, str] = PrivateAttr(default_factory=dict)
 
     @classmethod
@@ -143,6 +145,8 @@ class Study(Spec):
                 "what happened after the index date is an outcome, or no model sees it",
                 f"`{seen}`, whose window in `source.columns` ends after day 0, among the features",
             )
+        if self.batch and self.batch.column in (*self.outcome_columns, "patient"):
+            raise unfit("a batch is neither the outcome nor a treatment, and no patient's id", f"`{self.batch.column}`")
         elsewhere = next(self._elsewhere(self.clusters.column), None) if self.clusters else None
         if elsewhere is not None:
             raise unfit(
@@ -188,9 +192,10 @@ class Study(Spec):
 
     @property
     def hidden(self) -> frozenset[str]:
-        """The columns of the cohort that are never features: ids, clusters, the outcome's and the dropped ones."""
+        """The columns that are never features: ids, clusters, the batch, the outcome's and the dropped ones."""
         clusters = (CLUSTER, self.clusters.column) if self.clusters else ()
-        return frozenset({"patient", *clusters, *self.outcome_columns, *self.features.dropped})
+        batch = (self.batch.column,) if self.batch else ()
+        return frozenset({"patient", *clusters, *batch, *self.outcome_columns, *self.features.dropped})
 
     @property
     def measured(self) -> Measured:

@@ -13,6 +13,7 @@ from theragate.validation._feature_column import FeatureColumn, read_feature_col
 from theragate.validation._joint_leaks import find_joint_leaks
 from theragate.validation._leakage_signs import measured_part, signs_in, weighed
 from theragate.validation._leaks_of_many import leaks_of_many
+from theragate.validation.confounding import confounded
 from theragate.validation.types import LeakageFinding
 
 __all__ = ["find_leaks", "is_sampled", "leaks_of"]
@@ -27,7 +28,8 @@ def find_leaks(cohort: Cohort, study: Study) -> tuple[LeakageFinding, ...]:
     (who has a value tells the outcome), ``level`` (a category that only patients of one outcome have), ``value`` (one
     feature alone beats the study's declared ``gates.suspicious_performance.ceiling``), ``joint`` (two or three do
     together, though none alone), ``copy`` (the outcome in other words) and ``outcome_time`` (a duration that ends with
-    the follow-up, or lies beyond it); where treatments are compared, also ``treatment`` (the treatment in other words).
+    the follow-up, or lies beyond it); where treatments are compared, also ``treatment`` (the treatment in other words);
+    where a batch is declared, ``batch`` (the outcome, or the treatment, goes with it).
     Of a feature with a critical sign, the warning of ``level`` is left out, which could only say less.
 
     Of more patients than the study's ``tuning.sample``, a random sample is looked at (see `sampled_patients`). What a
@@ -46,6 +48,8 @@ def find_leaks(cohort: Cohort, study: Study) -> tuple[LeakageFinding, ...]:
         sentence = f"No leak could be looked for. Rule: {error.rule}; found: {error.received}."
         column = next((name for name in study.outcome_columns if f"`{name}`" in error.subject), study.name)
         return (*findings, LeakageFinding(check="outcome", feature=column, severity="critical", sentence=sentence))
+    if study.batch is not None and study.batch.column in cohort.columns:
+        findings += confounded(cohort.frame([study.batch.column])[study.batch.column], outcome)
     names, ceiling = [str(name) for name in cohort.columns if name not in study.hidden], _ceiling(study)
     if is_sampled(cohort, study):
         return (*findings, *leaks_of_many(cohort, names, outcome, ceiling=ceiling, most=study.tuning.sample))

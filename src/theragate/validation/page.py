@@ -49,10 +49,15 @@ def page(validation: Validation, study: Study, *, published: bool = False) -> st
 def _verdict(validation: Validation) -> str:
     leaks, warnings = len(validation.leaks), len(validation.warnings)
     if validation.passed:
-        tone, head = ("warn" if warnings or validation.suspected else "good"), "The cohort may be learned from."
+        tone, head = (
+            ("warn" if warnings or validation.suspected or validation.confounded else "good"),
+            "The cohort may be learned from.",
+        )
     else:
         tone, head = "bad", "The study stops here: nothing is learned from this cohort."
     counts = f"Critical failures: {len(validation.critical)}. Leaks: {leaks}. Warnings: {warnings}."
+    if validation.confounded:
+        counts += f" Confounded: {', '.join(f'<code>{escape(name)}</code>' for name in validation.confounded)}."
     if validation.suspected:
         counts += f" May be leaks: {', '.join(f'<code>{escape(name)}</code>' for name in validation.suspected)}."
     return f'<div class="verdict {tone}"><p><strong>{head}</strong></p><p>{counts}</p></div>'
@@ -146,9 +151,10 @@ def _leak(leak: LeakageFinding, study: Study) -> str:
     name = f"<code>{escape(leak.feature)}</code>" + (f" ({escape(label)})" if label else "")
     tone = "bad" if leak.severity == "critical" else "warn"
     statistic = ""
-    if leak.estimate is not None and leak.lower is not None and leak.upper is not None:
-        limits = f"95% interval {number(leak.lower, 3)} to {number(leak.upper, 3)}"
-        statistic = f"{escape(leak.statistic)} {number(leak.estimate, 3)} ({limits})"
+    if leak.estimate is not None:
+        statistic = f"{escape(leak.statistic)} {number(leak.estimate, 3)}"
+        if leak.lower is not None and leak.upper is not None:
+            statistic += f" (95% interval {number(leak.lower, 3)} to {number(leak.upper, 3)})"
         statistic += f", limit {number(leak.limit, 3)}" if leak.limit is not None else ""
     return (
         f"<tr><th scope=row><p>{name}</p><p class=small>{escape(leak.sentence)}</p></th>"

@@ -38,10 +38,13 @@ class LeakageFinding(Spec):
     """A sign that a feature knows the outcome in a way that no new patient's record could.
 
     ``estimate`` with its two-sided 95% limits is the ``statistic`` that was found and ``limit`` what it was held
-    against; all are None where the check is not about a number.
+    against; all are None where the check is not about a number, and the limits where it is held against its chance.
+    ``batch`` is about no feature, but about the batch that the study declares.
     """
 
-    check: Literal["missingness", "level", "value", "joint", "outcome_time", "copy", "identity", "outcome", "treatment"]
+    check: Literal[
+        "missingness", "level", "value", "joint", "outcome_time", "copy", "identity", "outcome", "treatment", "batch"
+    ]
     feature: str
     severity: Severity
     statistic: str = ""
@@ -118,5 +121,10 @@ class Validation(Spec):
     @property
     def suspected(self) -> tuple[str, ...]:
         """The features that may give the outcome away, and of which a person has to know, in the cohort's order."""
-        features = dict.fromkeys(leak.feature for leak in self.leakage if leak.severity == "warning")
-        return tuple(feature for feature in features if feature not in self.leaks)
+        warned = (leak for leak in self.leakage if leak.severity == "warning" and leak.check != "batch")
+        return tuple(feature for feature in dict.fromkeys(leak.feature for leak in warned) if feature not in self.leaks)
+
+    @property
+    def confounded(self) -> tuple[str, ...]:
+        """The batches with which the outcome or the treatment goes."""
+        return tuple(dict.fromkeys(leak.feature for leak in self.leakage if leak.check == "batch"))

@@ -40,7 +40,8 @@ class CohortFacts(Spec):
 class DataFacts(Spec):
     """What validation found. Expectations are named by their id in the suite.
 
-    ``leakage`` names the features that give the outcome away, and ``suspected`` those that may.
+    ``leakage`` names the features that give the outcome away, and ``suspected`` those that may;
+    ``confounded`` names the batch with which the outcome, or the treatment, goes.
     """
 
     suite_sha256: str
@@ -49,6 +50,7 @@ class DataFacts(Spec):
     warnings: tuple[str, ...]
     leakage: tuple[str, ...]
     suspected: tuple[str, ...] = Field(default=(), exclude_if=operator.not_)
+    confounded: tuple[str, ...] = Field(default=(), exclude_if=operator.not_)
 
 
 class Evidence(Spec):
