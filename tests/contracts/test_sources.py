@@ -21,6 +21,7 @@ from theragate.digests import sha256_bytes
 from theragate.drafting.forms.table import FINDERS
 from theragate.study import (
     ENDINGS,
+    ExpressionSource,
     FhirIndex,
     FhirSource,
     FileSource,
@@ -66,6 +67,12 @@ def hospital_records(folder: Path) -> FhirSource:
     return FhirSource(kind="fhir", path="fhir", index=index, columns={}, **WORDS)
 
 
+def expression(folder: Path) -> ExpressionSource:
+    """Write two genes of two people; return the source that reads them."""
+    (folder / "genes.csv").write_text("gene,007,8\nTP53,1.5,\nESR1,2,3\n", encoding="utf-8")
+    return ExpressionSource(kind="expression", path="genes.csv", values="as_they_are", patients_in="columns", **WORDS)
+
+
 @pytest.fixture
 def every_source(tmp_path: Path) -> Iterator[list[Any]]:
     folder = study_folder(tmp_path)
@@ -90,6 +97,7 @@ def every_source(tmp_path: Path) -> Iterator[list[Any]]:
             genotypes(folder),
             source(text=("site",)),
             hospital_records(folder),
+            expression(folder),
         ]
 
 

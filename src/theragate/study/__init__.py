@@ -27,6 +27,12 @@ from theragate.study.declarations import (
     Validation,
 )
 from theragate.study.events import EventValue, Take, Window
+from theragate.study.expression_source import (
+    DuplicateGenes,
+    ExpressionFormat,
+    ExpressionSource,
+    expression_format,
+)
 from theragate.study.fhir_source import STANDARD_VIEWS, FhirColumn, FhirIndex, FhirSource, FhirValue
 from theragate.study.images_source import (
     HEADERS,
@@ -97,10 +103,13 @@ __all__ = [
     "ColumnForm",
     "Decision",
     "Deidentification",
+    "DuplicateGenes",
     "DvcSource",
     "EffectOutcome",
     "Embedding",
     "EventValue",
+    "ExpressionFormat",
+    "ExpressionSource",
     "ExtensionSource",
     "Features",
     "FhirColumn",
@@ -157,6 +166,7 @@ __all__ = [
     "VariantSite",
     "VcfSource",
     "Window",
+    "expression_format",
     "first_flaw",
     "format_of",
     "load_seed",

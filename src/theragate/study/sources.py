@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, model_validator
 
+from theragate.study.expression_source import ExpressionSource
 from theragate.study.fhir_source import FhirSource
 from theragate.study.images_source import ImagesSource
 from theragate.study.origins import Digest, Origin, PathBelow
@@ -274,6 +275,7 @@ Source = Annotated[
     | SimulatedSource
     | VcfSource
     | ImagesSource
-    | FhirSource,
+    | FhirSource
+    | ExpressionSource,
     Field(discriminator="kind"),
 ]

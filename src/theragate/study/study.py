@@ -145,8 +145,6 @@ class Study(Spec):
                 "what happened after the index date is an outcome, or no model sees it",
                 f"`{seen}`, whose window in `source.columns` ends after day 0, among the features",
             )
-        if self.batch and self.batch.column in (*self.outcome_columns, "patient"):
-            raise unfit("a batch is neither the outcome nor a treatment, and no patient's id", f"`{self.batch.column}`")
         elsewhere = next(self._elsewhere(self.clusters.column), None) if self.clusters else None
         if elsewhere is not None:
             raise unfit(
@@ -154,6 +152,12 @@ class Study(Spec):
                 "`subgroups` and `validation`",
                 f"`{self.clusters.column if self.clusters else CLUSTER}`, named under `{elsewhere}` too",
             )
+        return self
+
+    @model_validator(mode="after")
+    def _batch_apart(self) -> Self:
+        if self.batch and self.batch.column in (*self.outcome_columns, "patient"):
+            raise unfit("a batch is neither the outcome nor a treatment, and no patient's id", f"`{self.batch.column}`")
         return self
 
     def _is_unseen(self, column: str) -> bool:

@@ -25,6 +25,7 @@ from theragate.cohorts.sources._context import SourceContext
 from theragate.cohorts.sources._delimited import csv_cells, lines_of, pieces_of, rows_of, text_of, unpacked
 from theragate.cohorts.sources._dvc import check_pulled, read_dvc
 from theragate.cohorts.sources._excel import sheet_rows, visible_sheets
+from theragate.cohorts.sources._expression import read_expression
 from theragate.cohorts.sources._extension import read_of_others
 from theragate.cohorts.sources._fhir import read_fhir
 from theragate.cohorts.sources._file import read_file
@@ -127,6 +128,7 @@ SOURCES: dict[str, Callable[[Any, SourceContext, Scratch], RawTable | SourceTabl
     "vcf": read_vcf,
     "images": read_images,
     "fhir": read_fhir,
+    "expression": read_expression,
 }
 
 
