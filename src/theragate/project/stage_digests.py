@@ -66,7 +66,6 @@ READS: Mapping[str, tuple[str, ...]] = {
         SEED,
         "task",
         "outcome",
-        "batch",
         "clusters",
         "features",
         "subgroups",

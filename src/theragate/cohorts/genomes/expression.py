@@ -164,7 +164,7 @@ def _check_names(places: Mapping[str, Sequence[int]], order: Sequence[str], subj
             subject,
             "it has every gene that `source.genes` lists",
             f"{len(absent)} that are not there, such as `{absent[0]}`",
-            f"{did_you_mean(absent[0], places)}Correct the list, or name the column of the names under `source.gene_names`.",
+            f"{did_you_mean(absent[0], places)}Correct the list, or name the names' column under `source.gene_names`.",
         )
 
 
