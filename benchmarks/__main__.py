@@ -11,6 +11,7 @@ from benchmarks.cluster import cluster_speedup
 from benchmarks.fairness import fairness_rows_scaling, fairness_speedup
 from benchmarks.fhir import fhir_export
 from benchmarks.hashing import sha256_ratio
+from benchmarks.images import images
 from benchmarks.million import million_followed, million_rows
 from benchmarks.pipeline import all_studies, equal_locks, noop_overhead, repro
 from benchmarks.registry import guarded_alias
@@ -44,6 +45,7 @@ BENCHMARKS = {
     "wide_road": wide_road,
     "cluster": cluster_speedup,
     "fhir": fhir_export,
+    "images": images,
     "sha256": sha256_ratio,
     "guarded_alias": guarded_alias,
     "sync": sync_over_http,

@@ -53,7 +53,7 @@ Header = Literal[
     "echo_time_ms",
     "repetition_time_ms",
 ]
-Measured = Literal["shape", "intensity", "texture"]
+Measured = Literal["shape", "intensity", "texture", "ibsi"]
 Millimetres = Annotated[float, Field(gt=0, lt=100)]
 _NAME = "{name}"
 _FOLDER = "images"
@@ -172,6 +172,8 @@ class ImagesSource(RecordsSource):
             raise ValueError("either `masks` says how masks are called, or `segmentation` how an outline is drawn")
         if not self.features and self.embedding is None:
             raise ValueError("something is measured: `features`, an `embedding`, or both")
+        if "ibsi" in self.features and self.objects == "each":
+            raise ValueError("`ibsi` is computed of one object (`objects: one`)")
         names = [self.id, "image", "mask", *self.numbers, *self.text]
         twice = next((name for name in names if names.count(name) > 1), None)
         if twice is not None:

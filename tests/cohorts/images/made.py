@@ -76,6 +76,13 @@ def png(pixels: NDArray[Any]) -> bytes:
     return stream.getvalue()
 
 
+def tiff(*pages: NDArray[Any]) -> bytes:
+    stream = io.BytesIO()
+    first, *others = map(Image.fromarray, pages)
+    first.save(stream, "TIFF", save_all=True, append_images=others)
+    return stream.getvalue()
+
+
 def folder_of(root: Path, patients: int = 3, *, study: str = "s") -> Path:
     """Write ``sources/<study>/images`` with a manifest; every image has its mask beside it."""
     folder = root / "sources" / study / "images"

@@ -5,9 +5,10 @@ import io
 import numpy as np
 import pydicom
 import pytest
-from cohorts.images.made import BORN, NAME, dataset, dicom, png, scene, written
+from cohorts.images.made import BORN, NAME, dataset, dicom, disk, png, scene, tiff, written
+from PIL import Image
 from pydicom.encaps import encapsulate
-from pydicom.uid import JPEGExtended12Bit, JPEGLossless, MediaStorageDirectoryStorage, RLELossless
+from pydicom.uid import JPEG2000Lossless, JPEGExtended12Bit, JPEGLossless, MediaStorageDirectoryStorage, RLELossless
 
 from theragate.cohorts.images.dicom import read_dicom
 from theragate.cohorts.images.files import read_picture
@@ -43,6 +44,40 @@ def test_run_length_encoding_gives_the_same_pixels():
     data = dataset(scene())
     data.compress(RLELossless)
     np.testing.assert_array_equal(read_dicom(written(data)).values, scene())
+
+
+def test_jpeg_2000_without_losses_gives_the_same_pixels():
+    stream = io.BytesIO()
+    Image.fromarray(scene()).save(stream, "JPEG2000", irreversible=False, no_jp2=True)
+    data = dataset(scene(), PixelData=encapsulate([stream.getvalue()]))
+    data.file_meta.TransferSyntaxUID = JPEG2000Lossless
+    np.testing.assert_array_equal(read_dicom(written(data)).values, scene())
+
+
+def test_bits_beside_those_of_the_image_are_left_out():
+    """Old files keep overlays there."""
+    overlaid = (scene() % 4096) | np.uint16(0x8000)
+    np.testing.assert_array_equal(read_dicom(dicom(overlaid, BitsStored=12, HighBit=11)).values, scene() % 4096)
+
+
+def test_tiff_is_read_and_several_pages_are_refused():
+    np.testing.assert_array_equal(read_picture(tiff(scene())).values, scene())
+    assert "an image is one frame; received 2 pages" in refusal(tiff(scene(1), scene(2)))
+    floats = read_picture(tiff(scene().astype(np.float32) / 7))
+    np.testing.assert_array_equal(floats.values, (scene().astype(np.float32) / 7).astype(float))
+
+
+def test_a_palette_and_transparency_are_told_apart_from_grey():
+    assert read_picture(palette(disk())).palette
+    stacked = np.stack([scene() % 256] * 4, axis=2).astype(np.uint8)
+    assert "a picture is grey or RGB, without transparency" in refusal(png(stacked))
+
+
+def palette(labels: np.ndarray) -> bytes:
+    picture, stream = Image.fromarray(labels, "P"), io.BytesIO()
+    picture.putpalette([0, 0, 0, 255, 0, 0])
+    picture.save(stream, "PNG")
+    return stream.getvalue()
 
 
 def test_only_what_the_list_allows_is_taken_of_a_header():

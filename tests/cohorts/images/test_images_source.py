@@ -1,13 +1,16 @@
 """From a folder of images to a table, its version and its notes; and what stops it, in one line each."""
 
+import re
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from cohorts.images.made import NAME, dicom, disk, folder_of, png, scene, source
+from support import ROOT
 
 from theragate.cohorts.images import all_images
 from theragate.cohorts.images.manifest import Listed
@@ -15,6 +18,9 @@ from theragate.cohorts.images.one_image import measure_image
 from theragate.cohorts.sources import RawTable, SourceContext, read_later_records, read_source
 from theragate.cohorts.sources._images import works_of
 from theragate.errors import DataError
+from theragate.study import HEADERS, ImagesSource
+from theragate.study.images_source import Header
+from theragate.study.spec import as_tuples
 from theragate.testing import check_source
 from theragate.workers.processes import Processes
 from theragate.workers.site import files_of
@@ -164,6 +170,7 @@ def change(folder: Path, line: int, old: str, new: str) -> None:
         (3, "a2-mask.png", "a1-mask.png", "a mask of its own (`mask`); received the file of line 2"),
         (3, "a2-mask.png", "", "line 3: an image has a mask; received none"),
         (3, "52", "old", "column `age`: "),
+        (4, "003,", "001,", "line 4: a patient has one line, with one image; received the id of a line above"),
     ],
 )
 def test_a_manifest_that_does_not_fit_is_refused(tmp_path, line, old, new, said):
@@ -211,7 +218,7 @@ def test_what_headers_do_not_tell_is_said_with_counts(tmp_path):
     assert raw.notes == (
         "All headers have one PatientID, so that it could not be compared with the manifest.",
         "Whether text is burned into the pixels is not said of 11 images; look at them before anybody else does.",
-        "fewer than 11 patients had no image, and no features.",
+        "Of fewer than 11 patients there is no image, and so no features.",
         "The manifest does not name fewer than 11 files of the folder.",
     )
     assert raw.frame.loc[1, ["area_mm2", "modality"]].isna().all()
@@ -322,3 +329,38 @@ def test_a_later_image_without_its_mask_is_refused_by_the_name_that_was_typed(tm
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match="`empty`: it holds images: DICOM, PNG or TIFF; received none"):
         later(tmp_path, tmp_path / "empty")
+
+
+def test_the_example_of_the_page_is_read_as_it_says(tmp_path):
+    page = (ROOT / "docs" / "sources" / "images.md").read_text(encoding="utf-8")
+    entry, lines = (re.search(f"```{kind}\n(.*?)```", page, re.DOTALL).group(1) for kind in ("yaml", "text"))
+    spec = ImagesSource.model_validate(as_tuples(yaml.safe_load(entry)["source"]), strict=True)
+    folder = tmp_path / "sources" / "my_study" / spec.path
+    folder.mkdir(parents=True)
+    (folder / spec.manifest).write_text(lines)
+    for patient, image, mask, *_ in (line.split(",") for line in lines.splitlines()[1:]):
+        (folder / image).parent.mkdir()
+        (folder / image).write_bytes(dicom(scene(), patient=patient))
+        (folder / mask).write_bytes(png(disk()))
+    frame = check_source(spec, tmp_path, study="my_study").frame
+    known = frame[["patient", "age", "site", "diagnosis"]].to_dict("list")
+    assert known == {
+        "patient": ["0001", "0002"],
+        "age": [61.0, 48.0],
+        "site": ["north", "south"],
+        "diagnosis": ["benign", "malignant"],
+    }
+    kept, table = set(known) | {"pixel_height_mm", "pixel_width_mm", *spec.headers}, page.partition("| `features` |")[2]
+    shape = re.findall(r"`(\w+)`", table.partition("| `shape` |")[2].partition("\n")[0])
+    others = [
+        f"{group}_{name}"
+        for group in ("intensity", "texture")
+        for name in re.findall(r"`(\w+)`", table.partition(f"`{group}_` ")[2].partition("\n")[0])
+    ]
+    assert list(frame.columns.difference(kept, sort=False)) == [*shape, *others]
+
+
+def test_the_page_lists_the_headers_that_may_be_kept():
+    page = (ROOT / "docs" / "sources" / "images.md").read_text(encoding="utf-8")
+    listed = page.partition("of this list: ")[2].partition(".\n")[0]
+    assert re.findall(r"`(\w+)`", listed) == list(HEADERS) == list(get_args(Header))

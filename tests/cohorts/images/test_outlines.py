@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from cohorts.images.made import dicom, disk, png, scene, source
+from cohorts.images.made import dataset, dicom, disk, png, scene, source, written
+from cohorts.images.test_dicom import palette
 
 from theragate.cohorts.images.files import read_picture
 from theragate.cohorts.images.outlines import labels_of_mask, objects_of, segmented
@@ -25,6 +26,13 @@ def refusal(mask: bytes, *, each: bool = False) -> str:
 @pytest.mark.parametrize("inside", [1, 255])
 def test_any_one_value_is_inside(inside):
     np.testing.assert_array_equal(labels(png(disk() * np.uint8(inside))) > 0, disk() > 0)
+
+
+def test_a_segmentation_of_one_frame_and_a_palette_are_masks():
+    bits = dataset(disk(), BitsAllocated=1, BitsStored=1, HighBit=0, NumberOfFrames=1)
+    bits.PixelData = np.packbits(disk().ravel(), bitorder="little").tobytes()
+    np.testing.assert_array_equal(labels(written(bits)), disk())
+    np.testing.assert_array_equal(labels(palette(disk())), disk())
 
 
 def two() -> np.ndarray:

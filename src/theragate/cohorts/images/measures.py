@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from theragate.cohorts.images.outlines import Labels
 from theragate.cohorts.images.picture import Floats
+from theragate.cohorts.images.radiomics import radiomics_of
 from theragate.study import Texture
 
 __all__ = ["intensity_of", "measured", "shape_of", "texture_of"]
@@ -29,7 +30,7 @@ _TEXTURE = {
 
 def measured(
     image: Floats, labels: Labels, *, pixel_mm: float, features: tuple[str, ...], texture: Texture, each: bool
-) -> dict[str, float]:
+) -> dict[str, float | None]:
     """Measure the objects of an image.
 
     Parameters
@@ -41,7 +42,7 @@ def measured(
     pixel_mm
         The side of the square pixels.
     features
-        Any of `shape`, `intensity` and `texture`.
+        Any of `shape`, `intensity` and `texture`; and `ibsi` of a single object, in which None is what is not defined.
     texture
         How grey values are counted for texture.
     each
@@ -50,17 +51,17 @@ def measured(
     """
     from skimage.measure import regionprops
 
-    rows: list[dict[str, float]] = []
+    rows: list[dict[str, float | None]] = []
     for region in regionprops(labels, intensity_image=image):
         inside, values = region.image, region.image_intensity
-        row: dict[str, float] = {}
+        row: dict[str, float | None] = {}
         for name in features:
             row |= _MEASURES[name](region, inside, values, pixel_mm, texture)
         rows.append(row)
     if not each:
         return rows[0]
-    table = {name: np.array([row[name] for row in rows]) for name in rows[0]}
-    summary: dict[str, float] = {"objects": float(len(rows))}
+    table = {name: np.array([row[name] for row in rows], dtype=np.float64) for name in rows[0]}
+    summary: dict[str, float | None] = {"objects": float(len(rows))}
     for name, column in table.items():
         summary[f"mean_{name}"] = float(column.mean())
         summary[f"sd_{name}"] = float(column.std(ddof=1)) if len(column) > 1 else 0.0
@@ -148,9 +149,12 @@ def _roughness(inside: NDArray[np.bool_]) -> float:
     return float(distance.std() / distance.mean())
 
 
-_Measure = Callable[[Any, NDArray[np.bool_], Floats, float, Texture], dict[str, float]]
+_Measure = Callable[[Any, NDArray[np.bool_], Floats, float, Texture], Mapping[str, float | None]]
 _MEASURES: Mapping[str, _Measure] = {
     "shape": lambda region, _inside, _values, pixel_mm, _texture: shape_of(region, pixel_mm),
     "intensity": lambda _region, inside, values, _pixel, _texture: intensity_of(values[inside]),
     "texture": lambda _region, inside, values, _pixel, texture: texture_of(values, inside, texture),
+    "ibsi": lambda _region, inside, values, _pixel, texture: radiomics_of(
+        values, _levels(values, inside, texture.levels), inside, most=texture.levels
+    ),
 }

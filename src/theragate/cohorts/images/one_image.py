@@ -158,7 +158,8 @@ def work_digest(work: ImageWork, code: str) -> str:
 def code_version(recipe: ImagesSource) -> str:
     """Return a digest of the code of this room, and of the libraries that an image's numbers depend on."""
     folder = Path(__file__).parent
-    libraries = (*_LIBRARIES, *(("onnxruntime",) if recipe.embedding else ()))
+    added = {"onnxruntime": recipe.embedding is not None, "pictologics": "ibsi" in recipe.features}
+    libraries = (*_LIBRARIES, *(name for name, used in added.items() if used))
     own = {path.name: sha256_file(path) for path in sorted(folder.glob("*.py"))}
     return sha256_json({"own": own, "libraries": {name: version(name) for name in libraries}})
 

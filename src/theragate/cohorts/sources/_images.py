@@ -12,6 +12,7 @@ from theragate.cohorts.images.embedding import check_installed
 from theragate.cohorts.images.manifest import IMAGE, MASK, Listed, as_listed, unlisted, without_manifest
 from theragate.cohorts.images.nuclei import draw_patient
 from theragate.cohorts.images.one_image import Drawn, ImageWork, Measured, Seen, see
+from theragate.cohorts.images.radiomics import check_radiomics
 from theragate.cohorts.images.refused import Refused
 from theragate.cohorts.scratch import Scratch
 from theragate.cohorts.sources._context import SourceContext
@@ -44,10 +45,12 @@ def read_images(spec: ImagesSource, context: SourceContext, scratch: Scratch) ->
     DataError
         If there are no images, one breaks a rule (the first is named by its line), or files change meanwhile.
     ConfigurationError
-        If an embedding is declared and nothing can run it.
+        If an embedding or `ibsi` is declared and nothing can compute it.
     """
     if spec.embedding is not None:
         check_installed()
+    if "ibsi" in spec.features:
+        check_radiomics()
     if spec.simulated is not None:
         return _simulated(spec, spec.simulated, context)
     listed, known, manifest = _listed(spec, context, scratch)
@@ -121,6 +124,7 @@ def _listed(
         return listed, _with_missing(known, kept, spec), None
     subject = f"`{context.named(f'{spec.path}/{spec.manifest}')}`"
     table, edition = _manifest(path / spec.manifest, spec, subject, scratch, later=context.elsewhere is not None)
+    _check_once(table[spec.id], subject)
     listed = as_listed(table, path, spec, subject=subject)
     if not any(each.image for each in listed):
         raise DataError(
@@ -183,6 +187,18 @@ def _manifest(
     return read.columns.frame(), read.version
 
 
+def _check_once(ids: pd.Series, subject: str) -> None:
+    again = ids.notna() & ids.duplicated()
+    if again.any():
+        line = int(np.flatnonzero(again)[0]) + 2
+        raise DataError(
+            f"{subject}, line {line}",
+            rule="a patient has one line, with one image",
+            received="the id of a line above",
+            remedy="Decide which image of a patient counts, and leave out the others.",
+        )
+
+
 def _with_missing(known: pd.DataFrame, kept: Sequence[str], spec: ImagesSource) -> pd.DataFrame:
     """Return the columns in their declared order; what is not told of later patients is missing."""
     types = dict.fromkeys(spec.numbers, "float64") | dict.fromkeys(spec.text, "str")
@@ -210,7 +226,7 @@ def _measure(
 def _left_out(folder: Path, listed: list[Listed]) -> list[str]:
     without = sum(each.image is None for each in listed)
     more = unlisted(folder, listed)
-    notes = [f"{_count(without, 'patient')} had no image, and no features."] if without else []
+    notes = [f"Of {_count(without, 'patient')} there is no image, and so no features."] if without else []
     return notes + ([f"The manifest does not name {_count(more, 'file')} of the folder."] if more else [])
 
 
