@@ -13,6 +13,7 @@ import cluster_works
 import pandas as pd
 import pytest
 from cluster_works import Keeping, Waiting
+from cohorts.images.made import folder_of, source
 from dask_processes import DaskProcesses, dask_processes
 from distributed import Security
 from made_extensions import MadeExtensions
@@ -23,6 +24,8 @@ from theragate.cohorts import cohort_file
 from theragate.cohorts.cohort_file import CohortFile
 from theragate.cohorts.outcome_columns import read_outcome
 from theragate.cohorts.parquet import read_table, write_table
+from theragate.cohorts.scratch import Scratch
+from theragate.cohorts.sources import open_source
 from theragate.digests import sha256_file
 from theragate.errors import ConfigurationError, DataError, StoreError
 from theragate.learning import refits
@@ -361,6 +364,24 @@ here = Path(sys.argv[2])
 with Cluster(sys.argv[1], "", here, 60).workers(of="the tests") as workers:
     list(workers.run(cluster_works.wait, [Waiting(here / "begun", here / "never")] * 4))
 """
+
+
+def test_images_are_measured_to_the_same_table(running, tmp_path: Path) -> None:
+    folder_of(tmp_path, 4)
+    tables = []
+    for name, backend in (("here", Processes(1)), ("there", cluster_of(running, tmp_path))):
+        with Scratch(tmp_path) as scratch:
+            table = open_source(
+                source(text=("site",)),
+                tmp_path,
+                study="s",
+                scratch=scratch,
+                downloads=tmp_path / name / "downloads",
+                backend=backend,
+            )
+            tables.append(table.columns.frame())
+    pd.testing.assert_frame_equal(tables[1], tables[0], check_exact=True)
+    assert len(tables[0]) == 4
 
 
 @pytest.mark.parametrize("stop", [signal.SIGKILL, signal.SIGINT])

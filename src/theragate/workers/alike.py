@@ -17,6 +17,7 @@ from theragate.digests import sha256_bytes, sha256_file, sha256_json
 __all__ = ["difference", "kernels", "library_versions", "machine"]
 
 _LIBRARIES = ("econml", "numpy", "optuna", "pandas", "scikit-learn", "scikit-survival", "scipy", "xgboost")
+_OF_IMAGES = ("pillow", "pydicom", "scikit-image")
 _ARITHMETIC = "arithmetic"
 _KERNELS = ("OPENBLAS_CORETYPE", "NPY_DISABLE_CPU_FEATURES")
 
@@ -38,6 +39,7 @@ def machine() -> Mapping[str, str]:
         "Python": ".".join(platform.python_version_tuple()[:2]),
         **library_versions(),
         "Great Expectations": version("great-expectations"),
+        **{name: version(name) for name in _OF_IMAGES},
         _ARITHMETIC: _arithmetic()[:12],
     }
 

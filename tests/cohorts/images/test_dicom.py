@@ -108,11 +108,12 @@ def test_names_never_come_into_the_list():
         ({"PhotometricInterpretation": "PALETTE COLOR"}, "an image is one of MONOCHROME1, MONOCHROME2, RGB"),
         ({"RescaleSlope": 0.0, "RescaleIntercept": 0.0}, "rescale slope and intercept are finite numbers, the slope"),
         ({"PixelSpacing": [0.0, 0.5]}, "the pixel spacing is above 0"),
+        ({"DoseGridScaling": 1e-6}, "its values are those of an image; received a dose"),
         ({"PixelData": None}, "a DICOM file without whole-number pixels"),
         ({"PixelData": b"\0\0"}, "it is a whole DICOM file; received a broken one"),
         ({"Rows": 60000, "Columns": 60000}, "an image has at most 67,108,864 pixels; received 60,000 × 60,000"),
     ],
-    ids=["text", "frames", "palette", "slope", "spacing", "no pixels", "cut", "large"],
+    ids=["text", "frames", "palette", "slope", "spacing", "dose", "no pixels", "cut", "large"],
 )
 def test_what_cannot_be_measured_is_refused_in_words(headers, said):
     assert said in refusal(dicom(scene(), **headers))

@@ -89,6 +89,12 @@ def _check_image(dataset: Any) -> None:
             received="a DICOM file without whole-number pixels, such as a report or contours",
             remedy="Export the image; draw contours (RTSTRUCT) as a mask of its size.",
         )
+    if "DoseGridScaling" in dataset:
+        raise Refused(
+            "its values are those of an image",
+            received="a dose, which is scaled otherwise",
+            remedy="Export the image that it was planned on.",
+        )
     if str(dataset.get("BurnedInAnnotation", "")).strip().upper() == "YES":
         raise Refused(
             "no text is burned into the pixels, since it may name the patient",
