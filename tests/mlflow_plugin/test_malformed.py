@@ -14,6 +14,9 @@ BODIES = {
     "another encoding": '{"name": "ä"}'.encode("latin-1"),
     "half of a character": rb'{"name": "\ud800", "experiment_id": "\ud800", "tags": [{"key": "\udfff"}]}',
     "a NUL": rb'{"name": "a\u0000", "experiment_id": "0\u0000"}',
+    "a name that is a number": b'{"name": 1, "experiment_id": "0", "query": 2}',
+    "a name that is true": b'{"name": true, "experiment_id": false}',
+    "a number that no database stores": b'{"name": "a", "schema_id": 9223372036854775808, "query": "{a"}',
     "a name that is none": b'{"name": {}, "experiment_id": [], "run_id": 1.5}',
 }
 ROADS = [
@@ -43,6 +46,17 @@ def test_a_body_that_is_no_object_of_json(server, method, path, kind):
     before = log_length(server)
     headers = {"Content-Type": "application/json"}
     check_told(server, server.person("mallory").send(method, path, data=BODIES[kind], headers=headers), before)
+
+
+READ = ("/api/2.0/mlflow/webhooks", "/api/3.0/mlflow/datasets/1", "/ajax-api/2.0/mlflow/registered-models/get")
+
+
+@pytest.mark.parametrize("kind", BODIES)
+@pytest.mark.parametrize("path", READ)
+@pytest.mark.parametrize("said", ["application/json", "text/plain", None])
+def test_what_reads_has_no_body(server, path, kind, said):
+    before, headers = log_length(server), {"Content-Type": said}
+    check_told(server, server.person("mallory").send("GET", path, data=BODIES[kind], headers=headers), before)
 
 
 @pytest.mark.parametrize(
@@ -103,3 +117,11 @@ def test_what_is_well_formed_is_read(server):
     answer = alan.send("POST", "/graphql", json=query)
     assert answer.status_code == 200, answer.text
     assert answer.json()["errors"] is None
+
+
+def test_an_error_inside_mlflow_is_told_without_its_internals(server):
+    """MLflow told everybody what Python or the database had said, the statement in SQL included."""
+    answer = server.person("admin").send("DELETE", "/api/3.0/mlflow/roles/delete", params={"role_id": "9" * 30})
+    assert answer.status_code == 500, answer.text
+    assert answer.json()["message"].startswith("the server: MLflow answers; received an error inside it. ")
+    assert "roles/delete: " in (server.folder / "log").read_text(errors="replace")

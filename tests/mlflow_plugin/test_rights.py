@@ -1,5 +1,7 @@
 """Who lacks a right is told which one on what; it is no disk, no store and no rule of release."""
 
+import json
+
 import pytest
 from mlflow_plugin.attested_by_hand import Deployment, attest, policy_of, write_package
 from mlflow_plugin.servers import ADMIN, PASSWORD, Server, experiment_of, running
@@ -161,3 +163,41 @@ def test_a_server_that_says_nothing_is_answered_for(text, words):
     assert words in told
     assert "folder" not in told
     assert "Correct its permissions" in str(store_error(OSError("Permission denied: '/srv'"), "sqlite:////srv/a.db"))
+
+
+@pytest.mark.parametrize("said", ["text/plain", "application/x-www-form-urlencoded", None])
+@pytest.mark.parametrize("what", ["registered-models/delete", "model-versions/delete", "model-versions/delete-tag"])
+def test_rights_on_one_model_delete_nothing_of_another(server, attested, what, said):
+    """MLflow looked for the name in the address to decide who may, and in the body to decide what is deleted."""
+    mallory, fields = server.person("mallory"), {"version": "1", "key": "theragate.author"}
+    mallory.api("POST", "registered-models/create", name="mallorys")
+    headers, body = {"Content-Type": said}, json.dumps({"name": STUDY, **fields})
+    query = {"name": "mallorys", **fields}
+    answer = mallory.send("DELETE", f"/api/2.0/mlflow/{what}", params=query, data=body, headers=headers)
+    assert answer.status_code == 400, answer.text
+    assert answer.json()["message"].startswith("the request: its body is an object of JSON, and says so;")
+    assert server.person("alan").version(STUDY, "1")["tags"]
+
+
+@pytest.mark.parametrize(
+    ("what", "fields"),
+    [
+        ("set-tag", {"key": "theragate.verdict", "value": "PASS"}),
+        ("log-batch", {"tags": [{"key": "theragate.verdict", "value": "PASS"}]}),
+        ("log-parameter", {"key": "verdict", "value": "PASS"}),
+        ("update", {"status": "FAILED"}),
+        ("delete", {}),
+    ],
+)
+def test_rights_on_one_run_change_nothing_of_another(server, attested, what, fields):
+    """MLflow looked for `run_id` or `run_uuid` to decide who may, and took `runId` for what is changed."""
+    mallory, alan = server.person("mallory"), server.person("alan")
+    run, made = alan.version(STUDY, "1")["run_id"], mallory.api("POST", "experiments/create", name="of mallory")
+    if made.status_code != 200:
+        made = mallory.api("GET", "experiments/get-by-name", experiment_name="of mallory")
+    own = mallory.run(made.json().get("experiment", made.json())["experiment_id"])
+    before = alan.must("GET", "runs/get", run_id=run)["run"]
+    answer = mallory.api("POST", f"runs/{what}", run_uuid=own, runId=run, **fields)
+    assert answer.status_code == 400, answer.text
+    assert answer.json()["message"].startswith("the request: its field is called `run_id`; received `runId`.")
+    assert alan.must("GET", "runs/get", run_id=run)["run"] == before

@@ -2,8 +2,14 @@
 
 MLflow takes a body for an object of JSON, and its fields for text, without looking; whatever else comes ends in its
 error 500 and a traceback in the log.
+
+Nor do MLflow's sign-in and what then acts always read the same. Where a body does not say that it is JSON, the one
+looks for the name of a model in the address and the other in the body; and the one reads fields by one name where the
+other knows two. Whoever sends both would have rights on the one thing and change the other.
 """
 
+import json
+import logging
 import re
 from collections.abc import Iterable
 from functools import wraps
@@ -13,19 +19,26 @@ from urllib.parse import unquote_to_bytes
 from flask import Flask, Response, request
 from google.protobuf.json_format import ParseError
 from mlflow.exceptions import MlflowException
+from mlflow.server import handlers
 from mlflow.server.handlers import catch_mlflow_exception
 from werkzeug.exceptions import BadRequest
 
+from theragate.errors import DataError
 from theragate.mlflow_plugin.errors import malformed
 from theragate.mlflow_plugin.spellings import plain_path
 
 __all__ = ["refuse_malformed"]
 
+_LOG = logging.getLogger(__name__)
+_FAILED = 500
 _GRAPHQL = "_graphql"  # MLflow's name of the route
 _MOST_QUERY = 64 << 10  # characters of a query in GraphQL, whose parser is slow
 _READING = ("GET", "HEAD", "OPTIONS")
+_SENDING = ("POST", "PUT")  # files and forms, or what MLflow itself reads only if it says that it is JSON
 _HALF = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")  # may be a NUL or half of a character: neither can be stored
-_NAMES = re.compile(r"(.*_)?(name|id|uuid|key|alias|version|stage)")  # what fields are called that name something
+_NAMES = re.compile(r"(.*_)?(name|uuid|key|alias|stage)")  # what fields are called that name something
+_NUMBERED = re.compile(r"(.*_)?(id|version)")  # some of these are numbers
+_MOST_NUMBER = (1 << 63) - 1  # that a database stores
 
 
 def refuse_malformed(application: Flask) -> None:
@@ -35,6 +48,8 @@ def refuse_malformed(application: Flask) -> None:
     """
     application.before_request(_check_request)
     application.register_error_handler(ParseError, _not_of_protocol)
+    application.after_request(_without_internals)
+    handlers._reject_conflicting_field_aliases = _one_spelling  # type: ignore[assignment]
     application.view_functions[_GRAPHQL] = _guarded(application.view_functions[_GRAPHQL])
 
 
@@ -43,15 +58,61 @@ def _check_request() -> None:
     if b"\0" in unquote_to_bytes(request.full_path):
         raise _malformed("an address holds no NUL", "one with a NUL")
     _check_spellings(request.args.values())
-    if request.method in _READING or not request.is_json or not request.get_data():
+    if (request.method in _SENDING and not request.is_json) or not request.get_data():
         return
+    if request.method in _READING:
+        raise _malformed("one that reads has no body", "a body")
+    if not request.is_json:
+        raise _malformed("its body is an object of JSON, and says so", "a body of another type")
     content = _content()
     if _HALF.search(request.get_data()) and not _whole(content):
         raise _malformed("its texts are whole characters, none of them NUL", "half of a character, or a NUL")
     _check_spellings(value for value in content.values() if isinstance(value, str))
     for name, value in content.items():
-        if _NAMES.fullmatch(name) and not (value is None or isinstance(value, str | int)):
-            raise _malformed(f"`{ascii(name)[1:-1][:40]}` is a text or a whole number", _kind(value))
+        _check_field(name, value)
+
+
+def _check_field(name: str, value: Any) -> None:
+    shown = f"`{ascii(name)[1:-1][:40]}`"
+    if isinstance(value, int) and abs(value) > _MOST_NUMBER:
+        raise _malformed(f"{shown} is a number of 64 bits at most", "a larger one")
+    if value is None or isinstance(value, str):
+        return
+    if _NAMES.fullmatch(name):
+        raise _malformed(f"{shown} is a text", _kind(value))
+    if _NUMBERED.fullmatch(name) and type(value) is not int:
+        raise _malformed(f"{shown} is a text or a whole number", _kind(value))
+
+
+def _without_internals(response: Response) -> Response:
+    """Say in one sentence that MLflow has failed; what it failed with, SQL included, is for the server's log."""
+    if response.status_code == _FAILED:
+        found = response.get_json(silent=True)
+        if isinstance(found, dict):  # otherwise the log has a traceback
+            _LOG.error("%s %s: %.2000s", request.method, request.path, ascii(found.get("message")))
+        sentence = DataError(
+            "the server",
+            rule="MLflow answers",
+            received="an error inside it",
+            remedy="Send the request as MLflow's client does; whoever runs the server finds the error in its log.",
+        )
+        response.set_data(json.dumps({"error_code": "INTERNAL_ERROR", "message": str(sentence)}))
+        response.mimetype = "application/json"
+    return response
+
+
+_find_two_spellings = handlers._reject_conflicting_field_aliases
+
+
+def _one_spelling(content: Any, protocol: Any) -> None:
+    """Refuse `runId` for `run_id`, which MLflow reads into its messages, while its sign-in does not see it.
+
+    MLflow calls this whenever it makes a message of a body; it refuses those with both.
+    """
+    _find_two_spellings(content, protocol)
+    for field in protocol.fields if isinstance(content, dict) else ():
+        if field.json_name != field.name and field.json_name in content:
+            raise _malformed(f"its field is called `{field.name}`", f"`{field.json_name}`")
 
 
 @catch_mlflow_exception  # type: ignore[untyped-decorator]
