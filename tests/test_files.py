@@ -1,6 +1,7 @@
 """Files are whole or absent: killed, interrupted, refused by the disk, or written by two at once."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from theragate.errors import DataError, StoreError, TheragateError
-from theragate.files import read_json, whole_directory, whole_file, write_json, write_text
+from theragate.files import read_bytes, read_json, whole_directory, whole_file, write_json, write_text
 
 PART = "*.part"
 
@@ -281,3 +282,22 @@ def test_an_error_comes_back_whole_from_a_worker(kind):
     back = pickle.loads(pickle.dumps(error))  # noqa: S301 - made in the line above
     assert (type(back), str(back), back.remedy) == (kind, str(error), "Do.")
     assert back.exit_code == 1
+
+
+def test_what_has_no_end_is_not_read(tmp_path):
+    """Git carries a link to a device: whoever checked the commit of another read it until the memory was full."""
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("/dev/zero")
+    for name in ("pipe", "link"):
+        with pytest.raises(OSError, match="it is no regular file"):
+            read_bytes(tmp_path / name)
+        with pytest.raises(DataError, match=r"a file that cannot be read \(it is no regular file\)"):
+            read_json(tmp_path / name, remedy="Make it again.")
+
+
+def test_no_more_of_a_file_is_read_than_it_may_have(tmp_path):
+    (tmp_path / "file").write_bytes(b"12345")
+    (tmp_path / "to it").symlink_to("file")
+    assert read_bytes(tmp_path / "to it", most=5) == b"12345"
+    with pytest.raises(OSError, match="it has more than 4 bytes"):
+        read_bytes(tmp_path / "file", most=4)

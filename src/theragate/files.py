@@ -5,6 +5,7 @@ import json
 import math
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -13,10 +14,20 @@ from typing import Any
 
 from theragate.errors import DataError, StoreError
 
-__all__ = ["json_bytes", "read_json", "refused_by_disk", "whole_directory", "whole_file", "write_json", "write_text"]
+__all__ = [
+    "json_bytes",
+    "read_bytes",
+    "read_json",
+    "refused_by_disk",
+    "whole_directory",
+    "whole_file",
+    "write_json",
+    "write_text",
+]
 
 _DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
 _OCCUPIED = {errno.ENOTEMPTY, errno.EEXIST}
+_MOST = 256 << 20  # bytes of a file that is read whole: many times what any of them has
 
 
 @contextmanager
@@ -150,6 +161,25 @@ def write_text(path: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8", newline="\n")
 
 
+def read_bytes(path: Path, *, most: int = _MOST) -> bytes:
+    """Return the content of a file that others may have written: no pipe or device, and no more than it may have.
+
+    A link to a file is followed; one to a device, which git carries as well, would have no end.
+
+    Raises
+    ------
+    OSError
+        If it cannot be read, is no regular file, or has more than `most` bytes.
+    """
+    with os.fdopen(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as stream:
+        if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "it is no regular file", str(path))
+        content = stream.read(most + 1)
+    if len(content) > most:
+        raise OSError(errno.EFBIG, f"it has more than {most:,} bytes", str(path))
+    return content
+
+
 def read_json(path: Path, *, remedy: str) -> Any:
     """Read a JSON file.
 
@@ -160,12 +190,12 @@ def read_json(path: Path, *, remedy: str) -> Any:
         what restores it.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"), parse_float=_finite, parse_constant=_finite)
+        return json.loads(read_bytes(path).decode("utf-8"), parse_float=_finite, parse_constant=_finite)
     except (OSError, ValueError, RecursionError) as error:
         if isinstance(error, FileNotFoundError):
             received = "no such file"
         elif isinstance(error, OSError):
-            received = f"an error of the disk ({error.strerror})"
+            received = f"a file that cannot be read ({error.strerror})"
         else:
             line = f" (line {error.lineno})" if isinstance(error, json.JSONDecodeError) else ""
             received = f"a file that is not valid JSON{line}"

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import os
 from datetime import UTC, datetime
 
 import pytest
@@ -89,3 +90,20 @@ def test_a_checkpoint_may_be_signed_by_witnesses_too_and_not_by_them_alone():
     for wrong in (f"{text}\n\n{witness}", note.replace("\n3\n", "\n2\n"), signed_checkpoint(ledger(3), other), text):
         with pytest.raises(DataError):
             read_checkpoint(wrong, OWN.public)
+
+
+def test_pins_are_neither_read_from_nor_written_to_what_has_no_end(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("/dev/zero")
+    for name in ("pipe", "link"):
+        for key in (None, OWN.public):
+            with pytest.raises(DataError, match="it can be read; received it is no regular file"):
+                check_pins(tmp_path / name, ledger(1), key)
+    with pytest.raises(StoreError, match="pipe: a pin is added to it"):
+        add_pin(tmp_path / "pipe", ledger(1), NOW)
+
+
+def test_a_folder_is_no_file_of_pins(tmp_path):
+    """Before, it was the registry's store that was said not to accept what is written."""
+    with pytest.raises(StoreError, match="a pin is added to it; received Is a directory"):
+        add_pin(tmp_path, ledger(1), NOW)

@@ -25,3 +25,9 @@ def test_yaml_that_exhausts_a_reader_is_refused(tmp_path, text):
     for read in (study_names, lambda path: load_study(path, "small")):
         with pytest.raises(ConfigurationError, match=r"nested in few levels|1,000,000 entries|valid YAML"):
             read(path)
+
+
+def test_a_link_to_a_device_is_not_read(tmp_path):
+    (tmp_path / "params.yaml").symlink_to("/dev/zero")
+    with pytest.raises(ConfigurationError, match="the file can be read; received it is no regular file"):
+        study_names(tmp_path / "params.yaml")

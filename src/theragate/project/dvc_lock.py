@@ -12,6 +12,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from theragate.digests import md5_file
+from theragate.files import read_bytes
 from theragate.project.stage_digests import differing, digest_files
 from theragate.study import read_parameters
 
@@ -39,7 +40,7 @@ def unlocked(root: Path, study: str) -> tuple[str, ...]:
     """
     parameters = read_parameters(root / "params.yaml")
     try:
-        text = (root / "dvc.lock").read_text(encoding="utf-8")
+        text = read_bytes(root / "dvc.lock").decode("utf-8")
     except (OSError, UnicodeDecodeError):
         return ("there is none",)
     digests = digest_files(root)
@@ -66,7 +67,7 @@ def unlocked(root: Path, study: str) -> tuple[str, ...]:
 def studies_in(root: Path) -> set[str]:
     """Return the studies of which ``dvc.lock`` has an entry; none where it cannot be read."""
     try:
-        text = (root / "dvc.lock").read_text(encoding="utf-8")
+        text = read_bytes(root / "dvc.lock").decode("utf-8")
     except (OSError, UnicodeDecodeError):
         return set()
     return set(re.findall(r"^  \w+@(\w+):$", text, flags=re.MULTILINE))
@@ -111,7 +112,7 @@ def _value(parameters: Any, key: str) -> Any:
 def _ignored(root: Path) -> tuple[str, ...]:
     """Return the patterns of names in ``.dvcignore``, and what DVC itself passes over."""
     try:
-        lines = (root / ".dvcignore").read_text(encoding="utf-8").splitlines()
+        lines = read_bytes(root / ".dvcignore").decode("utf-8").splitlines()
     except (OSError, UnicodeDecodeError):
         lines = []
     own = [line.strip().strip("/") for line in lines if line.strip() and not line.startswith("#")]

@@ -7,6 +7,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from theragate.errors import EvidenceError
+from theragate.files import read_bytes
 from theragate.project.templates import managed, template
 
 __all__ = ["check_pipeline"]
@@ -65,7 +66,7 @@ def _runs(path: Path) -> bool:
     if path.is_dir():
         return False
     try:
-        return "cmd" in (YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8")) or ())
+        return "cmd" in (YAML(typ="safe", pure=True).load(read_bytes(path).decode("utf-8")) or ())
     except (OSError, ValueError, TypeError, RecursionError, YAMLError):
         return True
 

@@ -1,5 +1,6 @@
 """Rows of a ledger pinned outside: one line of JSON each, in a file that is kept where the server cannot write."""
 
+import os
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Annotated
 from pydantic import Field, ValidationError
 
 from theragate.errors import DataError, StoreError
-from theragate.files import write_text
+from theragate.files import read_bytes, write_text
 from theragate.numbers import plural
 from theragate.registry.checkpoint import read_checkpoint, signed_checkpoint
 from theragate.release.attestation import Moment
@@ -37,16 +38,26 @@ def add_pin(path: Path, rows: Sequence[Row], now: datetime) -> str:
     Raises
     ------
     StoreError
-        If the ledger is empty.
+        If the ledger is empty, or the file cannot be written.
     """
     if not rows:
         raise _empty()
     last = rows[-1]
     pin = _Pin(at=now.replace(microsecond=0), first=rows[0].hash, seq=last.seq, hash=last.hash)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a", encoding="utf-8", newline="\n") as stream:  # one short write: whole, or not at all
-        stream.write(f"{pin.model_dump_json()}\n")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(path, "a", encoding="utf-8", newline="\n", opener=_unless_it_waits) as stream:
+            stream.write(f"{pin.model_dump_json()}\n")  # one short write: whole, or not at all
+    except OSError as error:
+        received = error.strerror or type(error).__name__
+        remedy = "Name a file in a folder that can be written, with space on its disk."
+        raise StoreError(str(path), rule="a pin is added to it", received=received, remedy=remedy) from error
     return f"row {last.seq} is pinned in {path}: {last.hash}"
+
+
+def _unless_it_waits(path: str, flags: int) -> int:
+    """Open a file; a pipe that nobody reads is an error, for which nobody waits."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0), 0o666)
 
 
 def write_checkpoint(path: Path, rows: Sequence[Row], key: SigningKey) -> str:
@@ -117,9 +128,7 @@ _REMEDY = "Name a file that `theragate release audit --pin` has written, or a ch
 def _lines(path: Path) -> list[str]:
     remedy = _REMEDY
     try:
-        if path.stat().st_size > _MOST_BYTES:
-            raise DataError(str(path), rule=f"it has {_MOST_BYTES:,} bytes at most", received="more", remedy=remedy)
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = read_bytes(path, most=_MOST_BYTES).decode("utf-8").splitlines()
     except (OSError, UnicodeError) as error:
         received = getattr(error, "strerror", None) or "bytes that are no text"
         raise DataError(str(path), rule="it can be read", received=received, remedy=remedy) from error

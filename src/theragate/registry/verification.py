@@ -1,9 +1,6 @@
 """Verifying a released version with one's own keys, online or offline; nothing the registry says is trusted."""
 
-import errno
 import json
-import os
-import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -11,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from theragate.errors import DataError, EvidenceError, StoreError
-from theragate.files import whole_directory, write_json, write_text
+from theragate.files import read_bytes, whole_directory, write_json, write_text
 from theragate.registry.pinned_head import Memory
 from theragate.registry.session import ATTESTATION, CHAMPION, Session, author_of, read_rows
 from theragate.release.attestation import ParsedStatement
@@ -236,8 +233,8 @@ def read_material(
     about = _saved_json(folder / _VERSION, most=_MOST_SMALL, remedy=remedy)
     try:
         saved, number, author = (str(about[key]) for key in ("study", "version", "author"))
-        envelope = _saved(folder / _ENVELOPE, most=_MOST_SMALL).decode("utf-8")
-        dossier = _saved(folder / _DOSSIER, most=_MOST_DOSSIER)
+        envelope = read_bytes(folder / _ENVELOPE, most=_MOST_SMALL).decode("utf-8")
+        dossier = read_bytes(folder / _DOSSIER, most=_MOST_DOSSIER)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(
             f"`{folder}`",
@@ -254,26 +251,9 @@ def read_material(
     return VerificationMaterial(event, author, envelope, dossier, folder / _PACKAGE, rows=rows, day=day, later=later)
 
 
-def _saved(path: Path, *, most: int) -> bytes:
-    """Read a file that somebody has handed over: no pipe or device, and no more than it may have.
-
-    Raises
-    ------
-    OSError
-        If it cannot be read, or is no such file.
-    """
-    with os.fdopen(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as stream:
-        if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
-            raise OSError(errno.EINVAL, "it is no regular file", str(path))
-        content = stream.read(most + 1)
-    if len(content) > most:
-        raise OSError(errno.EFBIG, f"it has more than {most:,} bytes", str(path))
-    return content
-
-
 def _saved_json(path: Path, *, most: int, remedy: str) -> Any:
     try:
-        return json.loads(_saved(path, most=most))
+        return json.loads(read_bytes(path, most=most))
     except (OSError, ValueError, RecursionError) as error:
         received = _cause(error) if isinstance(error, OSError) else "a file that is not valid JSON"
         raise DataError(str(path), rule="the file is readable JSON", received=received, remedy=remedy) from error

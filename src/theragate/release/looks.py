@@ -14,7 +14,7 @@ from pydantic import model_serializer, model_validator
 
 from theragate.digests import canonical_json
 from theragate.errors import DataError
-from theragate.files import write_text
+from theragate.files import read_bytes, write_text
 from theragate.settings import Settings
 from theragate.study import Spec
 
@@ -119,7 +119,7 @@ def read_looks(path: Path) -> list[Look]:
         If the file cannot be read, or another line is not a look.
     """
     try:
-        text = path.read_text(encoding="utf-8") if path.exists() else ""
+        text = read_bytes(path).decode("utf-8") if path.exists() else ""
     except (OSError, UnicodeDecodeError) as error:
         raise _damaged(path, "a file that cannot be read") from error
     lines = text.splitlines()

@@ -14,11 +14,13 @@ from ruamel.yaml.constructor import DuplicateKeyError
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from theragate.errors import ConfigurationError, did_you_mean
+from theragate.files import read_bytes
 
 __all__ = ["as_mapping", "read_parameters"]
 
 KEYS = ("seed", "policies", "studies")
 _MOST_ENTRIES = 1_000_000
+_MOST_BYTES = 64 << 20
 
 
 def read_parameters(path: Path) -> dict[str, Any]:
@@ -70,7 +72,7 @@ def as_mapping(value: Any, subject: str) -> dict[Any, Any]:
 def _read(path: Path) -> Any:
     try:
         # A copy for each reader: what one of them changes is nobody else's affair.
-        return copy.deepcopy(_parsed(path.read_bytes()))
+        return copy.deepcopy(_parsed(read_bytes(path, most=_MOST_BYTES)))
     except OSError as error:
         raise ConfigurationError(
             str(path),

@@ -10,6 +10,7 @@ from pydantic import StringConstraints, model_validator
 
 from theragate.digests import sha256_bytes
 from theragate.errors import ConfigurationError, nearest
+from theragate.files import read_bytes
 from theragate.study import Spec, spec_of, unfit
 from theragate.validation._expectation_types import ARGUMENTS, EXPECTATIONS
 from theragate.validation.types import Severity
@@ -117,7 +118,7 @@ def read_suite(path: Path, *, study: str) -> Suite:
 
 def _read(path: Path) -> tuple[bytes, Any]:
     try:
-        content = path.read_bytes()
+        content = read_bytes(path)
     except OSError as error:
         received = "no such file" if isinstance(error, FileNotFoundError) else error.strerror or "an error"
         remedy = f"Write the expectations of the study into expectations/{path.name}."

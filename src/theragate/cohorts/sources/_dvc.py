@@ -12,6 +12,7 @@ from theragate.cohorts.sources._formats import check_exists, check_table_exists,
 from theragate.cohorts.sources._raw_table import SourceTable
 from theragate.digests import md5_file, md5_folder
 from theragate.errors import DataError
+from theragate.files import read_bytes
 from theragate.study import DvcSource
 
 __all__ = ["check_pulled", "read_dvc"]
@@ -61,7 +62,7 @@ def check_pulled(spec: DvcSource, context: SourceContext) -> None:
 def _tracked(pin: Path, name: str, *, subject: str, remedy: str) -> str:
     """Return the MD5 by which DVC tracks a file; DVC 2 normalised line endings before it took one."""
     try:
-        content: Any = YAML(typ="safe").load(pin.read_bytes())
+        content: Any = YAML(typ="safe").load(read_bytes(pin))
         tracked = {out["path"]: out for out in content["outs"]}
         if name not in tracked:
             received = f"an entry for {', '.join(f'`{path}`' for path in tracked) or 'no file'}"
