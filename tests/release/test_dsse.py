@@ -100,6 +100,17 @@ def test_what_is_no_base64_is_refused(broken):
         verify(envelope.model_copy(update={"signatures": signatures}), [EVALUATOR.public], payload_type=TYPE)
 
 
+def test_base64_has_one_spelling():
+    """The last letter before `==` has four bits that say nothing: sixteen spellings were one signed content."""
+    envelope = sign(b"payload", TYPE, EVALUATOR)
+    signature = envelope.signatures[0].sig
+    assert (envelope.payload[-3:], signature[-2:]) == ("A==", "==")
+    respelled = Signature(keyid="", sig=f"{signature[:-3]}{chr(ord(signature[-3]) + 1)}==")
+    for change in ({"payload": f"{envelope.payload[:-3]}B=="}, {"signatures": (respelled,)}):
+        with pytest.raises(Refusal, match="another spelling than its canonical one"):
+            verify(envelope.model_copy(update=change), [EVALUATOR.public], payload_type=TYPE)
+
+
 def other_key(key) -> SSlibKey:
     return SSlibKey(key.key_id, "ed25519", "ed25519", {"public": key.public.raw.hex()})
 

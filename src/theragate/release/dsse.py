@@ -127,9 +127,12 @@ def verify(envelope: Envelope, keys: Iterable[VerifyingKey], *, payload_type: st
 
 def _decoded(text: str) -> bytes:
     try:
-        return base64.b64decode(text, validate=True)
+        content = base64.b64decode(text, validate=True)
     except ValueError as error:
         raise _refused("text that is not Base64") from error
+    if base64.b64encode(content).decode() != text:  # the last letter may have bits that say nothing
+        raise _refused("Base64 in another spelling than its canonical one")
+    return content
 
 
 def _refused(received: str) -> Refusal:
