@@ -178,15 +178,15 @@ def test_a_manifest_that_does_not_fit_is_refused(tmp_path, line, old, new, said)
     assert said in refusal(tmp_path)
 
 
-def test_the_first_image_that_is_refused_is_named_and_how_many_are_like_it(tmp_path):
+def test_the_first_image_that_is_refused_is_named_and_where_others_are(tmp_path):
     folder = folder_of(tmp_path, 5)
     for number in (2, 4):
         (folder / f"a{number}.dcm").write_bytes(dicom(scene(), patient=f"00{number}", BurnedInAnnotation="YES"))
     (folder / "a5-mask.png").write_bytes(png(disk() * 0))
     assert refusal(tmp_path) == (
         "`sources/s/images/manifest.csv`, line 3: no text is burned into the pixels, since it may name the patient; "
-        "received BurnedInAnnotation: YES, 1 further image alike, 1 image refused otherwise. Remove the text from the "
-        "pixels and correct the header, or leave the image out."
+        "received BurnedInAnnotation: YES, and the same rule is broken in line 5, others in line 6. Remove the text "
+        "from the pixels and correct the header, or leave the image out."
     )
 
 

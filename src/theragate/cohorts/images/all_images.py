@@ -1,13 +1,12 @@
 """The rows of many images: those measured before are kept, the rest is shared out, what is wrong is told at once."""
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from theragate.cohorts.images.kept import KeptRows
 from theragate.cohorts.images.one_image import ImageWork, Measured, code_version, measure_image, work_digest
-from theragate.errors import DataError
-from theragate.numbers import plural
+from theragate.errors import DataError, some_of
 from theragate.workers.backend import Backend, run_in_workers
 
 __all__ = ["check_owners", "measure_images"]
@@ -32,7 +31,7 @@ def measure_images(
     Raises
     ------
     DataError
-        If images cannot be measured: the first is named, and how many break the same rule.
+        If images cannot be measured: the first is named, and which others break its rule or another.
     """
     rows: dict[int, Measured] = {}
     store, digests = KeptRows(kept), {}
@@ -80,7 +79,7 @@ def _check_apart(rows: Sequence[Measured], names: Sequence[str], what: str, rule
             raise DataError(
                 names[at],
                 rule=f"{rule}, by their DICOM headers",
-                received=f"the same in {names[before].rpartition(', ')[2]}",
+                received=f"the same in {_place(names[before])}",
                 remedy="Correct the manifest, or leave one out.",
             )
 
@@ -99,10 +98,13 @@ def _check_none_refused(rows: Sequence[Measured], names: Sequence[str]) -> None:
     if not refused:
         return
     (rule, received, remedy), first = refused[0]
-    alike: defaultdict[str, int] = defaultdict(int)
-    for (broken, _, _), _ in refused:
-        alike[broken] += 1
-    more = [f"{plural(alike.pop(rule) - 1, 'further image')} alike"] if alike[rule] > 1 else []
-    others = sum(count for broken, count in alike.items() if broken != rule)
-    more += [f"{plural(others, 'image')} refused otherwise"] if others else []
+    alike = [_place(name) for (broken, _, _), name in refused[1:] if broken == rule]
+    others = [_place(name) for (broken, _, _), name in refused if broken != rule]
+    more = [f"and the same rule is broken in {some_of(alike)}"] if alike else []
+    more += [f"others in {some_of(others)}"] if others else []
     raise DataError(first, rule=rule, received=", ".join([received, *more]), remedy=remedy)
+
+
+def _place(name: str) -> str:
+    """Return what names an image within its manifest or folder."""
+    return name.rpartition(", ")[2]
