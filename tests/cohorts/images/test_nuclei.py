@@ -1,6 +1,7 @@
 """The world of nuclei keeps to what it says: its best AUROC, two scanners, and files that say SIMULATED."""
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import pydicom
@@ -38,6 +39,21 @@ def test_every_file_says_that_nobody_is_in_it():
         assert str(data.PatientName) == "SIMULATED"
         assert data.ImageComments == "SIMULATED: this patient does not exist."
         assert "StudyDate" not in data
+
+
+def test_another_world_may_say_who_the_patient_is():
+    ours = draw_patient(3, 0)
+    large = replace(ours, degrees=ours.degrees + np.array([3.0, 0.0, 0.0]), site="south")
+    field = draw_field(3, 0, patient=large, patient_id="hospital-7")
+    image, plain = pydicom.dcmread(io.BytesIO(field.image)), pydicom.dcmread(io.BytesIO(draw_field(3, 0).image))
+    assert image.PatientID == "hospital-7"
+    assert image.ManufacturerModelName == "SIMULATED B"
+    areas = [
+        (read_picture(mask).stored > 0).mean() / (1 + read_picture(mask).stored.max())
+        for mask in (field.mask, draw_field(3, 0).mask)
+    ]
+    assert areas[0] > 1.5 * areas[1]
+    assert plain.PatientID == "SIMULATED-3-1"
 
 
 def test_scanners_differ_and_nuclei_lie_apart_within_the_field():

@@ -83,9 +83,20 @@ def draw_patient(seed: int, place: int) -> Patient:
     return Patient(degrees, risk, diagnosis, site, float(np.clip(np.round(random.normal(55, 12)), 25, 89)))
 
 
-def draw_field(seed: int, place: int) -> Field:
-    """Draw the image of a patient and the mask of its nuclei, as DICOM files that say SIMULATED."""
-    patient = draw_patient(seed, place)
+def draw_field(seed: int, place: int, *, patient: Patient | None = None, patient_id: str | None = None) -> Field:
+    """Draw the image of a patient and the mask of its nuclei, as DICOM files that say SIMULATED.
+
+    Parameters
+    ----------
+    seed, place
+        Of the world, and of the patient in it.
+    patient
+        Whose degrees and site are drawn, where another world knows the patient; by default the one of `draw_patient`.
+    patient_id
+        The PatientID in the headers; by default one that says SIMULATED, too.
+    """
+    patient = patient or draw_patient(seed, place)
+    patient_id = patient_id or f"SIMULATED-{seed}-{place + 1}"
     scanner, random = _SCANNERS[patient.site], _stream(seed, place, 1)
     side = round(_FIELD / scanner.pixel_mm)
     labels = np.zeros((side, side), dtype=np.uint8)
@@ -99,8 +110,8 @@ def draw_field(seed: int, place: int) -> Field:
         scene[rows, columns][inside] = part[inside]
         labels[rows, columns][inside] = number
     return Field(
-        _dicom(_scanned(scene, scanner, random), scanner, seed, place, "image"),
-        _dicom(labels, scanner, seed, place, "mask"),
+        _dicom(_scanned(scene, scanner, random), scanner, patient_id, _uids(seed, place, "image")),
+        _dicom(labels, scanner, patient_id, _uids(seed, place, "mask")),
     )
 
 
@@ -159,7 +170,7 @@ def _scanned(scene: Floats, scanner: Scanner, random: np.random.Generator) -> ND
     return np.asarray(np.clip(np.rint(noisy), 0, 4095), dtype=np.uint16)
 
 
-def _dicom(pixels: NDArray[Any], scanner: Scanner, seed: int, place: int, kind: str) -> bytes:
+def _dicom(pixels: NDArray[Any], scanner: Scanner, patient_id: str, uids: tuple[str, str, str]) -> bytes:
     import pydicom
     from pydicom.dataset import Dataset, FileMetaDataset
     from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage
@@ -168,9 +179,8 @@ def _dicom(pixels: NDArray[Any], scanner: Scanner, seed: int, place: int, kind: 
     data.file_meta = FileMetaDataset()
     data.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     data.SOPClassUID = SecondaryCaptureImageStorage
-    data.SOPInstanceUID = _uid(seed, place, kind)
-    data.StudyInstanceUID, data.SeriesInstanceUID = _uid(seed, place, "study"), _uid(seed, place, f"{kind} series")
-    data.PatientName, data.PatientID = "SIMULATED", f"SIMULATED-{seed}-{place + 1}"
+    data.StudyInstanceUID, data.SeriesInstanceUID, data.SOPInstanceUID = uids
+    data.PatientName, data.PatientID = "SIMULATED", patient_id
     data.Modality, data.Manufacturer, data.ManufacturerModelName = "GM", "SIMULATED", scanner.name
     data.ImageComments = "SIMULATED: this patient does not exist."
     data.BurnedInAnnotation = "NO"
@@ -186,6 +196,11 @@ def _dicom(pixels: NDArray[Any], scanner: Scanner, seed: int, place: int, kind: 
     written = io.BytesIO()
     pydicom.dcmwrite(written, data, enforce_file_format=True)
     return written.getvalue()
+
+
+def _uids(seed: int, place: int, kind: str) -> tuple[str, str, str]:
+    """Return the UIDs of study, series and instance."""
+    return _uid(seed, place, "study"), _uid(seed, place, f"{kind} series"), _uid(seed, place, kind)
 
 
 def _uid(seed: int, place: int, kind: str) -> str:
