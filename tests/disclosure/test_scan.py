@@ -4,6 +4,7 @@ import io
 import json
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -145,6 +146,30 @@ def test_an_id_is_found(file, tmp_path):
         scanned(tmp_path, file, content, whom=whom)
 
 
+def test_a_name_of_a_sample_is_found_though_the_cohort_has_random_ids(tmp_path):
+    links = tmp_path / "links.csv"
+    links.write_text("source_id,patient\nNA12878,aa11\n0012,bb22\nmean,cc33\n")
+    whom = replace(patients(), links=links)
+    with pytest.raises(EvidenceError, match=r"\(identifiers\); received 1 entries that are patients' ids") as error:
+        scanned(tmp_path, "note.txt", "trained on NA12878 and others", whom=whom)
+    assert "NA12878" not in str(error.value)
+    assert scanned(tmp_path, "more.txt", "a mean of 0012", whom=whom).tables
+    absent = replace(whom, links=tmp_path / "none.csv")
+    assert scanned(tmp_path, "note.txt", "trained on NA12878", whom=absent).tables
+
+
+def test_a_row_of_a_few_peoples_genotypes_is_found(tmp_path):
+    random = np.random.default_rng(2)
+    cohort = pd.DataFrame({"patient": [f"P{row:04}x" for row in range(200)]})
+    for name in ("vkorc1", "cyp2c9", "rs12777823"):
+        cohort[name] = random.choice(["A/A", "A/G", "G/G"], 200, p=[0.05, 0.15, 0.8])
+    rare = {"vkorc1": "A/A", "cyp2c9": "A/A", "rs12777823": "A/G"}
+    cohort.loc[0, [*rare]] = [*rare.values()]
+    whom = Patients(cohort.assign(dose=random.normal(size=200)), ("dose",))
+    with pytest.raises(EvidenceError, match=r"\(rows\); received 1 rows that fewer than 11 patients share"):
+        scanned(tmp_path, "example.json", json.dumps([rare]), whom=whom)
+
+
 @pytest.mark.parametrize(
     ("sent", "rule"),
     [
@@ -238,7 +263,18 @@ def test_a_row_that_eleven_share_may_be_released_unless_all_have_one_outcome(tmp
 
 @pytest.mark.parametrize(
     ("name", "content"),
-    [("model.pkl", b"\x80\x04"), ("broken.json", b"{"), ("broken.npz", b"PK"), ("x.ubj", b"{}"), ("x.png", b"GIF89a")],
+    [
+        ("one.txt", b"##fileformat=VCFv4.3\n#CHROM\tPOS\n"),
+        ("one.csv", b"\n!Series_title\t1\n"),
+        ("one.vcf", b"##fileformat=VCFv4.3\n"),
+        ("one.bcf", b"BCF\x02\x02"),
+        ("one.npy", b"\x89HDF\r\n\x1a\n"),
+        ("model.pkl", b"\x80\x04"),
+        ("broken.json", b"{"),
+        ("broken.npz", b"PK"),
+        ("x.ubj", b"{}"),
+        ("x.png", b"GIF89a"),
+    ],
 )
 def test_what_nobody_can_look_into_is_refused(name, content, tmp_path):
     with pytest.raises(DataError, match="what goes to MLflow can be searched for patients' rows"):

@@ -1,7 +1,7 @@
 """Random ids for the patients, and numbers for the clusters, of a private source. The links stay at the site."""
 
 import csv
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from theragate.errors import DataError
 from theragate.files import whole_file
 from theragate.numbers import plural
 
-__all__ = ["random_ids"]
+__all__ = ["random_ids", "source_ids"]
 
 _PIECE = 2**16  # ids that are objects of Python at once
 
@@ -67,6 +67,19 @@ def random_ids(ids: pd.Series, table: Path, *, draw: Callable[[], str], of: str 
     if len(new) == len(asked):
         return in_place_of(ids, drawn)
     return in_place_of(ids, pa.concat_arrays([randoms, drawn]).take(pa.array(places)))
+
+
+def source_ids(table: Path, *, of: str = "patient") -> Iterator[Sequence[str]]:
+    """Yield the source's own ids that a table links, piece by piece; none where there is no table.
+
+    Raises
+    ------
+    DataError
+        If the table cannot be read.
+    """
+    sources, _ = _read(table, of)
+    for first in range(0, len(sources), _PIECE):
+        yield sources.slice(first, _PIECE).to_pylist()
 
 
 def _pairs(*parts: tuple[pa.Array, pa.Array]) -> Iterator[tuple[pa.Array, pa.Array]]:

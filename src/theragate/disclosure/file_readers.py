@@ -8,6 +8,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
 from pathlib import Path, PurePosixPath
+from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -41,7 +42,20 @@ def read_content(path: Path) -> list[Table]:
         raise _unsearchable(path.name, f"one that cannot be read ({type(error).__name__})") from error
 
 
+_BLANKS = 64  # of which some may come first
+# How files of patients' own measurements begin, whatever they are called.
+_MEASUREMENTS: Final = {
+    b"##fileformat=VCF": "genotypes",
+    b"BCF\x02": "genotypes",
+    b"\x89HDF\r\n": "expression",
+    b"!Series_": "expression",
+}
+
+
 def _read(suffix: str, content: bytes, where: str = "") -> Iterator[Table]:
+    for begins, what in _MEASUREMENTS.items():
+        if content[:_BLANKS].lstrip().startswith(begins):
+            raise _unsearchable(f"*{suffix}", f"a file of {what}")
     if suffix not in READERS:
         raise _unsearchable(f"*{suffix}", "a kind of file that cannot be searched")
     yield from READERS[suffix](content, where)

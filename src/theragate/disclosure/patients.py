@@ -1,18 +1,22 @@
 """The patients whom nothing may give away: their ids, rows and values, a piece of the cohort or a column at a time."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from theragate.cohorts.cohort_file import CohortFile
+from theragate.cohorts.random_ids import source_ids
 from theragate.disclosure.values import Floats, PatientValues
 
 __all__ = ["Patients", "spelled"]
 
 _PIECE = 2**16  # patients looked at together
+_NAMES = re.compile(r"^(?=.*[0-9])(?=.*[^\W\d]).{4,}$")
 _ROW = 5  # numbers in a row without names: medians of fewer columns may equal a patient's by coincidence
 
 
@@ -31,22 +35,32 @@ class Patients:
     declared
         Numbers of the study's own files, such as the limits of its suite. Whoever finds one of them in another file
         learns nothing new, whatever the patients' values are.
+    links
+        The table at the site that links the source's own ids, such as the names of samples, with those of the cohort.
     """
 
     cohort: pd.DataFrame | CohortFile
     outcome: Sequence[str]
     predictions: Mapping[str, Floats] = field(default_factory=dict)
     declared: Sequence[float] = ()
+    links: Path | None = None
 
     def ids_among(self, texts: Set[str]) -> frozenset[str]:
-        """Return those of `texts` that are ids and identify a patient; row numbers name nobody."""
+        """Return those of `texts` that are ids and identify a patient; row numbers name nobody.
+
+        Of the source's own ids those count that have letters and digits: no plain word or number is taken for one.
+        """
         found: set[str] = set()
         numbers = True
         for piece in self.pieces(["patient"]):
             ids = piece["patient"].astype(str)
             numbers = numbers and bool(ids.str.fullmatch(r"[0-9]{1,9}").all())
             found |= {*ids[ids.isin(texts)]}
-        return frozenset() if numbers else frozenset(found)
+        own = frozenset() if numbers else frozenset(found)
+        asked = {text for text in texts if _NAMES.search(text)}
+        if self.links is None or not asked:
+            return own
+        return own.union(*(asked.intersection(piece) for piece in source_ids(self.links)))
 
     @cached_property
     def names(self) -> tuple[str, ...]:

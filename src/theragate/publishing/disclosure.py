@@ -1,6 +1,7 @@
 """Everything of a study that is bound for MLflow, looked into before anything is written there."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,11 +32,18 @@ __all__ = ["check_disclosure"]
 CLEAN = "clean"  # the scenario of predictions from unchanged inputs
 
 
-def check_disclosure(workspace: Workspace, bundle: Bundle) -> Scan:
+def check_disclosure(workspace: Workspace, bundle: Bundle, *, private: Path) -> Scan:
     """Look into all that goes to MLflow for patients' rows and values: files, numbers, tags and texts.
 
     The trials are looked into as part of the training record. What `sync` writes later is the same: it publishes only
     what `registration.json` names by digest.
+
+    Parameters
+    ----------
+    workspace, bundle
+        The study's files, and what is to go out.
+    private
+        The folder of the tables that stay at the site, of which one may link the source's own ids.
 
     Raises
     ------
@@ -50,6 +58,7 @@ def check_disclosure(workspace: Workspace, bundle: Bundle) -> Scan:
         study.outcome_columns,
         _predictions(workspace, study),
         _declared(workspace, study),
+        private / "ids" / f"{study.name}.csv",
     )
     estimator = {f"estimator/{path.name}": path for path in sorted(bundle.estimator.rglob("*")) if path.is_file()}
     record = {"record.json": workspace.model("record.json")}

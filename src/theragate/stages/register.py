@@ -29,7 +29,9 @@ def register(call: StageCall) -> str:
     snapshot = take_snapshot(workspace.root, call.environ)
     judged = read_judged(workspace)
     bundle = gather(judged, settings, snapshot)
-    write_json(workspace.report("disclosure.json"), check_disclosure(workspace, bundle).record())
+    write_json(
+        workspace.report("disclosure.json"), check_disclosure(workspace, bundle, private=settings.private).record()
+    )
     published = write_missing(bundle, settings, snapshot)
     registration = registration_of(bundle, registered=published.version is not None)
     write_json(workspace.report("registration.json"), registration.model_dump(mode="json"))
