@@ -10,6 +10,7 @@ from benchmarks.auroc import auroc_over_sort
 from benchmarks.cluster import cluster_speedup
 from benchmarks.fairness import fairness_rows_scaling, fairness_speedup
 from benchmarks.fhir import fhir_export
+from benchmarks.genomes import vcf_sites
 from benchmarks.hashing import sha256_ratio
 from benchmarks.images import images
 from benchmarks.million import million_followed, million_rows
@@ -46,6 +47,7 @@ BENCHMARKS = {
     "cluster": cluster_speedup,
     "fhir": fhir_export,
     "images": images,
+    "vcf": vcf_sites,
     "sha256": sha256_ratio,
     "guarded_alias": guarded_alias,
     "sync": sync_over_http,

@@ -33,7 +33,9 @@ def test_a_suspected_leak_is_said_and_left_to_a_person(survival):
 def test_an_outcome_that_goes_with_the_batch_fails_and_no_correction_is_offered(survival):
     finding = gate_of("data_quality").judge(data(survival, confounded=("plate",)))
     assert finding.status == "fail"
-    assert "the outcome or the treatment goes with the batch `plate`" in finding.summary
+    assert "checked: the outcome goes with the batch `plate`" in finding.summary
+    compared = gate_of("data_quality").judge(data(changed(survival, task="treatment_effect"), confounded=("plate",)))
+    assert "the outcome or the treatment goes with the batch `plate`" in compared.summary
     assert "in each batch" in finding.next_step
     leaky = gate_of("data_quality").judge(data(survival, confounded=("plate",), leakage=("chapter",)))
     assert "drop the column" in leaky.next_step

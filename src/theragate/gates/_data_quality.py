@@ -40,7 +40,8 @@ class DataQuality(Gate):
         if data.leakage or data.critical or data.confounded:
             causes = [f"`{name}` gives the outcome away" for name in data.leakage]
             causes += [f"the critical expectation `{name}` is not met" for name in data.critical]
-            causes += [f"the outcome or the treatment goes with the batch `{name}`" for name in data.confounded]
+            what = "the outcome or the treatment" if evidence.task == "treatment_effect" else "the outcome"
+            causes += [f"{what} goes with the batch `{name}`" for name in data.confounded]
             summary = f"{checked}: {listing(causes)}."
             only_batch = not (data.leakage or data.critical)
             next_step = AFTER_BATCH if only_batch else self.after_fail

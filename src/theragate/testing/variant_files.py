@@ -2,7 +2,7 @@
 
 import struct
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,7 @@ from theragate.cohorts.genomes.chromosomes import chromosome_lengths, plain_chro
 from theragate.files import whole_file
 from theragate.study import Build, VariantSite
 
-__all__ = ["WARFARIN_SITES", "WARFARIN_STARS", "warfarin_genotypes", "write_vcf"]
+__all__ = ["WARFARIN_SITES", "WARFARIN_STARS", "packed", "vcf_header", "warfarin_genotypes", "write_vcf"]
 
 # dbSNP build 156, positions in GRCh38. VKORC1 lies on the other strand: its -1639G>A is C>T here.
 WARFARIN_SITES: Mapping[str, VariantSite] = {
@@ -28,6 +28,7 @@ WARFARIN_SITES: Mapping[str, VariantSite] = {
 WARFARIN_STARS = "gene,allele,variant,base,activity\ncyp2c9,*1,,,1\ncyp2c9,*2,cyp2c9_2,T,0.5\ncyp2c9,*3,cyp2c9_3,C,0\n"
 
 _BLOCK = 65_280  # bytes of text in a block of bgzip
+_HEAD = bytes.fromhex("1f8b08040000000000ff060042430200")
 _END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
 
 
@@ -65,36 +66,44 @@ def write_vcf(
     simulated
         Whether the header says so; a cohort from such a file is labelled.
     """
-    lengths = chromosome_lengths(build)
-    order = [*lengths]
+    order = [*chromosome_lengths(build)]
     known = sorted(genotypes, key=lambda name: (order.index(plain_chromosome(sites[name].chrom)), sites[name].pos))
-    lines = ["##fileformat=VCFv4.3", *(["##SIMULATED=These people do not exist."] if simulated else [])]
-    lines += ['##FILTER=<ID=PASS,Description="All filters passed">', f"##reference={build}"]
-    lines += [f"##contig=<ID=chr{name},length={length}>" for name, length in lengths.items()]
-    lines += ['##FORMAT=<ID=GT,Number=1,Type=String,Description="Genotype">']
-    lines += ['##FORMAT=<ID=GQ,Number=1,Type=Integer,Description="Quality of the genotype">']
-    lines += ["\t".join(["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO", "FORMAT", *samples])]
+    lines = [vcf_header(samples, build=build, simulated=simulated)]
     for name in known:
         site = sites[name]
         fields = (f"chr{plain_chromosome(site.chrom)}", str(site.pos), site.rsid or ".", site.ref, ",".join(site.alt))
-        lines += ["\t".join([*fields, "100", "PASS", ".", "GT:GQ", *_with_quality(genotypes[name])])]
-    content = "\n".join([*lines, ""]).encode()
-    with whole_file(path) as temporary:
-        temporary.write_bytes(_packed(content) if path.name.endswith(".gz") else content)
+        calls = (genotype if ":" in genotype else f"{genotype}:99" for genotype in genotypes[name])
+        lines.append("\t".join([*fields, "100", "PASS", ".", "GT:GQ", *calls]) + "\n")
+    with whole_file(path) as temporary, temporary.open("wb") as file:
+        file.writelines(packed(lines) if path.name.endswith(".gz") else (line.encode() for line in lines))
 
 
-def _with_quality(genotypes: Iterable[str]) -> list[str]:
-    return [genotype if ":" in genotype else f"{genotype}:99" for genotype in genotypes]
+def vcf_header(samples: Sequence[str], *, build: Build, simulated: bool) -> str:
+    """Return the lines before the first site."""
+    lines = ["##fileformat=VCFv4.3", *(["##SIMULATED=These people do not exist."] if simulated else [])]
+    lines += ['##FILTER=<ID=PASS,Description="All filters passed">', f"##reference={build}"]
+    lines += [f"##contig=<ID=chr{name},length={length}>" for name, length in chromosome_lengths(build).items()]
+    lines += ['##FORMAT=<ID=GT,Number=1,Type=String,Description="Genotype">']
+    lines += ['##FORMAT=<ID=GQ,Number=1,Type=Integer,Description="Quality of the genotype">']
+    lines += ["\t".join(["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO", "FORMAT", *samples])]
+    return "\n".join([*lines, ""])
 
 
-def _packed(content: bytes) -> bytes:
-    """Pack text in the blocks of bgzip (SAMv1.pdf, section 4.1)."""
-    blocks = []
-    for first in range(0, len(content), _BLOCK):
-        part = content[first : first + _BLOCK]
-        squeezer = zlib.compressobj(6, zlib.DEFLATED, -15)
-        squeezed = squeezer.compress(part) + squeezer.flush()
-        head = bytes.fromhex("1f8b08040000000000ff0600424302 00".replace(" ", ""))
-        size = struct.pack("<H", len(head) + 2 + len(squeezed) + 8 - 1)
-        blocks.append(head + size + squeezed + struct.pack("<II", zlib.crc32(part), len(part)))
-    return b"".join([*blocks, _END])
+def packed(texts: Iterable[str], *, level: int = 6) -> Iterator[bytes]:
+    """Pack texts in the blocks of bgzip (SAMv1.pdf, section 4.1), one after the other."""
+    waiting = b""
+    for text in texts:
+        waiting += text.encode()
+        while len(waiting) >= _BLOCK:
+            yield _block(waiting[:_BLOCK], level)
+            waiting = waiting[_BLOCK:]
+    if waiting:
+        yield _block(waiting, level)
+    yield _END
+
+
+def _block(part: bytes, level: int) -> bytes:
+    squeezer = zlib.compressobj(level, zlib.DEFLATED, -15)
+    squeezed = squeezer.compress(part) + squeezer.flush()
+    size = struct.pack("<H", len(_HEAD) + 2 + len(squeezed) + 8 - 1)
+    return _HEAD + size + squeezed + struct.pack("<II", zlib.crc32(part), len(part))
