@@ -186,3 +186,22 @@ def test_a_sample_is_said_where_leaks_were_looked_for_in_one(study):
     assert "leaks_among" not in finding().model_dump(mode="json")
     sampled = finding(leaks_among=50_000)
     assert Validation.model_validate(sampled.model_dump(mode="json")) == sampled
+
+
+def test_a_batch_with_which_the_outcome_goes_is_said_beside_leaks_and_is_none(study):
+    leak = LeakageFinding(
+        check="batch",
+        feature="plate",
+        severity="warning",
+        statistic="share of the variation of the outcome that the batch explains",
+        estimate=0.4341,
+        limit=0.02,
+        sentence="The outcome goes with the batch `plate`.",
+    )
+    found = finding(leakage=(leak,))
+    assert found.passed
+    assert (found.confounded, found.suspected, found.leaks) == (("plate",), (), ())
+    text = " ".join(Outline(page(found, study)).text)
+    assert "Confounded: plate" in " ".join(text.split())
+    assert "that the batch explains 0.434, limit 0.020" in text
+    assert "Confounded" not in page(finding(), study)

@@ -2,6 +2,7 @@
 
 import csv
 import gzip
+import io
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -12,6 +13,7 @@ import pandas as pd
 
 from theragate.cohorts.genomes.expression import Expression, Values, Wanted, wrong
 from theragate.errors import DataError
+from theragate.files import read_bytes
 from theragate.study import ExpressionSource
 
 __all__ = ["read_platform", "read_series_matrix", "read_wide_table"]
@@ -87,7 +89,7 @@ def read_platform(path: Path, column: str, *, subject: str) -> Genes:
         If it is no such file.
     """
     try:
-        table = pd.read_csv(path, dtype="str", keep_default_na=False)
+        table = pd.read_csv(io.BytesIO(read_bytes(path)), dtype="str", keep_default_na=False)
     except (OSError, ValueError):
         table = pd.DataFrame()
     if column not in table.columns or table.empty:

@@ -1,6 +1,7 @@
 """Star alleles by their declared definitions: every diplotype that a person's genotypes allow, and an answer if one."""
 
 import csv
+import io
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from theragate.cohorts.genomes.alleles import SECOND_ABSENT
 from theragate.cohorts.genomes.genotypes import Genotypes, Why
 from theragate.errors import DataError, did_you_mean
+from theragate.files import read_bytes
 from theragate.study import VariantSite
 
 __all__ = ["INDETERMINATE", "GeneTable", "diplotypes", "read_gene_tables", "star_columns"]
@@ -183,13 +185,12 @@ def _gene(
 
 def _rows(path: Path, columns: Sequence[str], *, subject: str) -> list[dict[str, str]]:
     try:
-        with path.open(encoding="utf-8", newline="") as file:
-            reader = csv.DictReader(file, strict=True)
-            names = [*(reader.fieldnames or ())]
-            rows = [{key: (value or "").strip() for key, value in row.items() if key} for row in reader]
+        reader = csv.DictReader(io.StringIO(read_bytes(path).decode("utf-8-sig"), newline=""), strict=True)
+        names = [*(reader.fieldnames or ())]
+        rows = [{key: (value or "").strip() for key, value in row.items() if key} for row in reader]
     except FileNotFoundError:
         raise _wrong(subject, "the file exists", "no such file", "Put it there, or correct params.yaml.") from None
-    except (UnicodeDecodeError, csv.Error):
+    except (OSError, UnicodeDecodeError, csv.Error):
         names, rows = [], []
     lacking = [name for name in columns if name not in names]
     if lacking or not rows:

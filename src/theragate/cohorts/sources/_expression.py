@@ -20,6 +20,7 @@ from theragate.cohorts.sources._context import SourceContext
 from theragate.cohorts.sources._raw_table import SourceTable, check_names_differ
 from theragate.cohorts.sources._steady import edition, steady
 from theragate.cohorts.table import Table
+from theragate.files import read_bytes
 from theragate.study import ExpressionSource, expression_format
 
 __all__ = ["read_expression"]
@@ -94,8 +95,8 @@ def _ids(found: Expression, name: str, subject: str) -> pd.Series:
 
 def _listed(path: Path, subject: str) -> tuple[str, ...]:
     try:
-        genes = [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-    except UnicodeDecodeError:
+        genes = [line.strip() for line in read_bytes(path).decode("utf-8-sig").splitlines() if line.strip()]
+    except (OSError, UnicodeDecodeError):
         genes = []
     if not genes or len({*genes}) < len(genes):
         raise wrong(

@@ -1,5 +1,6 @@
 """A cohort from genotypes: a row per sample of a VCF or BCF file, or per file of a folder, by declared variants."""
 
+import io
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from theragate.cohorts.sources._raw_table import RawTable, check_names_differ
 from theragate.cohorts.sources._steady import edition, steady
 from theragate.errors import DataError
 from theragate.evidence.published import SMALLEST_CELL
+from theragate.files import read_bytes
 from theragate.study import VcfSource
 
 __all__ = ["read_vcf"]
@@ -196,7 +198,7 @@ def _count(number: int) -> str:
 def _links(path: Path, subject: str) -> pd.DataFrame:
     """Read which sample is which patient's."""
     try:
-        links = pd.read_csv(path, dtype="str", keep_default_na=False)
+        links = pd.read_csv(io.BytesIO(read_bytes(path)), dtype="str", keep_default_na=False)
     except (OSError, ValueError):
         links = pd.DataFrame()
     received = ""
