@@ -29,6 +29,7 @@ def test_without_a_name_all_are_listed_with_their_titles(capsys):
     assert main(["docs"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == len(pages())
+    assert {"gates/README", "sources/images"} <= set(pages())
     assert re.fullmatch(r"project +A project of one's own", next(line for line in lines if line.startswith("project")))
     assert max(map(len, lines)) <= 100
 

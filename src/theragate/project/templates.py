@@ -66,10 +66,10 @@ def managed() -> tuple[str, ...]:
 
 
 def pages() -> dict[str, Path]:
-    """Return the pages of the documentation, ``gates/README``, and the files of a deployment, ``postgresql.sql``."""
+    """Return the pages of the documentation, ``gates/README``, ``sources/images``, and the files of a deployment."""
     packed = _PACKED / "docs"
     folder = packed if packed.is_dir() else REPOSITORY / "docs"
-    found = sorted([*folder.glob("*.md"), *folder.glob("gates/*.md")])
+    found = sorted(path for where in ("", "gates/", "sources/") for path in folder.glob(f"{where}*.md"))
     return {path.relative_to(folder).as_posix().removesuffix(".md"): path for path in found} | {
         path.name: path for path in sorted(_DEPLOYMENT.iterdir()) if path.is_file()
     }
