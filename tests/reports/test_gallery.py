@@ -9,9 +9,9 @@ from theragate.cohorts.images.marked import MARK
 from theragate.reports.gallery import draw_gallery
 
 
-def draw(path, many: int, *, simulated: bool = False):
+def draw(path, many: int, *, simulated: bool = False, reason: str = "They agreed."):
     pairs = [(scene(number).astype(float), disk(radius=8).astype(np.int32)) for number in range(many)]
-    return draw_gallery(pairs, path, title="A study", reason="They agreed.", simulated=simulated)
+    return draw_gallery(pairs, path, title="A study", reason=reason, simulated=simulated)
 
 
 def test_it_is_marked_and_has_the_same_bytes_again(tmp_path):
@@ -30,6 +30,15 @@ def test_every_image_has_its_outline(tmp_path, many):
     begins = int((np.diff(columns.astype(int)) == 1).sum())
     assert begins >= min(many, 6)
     assert outline.sum() > 100 * many
+
+
+def test_a_long_reason_hides_no_image(tmp_path):
+    counts = []
+    for name, reason in (("a.png", "They agreed."), ("b.png", "They agreed, all of them, in writing. " * 12)):
+        with Image.open(draw(tmp_path / name, 12, reason=reason)) as picture:
+            pixels = np.asarray(picture.convert("RGB")).astype(int)
+        counts.append(int(((pixels[..., 0] - pixels[..., 2] > 150) & (pixels[..., 1] < 140)).sum()))
+    assert counts[1] == pytest.approx(counts[0], rel=0.05)
 
 
 def test_simulated_patients_are_marked_so(tmp_path):

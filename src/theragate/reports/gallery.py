@@ -14,6 +14,7 @@ __all__ = ["MOST", "draw_gallery"]
 
 MOST = 24  # images on a sheet
 _COLUMNS, _SIDE, _GAP = 6, 1.15, 0.06  # inches
+_LETTERS = 100  # at least, in a line of the subtitle
 _LONGEST = 512  # pixels of a side that are drawn
 _TAILS = (0.5, 99.5)  # per cent, between which grey values are spread
 
@@ -44,7 +45,7 @@ def draw_gallery(images: Sequence[Shown], path: Path, *, title: str, reason: str
     rows = ceil(len(images) / _COLUMNS)
     width = 2 * EDGE + _COLUMNS * _SIDE + (_COLUMNS - 1) * _GAP
     with house_style():
-        height = 1.0 + rows * (_SIDE + _GAP)
+        height = 0.78 + 0.17 * (1 + len(words) // _LETTERS) + rows * (_SIDE + _GAP)
         figure, top = new_figure(
             title, f"What was measured is outlined. Shown because: {reason}", width=width, height=height
         )
