@@ -45,10 +45,9 @@ def draw_gallery(images: Sequence[Shown], path: Path, *, title: str, reason: str
     rows = ceil(len(images) / _COLUMNS)
     width = 2 * EDGE + _COLUMNS * _SIDE + (_COLUMNS - 1) * _GAP
     with house_style():
+        words = f"What was measured is outlined. Shown because: {reason}"
         height = 0.78 + 0.17 * (1 + len(words) // _LETTERS) + rows * (_SIDE + _GAP)
-        figure, top = new_figure(
-            title, f"What was measured is outlined. Shown because: {reason}", width=width, height=height
-        )
+        figure, top = new_figure(title, words, width=width, height=height)
         for at, (image, labels) in enumerate(images):
             left = EDGE + at % _COLUMNS * (_SIDE + _GAP)
             bottom = height - top - (at // _COLUMNS + 1) * (_SIDE + _GAP)
