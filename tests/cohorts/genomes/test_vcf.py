@@ -319,6 +319,20 @@ def test_a_folder_has_a_file_for_each_person(tmp_path):
         read_source(source("parts"), tmp_path, study="study")
 
 
+def test_a_link_to_a_folder_is_refused_and_one_to_a_file_is_followed(tmp_path):
+    parts = one_each(tmp_path)
+    elsewhere = tmp_path / "elsewhere"
+    parts.rename(elsewhere)
+    parts.symlink_to(elsewhere)
+    with pytest.raises(DataError, match="which DVC does not follow: it would notice no change"):
+        read_source(source("parts"), tmp_path, study="study")
+    parts.unlink()
+    parts.mkdir()
+    for path in elsewhere.iterdir():
+        (parts / path.name).symlink_to(path)
+    assert len(read_source(source("parts"), tmp_path, study="study").frame) == 3
+
+
 def test_samples_become_patients_by_a_table_and_others_are_left_out(tmp_path):
     (folder(tmp_path) / "people.csv").write_text("sample,patient\nDov,004\nBen,002\n")
     raw = read(tmp_path, text(snv("0/0", "0/1", "1/1", "./.")), people="people.csv")

@@ -21,6 +21,7 @@ from theragate.cohorts.sources._raw_table import SourceTable, check_names_differ
 from theragate.cohorts.sources._steady import edition, steady
 from theragate.cohorts.table import Table
 from theragate.files import read_bytes
+from theragate.settings import for_experiments
 from theragate.study import ExpressionSource, expression_format
 
 __all__ = ["read_expression"]
@@ -48,13 +49,14 @@ def read_expression(spec: ExpressionSource, context: SourceContext, scratch: Scr
     path = context.records(spec.path)
     listed = context.companion(spec.genes) if spec.genes else None
     platform = context.companion(spec.platform) if spec.platform else None
+    brought = "" if later else for_experiments(context.folder, context.folder.name)
     for each, key in ((path, "path"), (listed, "genes"), (platform, "platform")):
         if each is not None and not each.is_file():
             raise wrong(
                 subject if each == path else f"{subject}, `{each.name}`",
                 "the file exists",
                 "no such file",
-                f"Put it there (a symbolic link will do), or correct `source.{key}`.",
+                f"{brought}Put it there (a symbolic link will do), or correct `source.{key}`.",
             )
     with steady([file for file in (path, listed, platform) if file is not None], subject):
         wanted = Wanted(None if listed is None else _listed(listed, subject))

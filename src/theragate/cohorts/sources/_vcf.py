@@ -20,6 +20,7 @@ from theragate.cohorts.sources._steady import edition, steady
 from theragate.errors import DataError
 from theragate.evidence.published import SMALLEST_CELL
 from theragate.files import read_bytes
+from theragate.settings import for_experiments
 from theragate.study import VcfSource
 
 __all__ = ["read_vcf"]
@@ -54,7 +55,7 @@ def read_vcf(spec: VcfSource, context: SourceContext, scratch: Scratch) -> RawTa
         is known. No message names a sample.
     """
     subject = f"source `{context.named(spec.path)}`"
-    files = _files(context.records(spec.path), subject)
+    files = _files(context.records(spec.path), context, subject)
     stars, phenotypes, people = _companions(spec, context)
     named = {"star alleles": stars, "phenotypes": phenotypes, "people": people}
     read = [*files, *(path for path in named.values() if path is not None and path.is_file())]
@@ -87,9 +88,17 @@ def _companions(spec: VcfSource, context: SourceContext) -> tuple[Path | None, P
     )
 
 
-def _files(path: Path, subject: str) -> list[Path]:
+def _files(path: Path, context: SourceContext, subject: str) -> list[Path]:
     if path.is_file():
         return [path]
+    if path.is_dir() and path.is_symlink() and context.elsewhere is None:
+        raise DataError(
+            subject,
+            rule="a folder of genotypes is no symbolic link, which DVC does not follow: it would notice no change",
+            received="a link to a folder",
+            remedy="Make a folder there, and link the files into it; a link to a file is followed.",
+        )
+    brought = "" if context.elsewhere else for_experiments(context.folder, context.folder.name)
     found = sorted(part for part in path.iterdir() if not part.name.startswith(".")) if path.is_dir() else []
     found = [part for part in found if not part.name.lower().endswith(_BESIDE)]
     others = sum(not (part.is_file() and part.name.lower().endswith(VcfSource.endings)) for part in found)
@@ -99,7 +108,7 @@ def _files(path: Path, subject: str) -> list[Path]:
         subject,
         rule=f"it is a file, or a folder of files, whose names end in {', '.join(VcfSource.endings)}",
         received=f"a folder with {others} others" if others else "no such file",
-        remedy="Put the genotypes there, or correct `source.path`.",
+        remedy=f"{brought}Put the genotypes there, or correct `source.path`.",
     )
 
 
