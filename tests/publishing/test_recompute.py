@@ -135,6 +135,24 @@ def test_a_project_may_lie_in_a_folder_of_its_repository(project, tmp_path):
         assert settings.home == clone
 
 
+def test_no_worker_of_a_cluster_decides_what_is_signed(project):
+    """Whoever had a certificate for the cluster that CI used had its results signed unseen."""
+    elsewhere = {"THERAGATE_CLUSTER": "tls://scheduler.example:8786", "THERAGATE_SHARED": "s3://bucket/folder"}
+    (project / "stage.py").write_text(
+        "import os, pathlib\n"
+        'said = [os.environ.get(name, "") for name in ("THERAGATE_CLUSTER", "THERAGATE_SHARED")]\n'
+        'pathlib.Path("seen.txt").write_text("".join(said))\n'
+        'pathlib.Path("out.txt").write_text("result")\n'
+    )
+    run(project, "dvc", "repro")
+    commit(project)
+    head = run(project, "git", "rev-parse", "HEAD").strip()
+    private, environ = project / "private", os.environ | elsewhere
+    with recomputed(project, "mini", commit=head, private=private, environ=environ, check=anything) as (clone, own):
+        assert (clone / "seen.txt").read_text() == ""
+        assert (own.cluster, own.shared) == ("", "")
+
+
 @pytest.mark.parametrize("name", ["dvc.py", "configparser.py", "joblib/__init__.py", "multiprocessing/__init__.py"])
 def test_no_module_of_the_commit_is_imported(project, tmp_path, name):
     """Not by DVC, which Python runs as a module, and not by a worker, which it runs in the same folder."""

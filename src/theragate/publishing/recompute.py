@@ -16,7 +16,9 @@ from theragate.settings import Settings, read_settings
 __all__ = ["recomputed"]
 
 # What a stage has no business with: the code of a commit runs below the hand that signs.
-_WITHHELD = ("THERAGATE_EVALUATOR_KEY", "THERAGATE_LEDGER_KEY", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN")
+_SECRETS = {"THERAGATE_EVALUATOR_KEY", "THERAGATE_LEDGER_KEY", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN"}
+# Nor do others decide what comes out: what is signed was made on the machine that signs.
+_OTHER_MACHINES = {"THERAGATE_CLUSTER", "THERAGATE_SHARED"}
 _SHOWN = 5
 
 
@@ -29,6 +31,7 @@ def recomputed(
     Nothing of this machine's results is used: the clone has no cache, and every stage runs. Only the tables of random
     ids are copied into it, because without them nobody could draw the same ids; keys stay where they are. Sources that
     git ignores are linked: ``dvc.lock`` names their digests, and the clone of another table would not make it again.
+    No worker of a cluster takes part, whose results would be believed unseen.
 
     Parameters
     ----------
@@ -37,7 +40,7 @@ def recomputed(
     private
         The folder with the tables of random ids, if the project has one.
     environ
-        The environment variables, of which the pipeline gets no secret.
+        The environment variables, of which the pipeline gets no secret and no cluster.
     check
         Called with the project in the clone before anything of it runs; raises to refuse it.
 
@@ -47,7 +50,7 @@ def recomputed(
         If the pipeline fails there, or makes other results than those committed.
     """
     with tempfile.TemporaryDirectory(prefix="theragate-") as folder:
-        kept = _without_secrets(environ)
+        kept = _on_this_machine(environ)
         around, below = (
             _run(["git", "rev-parse", asked], root, study=study, environ=kept).removesuffix("\n")
             for asked in ("--show-toplevel", "--show-prefix")
@@ -85,9 +88,10 @@ def _run(command: list[str], folder: Path, *, study: str, environ: dict[str, str
     return done.stdout
 
 
-def _without_secrets(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables without secrets, with which `python` is the one that runs here."""
-    kept = {name: value for name, value in environ.items() if name not in _WITHHELD and not name.startswith("DVC_")}
+def _on_this_machine(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables without secrets and clusters, with which `python` is the one that runs here."""
+    withheld = _SECRETS | _OTHER_MACHINES
+    kept = {name: value for name, value in environ.items() if name not in withheld and not name.startswith("DVC_")}
     return kept | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{kept.get('PATH', '')}"}
 
 
