@@ -5,12 +5,18 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from distributed import Client
+
+from theragate.workers.backend import Backend
+from theragate.workers.cluster import Cluster
+
+TESTS = Path(__file__).parent
+IMPORTING = {"PYTHONPATH": str(TESTS)}  # of workers that do works of the tests
 
 _DASK = "from distributed.cli.dask_{0} import main; main()"
 _NO_PAGES = ("--no-dashboard", "--dashboard-address", "127.0.0.1:0")
@@ -122,3 +128,20 @@ def kernels() -> dict[str, str]:
     script = f"import json, os, _source; print(json.dumps({{n: os.environ[n] for n in {names} if n in os.environ}}))"
     found = subprocess.run([sys.executable, "-c", script], cwd=pipelines, check=True, capture_output=True, text=True)
     return dict(json.loads(found.stdout))
+
+
+def cluster_of(processes: DaskProcesses, state: Path, *, shared: str = "", timeout: float = 60) -> Cluster:
+    return Cluster(processes.address, shared, state, timeout)
+
+
+def done(cluster: Backend, do, works) -> list:
+    with cluster.workers(of="the tests") as workers:
+        return list(workers.run(do, works))
+
+
+def soon(holds: Callable[[], object]) -> None:
+    """Wait until something holds."""
+    deadline = time.monotonic() + 120
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)

@@ -15,7 +15,7 @@ from theragate.learning.families import FAMILIES
 from theragate.learning.features import as_features, read_features
 from theragate.learning.nuisances import fit_nuisances
 from theragate.learning.predictor import fit_predictor
-from theragate.learning.scenarios import stressed
+from theragate.learning.scenarios import Stress
 from theragate.personal.fitting import FittedPersonalModel, Sampled, fit_personal_model
 from theragate.study import AcceptedInputs, InputRule, Study, parse
 
@@ -149,7 +149,8 @@ def make_world(
             found |= vars(fit_nuisances(features.iloc[train], outcome.take(train), schema).predict(features.iloc[test]))
         scored = {"clean": found}
         for name, scenario in study.scenarios.items() if stressed_too else ():
-            frame = stressed(features, scenario, study=study.name, name=name, seed=11)
+            stress = Stress.drawn(scenario, patients=len(features), study=study.name, name=name, seed=11)
+            frame = stress.of(features)
             scored[name] = {"selected": fitted_on(train).predict(frame.iloc[test])}
         parts += [
             pd.DataFrame({"patient": cohort["patient"].to_numpy()[test], "model": model, "prediction": values}).assign(

@@ -4,14 +4,15 @@ import pytest
 
 from theragate.errors import ConfigurationError
 from theragate.learning.features import read_features
-from theragate.learning.scenarios import check_scenarios, stressed
+from theragate.learning.scenarios import Stress, check_scenarios
 from theragate.study import Scenario
 
 FRAME = pd.DataFrame({"age": np.arange(200.0), "marker": np.ones(200)})
 
 
 def stress(frame: pd.DataFrame = FRAME, *, name: str = "rough", seed: int = 1, **changes) -> pd.DataFrame:
-    return stressed(frame, Scenario(reason="For the tests.", **changes), study="small", name=name, seed=seed)
+    scenario = Scenario(reason="For the tests.", **changes)
+    return Stress.drawn(scenario, patients=len(frame), study="small", name=name, seed=seed).of(frame)
 
 
 def test_the_share_declared_lacks_the_feature_and_nothing_else_changes() -> None:

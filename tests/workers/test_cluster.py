@@ -5,8 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import cluster_works
@@ -14,8 +13,7 @@ import pandas as pd
 import pytest
 from cluster_works import Keeping, Waiting
 from cohorts.images.made import folder_of, source
-from dask_processes import DaskProcesses, dask_processes
-from distributed import Security
+from dask_processes import IMPORTING, TESTS, DaskProcesses, cluster_of, dask_processes, done, soon
 from made_extensions import MadeExtensions
 from support import free_port
 
@@ -27,7 +25,7 @@ from theragate.cohorts.parquet import read_table, write_table
 from theragate.cohorts.scratch import Scratch
 from theragate.cohorts.sources import open_source
 from theragate.digests import sha256_file
-from theragate.errors import ConfigurationError, DataError, StoreError
+from theragate.errors import DataError, StoreError
 from theragate.learning import refits
 from theragate.learning.large_training import train_in_pieces
 from theragate.learning.trainable import read_problem
@@ -43,31 +41,20 @@ from theragate.workers.site import SharedFile
 pytestmark = pytest.mark.xdist_group("dask")
 
 HOLDOUT = {"scheme": "holdout", "fraction": 0.3, "inner_folds": 3, "reason": "For the tests."}
-_TESTS = Path(__file__).parents[1]
-_IMPORTING = {"PYTHONPATH": str(_TESTS)}
 
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaskProcesses]:
     """A scheduler and two workers that no test ends."""
-    with dask_processes(tmp_path_factory.mktemp("dask"), env=_IMPORTING) as cluster:
+    with dask_processes(tmp_path_factory.mktemp("dask"), env=IMPORTING) as cluster:
         yield cluster
 
 
 @pytest.fixture
 def own(tmp_path: Path) -> Iterator[DaskProcesses]:
     """A scheduler of the test's own; its workers it starts itself."""
-    with dask_processes(tmp_path / "dask", workers=0, env=_IMPORTING) as cluster:
+    with dask_processes(tmp_path / "dask", workers=0, env=IMPORTING) as cluster:
         yield cluster
-
-
-def cluster_of(processes: DaskProcesses, state: Path, *, shared: str = "", timeout: float = 60) -> Cluster:
-    return Cluster(processes.address, shared, state, timeout)
-
-
-def done(cluster: Backend, do, works) -> list:
-    with cluster.workers(of="the tests") as workers:
-        return list(workers.run(do, works))
 
 
 def trained(task: str, folder: Path, backend: Backend, *, progress=lambda *_: None) -> Trained:
@@ -83,14 +70,6 @@ def trained(task: str, folder: Path, backend: Backend, *, progress=lambda *_: No
 def same(one: Trained, other: Trained) -> None:
     pd.testing.assert_frame_equal(one.predictions, other.predictions)
     assert one.record == other.record
-
-
-def soon(holds: Callable[[], object]) -> None:
-    """Wait until something holds."""
-    deadline = time.monotonic() + 120
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def begun(path: Path, many: int) -> list[int]:
@@ -185,7 +164,7 @@ def test_families_of_others_are_fitted_there_too(acme: MadeExtensions, tmp_path:
     path = tmp_path / "cohort.parquet"
     write_table(path, cohort)
     cohort, file = read_table(path, remedy=""), SharedFile(path, sha256_file(path))
-    known = {"PYTHONPATH": f"{acme.folder}:{_TESTS}"}
+    known = {"PYTHONPATH": f"{acme.folder}:{TESTS}"}
     found = []
     with dask_processes(tmp_path / "dask", workers=1, env=known) as processes:
         for backend in (cluster_of(processes, tmp_path / "state"), Processes(1)):
@@ -296,7 +275,7 @@ def test_a_training_survives_its_workers_one_after_another(own: DaskProcesses, t
 
 
 def test_a_work_that_kills_its_workers_ends_with_a_sentence(tmp_path: Path) -> None:
-    few = {**_IMPORTING, "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "1"}
+    few = {**IMPORTING, "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "1"}
     with (
         dask_processes(tmp_path / "dask", workers=3, env=few) as processes,
         pytest.raises(StoreError, match=r"a worker of the tests on the cluster: .* most often from lack of memory"),
@@ -305,7 +284,7 @@ def test_a_work_that_kills_its_workers_ends_with_a_sentence(tmp_path: Path) -> N
 
 
 def test_what_a_small_worker_cannot_hold_a_larger_one_does(tmp_path: Path) -> None:
-    few = {**_IMPORTING, "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "0"}
+    few = {**IMPORTING, "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "0"}
     with dask_processes(tmp_path / "dask", workers=0, env=few) as processes:
         processes.start_worker("--memory-limit", "600MiB", nanny=True)
         with pytest.raises(
@@ -387,7 +366,7 @@ def test_images_are_measured_to_the_same_table(running, tmp_path: Path) -> None:
 @pytest.mark.parametrize("stop", [signal.SIGKILL, signal.SIGINT])
 def test_a_client_that_ends_frees_the_workers(running, tmp_path: Path, stop: signal.Signals) -> None:
     command = [sys.executable, "-c", CLIENT, running.address, str(tmp_path)]
-    client = subprocess.Popen(command, env={**os.environ, **_IMPORTING}, stderr=subprocess.PIPE, text=True)
+    client = subprocess.Popen(command, env={**os.environ, **IMPORTING}, stderr=subprocess.PIPE, text=True)
     begun(tmp_path / "begun", 2)
     client.send_signal(stop)
     _, errors = client.communicate()
@@ -439,7 +418,7 @@ def another_theragate(folder: Path) -> dict[str, str]:
     shutil.copytree(package, folder / "theragate", ignore=shutil.ignore_patterns("template", "__pycache__"))
     with (folder / "theragate" / "numbers.py").open("a") as stream:
         stream.write("\n# Another version.\n")
-    return {"PYTHONPATH": f"{folder}:{_TESTS}"}
+    return {"PYTHONPATH": f"{folder}:{TESTS}"}
 
 
 def test_a_worker_with_other_code_is_refused_by_name(own: DaskProcesses, tmp_path: Path) -> None:
@@ -473,124 +452,3 @@ def test_a_worker_with_other_arithmetic_is_refused_by_name(own: DaskProcesses, t
     monkeypatch.setenv("OPENBLAS_CORETYPE", "Haswell")
     with pytest.raises(StoreError, match=r'it gives the same bits .* Start it with OPENBLAS_CORETYPE="Haswell", as'):
         done(cluster_of(own, tmp_path), cluster_works.doubled, [1])
-
-
-def certificates(folder: Path) -> dict[str, str]:
-    """Have a new authority make certificates; return what tells Dask of them."""
-    made = Security.temporary()
-    folder.mkdir()
-    (folder / "ca.pem").write_text(made.tls_ca_file)
-    settings = {
-        "DASK_DISTRIBUTED__COMM__REQUIRE_ENCRYPTION": "true",
-        "DASK_DISTRIBUTED__COMM__TLS__CA_FILE": str(folder / "ca.pem"),
-    }
-    for role in ("client", "scheduler", "worker"):
-        for part in ("cert", "key"):
-            path = folder / f"{role}-{part}.pem"
-            path.write_text(getattr(made, f"tls_{role}_{part}"))
-            settings[f"DASK_DISTRIBUTED__COMM__TLS__{role.upper()}__{part.upper()}"] = str(path)
-    return settings
-
-
-TLS_CLIENT = """
-import sys
-from pathlib import Path
-import cluster_works
-from theragate.errors import TheragateError
-from theragate.workers import cluster
-from theragate.workers.cluster import Cluster
-
-cluster._ANSWER = 2.0
-try:
-    with Cluster(sys.argv[1], "", Path(sys.argv[2]), 60).workers(of="the tests") as workers:
-        print(list(workers.run(cluster_works.doubled, [2])))
-except TheragateError as error:
-    print(error)
-"""
-
-
-def test_certificates_let_in_who_has_one(tmp_path: Path) -> None:
-    ours, others = certificates(tmp_path / "ours"), certificates(tmp_path / "others")
-
-    def told(known: dict[str, str]) -> str:
-        command = [sys.executable, "-c", TLS_CLIENT, processes.address, str(tmp_path)]
-        env = {**os.environ, **_IMPORTING, **known}
-        run = subprocess.run(command, env=env, check=True, capture_output=True, text=True)
-        assert run.stderr == ""
-        return run.stdout
-
-    env = {**_IMPORTING, **ours}
-    with dask_processes(tmp_path / "dask", workers=1, env=env, options=("--protocol", "tls")) as processes:
-        assert processes.address.startswith("tls://")
-        assert told(ours) == "[4]\n"
-        assert "whoever connects has a certificate, which Dask's own settings name" in told({})
-        assert "its scheduler answers and knows our certificate, as we know its own, within 2 seconds" in told(others)
-
-
-SBATCH = """#!/bin/sh
-cp "$1" "$QUEUE/$$.sh"
-setsid bash "$QUEUE/$$.sh" > "$QUEUE/$$.log" 2>&1 &
-echo $! > "$QUEUE/$$.pid"
-echo "Submitted batch job $$"
-"""
-SCANCEL = """#!/bin/sh
-kill -- -$(cat "$QUEUE/$1.pid")
-echo "$1" >> "$QUEUE/cancelled"
-"""
-
-
-@pytest.fixture
-def queue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A queue that runs jobs at once, on this machine."""
-    folder = tmp_path / "queue"
-    folder.mkdir()
-    for name, script in (("sbatch", SBATCH), ("scancel", SCANCEL)):
-        (folder / name).write_text(script)
-        (folder / name).chmod(0o755)
-    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
-    monkeypatch.setenv("QUEUE", str(folder))
-    monkeypatch.setenv("PYTHONPATH", str(_TESTS))
-    monkeypatch.setenv("NPY_DISABLE_CPU_FEATURES", os.environ.get("NPY_DISABLE_CPU_FEATURES", ""))
-    return folder
-
-
-def test_a_queue_starts_workers_and_ends_them(queue: Path, tmp_path: Path) -> None:
-    settings = "jobs: 2\ncores: 1\nmemory: 2GB\nqueue: research\ninterface: lo\n"
-    (tmp_path / "cluster.yaml").write_text(settings)
-    cluster = Cluster(f"slurm:{tmp_path / 'cluster.yaml'}", "", tmp_path / "state", 60)
-    assert sorted(done(cluster, cluster_works.doubled, range(6))) == list(range(0, 12, 2))
-    jobs = list(queue.glob("*.sh"))
-    assert len(jobs) >= 1
-    assert all("#SBATCH -p research" in job.read_text() and "tls://" in job.read_text() for job in jobs)
-    assert all("\nexport NPY_DISABLE_CPU_FEATURES=" in job.read_text() for job in jobs)
-    for process in [file.read_text().strip() for file in queue.glob("*.pid")]:
-        soon(lambda process=process: not Path(f"/proc/{process}").exists())
-
-
-@pytest.mark.parametrize(
-    ("settings", "sentence"),
-    [
-        (None, r"cluster.yaml: it is a YAML file .*; received No such file"),
-        ("jobs: [", "it is a YAML file with `jobs`, `cores` and `memory`; received something else"),
-        ("- jobs", "it is a YAML file with `jobs`, `cores` and `memory`; received something else"),
-        ("cores: 1\nmemory: 2GB", "key `jobs`: it is a whole number, 1 or above; received no such key"),
-        ("jobs: 0\ncores: 1\nmemory: 2GB", "key `jobs`: it is a whole number, 1 or above; received `0`"),
-        ("jobs: true\ncores: 1\nmemory: 2GB", "key `jobs`: it is a whole number, 1 or above; received `True`"),
-        ("jobs: 1\ncores: 1\nmemory: 2", "key `memory`: it is an amount, such as `16GB`; received `2`"),
-        (
-            "jobs: 1\ncores: 1\nmemory: 2GB\nqueu: x",
-            "key `queu`: it is `jobs`, or an option of .*; received another. Did you mean `queue`",
-        ),
-    ],
-)
-def test_wrong_settings_of_a_queue_are_one_sentence(queue, tmp_path: Path, settings: str | None, sentence: str) -> None:
-    if settings is not None:
-        (tmp_path / "cluster.yaml").write_text(settings)
-    with pytest.raises(ConfigurationError, match=sentence):
-        done(Cluster(f"slurm:{tmp_path / 'cluster.yaml'}", "", tmp_path / "state", 60), cluster_works.doubled, [1])
-
-
-def test_a_machine_without_the_queue_is_one_sentence(tmp_path: Path) -> None:
-    (tmp_path / "cluster.yaml").write_text("jobs: 1\ncores: 1\nmemory: 2GB\n")
-    with pytest.raises(StoreError, match=r"queue `slurm`: its command `sbatch` is on the PATH; received no such"):
-        done(Cluster(f"slurm:{tmp_path / 'cluster.yaml'}", "", tmp_path / "state", 60), cluster_works.doubled, [1])

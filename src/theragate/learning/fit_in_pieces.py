@@ -19,12 +19,12 @@ from theragate.learning.families.added import of_others
 from theragate.learning.features import Feature, as_features
 from theragate.learning.matrix_file import write_matrix
 from theragate.learning.predictor import Predictor
-from theragate.learning.scenarios import CLEAN, Stress
+from theragate.learning.scenarios import CLEAN, Stress, stress_of
 from theragate.study import Scenario, Study
 from theragate.workers.kept import forget_everything
 from theragate.workers.site import SharedFile, checkpoint, room_for
 
-__all__ = ["FitInPieces", "FittedInPieces", "fit_in_pieces", "predict_in_pieces", "stress_of"]
+__all__ = ["FitInPieces", "FittedInPieces", "fit_in_pieces", "predict_in_pieces"]
 
 
 @dataclass(frozen=True)
@@ -99,19 +99,14 @@ def predict_in_pieces(
     return predictions
 
 
-def stress_of(
-    scenario: Scenario, name: str, cohort: CohortFile, rows: NDArray[np.intp], *, study: str, seed: int
-) -> Stress:
-    """Return what a scenario does to the patients at `rows`, drawn for the whole cohort at once."""
-    return Stress.drawn(scenario, patients=len(cohort), study=study, name=name, seed=seed).take(rows)
-
-
 def _stresses(work: FitInPieces, cohort: CohortFile) -> Iterator[tuple[str, Stress | None]]:
     yield CLEAN, None
     for name, scenario in work.scenarios.items():
         yield (
             name,
-            stress_of(scenario, name, cohort, work.held_out, study=work.study.name, seed=work.stress_seed),
+            stress_of(
+                scenario, name, work.held_out, patients=len(cohort), study=work.study.name, seed=work.stress_seed
+            ),
         )
 
 

@@ -31,7 +31,6 @@ from theragate.learning.fit_in_pieces import (
     FittedInPieces,
     fit_in_pieces,
     predict_in_pieces,
-    stress_of,
 )
 from theragate.learning.importance import permutation_importance
 from theragate.learning.null_model import null_prediction
@@ -39,7 +38,7 @@ from theragate.learning.patients import PatientsOfFile
 from theragate.learning.predictor import Predictor
 from theragate.learning.problem_digest import problem_digest_of
 from theragate.learning.record import Setback, TrainingRecord
-from theragate.learning.scenarios import CLEAN
+from theragate.learning.scenarios import CLEAN, stress_of
 from theragate.learning.seeds import derive
 from theragate.learning.selection import Selection, TrialResult, select
 from theragate.learning.split_work import SplitResult, unfit
@@ -185,19 +184,9 @@ def _part(
 ) -> _Part:
     label, name = ("released", "released model") if released else (split.label, split.name)
     own = derive(seed, study.name, label)
-    rows = sample_rows(
-        problem.outcome,
-        split.train,
-        most=study.tuning.sample,
-        seed=derive(own, "sample"),
-        clusters=problem.clusters,
-    )
-    tested = sample_rows(
-        problem.outcome,
-        split.test,
-        most=study.tuning.sample,
-        seed=derive(own, "held-out sample"),
-        clusters=problem.clusters,
+    rows, tested = (
+        sample_rows(problem.outcome, some, most=study.tuning.sample, seed=derive(own, what), clusters=problem.clusters)
+        for some, what in ((split.train, "sample"), (split.test, "held-out sample"))
     )
     schema, outcome = problem.schema, problem.outcome
     columns = [*(feature.name for feature in schema), *study.outcome_columns, CLUSTER]
@@ -296,7 +285,14 @@ class _Work:
         if fitted.predictor is None or scenario in fitted.predictions:
             return fitted.predictions[scenario]
         rows, study = self._part.split.test, self._study
-        stress = stress_of(study.scenarios[scenario], scenario, self._cohort, rows, study=study.name, seed=self._seed)
+        stress = stress_of(
+            study.scenarios[scenario],
+            scenario,
+            rows,
+            patients=len(self._cohort),
+            study=study.name,
+            seed=self._seed,
+        )
         return predict_in_pieces(fitted.predictor, self._cohort, rows, stress=stress)
 
     def _null(self) -> float:

@@ -11,7 +11,7 @@ from theragate.learning.features import Feature
 from theragate.learning.seeds import derive
 from theragate.study import Scenario, Study
 
-__all__ = ["CLEAN", "Stress", "check_scenarios", "stressed"]
+__all__ = ["CLEAN", "Stress", "check_scenarios", "stress_of"]
 
 CLEAN = "clean"
 
@@ -96,9 +96,9 @@ class Stress:
         return changed
 
 
-def stressed(frame: pd.DataFrame, scenario: Scenario, *, study: str, name: str, seed: int) -> pd.DataFrame:
-    """Return a copy of the features of all patients of a cohort, in its order, under a scenario; see `Stress`."""
-    return Stress.drawn(scenario, patients=len(frame), study=study, name=name, seed=seed).of(frame)
+def stress_of(scenario: Scenario, name: str, rows: NDArray[np.intp], *, patients: int, study: str, seed: int) -> Stress:
+    """Return what a scenario does to the patients at `rows`, drawn for the whole cohort at once; see `Stress.drawn`."""
+    return Stress.drawn(scenario, patients=patients, study=study, name=name, seed=seed).take(rows)
 
 
 def _unfit_scenario(study: Study, name: str, *, rule: str, received: str) -> ConfigurationError:

@@ -18,7 +18,7 @@ from theragate.learning.nuisances import fit_nuisances, scores
 from theragate.learning.null_model import null_prediction
 from theragate.learning.patients import Source
 from theragate.learning.predictor import Predictor, fit_predictor
-from theragate.learning.scenarios import CLEAN, Stress
+from theragate.learning.scenarios import CLEAN, stress_of
 from theragate.learning.score_journal import ScoreJournal
 from theragate.learning.seeds import derive
 from theragate.learning.selection import Selection, TrialResult, select
@@ -123,10 +123,10 @@ def _parts(split: SplitWork) -> _Parts:
     if len(split.test):
         held_out[CLEAN] = clean.iloc[split.test]
         for name, scenario in split.scenarios.items():
-            whole = Stress.drawn(
-                scenario, patients=len(everybody), study=split.study, name=name, seed=split.stress_seed
+            stress = stress_of(
+                scenario, name, split.test, patients=len(everybody), study=split.study, seed=split.stress_seed
             )
-            held_out[name] = whole.take(split.test).of(held_out[CLEAN])
+            held_out[name] = stress.of(held_out[CLEAN])
     return _Parts(
         frame=clean.iloc[split.train],
         outcome=everybody.outcome.take(split.train),

@@ -34,6 +34,7 @@ def run_stage(stage: Callable[[StageCall], str]) -> None:
     the user's keeps its traceback.
     """
     warnings.filterwarnings("ignore")  # a library's advice to programmers is nothing that a user can act on
+    sys.warnoptions[:] = ["ignore"]  # nor is that of processes that it starts, which are started with these options
     sys.exit(exit_code(stage, sys.argv[1:], alone=True))
 
 
