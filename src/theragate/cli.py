@@ -13,6 +13,7 @@ from theragate.errors import ConfigurationError, TheragateError
 from theragate.files import refused_by_disk
 from theragate.printing import say
 from theragate.project.own_environment import check_own_environment
+from theragate.runner import arrow_memory  # noqa: F401 - before anything imports Arrow
 from theragate.settings import project_root, read_settings
 
 __all__ = ["main"]

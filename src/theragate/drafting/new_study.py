@@ -64,6 +64,7 @@ from theragate.validation.types import Duplicates
 __all__ = ["Request", "new_study"]
 
 _PIECE = 2**17  # patients at once
+_COLUMN_BY_COLUMN = ("csv", "parquet")  # forms of files in which no column says how another is read
 SHORTEST = 3  # letters of a label
 FEWEST = 10  # patients of a class: with fewer, not even three folds can be tested in
 COMMENT = """Drafted by `theragate new-study` from {file}. A text that begins with REVIEW is for a person to write or
@@ -180,13 +181,24 @@ def _table(request: Request, scratch: Scratch) -> tuple[Table, DraftedForm]:
     identity = find_id(frame, request.identity or form.entry.get("id"))
     if identity is not None:
         form.name_id(identity)
-        frame = _read(form, scratch)  # again, so that the ids are texts with all their zeros
+        frame = _with_ids(frame, form, identity, scratch)
         if repeated := repeated_rows(frame[identity]):
             form.entry["repeated"] = repeated
             keep = parse(RepeatedRows, repeated, at="source.repeated")
             frame = one_row_each(frame, identity, keep)
         check_ids(frame[identity], study=request.name)
     return frame, form
+
+
+def _with_ids(frame: Table, form: DraftedForm, identity: str, scratch: Scratch) -> Table:
+    """Return the table with the ids read again, as texts with all their zeros."""
+    spec = form.spec()
+    if spec.table_format not in _COLUMN_BY_COLUMN:
+        return _read(form, scratch)
+    others = tuple(name for name in frame.names if name != identity)
+    alone = spec.model_copy(update={"left_out": (*spec.left_out, *others), "text": (), "columns": {}})
+    read = open_table_file(form.path, alone, subject=form.subject, companions=form.companion, scratch=scratch)
+    return frame.having(identity, read.columns[identity])
 
 
 def _read(form: DraftedForm, scratch: Scratch) -> Table:

@@ -1,4 +1,4 @@
-"""Arrow gives memory back: its own allocator keeps what a large column took, so that a stage would grow with each.
+"""Arrow gives memory back: its own allocator keeps what a large column took, so that a process would grow with each.
 
 Arrow reads the variable when it is first imported: here, and in the worker processes, which inherit it. Whoever has set
 another allocator keeps it.

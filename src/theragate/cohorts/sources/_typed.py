@@ -1,6 +1,6 @@
 """Table of files that say themselves what they hold: numbers, texts, dates, truth values."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -31,6 +31,7 @@ from theragate.cohorts.sources._cells import (
 )
 from theragate.cohorts.sources._grid import check_names
 from theragate.cohorts.table import Table
+from theragate.cohorts.texts import as_texts
 from theragate.errors import DataError
 from theragate.study import TableFile
 
@@ -38,6 +39,8 @@ __all__ = ["TypedTable", "cells_of", "check_no_numbers", "plain_column", "plain_
 
 _MOSTLY = 0.8  # of the known cells, which then are measurements
 _MEASURED = 10  # so many distinct numbers are no codes of categories
+_ASCII_SPACES = "".join(letter for letter in map(chr, range(128)) if letter.isspace())
+_TEXTS = 2**17  # texts whose different values are counted at once
 _PIECE = 2**16  # cells that are objects of Python at once
 
 Labels = Mapping[str, Mapping[Any, str]]
@@ -132,12 +135,20 @@ def check_no_numbers(column: pd.Series, subject: str) -> None:
     """
     if not pd.api.types.is_string_dtype(column):
         return
-    counted = pc.value_counts(pa.array(column.dropna(), pa.large_string()))
-    distinct, counts = stripped(counted.field("values")), counted.field("counts").filter
-    bound = pc.replace_substring_regex(distinct, INEQUALITY, "")
-    plain = pc.and_not(fits_numbers(bound, "either", None), pc.match_substring_regex(bound, CODE))
-    numbers, texts = (pc.sum(counts(chosen)).as_py() or 0 for chosen in (plain, pc.is_valid(distinct)))
-    if numbers >= _MOSTLY * texts and pc.count_distinct(distinct.filter(plain)).as_py() > _MEASURED:
+    numbers = texts = 0
+    measured: list[pa.Array] = []
+    for first in range(0, len(column), _TEXTS):
+        counted = pc.value_counts(as_texts(column.iloc[first : first + _TEXTS]).drop_null())
+        distinct, counts = stripped(counted.field("values")), counted.field("counts").filter
+        bound = pc.replace_substring_regex(distinct, INEQUALITY, "")
+        plain = pc.and_not(fits_numbers(bound, "either", None), pc.match_substring_regex(bound, CODE))
+        numbers += pc.sum(counts(plain)).as_py() or 0
+        texts += pc.sum(counts(pc.is_valid(distinct))).as_py() or 0
+        measured.append(distinct.filter(plain))
+    if (
+        numbers >= _MOSTLY * texts
+        and pc.count_distinct(pa.chunked_array(measured, pa.large_string())).as_py() > _MEASURED
+    ):
         every = stripped(pa.array(column.dropna(), pa.large_string())).drop_null()
         odd = every.filter(pc.invert(fits_numbers(every, ".", None)))
         raise DataError(
@@ -234,7 +245,21 @@ def _texts(column: pd.Series, spec: TableFile, name: str, labels: Mapping[Any, s
         label = f"{label} ({text})" if label in repeated else label
         return None if label in missing else label
 
-    return as_text(_mapped(piece, read) for piece in _pieces(column))
+    whole = bool(names or numbers) or column.dtype != "str"
+    return as_text(
+        _mapped(piece, read) if whole or (texts := _plain_texts(piece, missing)) is None else texts
+        for piece in _pieces(column)
+    )
+
+
+def _plain_texts(column: pd.Series, missing: Collection[str]) -> pa.Array | None:
+    """Return texts that are read as they stand, all at once; None where some have letters beyond ASCII."""
+    given = as_texts(column)
+    if not pc.all(pc.string_is_ascii(given.drop_null())).as_py():
+        return None
+    texts = pc.ascii_trim(given, characters=_ASCII_SPACES)
+    unknown = pc.is_in(texts, value_set=pa.array(["", *missing], pa.large_string()))
+    return pc.if_else(unknown, pa.scalar(None, pa.large_string()), texts)
 
 
 def _mapped(column: pd.Series, read: Callable[[str | None], str | None]) -> pa.Array:
