@@ -31,8 +31,9 @@ from theragate.workers.site import SharedFile
 
 __all__ = ["Recipe", "Refitted", "obstacle", "refit", "refit_in_sample"]
 
-# In patients: the cost of a fit besides them, and how much work is worth the seconds that processes need to start.
-_PER_FIT, _WORTH_PROCESSES = 10_000, 2_000_000
+# In patients of few features: the cost of a fit besides them, and how much work is worth the seconds that processes need
+# to start. More features than a few count as more patients.
+_PER_FIT, _WORTH_PROCESSES, _FEW_FEATURES = 10_000, 2_000_000, 100
 
 Fitting: TypeAlias = FitWork | DivisionWork
 Result: TypeAlias = FitResult | Division
@@ -131,7 +132,7 @@ def refit(
     splits = outer_splits(cohort, outcome, study, seed=seed)
     learned = development_rows(splits, len(cohort))
     families_of(study.task, study.installed)  # from here on this process, and its workers, may fit them
-    everybody = _Everybody(cohort, outcome, study, _worth(study, splits, champion, len(cohort), backend), file)
+    everybody = _Everybody(cohort, outcome, study, _worth(study, splits, champion, cohort, backend), file)
     works = _of_released(everybody, learned=learned, released=released, params=params, seed=seed)
     schema = read_features(cohort, study)
     why = obstacle(champion, study, schema) if champion else ""
@@ -186,7 +187,7 @@ def refit_in_sample(
     """
     everybody = np.arange(len(cohort), dtype=np.intp)
     families_of(study.task, study.installed)
-    sample = _Everybody(cohort, outcome, study, _worth(study, [], None, len(cohort), backend), file)
+    sample = _Everybody(cohort, outcome, study, _worth(study, [], None, cohort, backend), file)
     works = _of_released(sample, learned=everybody, released=released, params=params, seed=seed)
     first = works[0]
     if not isinstance(first, FitWork):
@@ -323,9 +324,12 @@ def _do(work: Fitting) -> Result:
     return fit_halves(work) if isinstance(work, DivisionWork) else fit_and_predict(work)
 
 
-def _worth(study: Study, splits: list[Split], champion: Recipe | None, patients: int, backend: Backend) -> Backend:
+def _worth(
+    study: Study, splits: list[Split], champion: Recipe | None, cohort: pd.DataFrame, backend: Backend
+) -> Backend:
     """Return where so much work is done: other processes have to start first."""
     fits = study.stability.refits + DIVISIONS + (len(splits) if champion else 0)
+    patients = len(cohort) * max(1.0, len(cohort.columns) / _FEW_FEATURES)
     return backend if fits * (_PER_FIT + patients) >= _WORTH_PROCESSES else Processes(1)
 
 
