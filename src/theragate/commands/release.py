@@ -203,7 +203,26 @@ def _predict(call: Call) -> str:
     champion = load_champion(parsed.study, trust=parsed.trust, environ=call.environ)
     separator = {"tab": "\t", "space": " "}.get(parsed.separator, parsed.separator)
     form = InputForm(parsed.encoding, separator, parsed.decimal, tuple(parsed.missing) if parsed.missing else None)
-    return predict_file(champion, parsed.input, parsed.output, id_column=parsed.id, form=form, declared=declared)
+    return predict_file(
+        champion,
+        parsed.input,
+        parsed.output,
+        id_column=parsed.id,
+        form=form,
+        declared=declared,
+        parts=_parts(parsed.parts),
+    )
+
+
+def _parts(given: Sequence[str]) -> dict[str, Path]:
+    """Return where what is known of patients lies, by part."""
+    parts = {}
+    for each in given:
+        name, equals, path = each.partition("=")
+        if not (name and equals and path) or name in parts:
+            raise MisuseError(f"--part takes NAME=PATH, once for each part, not `{each}`")
+        parts[name] = Path(path)
+    return parts
 
 
 def _done(call: Call, line: str) -> int | str:
@@ -330,6 +349,15 @@ PREDICT = Command(
         ),
         argument("--output", required=True, type=Path, metavar="FILE", help="a CSV or Parquet file to write"),
         argument("--id", metavar="COLUMN", help="a column to copy into the result"),
+        argument(
+            "--part",
+            dest="parts",
+            nargs="+",
+            action="extend",
+            default=[],
+            metavar="NAME=PATH",
+            help="what a part of a joined source knows of them",
+        ),
         argument("--encoding", metavar="NAME", help="of the file, such as cp1252 (as declared)"),
         argument("--separator", metavar="MARK", help="of its cells: a character, tab or space"),
         argument("--decimal", choices=(".", ","), metavar="MARK", help="its decimal mark: . or ,"),

@@ -31,8 +31,8 @@ from theragate.workers.site import SharedFile
 
 __all__ = ["Recipe", "Refitted", "obstacle", "refit", "refit_in_sample"]
 
-# In patients of few features: the cost of a fit besides them, and how much work is worth the seconds that processes need
-# to start. More features than a few count as more patients.
+# In patients of few features: the cost of a fit besides them, and how much work is worth the seconds that processes
+# need to start. More features than a few count as more patients.
 _PER_FIT, _WORTH_PROCESSES, _FEW_FEATURES = 10_000, 2_000_000, 100
 
 Fitting: TypeAlias = FitWork | DivisionWork

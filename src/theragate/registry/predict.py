@@ -12,6 +12,7 @@ from theragate.cohorts.sources import (
     LaterFile,
     check_unpacked,
     later_file,
+    read_later_joined,
     read_later_patients,
     read_later_records,
     year_of,
@@ -22,7 +23,17 @@ from theragate.numbers import plural
 from theragate.personal.answer_table import COLUMNS, PREDICTION
 from theragate.registry.loading import Champion
 from theragate.registry.plain_tables import check_cells, check_lengths
-from theragate.study import ENDINGS, LAYOUT, Format, RecordsSource, Study, TableFile, first_flaw, format_of
+from theragate.study import (
+    ENDINGS,
+    LAYOUT,
+    Format,
+    JoinedSource,
+    RecordsSource,
+    Study,
+    TableFile,
+    first_flaw,
+    format_of,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,15 +64,15 @@ PLAIN = InputForm()
 class DeclaredSource:
     """How the study reads its own cohort: its source, the columns that become years, the folder of its files."""
 
-    source: TableFile | RecordsSource
+    source: TableFile | RecordsSource | JoinedSource
     years: tuple[str, ...]
     folder: Path
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(cls, study: Study, root: Path, environ: Mapping[str, str]) -> "DeclaredSource | None":
-        """Return what a study of the project at `root` declares; None where its source has neither file nor records."""
-        if not isinstance(study.source, TableFile | RecordsSource):
+        """Return what a study of the project at `root` declares; None where a database or a library is its source."""
+        if not isinstance(study.source, TableFile | RecordsSource | JoinedSource):
             return None
         return cls(study.source, study.deidentification.dates, root / "sources" / study.name, environ)
 
@@ -83,6 +94,7 @@ def predict_file(
     id_column: str | None,
     form: InputForm = PLAIN,
     declared: DeclaredSource | None = None,
+    parts: Mapping[str, Path] | None = None,
 ) -> str:
     """Answer for every row of `source`, write the answers to `target` (CSV or Parquet), and return one line.
 
@@ -97,11 +109,14 @@ def predict_file(
         How the file is written, where it is not as declared.
     declared
         How the study reads its own cohort; None where that is not known.
+    parts
+        Of a study whose source is joined: by name, the file or folder of each part that is at hand. Without any, a
+        table may have all columns of the model.
 
     Raises
     ------
     ConfigurationError
-        If `form` says what files of that kind do not have.
+        If `form` says what files of that kind do not have; if there are `parts`, and no joined source that has them.
     DataError
         If a file has another format, `source` cannot be read, or a required column is missing.
     StoreError
@@ -110,7 +125,9 @@ def predict_file(
     _check_kind(target)
     _check_apart(source, target)
     recipe = declared.records(source) if declared else None
-    if declared is not None and recipe is not None:
+    if parts:
+        frame = written = _of_parts(champion, source, parts, form, declared)
+    elif declared is not None and recipe is not None:
         _check_nothing_said(form, "records, which are read by the study's own recipe")
         frame = written = _of_records(recipe, source, declared)
         if len(frame) > 1 and id_column is None and recipe.named_in:
@@ -158,13 +175,44 @@ def _of_table(
     return frame, frame
 
 
+def _of_parts(
+    champion: Champion, source: Path, parts: Mapping[str, Path], form: InputForm, declared: DeclaredSource | None
+) -> "pd.DataFrame":
+    """Return the patients of a file with what the parts know of them, joined as the cohort was."""
+    if declared is None or not isinstance(declared.source, JoinedSource):
+        raise ConfigurationError(
+            "--part",
+            rule="it names a part of a study whose source is of the kind `joined`, in the project of the study",
+            received="another source" if declared else "a study without such a source here",
+            remedy="Give one table with all columns of the model, or go to the project.",
+        )
+    _check_nothing_said(form, "a base with parts, which are read as the study declares")
+    if not source.exists():
+        raise DataError(f"`{source.name}`", rule="the base exists", received="nothing", remedy="Correct the path.")
+    frame, _ = read_later_joined(
+        declared.source,
+        source,
+        parts,
+        declared.folder,
+        features=champion.personal.predictor.features,
+        texts=tuple(champion.personal.categories),
+        environ=declared.environ,
+    )
+    return _in_years(frame, declared, source)
+
+
+def _in_years(frame: "pd.DataFrame", declared: DeclaredSource, source: Path) -> "pd.DataFrame":
+    """Reduce dates to years where the study does."""
+    there = [name for name in declared.years if name in frame]
+    return frame.assign(**{name: year_of(frame[name], name, f"`{source.name}`") for name in there})
+
+
 def _of_records(recipe: RecordsSource, source: Path, declared: DeclaredSource) -> "pd.DataFrame":
     """Return the patients of records, made as the cohort was."""
     if not source.exists():
         raise DataError(f"`{source.name}`", rule="the records exist", received="nothing", remedy="Correct the path.")
     frame = read_later_records(recipe, source, declared.folder, environ=declared.environ).frame
-    there = [name for name in declared.years if name in frame]
-    return frame.assign(**{name: year_of(frame[name], name, f"`{source.name}`") for name in there})
+    return _in_years(frame, declared, source)
 
 
 def _unnamed(source: Path, patients: int, recipe: RecordsSource) -> ConfigurationError:

@@ -44,6 +44,7 @@ from theragate.study.images_source import (
     SimulatedImages,
     Texture,
 )
+from theragate.study.joined_source import HAS, JoinedSource, Part, Source
 from theragate.study.origins import Origin, RecordsSource
 from theragate.study.outcomes import (
     BinaryOutcome,
@@ -67,7 +68,7 @@ from theragate.study.sources import (
     Format,
     RepeatedRows,
     SimulatedSource,
-    Source,
+    SingleSource,
     SqlSource,
     TableFile,
     UrlSource,
@@ -82,6 +83,7 @@ __all__ = [
     "CLUSTER",
     "ENDINGS",
     "EVERY_STUDY",
+    "HAS",
     "HEADERS",
     "LAYOUT",
     "MARK",
@@ -123,6 +125,7 @@ __all__ = [
     "Holdout",
     "ImagesSource",
     "InputRule",
+    "JoinedSource",
     "LabelledGroups",
     "LeastQuality",
     "Measured",
@@ -131,6 +134,7 @@ __all__ = [
     "NoDecision",
     "Origin",
     "Outcome",
+    "Part",
     "Probability",
     "QuantityOutcome",
     "RecordedSource",
@@ -143,6 +147,7 @@ __all__ = [
     "Shown",
     "SimulatedImages",
     "SimulatedSource",
+    "SingleSource",
     "SiteSplit",
     "Source",
     "Spec",

@@ -9,8 +9,8 @@ from pydantic import SerializeAsAny, WrapValidator
 
 from theragate.digests import canonical_json
 from theragate.extensions import SOURCES, collect, used_names
+from theragate.study.joined_source import Source
 from theragate.study.origins import Origin
-from theragate.study.sources import Source
 from theragate.study.spec import as_tuples
 
 __all__ = ["OUR_KINDS", "AnySource", "ExtensionSource", "RecordedSource", "is_ours", "source_kinds"]

@@ -27,6 +27,11 @@ class Origin(Spec):
     citation: Sentence
     licence: Sentence
 
+    @property
+    def after_index(self) -> tuple[str, ...]:
+        """The columns that know what happened after a patient's index date, which no model may learn from."""
+        return ()
+
 
 class RecordsSource(Origin):
     """Records of patients, of which a recipe makes a row a patient; it makes the rows of later patients, too.
@@ -39,11 +44,6 @@ class RecordsSource(Origin):
 
     kind: str
     path: PathBelow = Field(description="the file or folder of the records, below sources/<study>/")
-
-    @property
-    def after_index(self) -> tuple[str, ...]:
-        """The columns that know what happened after a patient's index date, which no model may learn from."""
-        return ()
 
     def takes(self, path: Path) -> bool:
         """Return whether a file or folder of later patients is one of such records, by its name alone."""

@@ -9,7 +9,7 @@ import operator
 import re
 from abc import abstractmethod
 from pathlib import PurePosixPath
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, TypeAlias
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, model_validator
@@ -31,7 +31,8 @@ __all__ = [
     "Format",
     "RepeatedRows",
     "SimulatedSource",
-    "Source",
+    "Single",
+    "SingleSource",
     "SqlSource",
     "TableFile",
     "UrlSource",
@@ -266,7 +267,7 @@ class SimulatedSource(Origin):
     seed: Annotated[int, Field(ge=0, lt=2**31)]
 
 
-Source = Annotated[
+Single: TypeAlias = (
     BundledSource
     | FileSource
     | DvcSource
@@ -276,6 +277,6 @@ Source = Annotated[
     | VcfSource
     | ImagesSource
     | FhirSource
-    | ExpressionSource,
-    Field(discriminator="kind"),
-]
+    | ExpressionSource
+)
+SingleSource = Annotated[Single, Field(discriminator="kind")]

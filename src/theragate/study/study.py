@@ -29,7 +29,7 @@ from theragate.study.declarations import (
     Tuning,
     Validation,
 )
-from theragate.study.origins import RecordsSource
+from theragate.study.joined_source import HAS, JoinedSource
 from theragate.study.outcomes import EffectOutcome, Measured, Outcome, SurvivalOutcome
 from theragate.study.params_file import as_mapping, read_parameters
 from theragate.study.policies import resolve_gates
@@ -138,13 +138,13 @@ class Study(Spec):
         twice = sorted({*self.features.dropped} & {*self.outcome_columns})
         if twice:
             raise ValueError(f"`{twice[0]}` is an outcome column, which is never a feature: do not list it as dropped")
-        late = self.source.after_index if isinstance(self.source, RecordsSource) else ()
-        seen = next((name for name in late if not self._is_unseen(name)), None)
+        seen = next((name for name in self.source.after_index if not self._is_unseen(name)), None)
         if seen is not None:
             raise unfit(
                 "what happened after the index date is an outcome, or no model sees it",
                 f"`{seen}`, whose window in `source.columns` ends after day 0, among the features",
             )
+        self._check_parts()
         elsewhere = next(self._elsewhere(self.clusters.column), None) if self.clusters else None
         if elsewhere is not None:
             raise unfit(
@@ -162,6 +162,19 @@ class Study(Spec):
 
     def _is_unseen(self, column: str) -> bool:
         return column in self.hidden or column in self.deidentification.removed
+
+    def _check_parts(self) -> None:
+        """See that those whom a part of a joined source does not know are a group of the evidence."""
+        if not isinstance(self.source, JoinedSource):
+            return
+        grouped = {group.column for group in self.subgroups.values()}
+        for name, part in self.source.parts.items():
+            if part.at_least < 1 and f"{HAS}{name}" not in grouped:
+                raise unfit(
+                    f"whoever lacks a part is seen apart: `subgroups` has one of the column `{HAS}{name}` (`yes`, "
+                    f"`no`), or `source.parts.{name}.at_least` is 1",
+                    "no such group",
+                )
 
     def _elsewhere(self, column: str) -> Iterator[str]:
         """Yield the keys that name the column as a predictor, as the outcome, or as what is removed or changed."""

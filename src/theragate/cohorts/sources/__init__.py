@@ -1,8 +1,10 @@
 """Where cohorts come from. Each kind of source is one module with one function; `SOURCES` names them all."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import pandas as pd
 
 from theragate.cohorts.images.one_image import Seen
 from theragate.cohorts.scratch import Scratch
@@ -32,6 +34,8 @@ from theragate.cohorts.sources._file import read_file
 from theragate.cohorts.sources._formats import FORMATS, open_table_file, read_table_file
 from theragate.cohorts.sources._grid import Grid, blank, lay_out
 from theragate.cohorts.sources._images import read_images, seen_of
+from theragate.cohorts.sources._joined import read_joined
+from theragate.cohorts.sources._later_joined import read_later_joined as _read_later_joined
 from theragate.cohorts.sources._later_patients import LaterFile, later_file, read_later_patients, year_of
 from theragate.cohorts.sources._missing_words import is_missing_word
 from theragate.cohorts.sources._packed import check_unpacked
@@ -51,8 +55,10 @@ from theragate.study import (
     DvcSource,
     ExtensionSource,
     ImagesSource,
+    JoinedSource,
     RecordsSource,
     SimulatedSource,
+    SingleSource,
     Source,
 )
 from theragate.workers.backend import Backend
@@ -99,6 +105,7 @@ __all__ = [
     "plain_numbers",
     "plain_series",
     "read_dictionary",
+    "read_later_joined",
     "read_later_patients",
     "read_later_records",
     "read_source",
@@ -118,6 +125,15 @@ __all__ = [
 ]
 
 
+def _read_joined(spec: JoinedSource, context: SourceContext, scratch: Scratch) -> SourceTable:
+    """Read a base and its parts, each as the source that it is."""
+
+    def read(one: SingleSource) -> SourceTable:
+        return _plain(SOURCES[one.kind](one, context, scratch), f"study `{context.folder.name}`, source `{one.kind}`")
+
+    return read_joined(spec, read, subject=f"study `{context.folder.name}`")
+
+
 SOURCES: dict[str, Callable[[Any, SourceContext, Scratch], RawTable | SourceTable]] = {
     "bundled": read_bundled,
     "file": read_file,
@@ -125,6 +141,7 @@ SOURCES: dict[str, Callable[[Any, SourceContext, Scratch], RawTable | SourceTabl
     "url": read_url,
     "sql": read_sql,
     "simulated": read_simulated,
+    "joined": _read_joined,
     "vcf": read_vcf,
     "images": read_images,
     "fhir": read_fhir,
@@ -140,20 +157,30 @@ def check_source(spec: Source | ExtensionSource, *, study: str) -> None:
     ConfigurationError
         If no installed library ships the named bundled cohort, or there is no such world.
     """
-    if isinstance(spec, BundledSource) and spec.name not in COHORTS:
-        raise ConfigurationError(
-            f"params.yaml, key `studies.{study}.source.name`",
-            rule=f"a bundled cohort is one of {', '.join(COHORTS)}",
-            received=f"`{spec.name}`",
-            remedy=f"{did_you_mean(spec.name, COHORTS)}Correct the name, or use a source of another kind.",
-        )
-    if isinstance(spec, SimulatedSource) and spec.world not in WORLDS:
-        raise ConfigurationError(
-            f"params.yaml, key `studies.{study}.source.world`",
-            rule=f"a world is one of {', '.join(WORLDS)}",
-            received=f"`{spec.world}`",
-            remedy=f"{did_you_mean(spec.world, WORLDS)}Correct the name, or use a source of another kind.",
-        )
+    for below, source in _each(spec):
+        key = f"params.yaml, key `studies.{study}.source{below}"
+        if isinstance(source, BundledSource) and source.name not in COHORTS:
+            raise ConfigurationError(
+                f"{key}.name`",
+                rule=f"a bundled cohort is one of {', '.join(COHORTS)}",
+                received=f"`{source.name}`",
+                remedy=f"{did_you_mean(source.name, COHORTS)}Correct the name, or use a source of another kind.",
+            )
+        if isinstance(source, SimulatedSource) and source.world not in WORLDS:
+            raise ConfigurationError(
+                f"{key}.world`",
+                rule=f"a world is one of {', '.join(WORLDS)}",
+                received=f"`{source.world}`",
+                remedy=f"{did_you_mean(source.world, WORLDS)}Correct the name, or use a source of another kind.",
+            )
+
+
+def _each(spec: Any) -> Iterator[tuple[str, Any]]:
+    """Yield a source, or each of those that it joins, by where it stands below ``source``."""
+    if isinstance(spec, JoinedSource):
+        yield from ((f".{name}", source) for name, source in spec.sources())
+    else:
+        yield "", spec
 
 
 def check_folder(spec: Any, root: Path, *, study: str) -> None:
@@ -172,8 +199,9 @@ def check_folder(spec: Any, root: Path, *, study: str) -> None:
             received="no such folder",
             remedy="Make it, and say in its README.md where the data come from.",
         )
-    if isinstance(spec, DvcSource):
-        check_pulled(spec, context)
+    for _, source in _each(spec):
+        if isinstance(source, DvcSource):
+            check_pulled(source, context)
 
 
 def read_source(
@@ -245,7 +273,11 @@ def open_source(
         if isinstance(spec, ExtensionSource)
         else SOURCES[spec.kind](spec, context, scratch)
     )
-    subject = f"study `{study}`, source"
+    return _plain(table, f"study `{study}`, source")
+
+
+def _plain(table: RawTable | SourceTable, subject: str) -> SourceTable:
+    """Return a table column by column, of which there is at least one, and a row."""
     if isinstance(table, RawTable):
         return SourceTable.of(table, subject=subject)
     check_not_empty(len(table.columns), len(table.columns.names), subject=subject)
@@ -292,9 +324,56 @@ def read_later_records(spec: RecordsSource, path: Path, folder: Path, *, environ
         As `open_source`; no message repeats a patient's value.
     """
     with Scratch() as scratch:
-        context = SourceContext(folder, _state(folder.parents[1], None), environ, elsewhere=path.absolute().parent)
+        downloads = _state(folder.parents[1], None)
+        context = SourceContext(folder, downloads, environ, elsewhere=path.absolute().parent)
         table = SOURCES[spec.kind](spec.at(path.name), context, scratch)
         return _in_memory(table) if isinstance(table, SourceTable) else table
+
+
+def read_later_joined(
+    spec: JoinedSource,
+    base: Path,
+    parts: Mapping[str, Path],
+    folder: Path,
+    *,
+    features: Sequence[str],
+    texts: Sequence[str],
+    environ: Mapping[str, str],
+) -> tuple[pd.DataFrame, str | None]:
+    """Make the rows of later patients of a joined cohort, each part by the code and recipe that made the cohort's.
+
+    Parameters
+    ----------
+    spec
+        The study's ``source``.
+    base, parts
+        The file of the base; by name, the file or folder of each part that is at hand.
+    folder
+        ``sources/<study>/``, where the recipes' own files lie.
+    features, texts
+        The model's features; those of them that are categories.
+    environ
+        Environment variables.
+
+    Returns
+    -------
+    One row per patient of the base, with what is known; the column with the base's own ids, or None.
+
+    Raises
+    ------
+    ConfigurationError, DataError
+        As `read_later_patients` and `read_later_records`; if a part is none of the study's, a patient is there twice,
+        or what a part knows is of a later day than the patient's index day.
+    """
+    return _read_later_joined(
+        spec,
+        base,
+        parts,
+        features=features,
+        texts=texts,
+        read_records=lambda one, path: read_later_records(one, path, folder, environ=environ),
+        companions=lambda name: folder / name,
+    )
 
 
 def _in_memory(table: SourceTable) -> RawTable:

@@ -18,7 +18,7 @@ from theragate.cohorts.sources._statistics import sas_names, spss_names, stata_n
 from theragate.errors import DataError, did_you_mean
 from theragate.study import LAYOUT, Format, TableFile
 
-__all__ = ["LaterFile", "later_file", "read_later_patients", "year_of"]
+__all__ = ["LaterFile", "later_file", "names_of", "read_later_patients", "year_of"]
 
 
 class LaterFile(TableFile):
@@ -86,8 +86,7 @@ def read_later_patients(
         If a feature or the id is no column; or as `read_table_file`. No message repeats a line.
     """
     subject = f"`{path.name}`"
-    with readable(path, spec.format, subject=subject):
-        names = _names(path, spec, subject)
+    names = names_of(path, spec, subject=subject)
     wanted = {*features, *([id_column] if id_column else [])}
     _check_present(names, features, id_column, subject)
     read = spec.model_copy(
@@ -132,6 +131,18 @@ def year_of(dates: pd.Series, name: str, subject: str) -> pd.Series:
             received=str(error),
             remedy="Write them as in the source, such as 2019-06-13.",
         ) from None
+
+
+def names_of(path: Path, spec: LaterFile, *, subject: str) -> list[str]:
+    """Return the names of a file's columns.
+
+    Raises
+    ------
+    DataError
+        If it cannot be read as what it should be.
+    """
+    with readable(path, spec.format, subject=subject):
+        return _names(path, spec, subject)
 
 
 def _names(path: Path, spec: LaterFile, subject: str) -> list[str]:
