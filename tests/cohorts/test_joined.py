@@ -5,7 +5,10 @@ from typing import Any
 
 import pandas as pd
 import pytest
+import yaml
 from cohorts.declared import WORDS, study_folder
+from cohorts.genomes.people import text
+from support import ROOT
 
 from theragate.cohorts.scratch import Scratch
 from theragate.cohorts.sources import check_source, open_source, read_later_joined, read_source
@@ -244,3 +247,42 @@ def test_a_part_that_is_none_is_refused(folder, name, file, sentence):
         (folder / file).write_text("mrn\n")
     with pytest.raises((DataError, ConfigurationError), match=sentence):
         later(folder, {name: folder / file})
+
+
+def test_the_example_of_the_page_is_read(folder):
+    """With a registry, a laboratory and a panel of genotypes; and the groups of the page fit its study."""
+    page = (ROOT / "docs" / "sources" / "joined.md").read_text(encoding="utf-8")
+    source, groups = (yaml.safe_load(block.partition("```")[0]) for block in page.split("```yaml\n")[1:3])
+    BASE.rename(columns={"id": "mrn", "seen": "admitted"}).to_csv(folder / "registry.csv", index=False)
+    LABORATORY.assign(mrn=PATIENTS[:30]).head(32).to_csv(folder / "laboratory.csv", index=False)
+    part = source["source"]["parts"]["laboratory"]
+    part["at_least"] = 0.75  # thirty of forty
+    site = "chr16 31096368 . C T 50 PASS . GT 0/0 0/1 1/1 ./." + " 0/1" * 20
+    (folder / "genotypes.vcf").write_text(text(site, samples=(*PATIENTS[:23], "9999")))
+    read = read_source(parse(JoinedSource, source["source"], at="source"), folder.parents[1], study="s")
+    assert list(read.frame.columns) == [
+        "mrn", "admitted", "age", "has_laboratory", "crp", "has_genotypes", "gene_vkorc1",
+    ]  # fmt: skip
+    assert read.frame["gene_vkorc1"].head(4).tolist()[:3] == [0, 1, 2]
+    assert read.frame["gene_vkorc1"].isna().sum() == 40 - 22
+    assert read.frame["has_genotypes"].value_counts().to_dict() == {"yes": 23, "no": 17}
+    assert any(
+        "part `genotypes`: known of 23 of 40 patients, not of 17; of its patients, fewer than 11 are" in note
+        for note in read.notes
+    )
+    entry = study_entry("binary")
+    Study.read(entry | source | {"subgroups": entry["subgroups"] | groups["subgroups"]}, name="small", gate_keys={})
+    (folder / "today.vcf").write_text(text(site.replace(" 0/1" * 20, ""), samples=("0501", "0502", "0503", "0504")))
+    later_registry = BASE.head(2).assign(id=["0502", "0505"]).rename(columns={"id": "mrn", "seen": "admitted"})
+    later_registry.to_csv(folder / "today.csv", index=False)
+    frame, _ = read_later_joined(
+        parse(JoinedSource, source["source"], at="source"),
+        folder / "today.csv",
+        {"genotypes": folder / "today.vcf"},
+        folder,
+        features=["age", "crp", "gene_vkorc1", "has_genotypes", "has_laboratory"],
+        texts=[],
+        environ={},
+    )
+    assert frame["gene_vkorc1"].fillna(-1).tolist() == [1, -1]
+    assert list(frame["has_laboratory"]) == ["no", "no"]
