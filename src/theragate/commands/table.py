@@ -173,6 +173,13 @@ def _new_study(call: Call) -> str:
     from theragate.drafting.new_study import Request, new_study
 
     parsed = call.parsed
+    if (parsed.file is None) == (parsed.omop is None):
+        raise MisuseError("a study is drafted --from a table, or from a database by --omop")
+    if parsed.omop is not None:
+        return _new_omop_study(call)
+    asked = [option for option in ("index", "event", "covariate", "schema") if getattr(parsed, option)]
+    if asked:
+        raise MisuseError(f"--{asked[0]} is about a database, and goes with --omop")
     columns = {option: getattr(parsed, option) for option in ("outcome", "time", "treatment", "identity")}
     reading = ReadingOptions(
         encoding=parsed.encoding,
@@ -187,6 +194,28 @@ def _new_study(call: Call) -> str:
         catalogue=parsed.catalogue,
     )
     return new_study(call.root, Request(parsed.name, parsed.file, reading=reading, **columns))
+
+
+def _new_omop_study(call: Call) -> str:
+    from theragate.drafting.new_study import Request, new_study
+    from theragate.drafting.omop import OmopCohort, read_concepts, read_covariate
+    from theragate.drafting.omop_table import OmopRequest
+
+    parsed = call.parsed
+    if parsed.index is None or parsed.event is None:
+        raise MisuseError("--omop needs --index, when a patient enters, and --event, what is predicted")
+    asked = [option for option in ("outcome", "time", "treatment", "identity") if getattr(parsed, option)]
+    if asked:
+        raise MisuseError("with --omop, the query says which column is what")
+    cohort = OmopCohort(
+        index=read_concepts("--index", parsed.index),
+        event=read_concepts("--event", parsed.event),
+        covariates=tuple(read_covariate("--covariate", each) for each in parsed.covariate or ()),
+        schema=parsed.schema,
+    )
+    omop = OmopRequest(parsed.omop, cohort, parsed.observed_before, parsed.window, call.environ)
+    columns = {"outcome": "event", "time": "days", "identity": "person_id"}
+    return new_study(call.root, Request(parsed.name, Path("cohort.sql"), omop=omop, **columns))  # type: ignore[arg-type] # texts
 
 
 def _rename_study(call: Call) -> str:
@@ -276,6 +305,15 @@ _LIMIT = argument(
 _PORT = argument("--port", type=int, choices=range(1024, 65536), default=5000, metavar="PORT")
 
 # How a table is read, where that is not to be found in the file itself.
+_OMOP = (
+    argument("--omop", metavar="VARIABLE", help="in place of --from: the variable with the URL of an OMOP database"),
+    argument("--index", metavar="CONCEPTS", help="with --omop, when a patient enters, such as condition:201826"),
+    argument("--event", metavar="CONCEPTS", help="what is predicted, such as condition:4329847, or death"),
+    argument("--covariate", nargs="+", metavar="NAME=CONCEPTS", help="what is known before: hf=condition:316139"),
+    argument("--schema", metavar="NAME", help="where the tables of OMOP are, if not where the database looks first"),
+    argument("--observed-before", type=count, default=365, metavar="DAYS", help="under observation before (365)"),
+    argument("--window", type=count, default=365, metavar="DAYS", help="in which covariates are looked for (365)"),
+)
 _READING = (
     argument("--encoding", metavar="NAME", help="of a text file, such as cp1252"),
     argument("--separator", metavar="MARK", help="between the cells: a character, tab or space"),
@@ -376,11 +414,12 @@ COMMANDS: tuple[Command, ...] = (
         _new_study,
         (
             argument("name", metavar="NAME", help="small letters, digits and _"),
-            argument("--from", dest="file", required=True, type=Path, metavar="FILE", help="the table"),
+            argument("--from", dest="file", type=Path, metavar="FILE", help="the table"),
             argument("--outcome", metavar="COL", help="the column to predict; with --time, the event (1 or 0)"),
             argument("--time", metavar="COL", help="the time until the event or the end of follow-up"),
             argument("--treatment", metavar="COL", help="who was treated (two values): compare treatments"),
             argument("--id", dest="identity", metavar="COL", help="the column that names a patient, or `none`"),
+            *_OMOP,
             *_READING,
         ),
     ),

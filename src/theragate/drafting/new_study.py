@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -31,6 +32,7 @@ from theragate.drafting.forms.options import ReadingOptions
 from theragate.drafting.forms.table import find_form
 from theragate.drafting.ids import find_id, repeated_rows
 from theragate.drafting.insert import with_study
+from theragate.drafting.omop_table import OmopRequest, read_omop
 from theragate.drafting.outcome import DraftedOutcome, draft_outcome
 from theragate.drafting.suite import draft_suite
 from theragate.drafting.treatment import draft_treatment
@@ -77,11 +79,20 @@ REVIEW: what these data are, who may use them, and how the file was made, so tha
 `{file}` stays out of git. To version it, run `dvc add sources/{name}/{file}` and write `kind: dvc` in params.yaml.
 Whoever pushes it to a DVC remote gives the patients' rows, with their ids, to all who can read that remote.
 """
+QUERY_README = """# {name}
+
+REVIEW: which database this is, on which day it was filled, and who may use it.
+
+`{file}` is one SELECT, with a row for each patient; its concepts and windows are for a person to review.
+"""
 
 
 @dataclass(frozen=True)
 class Request:
-    """What a person asks for: the study's name, the table, and which of its columns are what."""
+    """What a person asks for: the study's name, the table, and which of its columns are what.
+
+    The table is that of ``file``, or of ``omop``; then ``file`` is the name of its query.
+    """
 
     name: str
     file: Path
@@ -90,6 +101,7 @@ class Request:
     treatment: str | None = None
     identity: str | None = None
     reading: ReadingOptions = field(default_factory=ReadingOptions)
+    omop: OmopRequest | None = None
 
 
 def new_study(root: Path, request: Request) -> str:
@@ -111,12 +123,13 @@ def new_study(root: Path, request: Request) -> str:
     """
     workspace = Workspace(root, request.name)
     _check_name(workspace)
-    with Scratch(root / ".theragate" / "downloads") as scratch:  # what waits there has no name, and ends with this
-        return _drafted(workspace, request, scratch)
+    # What waits in the one has no name, and ends with this; in the other lies a query before it is in the project.
+    with Scratch(root / ".theragate" / "downloads") as scratch, tempfile.TemporaryDirectory() as folder:
+        return _drafted(workspace, request, scratch, Path(folder))
 
 
-def _drafted(workspace: Workspace, request: Request, scratch: Scratch) -> str:
-    frame, form = _table(request, scratch)
+def _drafted(workspace: Workspace, request: Request, scratch: Scratch, folder: Path) -> str:
+    frame, form = _table(request, scratch, folder)
     source = form.ordered()
     outcome = draft_outcome(frame, request.outcome, request.time)
     if request.treatment is not None:
@@ -173,8 +186,10 @@ def _check_name(workspace: Workspace) -> None:
         )
 
 
-def _table(request: Request, scratch: Scratch) -> tuple[Table, DraftedForm]:
+def _table(request: Request, scratch: Scratch, folder: Path) -> tuple[Table, DraftedForm]:
     """Read the file as the source of the study to be, which will be read in the same form."""
+    if request.omop is not None:
+        return read_omop(request.omop, request.name, folder, scratch)
     own = tuple(column for column in (request.outcome, request.time, request.treatment) if column is not None)
     form = find_form(request.file, replace(request.reading, outcome=own), subject=f"--from {request.file}")
     frame = _read(form, scratch)
@@ -322,7 +337,8 @@ def _write(workspace: Workspace, form: DraftedForm, suite: dict[str, Any]) -> No
             with whole_file(folder / place, mode=0o600) as temporary:
                 shutil.copyfile(copied, temporary)
     if not (folder / "README.md").exists():
-        write_text(folder / "README.md", README.format(name=name, file=file.name))
+        words = QUERY_README if form.entry["kind"] == "sql" else README
+        write_text(folder / "README.md", words.format(name=name, file=file.name))
     write_json(workspace.suite, suite)
     write_champion(workspace.decided("champion.json"), name, None)
     write_waivers(workspace.decided("waivers.json"), name, ())

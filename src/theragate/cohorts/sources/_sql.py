@@ -117,7 +117,9 @@ def _engine(spec: SqlSource, environ: Mapping[str, str]) -> "Engine":
     try:
         url = make_url(environ[spec.url_variable])
         waits = {"connect_timeout": PATIENCE} if url.get_driver_name() in WAITS else {}
-        return create_engine(url, poolclass=NullPool, connect_args=waits)
+        # DuckDB locks a file that may be written to, and others wait.
+        opened = {"read_only": True} if url.get_backend_name() == "duckdb" and _is_file(url.database) else {}
+        return create_engine(url, poolclass=NullPool, connect_args=waits | opened)
     except (NoSuchModuleError, ImportError):
         received = f"the driver `{url.drivername}`, which is not installed"
         remedy = "Install the driver, or name another in the URL."
@@ -133,8 +135,8 @@ def _read(engine: "Engine", query: str, spec: SqlSource, subject: str, scratch: 
     from sqlalchemy.exc import SQLAlchemyError
 
     try:
-        if engine.dialect.name == "sqlite":
-            _check_file(engine.url.database)  # SQLite would make an empty one
+        if engine.dialect.name in {"sqlite", "duckdb"}:
+            _check_file(engine.url.database)  # either would make an empty one
         connection = engine.connect()
     except Exception as error:  # noqa: BLE001 - a driver may raise what it likes, and none of it may be shown
         raise _unreachable(spec, error) from None
@@ -154,8 +156,12 @@ def _read(engine: "Engine", query: str, spec: SqlSource, subject: str, scratch: 
 
 
 def _check_file(database: str | None) -> None:
-    if database and not database.startswith((":memory:", "file:")) and not Path(database).is_file():
+    if _is_file(database) and not Path(str(database)).is_file():
         raise FileNotFoundError
+
+
+def _is_file(database: str | None) -> bool:
+    return bool(database) and not str(database).startswith((":memory:", "file:", "md:", "motherduck:"))
 
 
 @dataclass

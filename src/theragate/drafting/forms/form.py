@@ -15,7 +15,7 @@ from theragate.study import MARK, FileSource, parse
 __all__ = ["DraftedForm"]
 
 _SHARED = 3  # columns with a word for `not known`, from which on it is declared for the whole file
-_WHERE = ("kind", "path", "id", "repeated", "dictionary", "catalogue", "sheet")
+_WHERE = ("kind", "url_variable", "query", "parameters", "path", "id", "repeated", "dictionary", "catalogue", "sheet")
 _HOW = ("encoding", "separator", "decimal", "header", "units", "footer", "row_names", "missing", "left_out", "text")
 _ORDER = (*_WHERE, *_HOW, "columns", "note")
 
