@@ -3,6 +3,7 @@
 import bz2
 import gzip
 import lzma
+import os
 import traceback
 import zipfile
 from pathlib import Path
@@ -345,3 +346,9 @@ def test_an_option_that_a_parquet_file_cannot_heed_is_refused_and_not_ignored(ch
             champion, tmp_path / "in.parquet", tmp_path / "out.csv", id_column="Patient ID", form=InputForm(**said)
         )
     assert not (tmp_path / "out.csv").exists()
+
+
+@pytest.mark.parametrize("name", ["pipe.csv", "pipe.parquet", "pipe.xlsx", "pipe.csv.gz"])
+def test_a_pipe_is_not_waited_for(champion, tmp_path, name):
+    os.mkfifo(tmp_path / name)
+    assert "received a pipe or a device" in str(refused(champion, tmp_path / name))

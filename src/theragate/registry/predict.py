@@ -124,6 +124,13 @@ def predict_file(
     """
     _check_kind(target)
     _check_apart(source, target)
+    if source.exists() and not (source.is_file() or source.is_dir()):
+        raise DataError(
+            f"`{source.name}`",
+            rule="patients are read from a file or a folder",
+            received="a pipe or a device, which may have no end",
+            remedy="Write it to a file first.",
+        )
     recipe = declared.records(source) if declared else None
     if parts:
         frame = written = _of_parts(champion, source, parts, form, declared)
