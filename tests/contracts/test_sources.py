@@ -26,6 +26,8 @@ from theragate.study import (
     FhirSource,
     FileSource,
     Format,
+    JoinedSource,
+    Part,
     RecordsSource,
     Source,
     SqlSource,
@@ -73,6 +75,12 @@ def expression(folder: Path) -> ExpressionSource:
     return ExpressionSource(kind="expression", path="genes.csv", values="as_they_are", patients_in="columns", **WORDS)
 
 
+def joined(base: FileSource) -> JoinedSource:
+    """Return the small table joined with itself."""
+    again = Part(source=base, at_least=1.0, prefix="again_")
+    return JoinedSource(kind="joined", base=base, parts={"again": again}, **WORDS)
+
+
 @pytest.fixture
 def every_source(tmp_path: Path) -> Iterator[list[Any]]:
     folder = study_folder(tmp_path)
@@ -98,6 +106,7 @@ def every_source(tmp_path: Path) -> Iterator[list[Any]]:
             source(text=("site",)),
             hospital_records(folder),
             expression(folder),
+            joined(file("t.csv")),
         ]
 
 
@@ -126,7 +135,7 @@ def test_every_source_gives_a_table_with_plain_columns_and_a_version(every_sourc
 
 def test_the_same_table_is_read_from_every_kind_of_source(every_source, tmp_path):
     for spec in every_source:
-        if spec.kind in {"bundled", "simulated"} or isinstance(spec, RecordsSource):
+        if spec.kind in {"bundled", "simulated"} or isinstance(spec, RecordsSource | JoinedSource):
             continue
         raw = read_source(spec, tmp_path, study="s", environ=environ_of(tmp_path))
         assert raw.id_column == "record"

@@ -16,6 +16,7 @@ from theragate.disclosure.values import Floats, PatientValues
 __all__ = ["Patients", "spelled"]
 
 _PIECE = 2**16  # patients looked at together
+_CELLS = 2**20  # read together, of whole columns
 _NAMES = re.compile(r"^(?=.*[0-9])(?=.*[^\W\d]).{4,}$")
 _ROW = 5  # numbers in a row without names: medians of fewer columns may equal a patient's by coincidence
 
@@ -88,11 +89,14 @@ class Patients:
 
     def values(self) -> Iterator[tuple[str, PatientValues]]:
         """Yield what stands for one patient or a few, by name: near-unique columns, without what many share."""
-        for name in self.numbers:
-            whole = self.cohort.frame([name]) if isinstance(self.cohort, CohortFile) else self.cohort
-            found = PatientValues.of(whole[name].to_numpy(dtype=np.float64, na_value=np.nan))
-            if found is not None:
-                yield f"column `{name}`", found
+        together = max(1, _CELLS // max(1, len(self.cohort)))
+        for first in range(0, len(self.numbers), together):
+            names = self.numbers[first : first + together]
+            frame = self.cohort.frame(names) if isinstance(self.cohort, CohortFile) else self.cohort
+            for name in names:
+                found = PatientValues.of(frame[name].to_numpy(dtype=np.float64, na_value=np.nan))
+                if found is not None:
+                    yield f"column `{name}`", found
         for name, predictions in self.predictions.items():
             found = PatientValues.of(predictions)
             if found is not None:

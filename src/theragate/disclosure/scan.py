@@ -16,7 +16,7 @@ from theragate.disclosure.file_readers import read_content
 from theragate.disclosure.patients import Patients
 from theragate.disclosure.rows import DIVERSE, known_rows, nameless_rows, numbers_of
 from theragate.disclosure.tables import Column, Table, tables_of, words_of
-from theragate.disclosure.values import Floats, decimals_of
+from theragate.disclosure.values import Asked, Floats, decimals_of
 from theragate.errors import EvidenceError
 from theragate.evidence.published import SMALLEST_CELL
 
@@ -155,7 +155,7 @@ class _List(NamedTuple):
     table: int
     column: int
     values: Floats
-    new: Floats
+    new: Asked
     digits: int
 
 
@@ -163,7 +163,9 @@ def _values(tables: Sequence[Table], patients: Patients) -> Iterator[_Breach]:
     lists = sorted(_lists(tables, patients), key=attrgetter("digits"))
     for whose, (name, held) in enumerate(patients.values() if lists else ()):
         for each in lists:
-            same, disclosed = held.matches(each.new, each.digits) if len(each.new) >= SMALLEST_CELL else (0, False)
+            same, disclosed = (
+                held.matches(each.new, each.digits) if len(each.new.values) >= SMALLEST_CELL else (0, False)
+            )
             if disclosed:
                 words = f"of which {same} are patients' {name}"
             elif held.is_scaled(each.values):
@@ -183,7 +185,7 @@ def _lists(tables: Sequence[Table], patients: Patients) -> Iterator[_List]:
             values = np.unique(numbers[np.isfinite(numbers)])
             if len(values) >= SMALLEST_CELL:
                 new = values[~np.isin(values, patients.declared)]
-                yield _List(place, index, values, new, decimals_of(new))
+                yield _List(place, index, values, Asked(new), decimals_of(new))
 
 
 def _texts(column: Column) -> Iterator[Any]:

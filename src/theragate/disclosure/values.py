@@ -10,7 +10,7 @@ from scipy.special import bdtrc
 
 from theragate.evidence.published import SMALLEST_CELL
 
-__all__ = ["Floats", "PatientValues", "decimals_of"]
+__all__ = ["Asked", "Floats", "PatientValues", "decimals_of"]
 
 _MOSTLY_UNIQUE = 0.5
 _SHARE = 1 / 3  # of a list, which patients' values have to be
@@ -22,6 +22,18 @@ _FIRST = 4096  # values, of which one that is not written with so few digits is 
 
 Floats = NDArray[np.float64]
 _Float = TypeVar("_Float", np.float32, np.float64)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The distinct values of a list, ascending, about which columns are asked one after the other."""
+
+    values: Floats
+
+    @cached_property
+    def single(self) -> NDArray[np.float32]:
+        """The distinct ones in single precision."""
+        return np.unique(self.values.astype(np.float32))
 
 
 @dataclass(frozen=True)
@@ -49,22 +61,23 @@ class PatientValues:
         """The number of decimals with which the values are written."""
         return decimals_of(self.distinct)
 
-    def matches(self, values: Floats, digits: int) -> tuple[int, bool]:
-        """Return how many of distinct `values` are among these, and whether that is more than coincidence.
+    def matches(self, values: Asked, digits: int) -> tuple[int, bool]:
+        """Return how many of the values of a list are among these, and whether that is more than coincidence.
 
         Values written with fewer `digits` than these are compared with these rounded to as many, leaving out what many
         patients then share. Of many lists those of as many digits are best asked about one after the other.
         """
         digits = min(digits, self.decimals)
         known, comparable = self._written(digits)
-        asked = np.unique(self._comparable(values))
-        places = np.searchsorted(comparable, asked)
-        places = np.minimum(places, max(len(comparable) - 1, 0))
-        same = int((comparable[places] == asked).sum()) if len(comparable) else 0
-        if same < SMALLEST_CELL or same < _SHARE * len(values):
+        asked = values.single if self._apart else values.values
+        if not len(comparable) or asked[0] > comparable[-1] or asked[-1] < comparable[0]:
+            return 0, False
+        places = np.minimum(np.searchsorted(comparable, asked), len(comparable) - 1)
+        same, many = int((comparable[places] == asked).sum()), len(values.values)
+        if same < SMALLEST_CELL or same < _SHARE * many:
             return same, False
         # Of a binomial number, at least so many; where chances differ it is rather less (Hoeffding, 1956).
-        return same, bool(bdtrc(same - 1, len(values), _chance(values, known, digits)) < _CHANCE)
+        return same, bool(bdtrc(same - 1, many, _chance(values.values, known, digits)) < _CHANCE)
 
     def is_scaled(self, values: Floats) -> bool:
         """Return whether distinct `values`, ascending, are the whole column moved, stretched or turned round."""

@@ -34,7 +34,7 @@ from theragate.cohorts.sources._file import read_file
 from theragate.cohorts.sources._formats import FORMATS, open_table_file, read_table_file
 from theragate.cohorts.sources._grid import Grid, blank, lay_out
 from theragate.cohorts.sources._images import read_images, seen_of
-from theragate.cohorts.sources._joined import read_joined
+from theragate.cohorts.sources._joined import joined_by
 from theragate.cohorts.sources._later_joined import read_later_joined as _read_later_joined
 from theragate.cohorts.sources._later_patients import LaterFile, later_file, read_later_patients, year_of
 from theragate.cohorts.sources._missing_words import is_missing_word
@@ -58,7 +58,6 @@ from theragate.study import (
     JoinedSource,
     RecordsSource,
     SimulatedSource,
-    SingleSource,
     Source,
 )
 from theragate.workers.backend import Backend
@@ -125,15 +124,6 @@ __all__ = [
 ]
 
 
-def _read_joined(spec: JoinedSource, context: SourceContext, scratch: Scratch) -> SourceTable:
-    """Read a base and its parts, each as the source that it is."""
-
-    def read(one: SingleSource) -> SourceTable:
-        return _plain(SOURCES[one.kind](one, context, scratch), f"study `{context.folder.name}`, source `{one.kind}`")
-
-    return read_joined(spec, read, subject=f"study `{context.folder.name}`")
-
-
 SOURCES: dict[str, Callable[[Any, SourceContext, Scratch], RawTable | SourceTable]] = {
     "bundled": read_bundled,
     "file": read_file,
@@ -141,12 +131,12 @@ SOURCES: dict[str, Callable[[Any, SourceContext, Scratch], RawTable | SourceTabl
     "url": read_url,
     "sql": read_sql,
     "simulated": read_simulated,
-    "joined": _read_joined,
     "vcf": read_vcf,
     "images": read_images,
     "fhir": read_fhir,
     "expression": read_expression,
 }
+SOURCES["joined"] = joined_by(dict(SOURCES))
 
 
 def check_source(spec: Source | ExtensionSource, *, study: str) -> None:
@@ -273,15 +263,7 @@ def open_source(
         if isinstance(spec, ExtensionSource)
         else SOURCES[spec.kind](spec, context, scratch)
     )
-    return _plain(table, f"study `{study}`, source")
-
-
-def _plain(table: RawTable | SourceTable, subject: str) -> SourceTable:
-    """Return a table column by column, of which there is at least one, and a row."""
-    if isinstance(table, RawTable):
-        return SourceTable.of(table, subject=subject)
-    check_not_empty(len(table.columns), len(table.columns.names), subject=subject)
-    return table
+    return SourceTable.from_reader(table, subject=f"study `{study}`, source")
 
 
 def seen_images(

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -11,16 +11,19 @@ from numpy.typing import NDArray
 
 from theragate.cohorts.codes import as_codes
 from theragate.cohorts.repeated_rows import one_row_each
-from theragate.cohorts.sources._raw_table import SourceTable
+from theragate.cohorts.scratch import Scratch
+from theragate.cohorts.sources._context import SourceContext
+from theragate.cohorts.sources._raw_table import RawTable, SourceTable
 from theragate.cohorts.table import Table
 from theragate.cohorts.texts import are_first, as_texts, positions
 from theragate.errors import DataError, did_you_mean
 from theragate.evidence.published import SMALLEST_CELL
-from theragate.study import HAS, JoinedSource, Part, RepeatedRows, SingleSource, SqlSource, TableFile
+from theragate.study import HAS, JoinedSource, Part, RepeatedRows, Single, SqlSource, TableFile
 
-__all__ = ["LACKING", "PartTable", "ids_of", "index_days", "join", "part_table", "read_joined"]
+__all__ = ["LACKING", "PartTable", "ids_of", "index_days", "join", "joined_by", "part_table"]
 
-Read: TypeAlias = Callable[[SingleSource], SourceTable]
+Read: TypeAlias = Callable[[Single], SourceTable]
+Reader: TypeAlias = Callable[[Any, SourceContext, Scratch], RawTable | SourceTable]
 HAVING, LACKING = "yes", "no"
 
 
@@ -36,7 +39,20 @@ class PartTable:
     notes: tuple[str, ...] = ()
 
 
-def read_joined(spec: JoinedSource, read: Read, *, subject: str) -> SourceTable:
+def joined_by(readers: Mapping[str, Reader]) -> Callable[[JoinedSource, SourceContext, Scratch], SourceTable]:
+    """Return the reader of joined sources, whose base and parts are read by `readers`, by their kinds."""
+
+    def read_joined(spec: JoinedSource, context: SourceContext, scratch: Scratch) -> SourceTable:
+        def read(one: Single) -> SourceTable:
+            subject = f"study `{context.folder.name}`, source `{one.kind}`"
+            return SourceTable.from_reader(readers[one.kind](one, context, scratch), subject=subject)
+
+        return read_all(spec, read, subject=f"study `{context.folder.name}`")
+
+    return read_joined
+
+
+def read_all(spec: JoinedSource, read: Read, *, subject: str) -> SourceTable:
     """Read the base and the parts, and join what they know of each patient of the base.
 
     Parameters
@@ -272,5 +288,5 @@ def _check_days(index: pd.Series, dates: pd.Series, at: NDArray[np.intp], subjec
         )
 
 
-def _repeated(source: SingleSource) -> RepeatedRows | None:
+def _repeated(source: Single) -> RepeatedRows | None:
     return source.repeated if isinstance(source, TableFile | SqlSource) else None

@@ -44,6 +44,20 @@ class SourceTable:
         columns = Table.of(as_plain(table.frame, subject=subject))
         return cls(columns, table.version, table.id_column, simulated=table.simulated, notes=table.notes)
 
+    @classmethod
+    def from_reader(cls, table: "RawTable | SourceTable", *, subject: str) -> "SourceTable":
+        """Return what a source gave, column by column.
+
+        Raises
+        ------
+        DataError
+            If it has no row or no column; as `as_plain`.
+        """
+        if isinstance(table, RawTable):
+            return cls.of(table, subject=subject)
+        check_not_empty(len(table.columns), len(table.columns.names), subject=subject)
+        return table
+
 
 def as_plain(frame: pd.DataFrame, *, subject: str) -> pd.DataFrame:
     """Return a table with unique texts as names of columns, no column of categories, and the index 0 … n-1.
