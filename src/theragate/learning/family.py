@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from theragate.cohorts.outcomes import Binary, Censored, Outcome, Quantity, Treated
 from theragate.learning.matrix_file import Bent, MatrixFile
 from theragate.learning.models import Model, Response
-from theragate.learning.wide import narrowed
+from theragate.learning.wide import bins, narrowed
 from theragate.study import TaskName
 
 if TYPE_CHECKING:  # a study's families are checked by name in stages that have no use for these libraries
@@ -72,7 +72,7 @@ class Training:
         """The matrix in the form that boosting takes, made once and reused by every trial."""
         import xgboost
 
-        return xgboost.QuantileDMatrix(self.matrix, label=boosting_label(self.outcome), nthread=1)
+        return xgboost.QuantileDMatrix(self.matrix, label=boosting_label(self.outcome), nthread=1, **bins(self.matrix))
 
     @cached_property
     def intervals(self) -> "xgboost.QuantileDMatrix":
@@ -80,7 +80,9 @@ class Training:
         import xgboost
 
         time, until = time_bounds(self.outcome)
-        return xgboost.QuantileDMatrix(self.matrix, label_lower_bound=time, label_upper_bound=until, nthread=1)
+        return xgboost.QuantileDMatrix(
+            self.matrix, label_lower_bound=time, label_upper_bound=until, nthread=1, **bins(self.matrix)
+        )
 
     @cached_property
     def narrow(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -18,6 +18,7 @@ from theragate.learning.family import (
     time_bounds,
 )
 from theragate.learning.models import BoostedModel, Response
+from theragate.learning.wide import bins
 
 __all__ = ["Boosted", "BoostedTimes"]
 
@@ -42,7 +43,7 @@ class Boosted(Family):
 
     def fit(self, training: Training, params: Params, *, seed: int) -> BoostedModel:
         """Boost with one thread, so that sums are made in one order."""
-        settings = {"objective": _objective(training.outcome)}
+        settings = {"objective": _objective(training.outcome), **bins(training.matrix)}
         booster = _boosted(params, training.quantiles, settings, seed=seed)
         return _model(booster, training.outcome, _scores(booster, training.outcome, [training.matrix]))
 
@@ -72,7 +73,7 @@ class BoostedTimes(Boosted):
 
     def fit(self, training: Training, params: Params, *, seed: int) -> BoostedModel:
         """Boost with one thread, so that sums are made in one order."""
-        booster = _boosted(params, training.intervals, _weibull(params), seed=seed)
+        booster = _boosted(params, training.intervals, _weibull(params) | bins(training.matrix), seed=seed)
         scale = -1 / params["spread"]
         score = _scores(booster, training.outcome, [training.matrix], scale)
         return _model(booster, training.outcome, score, scale)

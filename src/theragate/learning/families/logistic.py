@@ -67,7 +67,7 @@ def _fit(training: Training, matrix: NDArray[np.float64], params: Params, *, cur
 
     outcome, basis = _binary(training.outcome), None
     if is_wide(matrix):
-        matrix, basis = narrowed(matrix)
+        matrix, basis = training.narrow if matrix is training.matrix else narrowed(matrix)
     with numerical_errors():
         fitted = LogisticRegression(C=1 / params["penalty"], solver="newton-cholesky", tol=1e-8, max_iter=100)
         fitted.fit(matrix, outcome.event)
