@@ -352,3 +352,23 @@ def test_an_option_that_a_parquet_file_cannot_heed_is_refused_and_not_ignored(ch
 def test_a_pipe_is_not_waited_for(champion, tmp_path, name):
     os.mkfifo(tmp_path / name)
     assert "received a pipe or a device" in str(refused(champion, tmp_path / name))
+
+
+def test_of_a_file_of_many_columns_only_those_of_the_model_are_looked_at(
+    champion, personal, patients, tmp_path, monkeypatch
+):
+    """The mark that some programs write in front of a header belongs to no name."""
+    others = pd.DataFrame({f"other {number}": MARKER for number in range(12_000)}, index=patients.index)
+    whole = pd.concat([others, patients], axis=1)
+    whole.to_csv(tmp_path / "wide.csv", index=False, encoding="utf-8-sig")
+    patients.to_csv(tmp_path / "marked.csv", index=False, encoding="utf-8-sig")
+    expected = predict(champion, tmp_path / "marked.csv")
+    asked = []
+    read_csv = pd.read_csv
+    monkeypatch.setattr(pd, "read_csv", lambda *given, **options: asked.append(options) or read_csv(*given, **options))
+    found = predict(champion, tmp_path / "wide.csv")
+    assert [len(options["usecols"]) for options in asked if "usecols" in options] == [4, 4]
+    pd.testing.assert_frame_equal(found, expected)
+    assert list(found["Patient ID"]) == IDS
+    whole.drop(columns="age").to_csv(tmp_path / "wide.csv", index=False)
+    assert "`age`" in str(refused(champion, tmp_path / "wide.csv"))

@@ -1,8 +1,10 @@
 """Tables as they are exchanged: lines of one length come in, and no cell goes out that is a formula."""
 
 import csv
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from theragate.cohorts.sources import LaterFile
 from theragate.cohorts.spreadsheets import RULE, runs_as_formula
@@ -12,9 +14,30 @@ from theragate.numbers import plural
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["check_cells", "check_lengths"]
+__all__ = ["check_cells", "check_lengths", "header_of"]
 
 _MOST_CELL = 1 << 20  # characters
+
+
+def header_of(path: Path, form: LaterFile) -> list[str]:
+    """Return the names of the columns of a text file, as they are written.
+
+    Raises
+    ------
+    ValueError, OSError, LookupError
+        If the file cannot be read, or is empty.
+    """
+    with _rows(path, form, errors="surrogateescape") as rows:  # what is wrong below is for whoever reads it to say
+        names: list[str] = next(filter(None, rows), [])
+    if not names:
+        raise EmptyFileError
+    if any("\udc80" <= letter <= "\udcff" for letter in "".join(names)):
+        raise UnicodeDecodeError(form.encoding, b"", 0, 1, "the names of the columns")
+    return names
+
+
+class EmptyFileError(ValueError):
+    """A file without any line."""
 
 
 def check_lengths(path: Path, form: LaterFile) -> None:
@@ -27,24 +50,30 @@ def check_lengths(path: Path, form: LaterFile) -> None:
     ValueError, OSError, LookupError
         If the file cannot be read.
     """
+    with _rows(path, form) as rows:
+        width = None
+        for row in rows:
+            if not row:
+                continue
+            width = width or len(row)
+            if len(row) != width:
+                raise _ragged(path, rows.line_num, len(row), width)
+
+
+@contextmanager
+def _rows(path: Path, form: LaterFile, *, errors: str = "strict") -> Iterator[Any]:
+    """Read lines, unpacked where they are packed, without the mark that some programs write in front."""
     from pandas.io.common import get_handle  # type: ignore[import-not-found] # its stubs lack it
 
-    with get_handle(path, "r", encoding=form.encoding, compression="infer") as opened:
-        width = None
+    encoding = "utf-8-sig" if form.encoding.lower().replace("_", "-") in {"utf-8", "utf8"} else form.encoding
+    with get_handle(path, "r", encoding=encoding, errors=errors, compression="infer") as opened:
+        limit = csv.field_size_limit(_MOST_CELL)
         try:
-            limit = csv.field_size_limit(_MOST_CELL)
-            try:
-                rows = csv.reader(opened.handle, delimiter=form.separator)
-                for row in rows:
-                    if not row:
-                        continue
-                    width = width or len(row)
-                    if len(row) != width:
-                        raise _ragged(path, rows.line_num, len(row), width)
-            finally:
-                csv.field_size_limit(limit)
+            yield csv.reader(opened.handle, delimiter=form.separator)
         except (csv.Error, TypeError) as error:
             raise ValueError("not separated values") from error
+        finally:
+            csv.field_size_limit(limit)
 
 
 def check_cells(table: "pd.DataFrame", name: str) -> None:

@@ -1,6 +1,6 @@
 """The champion's answers for the patients of a file."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,7 +22,7 @@ from theragate.files import whole_file
 from theragate.numbers import plural
 from theragate.personal.answer_table import COLUMNS, PREDICTION
 from theragate.registry.loading import Champion
-from theragate.registry.plain_tables import check_cells, check_lengths
+from theragate.registry.plain_tables import check_cells, check_lengths, header_of
 from theragate.study import (
     ENDINGS,
     LAYOUT,
@@ -41,7 +41,12 @@ if TYPE_CHECKING:
 __all__ = ["DeclaredSource", "InputForm", "predict_file"]
 
 _KINDS = (".csv", ".parquet")
-_OF_PANDAS = {"EmptyDataError": "an empty file", "ParserError": "an open quotation mark"}
+_MANY = 10_000  # columns, beyond which none is looked at but those of the model
+_OF_PANDAS = {
+    "EmptyDataError": "an empty file",
+    "EmptyFileError": "an empty file",
+    "ParserError": "an open quotation mark",
+}
 
 
 @dataclass(frozen=True)
@@ -176,7 +181,8 @@ def _of_table(
         with _readable(source, "utf-8"):
             frame = _parquet(source)
     elif kind == "csv" and (table is None or _is_plain(table)):
-        return _csv(source, champion.personal.categories, _said(table, form, kind))
+        asked = {*champion.personal.predictor.features, *([] if id_column is None else [id_column])}
+        return _csv(source, champion.personal.categories, _said(table, form, kind), asked)
     else:
         frame = _as_declared(champion, source, kind, declared, form, id_column)
     return frame, frame
@@ -326,21 +332,31 @@ def _readable(path: Path, encoding: str) -> Iterator[None]:
     ) from None  # the cause may quote a line of the file
 
 
-def _csv(path: Path, categories: Mapping[str, Sequence[str]], form: LaterFile) -> "tuple[pd.DataFrame, pd.DataFrame]":
-    """Return the table in the model's types, and as it is written, character for character."""
+def _csv(
+    path: Path, categories: Mapping[str, Sequence[str]], form: LaterFile, asked: Collection[str]
+) -> "tuple[pd.DataFrame, pd.DataFrame]":
+    """Return the columns that are asked for in the model's types, and as they are written, character for character."""
     with _readable(path, form.encoding):
-        return _cells(path, categories, form)
+        return _cells(path, categories, form, asked)
 
 
-def _cells(path: Path, categories: Mapping[str, Sequence[str]], form: LaterFile) -> "tuple[pd.DataFrame, pd.DataFrame]":
+def _cells(
+    path: Path, categories: Mapping[str, Sequence[str]], form: LaterFile, asked: Collection[str]
+) -> "tuple[pd.DataFrame, pd.DataFrame]":
     import pandas as pd
 
-    def read(**options: Any) -> pd.DataFrame:
-        return pd.DataFrame(pd.read_csv(path, encoding=form.encoding, sep=form.separator, **options))
-
     # pandas would rename a column that is named twice; whoever reads the columns has to see it.
-    header = read(dtype="str", header=None, nrows=1, keep_default_na=False).iloc[0].tolist()
-    _check_separator(path, header)
+    names = header_of(path, form)
+    _check_separator(path, names)
+    if len(names) <= _MANY and not {*asked} <= {*names}:
+        asked = names  # so that a message can tell which of them may be meant
+    places = [place for place, name in enumerate(names) if name in asked] or [0]
+    header = [names[place] for place in places]
+
+    def read(**options: Any) -> pd.DataFrame:
+        table = pd.read_csv(path, encoding=form.encoding, sep=form.separator, usecols=places, **options)
+        return pd.DataFrame(table)
+
     check_lengths(path, form)  # pandas would take the first cells of longer lines for names of rows
     written = read(dtype="str", keep_default_na=False)
     # In one piece: in several, a column's type might depend on where a piece ends.
