@@ -9,6 +9,7 @@ from theragate.gates._base import Gate
 from theragate.gates.types import Finding, Severity
 from theragate.gates.words import listing
 from theragate.numbers import plural
+from theragate.study import TASKS
 
 __all__ = ["DataQuality"]
 
@@ -40,7 +41,7 @@ class DataQuality(Gate):
         if data.leakage or data.critical or data.confounded:
             causes = [f"`{name}` gives the outcome away" for name in data.leakage]
             causes += [f"the critical expectation `{name}` is not met" for name in data.critical]
-            what = "the outcome or the treatment" if evidence.task == "treatment_effect" else "the outcome"
+            what = "the outcome or the treatment" if TASKS[evidence.task].compares_treatments else "the outcome"
             causes += [f"{what} goes with the batch `{name}`" for name in data.confounded]
             summary = f"{checked}: {listing(causes)}."
             only_batch = not (data.leakage or data.critical)
