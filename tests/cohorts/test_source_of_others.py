@@ -70,7 +70,7 @@ def test_a_study_that_does_not_name_the_extension_knows_no_such_kind(declared: P
     declared.write()
     with pytest.raises(
         ConfigurationError,
-        match=r"source.kind`: a source is of the kind .*simulated, or of one that",
+        match=r"source.kind`: a source is of the kind bundled, .*, or of one that",
     ):
         study_of(declared)
 

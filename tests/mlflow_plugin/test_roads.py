@@ -291,7 +291,13 @@ LOCATIONS = [
 
 def test_the_server_chooses_where_artifacts_of_experiments_lie(release, person):
     for number, location in enumerate(LOCATIONS):
-        for api, spelling in (("api", "artifact_location"), ("ajax-api", "artifactLocation")):
-            body = {"name": f"{release.study} {api} {person.name} {number}", spelling: location}
-            answer = person.send("POST", f"/{api}/2.0/mlflow/experiments/create", json=body)
-            refuses(answer, "the server chooses the location")
+        for api in ("api", "ajax-api"):
+            body = {"name": f"{release.study} {api} {person.name} {number}", "artifact_location": location}
+            refuses(
+                person.send("POST", f"/{api}/2.0/mlflow/experiments/create", json=body),
+                "the server chooses the location",
+            )
+        body["artifactLocation"] = body.pop("artifact_location")
+        answer = person.send("POST", "/ajax-api/2.0/mlflow/experiments/create", json=body)
+        assert answer.status_code == 400
+        assert "its field is called `artifact_location`" in answer.json()["message"]
